@@ -1,0 +1,24 @@
+.PHONY: check format lint types test slow wheel
+
+# The one entry: everything that must hold before a commit.
+check: format lint types test wheel
+
+format:
+	uv run ruff format --check .
+
+lint:
+	uv run ruff check .
+
+types:
+	uv run pyright
+
+test:
+	uv run pytest
+
+slow:
+	uv run pytest -m slow
+
+# The built wheel, installed where nothing else of the project is, encodes and decodes.
+wheel:
+	rm -rf dist && uv build --wheel
+	uv run --isolated --no-project --python 3.13 --with dist/*.whl python scripts/try_wheel.py

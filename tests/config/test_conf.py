@@ -1,0 +1,110 @@
+"""Everything in conf/ composes, validates and says what it claims."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from xorjax.codec.patches import PATCH_FORMATS
+from xorjax.codec.xor import ENCODERS, METHODS
+from xorjax.config.overrides import APPENDED, find_groups
+from xorjax.config.rules import CHOICES, LAYERS, OPTIMS, RANGES
+from xorjax.config.schema import Config
+from xorjax.config.sweep import compose, expand
+from xorjax.config.validate import KEYS, load_config
+from xorjax.masks import MASK_CODECS
+from xorjax.models.registry import MODELS
+from xorjax.prune.schedules import SCHEDULES
+from xorjax.quantize.binary import SCALES
+from xorjax.quantize.ste import SIGNS
+from xorjax.train import optimizer
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+GROUPS = find_groups(CONF)
+CHOSEN = [(group, choice) for group, choices in GROUPS.items() if group not in APPENDED for choice in choices]
+
+
+def test_the_groups_are_those_of_the_design():
+    assert set(GROUPS) == {"data", "model", "optim", "prune", "quantize", "xor", "mask", "paths", *APPENDED}
+
+
+def test_the_defaults_are_the_schemas(compose_run, monkeypatch):
+    for name in ("XORJAX_ROOT", "XORJAX_DATA", "XORJAX_CACHE", "XORJAX_RUNS"):
+        monkeypatch.delenv(name, raising=False)
+    config = load_config(compose_run())
+    assert config.data.dir == "./data"
+    assert config.data.cache_dir == "./.cache"
+    assert (config.paths.root, config.paths.runs) == (".", "./runs")
+    assert replace(config, data=Config().data, paths=Config().paths) == Config()
+
+
+def test_the_environment_moves_the_directories(compose_run, monkeypatch):
+    monkeypatch.setenv("XORJAX_ROOT", "/project")
+    monkeypatch.setenv("XORJAX_DATA", "/elsewhere")
+    config = load_config(compose_run())
+    assert (config.data.dir, config.paths.runs) == ("/elsewhere", "/project/runs")
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOSEN)
+def test_every_choice_of_a_group_is_valid(compose_run, group, choice):
+    config = load_config(compose_run(f"{group}={choice}"))
+    assert isinstance(config, Config)
+
+
+@pytest.mark.parametrize("place", OPTIMS[1:])
+def test_an_optimizer_can_be_chosen_for_one_stage(compose_run, place):
+    config = load_config(compose_run(f"optim@{place}=sgd"))
+    assert getattr(config, place.split(".")[0]).optim.name == "sgd"
+    assert config.optim.name == "adam"
+
+
+@pytest.mark.parametrize("name", GROUPS["debug"])
+def test_debug_goes_with_a_sweep(compose_multirun, name):
+    master = compose_multirun("+experiment=lenet_sweep", f"+debug={name}")
+    assert isinstance(load_config(master), Config)
+    assert (master.hydra.mode.name == "RUN") == (name == "one_point")
+
+
+@pytest.mark.parametrize("name", GROUPS["experiment"])
+def test_every_point_of_an_experiment_is_valid(loader, compose_multirun, name):
+    master = compose_multirun(f"+experiment={name}")
+    configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
+    assert master.hydra.mode.name == "MULTIRUN"
+    assert {config.experiment for config in configs} == {name}
+    assert len(set(configs)) == len(configs)
+    # All rates of a sweep lie on one trajectory.
+    assert {config.prune.rate for config in configs} <= set(configs[0].prune.through)
+
+
+@pytest.mark.parametrize("name", GROUPS["experiment"])
+def test_an_experiment_says_how_it_is_run_and_what_to_expect(loader, compose_multirun, name):
+    text = (CONF / "experiment" / f"{name}.yaml").read_text()
+    comment = text[: text.index("\n\n")]
+    assert text.startswith("# @package _global_\n")
+    assert f"python scripts/train.py +experiment={name}\n" in comment
+    assert re.search("# expected minutes.*:", comment)
+    assert re.search("# expected accuracy.*:", comment)
+    master = compose_multirun(f"+experiment={name}")
+    assert f"# {len(expand(loader, master))} points;" in comment
+
+
+def test_the_tables_are_those_of_the_code():
+    assert {name: model.blocks for name, model in MODELS.items()} == LAYERS
+    expected = {
+        "prune.schedule.name": SCHEDULES,
+        "quantize.scale": SCALES,
+        "quantize.ste": SIGNS,
+        "mask.codec": MASK_CODECS,
+        "xor.method": METHODS,
+        "xor.encoder": ENCODERS,
+        "xor.patch_format": PATCH_FORMATS,
+        "optim.name": optimizer.OPTIMIZERS,
+        "optim.schedule": optimizer.SCHEDULES,
+    }
+    assert {key: set(CHOICES[key]) for key in expected} == {key: set(ids) for key, ids in expected.items()}
+
+
+def test_every_setting_has_a_rule_or_is_a_path_or_a_pattern():
+    free = {"experiment", "freeze", "prune.layers", "data.dir", "data.cache_dir", "paths.root", "paths.runs"}
+    assert set(KEYS) - set(CHOICES) - set(RANGES) == free

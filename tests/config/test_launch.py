@@ -1,0 +1,213 @@
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra._internal.callbacks import Callbacks
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext
+from omegaconf import OmegaConf, open_dict
+
+from xorjax.config.sweep import compose, expand, point_command
+from xorjax.config.validate import ConfigError, load_config
+
+
+class Recorder:
+    """A launcher that runs nothing."""
+
+    def launch(self, job_overrides, initial_job_idx):
+        self.jobs = [list(job) for job in job_overrides]
+        return []
+
+
+def hydras_jobs(loader, master, tmp_path):
+    """What Hydra's own sweeper hands to its launcher."""
+    OmegaConf.update(master, "hydra.sweep.dir", str(tmp_path))
+    sweeper = Plugins.instance().instantiate_sweeper(
+        config=master,
+        hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
+        task_function=lambda cfg: None,
+    )
+    sweeper.launcher = Recorder()
+    sweeper.validate_batch_is_legal = lambda batch: None
+    sweeper.sweep(OmegaConf.to_container(master.hydra.overrides.task))
+    return sweeper.launcher.jobs
+
+
+@pytest.mark.parametrize(
+    ("overrides", "n"),
+    [
+        (["+experiment=lenet_sweep"], 54),
+        (["+experiment=lenet_sweep", "prune.rate=.95"], 18),
+        (["+experiment=lenet_sweep", "seed=0,1,2,3"], 72),
+        (["+experiment=lenet_sweep", "xor.n_in=20", "xor.fill=0.8", "prune.rate=0.95", "seed=7"], 1),
+        (["+experiment=lenet_sweep", "quantize.ste=clipped,identity"], 108),
+        (["+experiment=lenet_paper"], 300),
+        (["optim=adam,sgd", "seed=range(3)"], 6),
+        (["seed=3"], 1),
+    ],
+)
+def test_the_points_are_hydras_jobs(loader, compose_multirun, tmp_path, overrides, n):
+    points = expand(loader, compose_multirun(*overrides))
+    assert points == hydras_jobs(loader, compose_multirun(*overrides), tmp_path)
+    assert len(points) == n
+
+
+def test_the_command_line_replaces_a_parameter_of_the_experiment(loader, compose_multirun):
+    master = compose_multirun("+experiment=lenet_sweep", "prune.rate=.95", "seed=0,1,2,3")
+    configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
+    assert {config.prune.rate for config in configs} == {0.95}
+    assert {config.seed for config in configs} == {0, 1, 2, 3}
+    assert {config.xor.n_in for config in configs} == {12, 20, 32}
+    assert len(set(configs)) == 1 * 3 * 2 * 4
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+experiment=lenet_smoke"],
+        [
+            "+experiment=lenet_smoke",
+            "+debug=quick",
+            "prune.layers=[fc*],[fc1]",
+            "xor.n_in=20",
+            "prune.rate=.9",
+        ],
+        ["optim=adam,sgd", "optim@prune.optim=sgd", "seed=1,2"],
+        ["prune.schedule={first:0.3},{levels:2}", "++seed=1,2", "xor.taps=null,3"],
+    ],
+)
+def test_a_point_is_composed_as_hydra_does(loader, compose_multirun, overrides):
+    master = compose_multirun(*overrides)
+    points = expand(loader, master)
+    assert len(points) >= 2
+    for point, cfg in zip(points, compose(loader, master, points), strict=True):
+        assert OmegaConf.to_container(cfg) == OmegaConf.to_container(loader.load_sweep_config(master, point))
+
+
+def test_points_that_choose_the_same_are_composed_once(loader, compose_multirun, monkeypatch):
+    master = compose_multirun("+experiment=lenet_smoke", "optim=adam,sgd")
+    points = expand(loader, master)
+    calls = []
+    original = loader.load_sweep_config
+    monkeypatch.setattr(loader, "load_sweep_config", lambda *args: calls.append(args) or original(*args))
+    assert len(compose(loader, master, points)) == 8
+    assert len(calls) == 2
+
+
+def test_a_parameter_that_is_no_setting_is_refused(loader, compose_multirun):
+    master = compose_multirun("+experiment=lenet_sweep")
+    with open_dict(master.hydra.sweeper):
+        master.hydra.sweeper.params["prune.rte"] = "0.9"
+    with pytest.raises(ConfigError, match=r"nearest is prune\.rate"):
+        expand(loader, master)
+
+
+def in_job(cfg):
+    HydraConfig.instance().set_config(cfg)
+    return HydraConfig.get()
+
+
+@pytest.fixture(autouse=True)
+def _restore_hydra_config():
+    yield
+    HydraConfig.instance().cfg = None
+
+
+def test_a_points_command_runs_it_alone(loader, compose_multirun, compose_run):
+    master = compose_multirun("+experiment=lenet_sweep", "prune.layers=[fc1]", "hydra.verbose=false")
+    points = expand(loader, master)
+    for cfg in compose(loader, master, points)[::20]:
+        command = point_command(in_job(cfg))
+        assert command.startswith("python scripts/train.py +experiment=lenet_sweep hydra.mode=RUN ")
+        alone = compose_run(*shlex.split(command)[2:])
+        assert load_config(alone) == load_config(cfg)
+        assert alone.hydra.mode.name == "RUN"
+        assert point_command(in_job(alone)) == command
+    cfg = compose(loader, master, points)[0]
+    assert point_command(in_job(cfg)) == (
+        "python scripts/train.py +experiment=lenet_sweep hydra.mode=RUN hydra.verbose=false prune.rate=0.9 "
+        "xor.n_in=12 xor.fill=0.7 seed=0 'prune.layers=[fc1]'"
+    )
+
+
+def test_a_run_without_experiment_is_its_own_command(compose_run):
+    assert point_command(in_job(compose_run())) == "python scripts/train.py"
+    assert point_command(in_job(compose_run("seed=1", "hydra.mode=RUN"))) == "python scripts/train.py seed=1"
+
+
+def lines(text: str, first: str) -> list[list[str]]:
+    return [line.split("|") for line in text.splitlines() if line.startswith(first)]
+
+
+def test_a_sweep_starts_with_all_points_and_finishes(train, tmp_path):
+    done = train("+experiment=lenet_sweep", "prune.rate=.9,.98", "xor.fill=.8")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split("|")[0] for line in done.stdout.splitlines()] == ["start", *["point"] * 18, "finish"]
+    assert lines(done.stdout, "start")[0][1] == "18"
+    assert lines(done.stdout, "start")[0][2].startswith(
+        "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 xor.fill=.8"
+    )
+    assert lines(done.stdout, "point")[17][1:4] == ["0.98", "32", "2"]
+    # No folder with a job's number, none of a point: only Hydra's own record of the last sweep.
+    assert [path.name for path in (tmp_path / "runs").rglob("*")] == [".hydra", "multirun.yaml"]
+
+
+def test_one_point_runs_and_leaves_nothing_of_hydras(train, tmp_path):
+    done = train("+experiment=lenet_sweep", "+debug=one_point", "seed=4")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split("|")[0] for line in done.stdout.splitlines()] == ["start", "point", "finish"]
+    assert [path.name for path in (tmp_path / "runs").rglob("*")] == [".hydra"]
+
+
+@pytest.mark.parametrize(("kind", "code"), [("user", 2), ("bug", 1)])
+def test_a_failing_point_does_not_stop_the_others(train, kind, code):
+    done = train("-m", "seed=0,1,2", STUB_FAILS="1", STUB_ERROR=kind)
+    assert done.returncode == code
+    assert [line[3] for line in lines(done.stdout, "point")] == ["0", "2"]
+    assert done.stdout.endswith("finish\n")
+    assert "error: failed point: python scripts/train.py" in done.stderr
+    assert ("Traceback" in done.stderr) == (kind == "bug")
+    assert ("error: no such thing" in done.stderr) == (kind == "user")
+
+
+def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
+    done = train("-m", "seed=0,1,2", STUB_FAILS="start")
+    assert done.returncode == 2
+    assert done.stderr == "error: [Errno 13] Permission denied: 'runs'\n"
+    assert done.stdout == ""
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (
+            ["prune.rate=1"],
+            "error: prune.rate is 1.0; it must be at least 0 and less than 1; the nearest is 0.99\n",
+        ),
+        (
+            ["+prune.rte=1"],
+            "error: prune.rte (in +prune.rte=1) is not a setting; the nearest is prune.rate\n",
+        ),
+        (
+            ["-m", "xor.n_in=20,70"],
+            "error: xor.n_in is 70; it must be at least 1 and at most 64; the nearest is 64\n",
+        ),
+        (["seed=0,1"], "error: Ambiguous value for argument 'seed=0,1'"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_writes_nothing(train, tmp_path, arguments, error):
+    done = train(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(error)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_hydras_flags_still_work(train):
+    done = train("--cfg", "job")
+    assert done.returncode == 0
+    assert "prune" in done.stdout
+    assert "point|" not in done.stdout

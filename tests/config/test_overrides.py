@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from xorjax.config.overrides import check_arguments, check_overrides
+from xorjax.config.validate import ConfigError
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+WRONG = {
+    "prune.rte=0.9": "prune.rte (in prune.rte=0.9) is not a setting; the nearest is prune.rate",
+    "+prune.rte=0.9": "the nearest is prune.rate",
+    "++prune.rte=0.9": "the nearest is prune.rate",
+    "rate=0.9": "the nearest is prune.rate",
+    "datas=mnist": "datas (in datas=mnist) is not a setting; the nearest is data",
+    "+experimnt=lenet_sweep": "the nearest is +experiment",
+    "+prune.rate=0.9": "+prune.rate=0.9 adds a setting that is there already; the nearest is prune.rate=0.9",
+    "+data=mnist": "the nearest is data=mnist",
+    "~seed": "~seed removes a setting",
+    "data=mnits": "data has no choice 'mnits' (in data=mnits); it must be one of fashion_mnist, mnist",
+    "data=mnist,mnits": "'mnits'",
+    "prune.rate@x=1": "is a setting, not a group",
+    "optim@prune.optm=sgd": "optim@prune.optm (in optim@prune.optm=sgd) is not a group; the nearest is optim@prune.o",
+    "+experiment=lenet_swep": "the nearest is lenet_sweep",
+    "experiment=lenet_sweep": "write +experiment=lenet_sweep",
+    "++experiment=lenet_sweep": "write +experiment=lenet_sweep",
+    "+debug=[quick,on_point]": "the nearest is one_point",
+    "seed=[": "'seed=[' is not an override",
+    "seed": "'seed' is not an override",
+}
+
+RIGHT = [
+    "prune.rate=0.9",
+    "prune.rate=0.9,0.95",
+    "seed=range(3)",
+    "++seed=1",
+    "prune.schedule={first:0.3,levels:2}",
+    "optim=sgd,adam",
+    "optim@prune.optim=sgd",
+    "+experiment=lenet_sweep",
+    "+debug=quick",
+    "+debug=[quick,one_point]",
+    "hydra.mode=RUN",
+    "hydra/launcher=basic",
+    "+hydra.anything=1",
+]
+
+
+@pytest.mark.parametrize("override", WRONG)
+def test_a_wrong_override_is_refused_by_name(override):
+    with pytest.raises(ConfigError) as error:
+        check_overrides([override], CONF)
+    assert len(error.value.problems) == 1
+    assert WRONG[override] in error.value.problems[0]
+    assert "\n" not in error.value.problems[0]
+
+
+def test_right_overrides_pass():
+    assert check_overrides(RIGHT, CONF) is None
+
+
+def test_all_wrong_overrides_are_reported_together():
+    with pytest.raises(ConfigError) as error:
+        check_overrides(["sed=1", "seed=1", "xor.nin=2"], CONF)
+    assert len(error.value.problems) == 2
+
+
+def test_debug_comes_after_the_experiment():
+    with pytest.raises(ConfigError, match="comes before"):
+        check_overrides(["+debug=quick", "seed=1", "+experiment=lenet_sweep"], CONF)
+    assert check_overrides(["+experiment=lenet_sweep", "+debug=quick"], CONF) is None
+
+
+@pytest.mark.parametrize("flag", ["--help", "--hydra-help", "--shell-completion"])
+def test_hydras_flags_are_hydras(flag):
+    assert check_arguments([flag, "nothing=1"], CONF) is None
+
+
+def test_other_flags_are_told_from_overrides():
+    with pytest.raises(ConfigError):
+        check_arguments(["--cfg", "job", "nothing=1"], CONF)
+    assert check_arguments(["-m", "seed=1"], CONF) is None

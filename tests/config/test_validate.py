@@ -1,0 +1,152 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from xorjax.config.rules import BETWEEN, FRACTION, POSITIVE, Range
+from xorjax.config.schema import Config, PruneConfig, XorConfig, xor_shape
+from xorjax.config.validate import ConfigError, load_config
+
+# What is wrong, and what the sentence must say of it: the key, the value, what is allowed, the nearest.
+WRONG = {
+    "unknown key": ({"prune.rte": 0.9}, ["prune.rte", "0.9", "nearest is prune.rate"]),
+    "unknown top key": ({"sed": 1}, ["sed", "1", "nearest is seed"]),
+    "unknown deep key": ({"prune.a.b": 1}, ["prune.a.b", "not a setting"]),
+    "key of another group": ({"xor.rate": 0.9}, ["xor.rate", "nearest is prune.rate"]),
+    "wrong type": ({"xor.n_in": 2.5}, ["xor.n_in is 2.5", "an integer", "default is 20"]),
+    "text for a number": ({"prune.rate": "most"}, ["prune.rate is 'most'", "a number"]),
+    "a truth for an integer": ({"seed": True}, ["seed is True", "an integer"]),
+    "null for a number": ({"xor.fill": None}, ["xor.fill is None", "a number"]),
+    "name for a list": ({"prune.layers": "fc1"}, ["prune.layers is 'fc1'", "a list of names"]),
+    "value for a group": ({"xor": 3}, ["xor is 3", "a group of settings"]),
+    "text for an optional number": ({"xor.taps": "two"}, ["xor.taps is 'two'", "an integer or null"]),
+    "rate 1": ({"prune.rate": 1.0}, ["prune.rate is 1.0", "at least 0 and less than 1", "nearest is 0.99"]),
+    "rate below 0": ({"prune.rate": -0.5}, ["prune.rate is -0.5", "nearest is 0"]),
+    "rate nan": ({"prune.rate": float("nan")}, ["prune.rate is nan", "at least 0"]),
+    "n_in 65": ({"xor.n_in": 65}, ["xor.n_in is 65", "at most 64", "nearest is 64"]),
+    "n_in 0": ({"xor.n_in": 0}, ["xor.n_in is 0", "at least 1", "nearest is 1"]),
+    "n_out = n_in": ({"xor.n_out": 20}, ["xor.n_out is 20", "more than xor.n_in, 20", "nearest is 21"]),
+    "n_out from fill": ({"xor.fill": 0.01}, ["xor.n_out is null", "fill 0.01", "= 4", "nearest is 21"]),
+    "taps": ({"xor.taps": 21}, ["xor.taps is 21", "at most xor.n_in, 20", "nearest is 20"]),
+    "layer": (
+        {"prune.layers": ["fc9"]},
+        ["prune.layers is [fc9]", "conv1, conv2, fc1, fc2", "nearest is fc"],
+    ),
+    "layer of another model": ({"prune.layers": ["fc3"]}, ["prune.layers is [fc3]", "of lenet5"]),
+    "no layer": ({"prune.layers": []}, ["prune.layers is []", "fc1"]),
+    "frozen layer": ({"freeze": ["cnv1"]}, ["freeze is [cnv1]", "nearest is conv1"]),
+    "frozen and pruned": ({"freeze": ["*"]}, ["freeze is [*]", "without", "[conv1, conv2, fc2]"]),
+    "data set": (
+        {"data.name": "mnits"},
+        ["data.name is 'mnits'", "mnist, fashion_mnist", "nearest is mnist"],
+    ),
+    "model": ({"model.name": "lenet"}, ["model.name is 'lenet'", "lenet5, lenet300", "nearest is lenet5"]),
+    "optimizer": ({"prune.optim.name": "adan"}, ["prune.optim.name is 'adan'", "nearest is adam"]),
+    "optimizer's schedule": ({"optim.schedule": "cos"}, ["optim.schedule is 'cos'", "nearest is cosine"]),
+    "strategy": ({"prune.strategy": "rewnd"}, ["prune.strategy is 'rewnd'", "nearest is rewind"]),
+    "scope": ({"prune.scope": "all"}, ["prune.scope is 'all'", "layer, global"]),
+    "ste": ({"quantize.ste": "clip"}, ["quantize.ste is 'clip'", "nearest is clipped"]),
+    "scale": ({"quantize.scale": "chanel"}, ["quantize.scale is 'chanel'", "nearest is channel"]),
+    "method": ({"xor.method": "greed"}, ["xor.method is 'greed'", "nearest is greedy"]),
+    "encoder": ({"xor.encoder": "numpy"}, ["xor.encoder is 'numpy'", "numba, galois"]),
+    "patch format": ({"xor.patch_format": "block"}, ["xor.patch_format is 'block'", "nearest is blocked"]),
+    "mask codec": ({"mask.codec": "bits"}, ["mask.codec is 'bits'", "nearest is bitmap"]),
+    "prune schedule": (
+        {"prune.schedule.name": "cube"},
+        ["prune.schedule.name is 'cube'", "nearest is cubic"],
+    ),
+    "through 1": ({"prune.through": [0.9, 1.0]}, ["prune.through is 1.0", "less than 1"]),
+    "through descends": ({"prune.through": [0.95, 0.9]}, ["prune.through is [0.95, 0.9]", "[0.9, 0.95]"]),
+    "last before first": ({"prune.schedule.first": 0.95}, ["prune.schedule.last is 0.9", "0.95"]),
+    "rewind too late": (
+        {"prune.strategy": "rewind", "prune.rewind_epoch": 10},
+        ["prune.rewind_epoch is 10", "optim.epochs, 10", "nearest is 9"],
+    ),
+    "no epochs": ({"optim.epochs": 0}, ["optim.epochs is 0", "nearest is 1"]),
+    "warm-up": ({"optim.warmup_epochs": 11.0}, ["optim.warmup_epochs is 11.0", "nearest is 10"]),
+    "learning rate": ({"optim.learning_rate": 0.0}, ["optim.learning_rate is 0.0", "more than 0", "0.001"]),
+    "too many images": ({"data.n_train": 60_000}, ["data.n_train is 60000", "nearest is 55000"]),
+    "batch": ({"data.n_train": 100}, ["batch_size is 128", "training images, 100"]),
+    "planes": ({"quantize.n_planes": 0}, ["quantize.n_planes is 0", "nearest is 1"]),
+    "experiment": ({"experiment": "../x"}, ["experiment is '../x'", "nearest is _x"]),
+    "interpolation": ({"data.dir": "${oc.env:NOT_SET_ANYWHERE}"}, ["data.dir", "NOT_SET_ANYWHERE"]),
+}
+
+
+def changed(settings):
+    cfg = OmegaConf.structured(Config)
+    cfg = OmegaConf.create(OmegaConf.to_container(cfg))
+    for key, value in settings.items():
+        OmegaConf.update(cfg, key, value, merge=False, force_add=True)
+    return cfg
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_setting_is_refused_by_its_name(case):
+    settings, words = WRONG[case]
+    with pytest.raises(ConfigError) as error:
+        load_config(changed(settings))
+    assert not [word for word in words if word not in error.value.problems[0]], error.value.problems[0]
+    assert all("\n" not in problem for problem in error.value.problems)
+    if case != "batch":  # three trainings have that batch size
+        assert len(error.value.problems) == 1
+
+
+def test_all_problems_are_reported_together():
+    with pytest.raises(ConfigError) as error:
+        load_config(changed({"prune.rate": 1.5, "xor.n_in": 65, "data.name": "x", "optim.epochs": -1}))
+    assert len(error.value.problems) == 4
+    with pytest.raises(ConfigError) as error:
+        load_config(changed({"nothing": 1, "xor.n_in": "x"}))
+    assert len(error.value.problems) == 2
+    assert str(error.value) == "\n".join(error.value.problems)
+
+
+def test_lists_become_tuples_and_numbers_take_the_schemas_type():
+    config = load_config(changed({"prune.layers": ["fc*"], "freeze": ["conv*"], "optim.learning_rate": 1}))
+    assert config.prune.layers == ("fc*",)
+    assert config.freeze == ("conv*",)
+    assert type(config.optim.learning_rate) is float
+    assert hash(config) == hash(
+        load_config(changed({"prune.layers": ["fc*"], "freeze": ["conv*"], "optim.learning_rate": 1.0}))
+    )
+
+
+def test_a_missing_setting_has_the_schemas_default():
+    assert load_config(OmegaConf.create({"seed": 3})) == Config(seed=3)
+
+
+@pytest.mark.parametrize(
+    ("n_in", "fill", "rate", "n_out"),
+    [
+        (20, 0.8, 0.95, 320),
+        (20, 0.8, 0.9, 160),
+        (12, 0.7, 0.98, 420),
+        (20, 0.7, 0.95, 280),
+        (32, 0.8, 0.0, 26),
+    ],
+)
+def test_n_out_follows_the_fill(n_in, fill, rate, n_out):
+    config = Config(xor=XorConfig(n_in=n_in, fill=fill), prune=PruneConfig(rate=rate))
+    assert xor_shape(config) == (n_in, n_out)
+
+
+def test_a_given_n_out_is_taken():
+    assert xor_shape(Config(xor=XorConfig(n_in=20, n_out=192, fill=0.1))) == (20, 192)
+
+
+@pytest.mark.parametrize("allowed", [BETWEEN, FRACTION, POSITIVE, Range(1, 64), Range(0)], ids=str)
+@given(value=st.floats(allow_nan=False) | st.integers(-100, 100))
+def test_the_nearest_in_a_range_is_in_it(allowed, value):
+    near = allowed.nearest(value)
+    assert value in allowed or near is None or near in allowed
+
+
+@pytest.mark.parametrize(
+    ("allowed", "ends"),
+    [(BETWEEN, (False, False)), (FRACTION, (True, False)), (Range(0, 1), (True, True))],
+    ids=str,
+)
+def test_a_range_has_the_ends_it_says(allowed, ends):
+    assert (0 in allowed, 1 in allowed) == ends
+    assert 0.5 in allowed

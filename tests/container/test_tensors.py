@@ -1,0 +1,110 @@
+"""The safetensors layer against the safetensors library, both ways, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from xorjax.container.tensors import from_bytes, to_bytes
+
+arrays = st.sampled_from([np.uint8, np.float16, np.float32, np.float64]).flatmap(
+    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5))
+)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda name: name != "__metadata__"
+)
+contents = st.dictionaries(names, arrays, max_size=5)
+strings = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text('aé\n"\\'), max_size=3)
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(
+        a[name].dtype == b[name].dtype
+        and a[name].shape == b[name].shape
+        and a[name].tobytes() == b[name].tobytes()
+        for name in a
+    )
+
+
+@given(tensors=contents, metadata=strings)
+def test_round_trip(tensors, metadata):
+    read, strings = from_bytes(to_bytes(tensors, metadata))
+    assert same(read, tensors)
+    assert strings == metadata
+
+
+@given(tensors=contents, metadata=strings)
+def test_the_library_reads_what_is_written(tensors, metadata):
+    assert same(safetensors.numpy.load(to_bytes(tensors, metadata)), tensors)
+
+
+@given(tensors=contents, metadata=strings)
+def test_what_the_library_writes_is_read(tensors, metadata):
+    assume(tensors or metadata)  # with neither the library writes a header that is not JSON
+    read, strings = from_bytes(safetensors.numpy.save(tensors, metadata))
+    assert same(read, tensors)
+    assert strings == metadata
+
+
+@given(tensors=contents, metadata=strings)
+def test_order_of_insertion_does_not_matter(tensors, metadata):
+    turned = dict(reversed(tensors.items())), dict(reversed(metadata.items()))
+    assert to_bytes(*turned) == to_bytes(tensors, metadata)
+
+
+def test_every_tensor_is_aligned():
+    tensors = {"a": np.zeros(3, np.uint8), "b": np.zeros(5, np.float16), "c": np.zeros(1, np.float64)}
+    data = to_bytes(tensors, {})
+    n = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + n])
+    for name, array in tensors.items():
+        assert (8 + n + header[name]["data_offsets"][0]) % array.itemsize == 0
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.bool_, np.complex64])
+def test_other_dtypes_are_refused(dtype):
+    with pytest.raises(ValueError, match="is not one of U8, F16, F32, F64"):
+        to_bytes({"a": np.zeros(3, dtype)}, {})
+
+
+@pytest.mark.parametrize(
+    ("entry", "match"),
+    [
+        ({"dtype": "I32", "shape": [1], "data_offsets": [0, 4]}, "tensor 'a' has dtype 'I32'"),
+        ({"dtype": ["U8"], "shape": [4], "data_offsets": [0, 4]}, "tensor 'a' has dtype"),
+        ({"dtype": "U8", "shape": [4]}, "tensor 'a' has a header entry other"),
+        ({"dtype": "U8", "shape": [-4], "data_offsets": [0, 4]}, r"tensor 'a' has shape \[-4\]"),
+        ({"dtype": "U8", "shape": [True], "data_offsets": [0, 1]}, r"tensor 'a' has shape \[True\]"),
+        ({"dtype": "U8", "shape": [4], "data_offsets": [0, 4, 4]}, "tensor 'a' has shape"),
+        ({"dtype": "U8", "shape": [4], "data_offsets": [1, 5]}, "tensor 'a' begins at byte 1"),
+        ({"dtype": "U8", "shape": [3], "data_offsets": [0, 4]}, "tensor 'a' takes 4 bytes"),
+        ({"dtype": "U8", "shape": [5], "data_offsets": [0, 5]}, "tensor 'a' ends at byte"),
+        ({"dtype": "U8", "shape": [3], "data_offsets": [0, 3]}, "the tensors end at byte"),
+        (7, "tensor 'a' has a header entry other"),
+    ],
+)
+def test_a_wrong_entry_is_refused_by_name(entry, match):
+    with pytest.raises(ValueError, match=match):
+        from_bytes(with_header(json.dumps({"a": entry}).encode()))
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"{", b"[]", b"\xff\xff", b"[" * 100_000, b'{"__metadata__": {"a": 1}}']
+)
+def test_a_damaged_header_is_refused(header):
+    with pytest.raises(ValueError, match="header: "):
+        from_bytes(with_header(header))
+
+
+def test_a_short_file_is_refused():
+    for n in range(8):
+        with pytest.raises(ValueError, match="header: it ends at byte"):
+            from_bytes(b"\x10" * n)
+
+
+def with_header(header):
+    return len(header).to_bytes(8, "little") + header + bytes(4)

@@ -1,0 +1,217 @@
+"""load_data: the same arrays from wherever they are, checked, kept, and never from a network."""
+
+import gzip
+import socket
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xorjax.config.schema import DataConfig
+from xorjax.data import DataError, load_data, prepare
+from xorjax.data.cache import TEMPORARY
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def pairs(images, labels):
+    """Examples as a multiset."""
+    return Counter((image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True))
+
+
+def config(data_dir, tmp_path, **others):
+    return DataConfig(dir=str(data_dir), cache_dir=str(tmp_path / "cache"), **others)
+
+
+def same(one, other):
+    return all(
+        np.array_equal(a, b)
+        for split in ("train", "validation", "test")
+        for a, b in zip(getattr(one, split), getattr(other, split), strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_idx_files_come_back_through_tfds(data_dir, tmp_path, small, name):
+    (data_dir / "mnist").rename(data_dir / name)
+    data = load_data(config(data_dir, tmp_path, name=name))
+    assert [split.labels.size for split in (data.train, data.validation, data.test)] == [50, 10, 10]
+    assert data.train.inputs.shape == (50, 28, 28, 1)
+    assert (data.train.inputs.dtype, data.train.labels.dtype) == (np.uint8, np.int32)
+    found = pairs(*data.train) + pairs(*data.validation)
+    assert found == pairs(small["train-images-idx3-ubyte"], small["train-labels-idx1-ubyte"])
+    assert pairs(*data.test) == pairs(small["t10k-images-idx3-ubyte"], small["t10k-labels-idx1-ubyte"])
+    assert "tensorflow" not in sys.modules
+
+
+def test_plain_tfds_reads_what_was_prepared(data_dir, tmp_path):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.image_classification import mnist as tfds_catalogue
+
+    data = load_data(config(data_dir, tmp_path))
+    source = tfds.data_source(
+        "mnist",
+        data_dir=tmp_path / "cache" / "tfds",
+        split="train",
+        decoders={"image": tfds.decode.SkipDecoding()},
+    )
+    labels = [source[i]["label"] for i in range(60)]
+    assert labels == [*data.train.labels, *data.validation.labels]
+    assert tfds.builder("mnist", data_dir=tmp_path / "cache" / "tfds").__class__ is tfds_catalogue.MNIST
+
+
+def test_every_place_gives_the_same_arrays(data_dir, tmp_path):
+    parent = load_data(config(data_dir, tmp_path))
+    own_tfds = DataConfig(dir=str(tmp_path / "cache" / "tfds"), cache_dir=str(tmp_path / "second"))
+    assert same(parent, load_data(own_tfds))
+    assert not (tmp_path / "second" / "tfds").exists()
+    assert same(parent, load_data(config(data_dir / "mnist", tmp_path)))
+    for path in (data_dir / "mnist").iterdir():
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    assert same(parent, load_data(config(data_dir, tmp_path)))
+
+
+def test_arrays_are_kept(data_dir, tmp_path, monkeypatch):
+    first = load_data(config(data_dir, tmp_path))
+    monkeypatch.setattr(prepare, "read", None)
+    assert same(first, load_data(config(data_dir, tmp_path)))
+
+
+@pytest.mark.parametrize("file", ["train_images.npy", "test_labels.npy", "manifest.json"])
+def test_damaged_kept_arrays_are_made_anew(data_dir, tmp_path, caplog, file):
+    first = load_data(config(data_dir, tmp_path))
+    (path,) = (tmp_path / "cache").glob(f"mnist-*/{file}")
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    assert same(first, load_data(config(data_dir, tmp_path)))
+    assert "damaged" in caplog.text
+    caplog.clear()
+    assert same(first, load_data(config(data_dir, tmp_path)))
+    assert "damaged" not in caplog.text
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["on first use", "after it"])
+def test_a_damaged_file_is_noticed(data_dir, tmp_path, before):
+    if not before:
+        load_data(config(data_dir, tmp_path))
+    path = data_dir / "mnist" / "t10k-images-idx3-ubyte.gz"
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[100] ^= 1
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz is not the canonical file"):
+        load_data(config(data_dir, tmp_path))
+
+
+def test_a_missing_file_is_named(data_dir, tmp_path):
+    (data_dir / "mnist" / "train-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(DataError, match=r"mnist/train-labels-idx1-ubyte\.gz is missing"):
+        load_data(config(data_dir, tmp_path))
+
+
+def test_an_empty_place_is_named(tmp_path):
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(DataError, match=r"no mnist in data.dir .*nothing"):
+        load_data(config(tmp_path / "nothing", tmp_path))
+
+
+def test_a_damaged_tfds_directory_is_named(data_dir, tmp_path):
+    load_data(config(data_dir, tmp_path))
+    (records,) = (tmp_path / "cache" / "tfds" / "mnist").glob("*/*train.array_record*")
+    records.write_bytes(records.read_bytes()[:1000])
+    own_tfds = DataConfig(dir=str(tmp_path / "cache" / "tfds"), cache_dir=str(tmp_path / "second"))
+    with pytest.raises(DataError, match=r"tfds/mnist .*cannot be read"):
+        load_data(own_tfds)
+
+
+def test_a_tfds_directory_with_too_few_examples_is_named(data_dir, tmp_path, monkeypatch):
+    from xorjax.data import catalogue
+
+    monkeypatch.setitem(catalogue.SIZES, "test", 11)
+    with pytest.raises(DataError, match="10 examples in test, expected 11"):
+        load_data(config(data_dir, tmp_path))
+
+
+def test_two_at_once_prepare_once(data_dir, tmp_path, monkeypatch):
+    prepared, results = [], []
+    original = prepare.prepare
+    monkeypatch.setattr(prepare, "prepare", lambda *args: (prepared.append(1), original(*args)))
+    threads = [
+        threading.Thread(target=lambda: results.append(load_data(config(data_dir, tmp_path))))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(prepared) == 1
+    assert same(*results)
+
+
+@pytest.mark.parametrize("victim", ["prepare", "save"])
+def test_killed_midway_starts_anew(data_dir, tmp_path, monkeypatch, victim):
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if victim == "prepare":
+            patch.setattr(prepare, "_png", killed)
+        else:
+            patch.setattr(np, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load_data(config(data_dir, tmp_path))
+    leftover = tmp_path / "cache" / f"{TEMPORARY}mnist-0"
+    leftover.mkdir()
+    assert load_data(config(data_dir, tmp_path)).train.labels.size == 50
+    assert not list((tmp_path / "cache").glob(f"{TEMPORARY}*"))
+
+
+def test_the_first_n_of_each_split(data_dir, tmp_path):
+    whole = load_data(config(data_dir, tmp_path))
+    part = load_data(config(data_dir, tmp_path, n_train=7, n_validation=3, n_test=1))
+    for split, n in (("train", 7), ("validation", 3), ("test", 1)):
+        assert np.array_equal(getattr(part, split).inputs, getattr(whole, split).inputs[:n])
+        assert np.array_equal(getattr(part, split).labels, getattr(whole, split).labels[:n])
+
+
+@pytest.mark.parametrize(
+    ("key", "n", "most"), [("n_train", 51, 50), ("n_validation", 0, 10), ("n_test", -1, 10)]
+)
+def test_impossible_numbers_are_refused(data_dir, tmp_path, key, n, most):
+    with pytest.raises(DataError, match=f"data.{key} is {n}, expected 1 to {most}"):
+        load_data(config(data_dir, tmp_path, **{key: n}))
+
+
+def test_an_unknown_dataset_names_the_nearest(tmp_path):
+    with pytest.raises(DataError, match="unknown dataset 'mnits': did you mean 'mnist'"):
+        load_data(config(tmp_path, tmp_path, name="mnits"))
+
+
+def test_the_real_mnist():
+    data = load_data(DataConfig(dir=str(ROOT / "data"), cache_dir=str(ROOT / ".cache")))
+    assert [split.labels.size for split in (data.train, data.validation, data.test)] == [
+        55_000,
+        5_000,
+        10_000,
+    ]
+    # MNIST's own class counts.
+    both = np.concatenate([data.train.labels, data.validation.labels])
+    assert np.bincount(both).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(data.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    # The order is that of the catalogue's own directory.
+    assert data.train.labels[:8].tolist() == [4, 1, 0, 7, 8, 1, 2, 7]
+    assert data.test.labels[:8].tolist() == [2, 0, 4, 8, 7, 6, 0, 6]
+    assert round(float(data.train.inputs.mean()), 2) == 33.33

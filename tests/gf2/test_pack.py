@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xorjax.gf2.pack import pack_bits, pack_fields, unpack_bits, unpack_fields
+
+
+def test_pack_bits_puts_bit_i_in_word_i_over_32():
+    bits = np.zeros(70, dtype=bool)
+    bits[[0, 33, 69]] = True
+    words = pack_bits(bits)
+    assert words.dtype == np.uint32
+    assert words.tolist() == [1, 2, 1 << 5]
+
+
+@given(st.lists(st.booleans(), max_size=200))
+def test_unpack_bits_inverts_pack_bits(values):
+    bits = np.array(values, dtype=bool)
+    words = pack_bits(bits)
+    assert len(words) == -(-len(bits) // 32)
+    np.testing.assert_array_equal(unpack_bits(words, len(bits)), bits)
+
+
+def test_unpack_bits_refuses_a_short_input():
+    with pytest.raises(ValueError, match="1 words hold 32 bits, not the 33 asked for"):
+        unpack_bits(np.zeros(1, dtype=np.uint32), 33)
+
+
+def test_pack_fields_writes_back_to_back_from_the_least_significant_bit():
+    # 5 = 101, 3 = 011, 6 = 110: read from the first bit, 101 110 011.
+    assert pack_fields(np.array([5, 3, 6]), 3).tolist() == [0b10011101, 0b1]
+
+
+@given(st.data())
+def test_fields_are_the_bits_of_one_long_number(data):
+    width = data.draw(st.integers(0, 64))
+    values = data.draw(st.lists(st.integers(0, (1 << width) - 1), max_size=40))
+    stream = pack_fields(np.array(values, dtype=np.uint64), width)
+    assert len(stream) == -(-width * len(values) // 8)
+    number = sum(value << (width * i) for i, value in enumerate(values))
+    assert int.from_bytes(stream.tobytes(), "little") == number
+    assert unpack_fields(stream, width, len(values)).tolist() == values
+
+
+def test_pack_fields_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="values 1 to 8 do not fit fields of 3 bits"):
+        pack_fields(np.array([8, 1]), 3)
+    with pytest.raises(ValueError, match="do not fit"):
+        pack_fields(np.array([-1]), 64)
+    with pytest.raises(ValueError, match="0 to 64 bits, not 65"):
+        pack_fields(np.array([1]), 65)
+
+
+def test_unpack_fields_refuses_a_short_stream():
+    with pytest.raises(ValueError, match="2 bytes do not hold 3 fields of 6 bits"):
+        unpack_fields(np.zeros(2, dtype=np.uint8), 6, 3)

@@ -1,0 +1,136 @@
+"""The LeNets against their definition in NumPy, whole and in parts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from xorjax.models import MODELS, create_model, get_model, input_shape, merge
+from xorjax.models.lenet import max_pool
+
+SHAPES = {
+    "lenet5": {
+        "conv1/bias": (20,),
+        "conv1/kernel": (5, 5, 1, 20),
+        "conv2/bias": (50,),
+        "conv2/kernel": (5, 5, 20, 50),
+        "fc1/bias": (500,),
+        "fc1/kernel": (800, 500),
+        "fc2/bias": (10,),
+        "fc2/kernel": (500, 10),
+    },
+    "lenet300": {
+        "fc1/bias": (300,),
+        "fc1/kernel": (784, 300),
+        "fc2/bias": (100,),
+        "fc2/kernel": (300, 100),
+        "fc3/bias": (10,),
+        "fc3/kernel": (100, 10),
+    },
+}
+N_PARAMS = {"lenet5": 431_080, "lenet300": 266_610}
+
+
+def images(n=3):
+    return jnp.asarray(np.random.default_rng(0).uniform(size=(n, 28, 28, 1)), jnp.float32)
+
+
+def noisy(params):
+    """Parameters with biases that are not 0."""
+    rng = np.random.default_rng(1)
+    return {
+        key: value + jnp.asarray(rng.normal(0, 0.05, value.shape), jnp.float32)
+        for key, value in params.items()
+    }
+
+
+def by_definition(name, params, x):
+    params = {key: np.asarray(value, np.float64) for key, value in params.items()}
+    x = np.asarray(x, np.float64)
+    layers = sorted({key.split("/")[0] for key in params})
+    for layer in layers:
+        kernel, bias = params[f"{layer}/kernel"], params[f"{layer}/bias"]
+        if kernel.ndim == 4:
+            windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[:2], axis=(1, 2))
+            x = np.einsum("bhwcij,ijco->bhwo", windows, kernel) + bias
+            x = np.max([x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)], axis=0)
+        else:
+            x = x.reshape(len(x), -1) @ kernel + bias
+        if layer != layers[-1]:
+            x = np.maximum(x, 0)
+    return x
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_parameters(name):
+    _, params = create_model(name, 0)
+    assert {key: value.shape for key, value in params.items()} == SHAPES[name]
+    assert sum(value.size for value in params.values()) == N_PARAMS[name]
+    assert {value.dtype for value in params.values()} == {jnp.dtype("float32")}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_forward_is_the_definition(name):
+    graphdef, params = create_model(name, 0)
+    params = noisy(params)
+    logits = jax.jit(lambda params, x: merge(graphdef, params)(x))(params, images())
+    np.testing.assert_allclose(logits, by_definition(name, params, images()), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_parts_compose(name):
+    graphdef, params = create_model(name, 0)
+    model = merge(graphdef, noisy(params))
+    whole = model(images())
+    for cut in range(len(model.blocks) + 1):
+        np.testing.assert_array_equal(model(model(images(), stop=cut), start=cut), whole)
+
+
+def test_features_of_the_convolutions_are_the_inputs_of_fc1():
+    graphdef, params = create_model("lenet5", 0)
+    model = merge(graphdef, params)
+    assert model.blocks.index("fc1") == 2
+    assert model(images(), stop=2).shape == (3, 800)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_seed_decides_the_parameters_and_nothing_else(name):
+    graphdef, params = create_model(name, 0)
+    same_graphdef, same = create_model(name, 0)
+    other_graphdef, other = create_model(name, 1)
+    assert graphdef == same_graphdef == other_graphdef
+    assert hash(graphdef) == hash(other_graphdef)
+    kernels = [key for key in params if key.endswith("kernel")]
+    assert all(np.array_equal(params[key], same[key]) for key in params)
+    assert not any(np.array_equal(params[key], other[key]) for key in kernels)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_fresh_model_keeps_the_scale_of_its_input(name):
+    graphdef, params = create_model(name, 0)
+    logits = merge(graphdef, params)(images(64))
+    assert 0.1 < float(logits.std()) < 3
+
+
+def test_a_layer_can_be_replaced():
+    class Zero(nnx.Module):
+        def __call__(self, x):
+            return jnp.zeros((x.shape[0], 500))
+
+    graphdef, params = create_model("lenet5", 0)
+    model = merge(graphdef, noisy(params))
+    model.fc1 = Zero()
+    np.testing.assert_allclose(model(images()), np.broadcast_to(model.fc2.bias[...], (3, 10)))
+
+
+def test_max_pool_is_reduce_window():
+    x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 6, 8, 3)), jnp.float32)
+    expected = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+    np.testing.assert_array_equal(max_pool(x), expected)
+
+
+def test_unknown_models_name_the_nearest():
+    assert input_shape("lenet5") == (28, 28, 1)
+    with pytest.raises(ValueError, match="unknown model 'lenet-5': did you mean 'lenet5'"):
+        get_model("lenet-5")

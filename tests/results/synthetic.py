@@ -1,0 +1,230 @@
+"""Points of a sweep as the pipeline would write them, with invented but plausible numbers."""
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+N_WEIGHTS = 400_000
+BASELINES = ("dense", "bitmap_signs", "ternary_ans", "csr5")
+
+
+def entropy(rate: float) -> float:
+    return -rate * math.log2(rate) - (1 - rate) * math.log2(1 - rate)
+
+
+def make_config(**changes: Any) -> dict[str, Any]:
+    """A resolved config; `changes` are dotted keys with `__` for the dot."""
+    config: dict[str, Any] = {
+        "experiment": "lenet_sweep",
+        "seed": 0,
+        "freeze": ["conv1", "conv2"],
+        "data": {"name": "mnist", "dir": "data", "n_train": None},
+        "model": {"name": "lenet5"},
+        "optim": {"name": "adam", "learning_rate": 0.001, "epochs": 10, "batch_size": 128},
+        "prune": {"rate": 0.95, "layers": ["fc1"], "strategy": "continue", "schedule": {"levels": 3}},
+        "quantize": {"n_planes": 1, "scale": "channel", "ste": "clipped"},
+        "xor": {"n_in": 20, "n_out": None, "fill": 0.8, "seed": 0, "method": "greedy"},
+        "mask": {"codec": "ans"},
+        "paths": {"root": ".", "runs": "runs"},
+    }
+    for key, value in changes.items():
+        *groups, name = key.split("__")
+        place = config
+        for group in groups:
+            place = place[group]
+        place[name] = value
+    return config
+
+
+def make_row(**values: Any) -> dict[str, Any]:
+    """A row of an XOR code at S = .95; `values` replace its columns."""
+    row = {
+        "experiment": "lenet_sweep",
+        "model": "lenet5",
+        "dataset": "mnist",
+        "layer": "fc1",
+        "seed": 0,
+        "prune_rate": 0.95,
+        "n_in": 20,
+        "n_out": 320,
+        "method": "greedy",
+        "patch_format": "paper",
+        "mask_codec": "ans",
+        "n_weights": N_WEIGHTS,
+        "dense_accuracy": 0.9920,
+        "quantized_accuracy": 0.9915,
+        "test_accuracy": 0.9915,
+        "code_bits": 0.0625,
+        "patch_bits": 0.0175,
+        "index_bits": 0.29,
+        "scale_bits": 0.04,
+        "bits_per_weight": 0.41,
+        "patches_per_slice": 0.5,
+        "lossless": True,
+        "status": "ok",
+        "command": "python scripts/train.py +experiment=lenet_sweep",
+        "point": "p0",
+        "fill": 0.8,
+        "xor_seed": 0,
+        "xor_sha256": "0" * 64,
+        "n_slices": 1250,
+        "n_planes": 1,
+        "n_kept": 20_000,
+        "n_test": 10_000,
+        "pruned_accuracy": 0.9918,
+        "validation_accuracy": 0.991,
+        "file_bytes": 20_500,
+        "logit_difference": 0.0,
+        "wall_seconds": 1.5,
+        "finished_at": "2026-11-24T05:30:00Z",
+        "error": None,
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "device": "cpu",
+        "jax_version": "0.12.0",
+        "xorjax_version": "0.1.0",
+        "numpy_version": "2.5.5",
+    }
+    rate = values.get("prune_rate", row["prune_rate"])
+    config = make_config(seed=values.get("seed", 0), prune__rate=rate, xor__n_in=values.get("n_in", 20))
+    return {**row, "config": json.dumps(config), **values}
+
+
+def make_baseline(method: str, index_bits: float, code_bits: float, **values: Any) -> dict[str, Any]:
+    """A row of a baseline; `values` as for `make_row`."""
+    scale_bits = values.get("scale_bits", 0.04)
+    return make_row(
+        **{
+            "method": method,
+            "n_in": None,
+            "n_out": None,
+            "fill": None,
+            "patch_format": None,
+            "mask_codec": None,
+            "xor_seed": None,
+            "xor_sha256": None,
+            "n_slices": None,
+            "patches_per_slice": None,
+            "index_bits": index_bits,
+            "code_bits": code_bits,
+            "patch_bits": 0.0,
+            "bits_per_weight": index_bits + code_bits + scale_bits,
+            **values,
+        }
+    )
+
+
+def make_point(name: str, rows: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
+    """The content of a point file."""
+    rows = [{**row, "point": name} for row in rows]
+    return {"point": name, "status": "ok", "rows": rows, "error": None, "curves": [], **values}
+
+
+def make_failure(name: str, message: str, **values: Any) -> dict[str, Any]:
+    """The content of a failed point's file."""
+    row = {**dict.fromkeys(make_row()), "experiment": "lenet_sweep", "point": name, "status": "failed"}
+    row |= {"error": message, "command": "python scripts/train.py +experiment=lenet_sweep seed=9"}
+    return {"point": name, "status": "failed", "rows": [row | values], "error": message, "curves": []}
+
+
+def write_report(runs: Path, points: list[dict[str, Any]], planned: list[str] | None = None) -> Path:
+    """A report directory with these finished points; `planned` defaults to just them."""
+    report_dir = runs / "reports" / "lenet_sweep"
+    (report_dir / "points").mkdir(parents=True)
+    plan = {
+        "experiment": "lenet_sweep",
+        "points": planned or [point["point"] for point in points],
+        "command": "python scripts/train.py +experiment=lenet_sweep",
+    }
+    (report_dir / "plan.json").write_text(json.dumps(plan))
+    for point in points:
+        (report_dir / "points" / f"{point['point']}.json").write_text(json.dumps(point))
+    return report_dir
+
+
+def write_metrics(runs: Path, name: str, epochs: int, start: float, end: float, noise: random.Random) -> str:
+    """A metrics.jsonl whose validation accuracy goes from `start` to `end`; returns its path below `runs`."""
+    path = runs / name / "metrics.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for epoch in range(1, epochs + 1):
+        accuracy = end - (end - start) * math.exp(-1.1 * (epoch - 1)) + noise.gauss(0, 0.0003)
+        line = {"epoch": epoch, "step": 430 * epoch, "train_loss": 4 * (1 - accuracy) / (1 + 0.25 * epoch)}
+        line |= {"train_accuracy": min(1.0, accuracy + 0.004), "validation_loss": 3.3 * (1 - accuracy)}
+        line |= {"validation_accuracy": accuracy, "learning_rate": 1e-3, "seconds": 2.0}
+        lines.append(json.dumps(line))
+    path.write_text("\n".join(lines) + "\n")
+    return f"{name}/metrics.jsonl"
+
+
+def sweep(
+    runs: Path,
+    rates: tuple[float, ...] = (0.9, 0.95, 0.98),
+    n_ins: tuple[int, ...] = (12, 20, 32),
+    fills: tuple[float, ...] = (0.8, 1.0),
+    n_seeds: int = 3,
+    layers: tuple[str, ...] = ("fc1",),
+) -> list[dict[str, Any]]:
+    """All points of a sweep; writes the metrics that their curves name."""
+    noise = random.Random(0)
+    points = []
+    for seed in range(n_seeds):
+        dense_accuracy = round(noise.gauss(0.9926, 0.0003), 4)
+        dense = write_metrics(runs, f"dense/{seed}", 10, 0.97, dense_accuracy, noise)
+        curves = [{"stage": "dense", "title": f"seed {seed}", "metrics": dense}]
+        for rate in rates:
+            loss = noise.gauss({0.9: 0.0001, 0.95: 0.0006}.get(rate, 0.0022), 0.0003)
+            accuracy = round(dense_accuracy - loss, 4)
+            prune = write_metrics(runs, f"prune/{seed}-{rate}", 4, accuracy - 0.006, accuracy, noise)
+            title = f"S = {rate:g}, seed {seed}"
+            curves = [*curves, {"stage": "prune", "title": title, "metrics": prune}]
+            quantize = write_metrics(runs, f"quantize/{seed}-{rate}", 6, accuracy - 0.02, accuracy, noise)
+            both = [*curves, {"stage": "quantize", "title": title, "metrics": quantize}]
+            for n_in in n_ins:
+                for fill in fills:
+                    n_out = round(fill * n_in / (1 - rate))
+                    common = {"seed": seed, "prune_rate": rate, "dense_accuracy": dense_accuracy}
+                    common |= {"test_accuracy": accuracy, "quantized_accuracy": accuracy}
+                    common |= {"n_kept": round(N_WEIGHTS * (1 - rate))}
+                    rows = _rows(layers, common, n_in, n_out, fill, noise)
+                    name = f"{len(points):04d}-s{seed}-r{rate:g}-i{n_in}-o{n_out}"
+                    points.append(make_point(name, rows, curves=both))
+    return points
+
+
+def _rows(
+    layers: tuple[str, ...], common: dict[str, Any], n_in: int, n_out: int, fill: float, noise: random.Random
+) -> list[dict[str, Any]]:
+    rate = common["prune_rate"]
+    index_bits = entropy(rate) * 1.005 + 0.0004
+    rows = []
+    for layer in layers:
+        patches = max(0.05, 0.5 * (fill - 0.62) * n_in * (1.5 if n_in < 16 else 1.0) + noise.gauss(0, 0.02))
+        code_bits = n_in / n_out
+        patch_bits = (3 + patches * math.ceil(math.log2(n_out))) / n_out
+        total = code_bits + patch_bits + index_bits + 0.04
+        config = make_config(
+            seed=common["seed"], prune__rate=rate, prune__layers=list(layers), xor__n_in=n_in, xor__fill=fill
+        )
+        common |= {"layer": layer, "config": json.dumps(config)}
+        rows.append(
+            make_row(
+                **common,
+                n_in=n_in,
+                n_out=n_out,
+                fill=fill,
+                n_slices=math.ceil(N_WEIGHTS / n_out),
+                patches_per_slice=patches,
+                code_bits=code_bits,
+                patch_bits=patch_bits,
+                index_bits=index_bits,
+                bits_per_weight=total,
+            )
+        )
+        kept = 1 - rate
+        symbols = kept / (1 - rate**31)
+        sizes = {"dense": (0.0, 1.0), "bitmap_signs": (1.0, kept), "csr5": (5 * symbols, symbols)}
+        sizes["ternary_ans"] = (entropy(rate) * 1.003, kept * 1.001)
+        rows += [make_baseline(method, *sizes[method], **common) for method in BASELINES]
+    return rows

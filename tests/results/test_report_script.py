@@ -1,0 +1,33 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from synthetic import make_point, make_row, write_report
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"
+
+
+def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    command = [sys.executable, str(SCRIPT), *arguments]
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+
+
+def test_every_experiment_is_found_or_just_the_one_named(tmp_path):
+    report_dir = write_report(tmp_path / "runs", [make_point("a", [make_row()])])
+    for arguments in ((), ("runs/reports/lenet_sweep",)):
+        finished = run(tmp_path, *arguments)
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stdout.strip() == "runs/reports/lenet_sweep/report.html"
+        (report_dir / "report.html").unlink()
+
+
+def test_what_is_missing_is_said_in_one_line(tmp_path):
+    for arguments, message in (
+        ((), "no experiment below runs/reports"),
+        (("no",), "no/plan.json is missing"),
+    ):
+        finished = run(tmp_path, *arguments)
+        assert finished.returncode == 1
+        assert finished.stderr.strip() == message

@@ -1,0 +1,157 @@
+import io
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+from synthetic import make_baseline, make_config, make_failure, make_row, sweep
+
+from xorjax.results.rows import to_frame
+from xorjax.results.tables import per_point, per_setting, summarise, summary_table, verdict
+
+
+def code(bits: float, **values: Any) -> dict[str, Any]:
+    """A row with `bits` value bits and no others, in a point of its own."""
+    parts = {
+        "code_bits": bits,
+        "patch_bits": 0.0,
+        "index_bits": 0.0,
+        "scale_bits": 0.0,
+        "bits_per_weight": bits,
+    }
+    point = f"{values.get('seed', 0)}-{values.get('prune_rate', 0.95)}-{values.get('n_out', 320)}"
+    return make_row(**{"point": point, **parts, **values})
+
+
+def test_the_smallest_of_the_accurate_points_is_best():
+    rows = [
+        code(0.40, n_out=300, test_accuracy=0.9910, dense_accuracy=0.9920),
+        code(0.30, n_out=320, test_accuracy=0.9905, dense_accuracy=0.9920),
+        code(0.20, n_out=340, test_accuracy=0.9904, dense_accuracy=0.9920),
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert (best.n_out, best.is_accurate) == (320, True)
+    assert best.bits_per_weight == pytest.approx(0.30)
+
+
+def test_without_an_accurate_point_the_most_accurate_is_best_and_marked():
+    rows = [
+        code(0.20, n_out=300, test_accuracy=0.9800),
+        code(0.40, n_out=320, test_accuracy=0.9850),
+        code(0.30, n_out=340, test_accuracy=0.9850),
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert (best.n_out, best.is_accurate) == (340, False)
+    assert "98.50 *" in render([best])
+
+
+def test_means_and_spreads_are_over_seeds():
+    accuracies, sizes = (0.9910, 0.9920, 0.9930), (0.30, 0.32, 0.34)
+    rows = [
+        code(size, seed=seed, test_accuracy=accuracy, patches_per_slice=seed)
+        for seed, (accuracy, size) in enumerate(zip(accuracies, sizes, strict=True))
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert best.n_seeds == 3
+    assert best.test_accuracy == pytest.approx(0.9920)
+    assert best.test_accuracy_spread == pytest.approx(0.0010)
+    assert best.bits_per_weight == pytest.approx(0.32)
+    assert best.bits_per_weight_spread == pytest.approx(0.02)
+    assert best.patches_per_slice == pytest.approx(1.0)
+
+
+def test_one_seed_has_no_spread():
+    (best,) = summarise(to_frame([code(0.3)]))
+    assert best.test_accuracy_spread is None
+    assert "±" not in render([best])
+
+
+def test_prune_rates_are_apart_and_in_order():
+    rows = [code(0.2, prune_rate=0.98), code(0.5, prune_rate=0.9), code(0.3, prune_rate=0.95)]
+    assert [best.prune_rate for best in summarise(to_frame(rows))] == [0.9, 0.95, 0.98]
+
+
+def test_layers_are_weighted_by_their_weights_and_slices():
+    rows = [
+        code(0.4, layer="fc1", n_weights=300, n_kept=30, n_slices=1, patches_per_slice=1.0),
+        code(0.8, layer="fc2", n_weights=100, n_kept=5, n_slices=3, patches_per_slice=5.0),
+    ]
+    point = per_point(to_frame(rows)).row(0, named=True)
+    assert point["bits_per_weight"] == pytest.approx(0.5)
+    assert point["patches_per_slice"] == pytest.approx(4.0)
+    assert point["value_bound"] == pytest.approx(35 / 400)
+
+
+def test_the_bound_counts_every_bit_plane():
+    point = per_point(to_frame([code(0.4, n_weights=100, n_kept=10, n_planes=2)])).row(0, named=True)
+    assert point["value_bound"] == pytest.approx(0.2)
+
+
+def test_failed_rows_count_for_nothing():
+    rows = [code(0.3), make_failure("p9", "broken")["rows"][0]]
+    assert summarise(to_frame(rows)) == summarise(to_frame(rows[:1]))
+    assert summarise(to_frame(rows[1:])) == []
+
+
+def test_settings_that_differ_beside_the_shape_are_told_apart():
+    rows = [
+        code(0.3, point="a", config=json.dumps(make_config(mask__codec="bitmap"))),
+        code(0.2, point="b", config=json.dumps(make_config(mask__codec="ans"))),
+    ]
+    settings = per_setting(per_point(to_frame(rows)))
+    assert settings["variant"].to_list() == ["mask.codec=ans", "mask.codec=bitmap"]
+    assert settings["model_variant"].unique().to_list() == [""]
+    (best,) = summarise(to_frame(rows))
+    assert best.variant == "mask.codec=ans"
+
+
+def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
+    configs = {scale: json.dumps(make_config(quantize__scale=scale)) for scale in ("tensor", "channel")}
+    rows = [
+        code(0.30, point="a", config=configs["channel"]),
+        code(0.25, point="b", config=configs["tensor"]),
+        make_baseline("csr5", 0.4, 0.1, point="a", config=configs["channel"]),
+        make_baseline("csr5", 0.3, 0.1, scale_bits=0.0, point="b", config=configs["tensor"]),
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert best.variant == "quantize.scale=tensor"
+    assert best.sizes == {"csr5": pytest.approx(0.4)}
+
+
+def test_the_smallest_codec_is_named_whoever_it_is():
+    rows = [
+        code(0.30, prune_rate=0.9),
+        make_baseline("ternary_ans", 0.2, 0.05, prune_rate=0.9, scale_bits=0.0, point="a"),
+        make_baseline("csr5", 0.3, 0.05, prune_rate=0.9, scale_bits=0.0, point="a"),
+        code(0.10, prune_rate=0.95),
+        make_baseline("csr5", 0.3, 0.05, prune_rate=0.95, scale_bits=0.0, point="b"),
+    ]
+    summary = summarise(to_frame(rows))
+    assert [best.smallest for best in summary] == ["ternary ANS", "XOR code"]
+    assert [baseline.method for baseline in summary[0].baselines] == ["ternary_ans", "csr5"]
+    assert verdict(summary[:1]) == (
+        "The smallest codec is ternary ANS. "
+        "The XOR code's case is not size but a fixed rate, random access to every slice and simple hardware."
+    )
+    assert "ternary ANS at S = 0.9; XOR code at S = 0.95" in verdict(summary)
+
+
+def test_the_terminal_table_fits_eighty_columns_and_holds_the_numbers(tmp_path):
+    summary = summarise(to_frame([row for point in sweep(tmp_path) for row in point["rows"]]))
+    text = render(summary)
+    for best in summary:
+        for value in (best.code_bits, best.patch_bits, best.index_bits, best.bits_per_weight):
+            assert f"{value:.3f}" in text
+        assert f"{best.n_in} → {best.n_out}" in text
+        assert f"{100 * best.test_accuracy:.2f}" in text
+    assert "…" not in text
+
+
+def test_an_empty_summary_still_has_a_table():
+    assert "No point has a result yet" in render([])
+
+
+def render(summary: list) -> str:
+    text = io.StringIO()
+    Console(width=80, file=text).print(summary_table(summary))
+    return text.getvalue()

@@ -1,0 +1,111 @@
+"""Imports go one way, and each heavy library is known to one room."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "xorjax"
+
+# A room may import itself and the rooms named here. `params` and `paths` are modules of the package's root.
+ROOMS = {
+    "params": set(),
+    "paths": set(),
+    "config": set(),
+    "gf2": set(),
+    "masks": {"gf2"},
+    "codec": {"gf2", "masks"},
+    "container": {"gf2", "codec", "masks"},
+    "decode": {"gf2", "codec"},
+    "layers": {"gf2", "codec", "container", "decode"},
+    "data": {"config"},
+    "models": {"config", "params", "container", "layers"},
+    "prune": {"config", "params"},
+    "quantize": {"config", "params"},
+    "train": {"config", "params", "data", "models"},
+    "results": {"paths"},
+    "pipeline": {
+        *("config", "params", "paths", "data", "models", "prune", "quantize", "train", "results"),
+        *("gf2", "codec", "masks", "container", "decode", "layers"),
+    },
+    # The public surface.
+    "__init__": {"gf2", "codec", "decode", "container"},
+}
+# Who may import a library.
+LIBRARIES = {
+    "flax": {"layers", "models", "train", "pipeline"},
+    "hydra": {"config"},
+    "omegaconf": {"config"},
+    "optax": {"train"},
+    "orbax": {"train/checkpoint"},
+    "plotly": {"results"},
+    "polars": {"results"},
+    "rich": {"results", "pipeline"},
+    "tensorflow_datasets": {"data"},
+    "tensorflow": set(),
+    "constriction": {"masks", "codec"},
+    "galois": {"gf2"},
+    "numba": {"gf2"},
+}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path):
+    """The dotted names that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "xorjax")
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_go_one_way(path):
+    own = room(path)
+    assert own in ROOMS, f"{own} has no place in the table above"
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "xorjax" and len(parts) > 1 and parts[1] in ROOMS:
+            assert parts[1] == own or parts[1] in ROOMS[own], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_is_known_to_its_rooms_only(library):
+    knowing = {
+        path.relative_to(PACKAGE).with_suffix("").as_posix()
+        for path in modules()
+        if any(name.split(".")[0] == library for name in imported(path))
+    }
+    strangers = {name for name in knowing if not LIBRARIES[library] & {name, name.split("/")[0]}}
+    assert not strangers
+
+
+def test_only_config_is_known_by_its_plain_half_outside():
+    """The parts of `config` that know Hydra stay inside it: others use the schema, the names, the errors."""
+    for path in modules():
+        if room(path) == "config":
+            continue
+        for name in imported(path):
+            if name.startswith("xorjax.config"):
+                assert name in {"xorjax.config.schema", "xorjax.config.identity"}, f"{path} imports {name}"
+
+
+def test_importing_the_package_is_light():
+    code = (
+        "import sys, xorjax;"
+        "heavy = {'hydra', 'plotly', 'polars', 'tensorflow_datasets', 'tensorflow', 'flax', 'orbax'};"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []

@@ -1,0 +1,173 @@
+"""The XOR code of one bit plane: a code word for each slice, and patches where it misses a care bit."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Int32, UInt8, UInt64
+
+from xorjax.codec.patches import (
+    PATCH_FORMATS,
+    pack_counts,
+    pack_positions,
+    unpack_counts,
+    unpack_positions,
+)
+from xorjax.gf2.network import XorNetwork
+from xorjax.gf2.pack import pack_fields, unpack_fields
+
+METHODS = ("greedy",)
+ENCODERS = ("numba", "galois")
+STREAMS = ("codes", "patch_counts", "patch_positions")
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One encoded bit plane.
+
+    Attributes:
+        shape: the plane's.
+        codes: code words; bit j meets column j of the network's matrix.
+        n_patches: patches in each slice.
+        patch_positions: within the slice, ascending; slices in order.
+    """
+
+    shape: tuple[int, ...]
+    net: XorNetwork
+    method: str
+    patch_format: str
+    patch_block: int
+    codes: UInt64[np.ndarray, " n_slices"]
+    n_patches: Int32[np.ndarray, " n_slices"]
+    patch_positions: Int32[np.ndarray, " n_patches"]
+
+    @property
+    def n_weights(self) -> int:
+        return math.prod(self.shape)
+
+    @cached_property
+    def streams(self) -> dict[str, UInt8[np.ndarray, " bytes"]]:
+        """The bytes that are written: "codes" in fields of n_in bits, "patch_counts", "patch_positions"."""
+        return {
+            "codes": pack_fields(self.codes, self.net.n_in),
+            "patch_counts": pack_counts(self.n_patches, self.patch_format, self.patch_block),
+            "patch_positions": pack_positions(self.patch_positions, self.net.n_out),
+        }
+
+    @property
+    def nbits(self) -> dict[str, int]:
+        """Bits of each stream, whole bytes."""
+        return {name: 8 * len(stream) for name, stream in self.streams.items()}
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Value bits: all streams, over all weights of the plane, pruned ones included."""
+        return sum(self.nbits.values()) / self.n_weights
+
+    @classmethod
+    def from_streams(
+        cls,
+        streams: Mapping[str, UInt8[np.ndarray, " bytes"]],
+        shape: tuple[int, ...],
+        net: XorNetwork,
+        method: str,
+        patch_format: str,
+        patch_block: int,
+    ) -> "Encoded":
+        """Reads what `streams` gave.
+
+        Raises:
+            ValueError: a stream is missing, is too short or too long, or holds what no encoder writes (a
+                position outside its slice, positions out of order, bits set after the end).
+        """
+        _check_settings(method, patch_format, patch_block)
+        for name in STREAMS:
+            if name not in streams:
+                raise ValueError(f"stream {name!r} is missing")
+        n_weights = math.prod(shape)
+        n_slices = _n_slices(n_weights, net.n_out)
+        with _naming("codes"):
+            codes = unpack_fields(streams["codes"], net.n_in, n_slices)
+        with _naming("patch_counts"):
+            n_patches = unpack_counts(streams["patch_counts"], n_slices, patch_format, patch_block)
+        with _naming("patch_positions"):
+            total = int(n_patches.sum(dtype=np.int64))
+            positions = unpack_positions(streams["patch_positions"], net.n_out, total)
+            within = np.repeat(np.arange(n_slices), n_patches) * net.n_out + positions
+            if (positions >= net.n_out).any() or (within >= n_weights).any():
+                raise ValueError(f"a position lies outside its slice of {net.n_out} bits")
+            if (np.diff(within) <= 0).any():
+                raise ValueError("the positions of a slice do not ascend")
+        encoded = cls(shape, net, method, patch_format, patch_block, codes, n_patches, positions)
+        for name in STREAMS:
+            if not np.array_equal(encoded.streams[name], streams[name]):
+                raise ValueError(
+                    f"stream {name!r}: its {len(streams[name])} bytes are not the "
+                    f"{len(encoded.streams[name])} bytes that its values are written as"
+                )
+        return encoded
+
+
+def encode(
+    bits: Bool[np.ndarray, "..."],
+    care: Bool[np.ndarray, "..."],
+    net: XorNetwork,
+    method: str = "greedy",
+    patch_format: str = "paper",
+    patch_block: int = 64,
+    encoder: str = "numba",
+) -> Encoded:
+    """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
+
+    The plane is flattened in row-major order and cut into slices of `net.n_out` bits, the last one padded
+    with don't-cares. "greedy" is the paper's patch search: care bits in order, each kept if it agrees with
+    those kept before it and a patch if not; free variables are 0. The encoder "galois" is slow and gives the
+    same answer as "numba" bit for bit. The patch formats are those of `patches.pack_counts`; `patch_block`
+    counts slices and is used by "blocked" alone.
+
+    Raises:
+        ValueError: the arrays' shapes differ or they are empty, or a setting is unknown.
+    """
+    _check_settings(method, patch_format, patch_block)
+    if encoder not in ENCODERS:
+        raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, not {encoder!r}")
+    if bits.shape != care.shape:
+        raise ValueError(f"bits have shape {bits.shape}, care {care.shape}")
+    _n_slices(bits.size, net.n_out)
+    codes, n_patches, positions = _encoder(encoder)(bits.reshape(-1), care.reshape(-1), net)
+    return Encoded(bits.shape, net, method, patch_format, patch_block, codes, n_patches, positions)
+
+
+def _encoder(name: str) -> Callable:
+    # Imported when used: numba and galois take a second or two, which decoding need not wait for.
+    if name == "numba":
+        from xorjax.gf2.elimination import encode_slices
+    else:
+        from xorjax.gf2.oracle import encode_slices
+    return encode_slices
+
+
+def _n_slices(n_weights: int, n_out: int) -> int:
+    if n_weights == 0:
+        raise ValueError("a bit plane holds at least one weight")
+    return -(-n_weights // n_out)
+
+
+def _check_settings(method: str, patch_format: str, patch_block: int) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+    if patch_format not in PATCH_FORMATS:
+        raise ValueError(f"patch_format must be one of {', '.join(PATCH_FORMATS)}, not {patch_format!r}")
+    if patch_block < 1:
+        raise ValueError(f"patch_block must be 1 slice or more, not {patch_block}")
+
+
+@contextmanager
+def _naming(stream: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"stream {stream!r}: {error}") from error

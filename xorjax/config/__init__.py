@@ -1,0 +1,1 @@
+"""A run's configuration: its shape, its rules, its identity, and how Hydra gives it to us."""

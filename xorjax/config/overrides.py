@@ -1,0 +1,110 @@
+"""The command line's overrides, checked before Hydra sees them: for a wrong key it would advise `+key`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from xorjax.config.checks import nearest, one_of
+from xorjax.config.errors import ConfigError
+from xorjax.config.validate import KEYS, SECTIONS, nearest_key
+
+APPENDED = ("experiment", "debug")
+"""The groups that are not in the defaults list: `+experiment=NAME`."""
+
+
+def check_arguments(argv: Sequence[str], conf: Path) -> None:
+    """Check the overrides among the command line's arguments; Hydra's flags are its own business.
+
+    Raises:
+        ConfigError: as `check_overrides`.
+    """
+    arguments, _ = get_args_parser().parse_known_args(argv)
+    if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
+        check_overrides(arguments.overrides, conf)
+
+
+def check_overrides(overrides: Sequence[str], conf: Path) -> None:
+    """Check that every override names a setting or a choice of a group; those of `hydra` are left to Hydra.
+
+    Args:
+        overrides: as on the command line, "prune.rate=0.9,0.95" or "+experiment=lenet_sweep".
+        conf: the directory of the groups.
+
+    Raises:
+        ConfigError: an unknown setting, group or choice, with the nearest; all of them in one error.
+    """
+    groups = find_groups(conf)
+    problems = [problem for text in overrides for problem in _problems(text, groups)]
+    appended = [group for text in overrides for group in APPENDED if text.startswith(f"+{group}=")]
+    if appended != sorted(appended, key=APPENDED.index):
+        problems.append(
+            "+debug comes before +experiment, which would undo it; write +experiment=... +debug=..."
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def find_groups(conf: Path) -> dict[str, list[str]]:
+    """The choices of every group under `conf`, Hydra's own group apart."""
+    groups: dict[str, list[str]] = {}
+    for file in sorted(conf.rglob("*.yaml")):
+        group = file.parent.relative_to(conf).as_posix()
+        if group.split("/")[0] not in (".", "hydra"):
+            groups.setdefault(group, []).append(file.stem)
+    return groups
+
+
+def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        yield f"{text!r} is not an override such as prune.rate=0.9: {str(error).splitlines()[0]}"
+        return
+    key = override.key_or_group
+    if key.split("/")[0].split(".")[0] == "hydra":
+        return
+    if override.is_delete():
+        yield f"{text} removes a setting; every setting must have a value, such as {key}=VALUE"
+    elif key in groups:
+        yield from _group_problems(override, groups)
+    elif key not in KEYS and key not in SECTIONS:
+        names = [f"+{group}" if group in APPENDED else group for group in groups]
+        yield f"{key} (in {text}) is not a setting; the nearest is {nearest_key(key, names)}"
+    elif override.package is not None:
+        yield f"{key} (in {text}) is a setting, not a group; write {key}=VALUE"
+    elif override.is_add():
+        yield f"{text} adds a setting that is there already; the nearest is {text.lstrip('+')}"
+
+
+def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterator[str]:
+    group, text = override.key_or_group, override.input_line
+    for name in _choices(override):
+        if name not in groups[group]:
+            choices = groups[group]
+            yield (
+                f"{group} has no choice {name!r} (in {text}); it must be {one_of(choices)}; "
+                f"the nearest is {nearest(name, choices)}"
+            )
+            return
+    if group in APPENDED:
+        if not override.is_add() or override.package is not None:
+            yield f"{text}: {group} is appended to the defaults; write +{group}={_choices(override)[0]}"
+        return
+    places = [section for section in SECTIONS if section.endswith(f".{group}")]
+    if override.is_add() or override.is_force_add():
+        yield f"{text} adds a group that is there already; the nearest is {(text or '').lstrip('+')}"
+    elif override.package is not None and override.package not in places:
+        allowed = [group, *(f"{group}@{place}" for place in places)]
+        wanted = f"{group}@{override.package}"
+        yield f"{wanted} (in {text}) is not a group; the nearest is {nearest(wanted, allowed)}"
+
+
+def _choices(override: Override) -> list[str]:
+    """The names that an override of a group gives: one, several appended at once, or those of a sweep."""
+    value: Any = list(override.sweep_string_iterator()) if override.is_sweep_override() else override.value()
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]

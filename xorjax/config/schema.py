@@ -1,0 +1,131 @@
+"""The shape of a run's configuration: one dataclass per Hydra group, defaults included.
+
+`conf/` says the same with comments for the user; `validate.load_config` turns what Hydra composed into a
+`Config`, refusing anything that does not fit. Nothing below the pipeline sees Hydra's own objects.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images, and how many of them (`None`: the whole split). Where they lie names no artifact."""
+
+    name: str = "mnist"
+    dir: str = field(default="data", metadata={"determines": False})
+    cache_dir: str = field(default=".cache", metadata={"determines": False})
+    n_train: int | None = None
+    n_validation: int | None = None
+    n_test: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model of the registry by its id."""
+
+    name: str = "lenet5"
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """One training run. Used three times: dense training, pruning levels, quantized fine-tuning."""
+
+    name: str = "adam"
+    learning_rate: float = 1e-3
+    epochs: int = 10
+    batch_size: int = 128
+    schedule: str = "cosine"
+    warmup_epochs: float = 0.0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The prune rates a trajectory passes: `levels` rates from `first` to `last`, spaced by `name`."""
+
+    name: str = "geometric"
+    first: float = 0.5
+    last: float = 0.9
+    levels: int = 3
+
+
+@dataclass(frozen=True)
+class PruneConfig:
+    """Iterative magnitude pruning, and the level of the trajectory at which a point leaves it."""
+
+    rate: float = 0.95
+    layers: tuple[str, ...] = ("fc1",)
+    scope: str = "layer"
+    strategy: str = "continue"
+    rewind_epoch: int = 1
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    through: tuple[float, ...] = ()
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(epochs=3))
+
+
+@dataclass(frozen=True)
+class QuantizeConfig:
+    """Straight-through fine-tuning of the pruned layers to binary planes."""
+
+    n_planes: int = 1
+    scale: str = "channel"
+    ste: str = "clipped"
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(epochs=5))
+
+
+@dataclass(frozen=True)
+class XorConfig:
+    """The XOR network and its encoder. `n_out` null: the nearest integer to `fill * n_in / (1 - rate)`."""
+
+    n_in: int = 20
+    n_out: int | None = None
+    fill: float = 0.8
+    seed: int = 0
+    taps: int | None = None
+    method: str = "greedy"
+    encoder: str = "numba"
+    patch_format: str = "paper"
+    patch_block: int = 64
+
+
+@dataclass(frozen=True)
+class MaskConfig:
+    """How the mask is stored."""
+
+    codec: str = "ans"
+
+
+@dataclass(frozen=True)
+class PathsConfig:
+    """Where things are: `root` the project, `runs` everything that a run writes."""
+
+    root: str = "."
+    runs: str = "runs"
+
+
+@dataclass(frozen=True)
+class Config:
+    """One point of an experiment."""
+
+    experiment: str = "single"
+    seed: int = 0
+    freeze: tuple[str, ...] = ()
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
+    quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
+    xor: XorConfig = field(default_factory=XorConfig)
+    mask: MaskConfig = field(default_factory=MaskConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+
+
+def xor_shape(config: Config) -> tuple[int, int]:
+    """`(n_in, n_out)` of the XOR network; `n_out` null: the nearest integer to `fill * n_in / (1 - rate)`."""
+    if config.xor.n_out is not None:
+        return config.xor.n_in, config.xor.n_out
+    # Exact in the decimals that the user wrote, so that a half never depends on binary rounding.
+    fill, rate = Fraction(repr(config.xor.fill)), Fraction(repr(config.prune.rate))
+    return config.xor.n_in, round(fill * config.xor.n_in / (1 - rate))

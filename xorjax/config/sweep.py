@@ -1,0 +1,143 @@
+"""A sweep's points, expanded and checked before the first of them runs, and the command that runs each alone.
+
+Hydra tells its callbacks when a run begins and ends. Ours turns that into calls of the pipeline's functions,
+named in `conf/hydra/default.yaml`: `start` with the settings of all points, `finish` when they are through.
+"""
+
+import copy
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.experimental.callback import Callback
+from hydra.utils import get_method
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from xorjax.config.errors import report
+from xorjax.config.overrides import check_overrides
+from xorjax.config.validate import KEYS, load_config
+
+PROGRAM = "python scripts/train.py"
+
+
+class SweepCallback(Callback):
+    """Checks all points, then tells the pipeline; an error ends the program, where Hydra would only warn."""
+
+    def __init__(self, start: str, point: str, finish: str):
+        self.start, self.finish = start, finish
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        with _exit_on_error():
+            get_method(self.start)([load_config(config)], given_command())
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        loader = GlobalHydra.instance().config_loader()
+        with _exit_on_error():
+            points = expand(loader, config)
+            composed = compose(loader, config, points)
+            configs = [load_config(cfg) for cfg in composed]
+            get_method(self.start)(configs, given_command())
+        # Hydra would compose every point twice more, to see whether it can and to run it, 0.2 s each time.
+        ready = {tuple(overrides): cfg for overrides, cfg in zip(points, composed, strict=True)}
+        loader.load_sweep_config = lambda master_config, sweep_overrides: ready[tuple(sweep_overrides)]
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        self._finish()
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
+        with _exit_on_error():
+            get_method(self.finish)()
+
+
+@contextmanager
+def _exit_on_error():
+    try:
+        yield
+    except Exception as error:
+        raise SystemExit(report(error)) from None
+
+
+def expand(loader: ConfigLoader, config: DictConfig) -> list[list[str]]:
+    """The overrides of every point of a sweep, in order: all combinations of the experiment's
+    `hydra.sweeper.params`, the command line's in their place.
+
+    By Hydra's own code, so that the points are those that it will run.
+
+    Raises:
+        ConfigError: a parameter of the experiment names no setting.
+    """
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    overrides = [*params, *config.hydra.overrides.task]
+    check_overrides(overrides, _conf(config))
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+    return BasicSweeper.split_arguments(parsed, None)[0]
+
+
+def compose(loader: ConfigLoader, master: DictConfig, points: Sequence[list[str]]) -> list[DictConfig]:
+    """What Hydra composes for each point.
+
+    Points that choose the same of every group differ in values alone: Hydra composes the first of them, which
+    takes it 0.2 s, and the values of the others are written over a copy.
+    """
+    parser = OverridesParser.create(config_loader=loader)
+    bases: dict[tuple[str | None, ...], DictConfig] = {}
+    composed = []
+    for point in points:
+        parsed = parser.parse_overrides(point)
+        values = [override for override in parsed if _is_value(override)]
+        choices = tuple(override.input_line for override in parsed if override not in values)
+        if choices not in bases:
+            bases[choices] = loader.load_sweep_config(master, point)
+        cfg = copy.deepcopy(bases[choices])
+        for override in values:
+            OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
+        with open_dict(cfg.hydra):
+            cfg.hydra.overrides.task = list(point)
+            cfg.hydra.job.override_dirname = get_overrides_dirname(
+                parsed, **cfg.hydra.job.config.override_dirname
+            )
+        composed.append(cfg)
+    return composed
+
+
+def _is_value(override: Override) -> bool:
+    """Whether an override does nothing but put a value in the place of another."""
+    return override.type == OverrideType.CHANGE and override.key_or_group in KEYS
+
+
+def _conf(config: DictConfig) -> Path:
+    """The directory of our groups, from Hydra's list of where it looks."""
+    return Path(next(s.path for s in config.hydra.runtime.config_sources if s.provider == "main"))
+
+
+def given_command() -> str:
+    """The command that the user gave."""
+    return f"{PROGRAM} {shlex.join(sys.argv[1:])}".rstrip()
+
+
+def point_command(hydra: Any) -> str:
+    """The command that runs one point alone.
+
+    Args:
+        hydra: Hydra's own settings while it runs the point: `HydraConfig.get()`.
+    """
+    task = sorted(hydra.overrides.task, key=lambda override: not override.startswith("+"))
+    appended = [override for override in task if override.startswith("+")]
+    # Only an experiment sweeps by itself and must be told not to.
+    mode = ["hydra.mode=RUN"] if any(o.startswith("+experiment=") for o in appended) else []
+    own = [
+        o for o in hydra.overrides.hydra if not o.startswith(("hydra.mode=", "hydra.sweep", "hydra/sweeper="))
+    ]
+    return f"{PROGRAM} {shlex.join([*appended, *mode, *own, *task[len(appended) :]])}".rstrip()

@@ -1,0 +1,19 @@
+"""The file format: one safetensors file for each set of compressed layers, versioned and checked."""
+
+from xorjax.container.count import bits, file_bytes, layer_bits
+from xorjax.container.format import ContainerError
+from xorjax.container.model import CompressedLayer, CompressedModel
+from xorjax.container.read import load, verify
+from xorjax.container.write import save
+
+__all__ = [
+    "CompressedLayer",
+    "CompressedModel",
+    "ContainerError",
+    "bits",
+    "file_bytes",
+    "layer_bits",
+    "load",
+    "save",
+    "verify",
+]

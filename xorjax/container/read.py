@@ -1,0 +1,197 @@
+"""A safetensors file to a compressed model; whatever does not fit is refused by the tensor's name."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xorjax.codec.xor import STREAMS, Encoded
+from xorjax.container.format import (
+    FORMATS,
+    METADATA_KEYS,
+    PARAMS,
+    VERSION,
+    ContainerError,
+    checksum,
+    layer_tensor,
+    network_tensor,
+    param_tensor,
+)
+from xorjax.container.model import CompressedLayer, CompressedModel
+from xorjax.container.planes import decode_plane, plane_sha256
+from xorjax.container.tensors import from_bytes
+from xorjax.gf2.network import XorNetwork
+from xorjax.gf2.pack import unpack_fields
+from xorjax.masks import get_mask_codec
+
+
+def load(path: str | Path) -> CompressedModel:
+    """The model in the file at `path`, after every check except decoding the planes, which `verify` adds.
+
+    Raises:
+        ContainerError: the file is short, damaged, of a newer version, or holds an unknown id, a wrong shape,
+            a non-finite scale or a tensor that nothing uses.
+        OSError: the file cannot be read.
+    """
+    return _read(Path(path))[0]
+
+
+def verify(path: str | Path) -> list[str]:
+    """Loads the file, decodes every plane by the definition and compares its SHA-256 with the one stored.
+
+    Returns:
+        The planes that were checked, such as "layers/fc1/kernel/planes/0".
+
+    Raises:
+        ContainerError: as `load`, or a plane does not decode to the one that was saved.
+        OSError: the file cannot be read.
+    """
+    model, hashes = _read(Path(path))
+    for name, sha256 in hashes.items():
+        if plane_sha256(decode_plane(model.planes[name])) != sha256:
+            raise ContainerError(f"{path}: tensor {name!r} does not decode to the plane that was saved")
+    return list(hashes)
+
+
+def _read(path: Path) -> tuple[CompressedModel, dict[str, str]]:
+    try:
+        tensors, metadata = from_bytes(path.read_bytes())
+        spec = _spec(metadata)
+        _check_sums(tensors, _get(spec, "checksums", dict))
+        return _model(tensors, spec)
+    except ValueError as error:
+        raise ContainerError(f"{path}: {error}") from error
+
+
+def _spec(metadata: dict[str, str]) -> dict[str, Any]:
+    """The JSON spec, once the format, its version and the spec's hash are right."""
+    format, version = metadata.get("format"), metadata.get("format_version", "")
+    if format not in FORMATS:
+        raise ValueError(f"metadata: format is {format!r}, not {FORMATS[0]!r}")
+    if version != str(VERSION):
+        newer = "; a newer xorjax wrote it" if version.isdecimal() and int(version) > VERSION else ""
+        raise ValueError(f"metadata: format_version is {version!r}, and this reads {VERSION}{newer}")
+    if set(metadata) != METADATA_KEYS:
+        raise ValueError(f"metadata: the keys are {sorted(metadata)}, not {sorted(METADATA_KEYS)}")
+    if hashlib.sha256(metadata["spec"].encode()).hexdigest() != metadata["spec_sha256"]:
+        raise ValueError("metadata: spec does not have the SHA-256 that spec_sha256 gives")
+    spec = json.loads(metadata["spec"])
+    if not isinstance(spec, dict):
+        raise ValueError("spec: it is not a JSON object")
+    return spec
+
+
+def _check_sums(tensors: dict[str, np.ndarray], checksums: dict[str, Any]) -> None:
+    for name in sorted(tensors.keys() ^ checksums.keys()):
+        raise ValueError(f"tensor {name!r} is {'missing' if name in checksums else 'not in the spec'}")
+    for name, array in tensors.items():
+        if checksum(array) != checksums[name]:
+            raise ValueError(f"tensor {name!r} is damaged: its CRC-32 is not {checksums[name]}")
+
+
+def _model(tensors: dict[str, np.ndarray], spec: dict[str, Any]) -> tuple[CompressedModel, dict[str, str]]:
+    """The model, and the SHA-256 of each of its planes."""
+    unread = dict(tensors)
+    networks = [_network(unread, i, entry) for i, entry in enumerate(_get(spec, "networks", list))]
+    layers, hashes = {}, {}
+    for name, entry in _get(spec, "layers", dict).items():
+        layers[name] = _layer(unread, name, entry, networks)
+        hashes |= {layer_tensor(name, f"planes/{i}"): sha256 for i, sha256 in enumerate(entry["sha256"])}
+    params = {name.removeprefix(PARAMS): unread.pop(name) for name in list(unread) if name.startswith(PARAMS)}
+    for name in unread:
+        raise ValueError(f"tensor {name!r} belongs to no layer, network or parameter of the spec")
+    for name, array in params.items():
+        if not np.issubdtype(array.dtype, np.floating):
+            raise ValueError(f"tensor {param_tensor(name)!r} has dtype {array.dtype}, not a float's")
+    metadata = _get(spec, "metadata", dict)
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("spec: metadata is not a map from strings to strings")
+    return CompressedModel(layers, params, metadata), hashes
+
+
+def _network(unread: dict[str, np.ndarray], index: int, entry: object) -> XorNetwork:
+    name = network_tensor(index)
+    n_in, n_out = _get(entry, "n_in", int, name), _get(entry, "n_out", int, name)
+    with _naming(name):
+        stream = _pop_stream(unread, name)
+        rows = unpack_fields(stream, n_in, n_out)
+        if len(stream) != -(-n_in * n_out // 8):
+            raise ValueError(f"{len(stream)} bytes are more than {n_out} rows of {n_in} bits")
+        matrix = rows[:, None] >> np.arange(n_in, dtype=np.uint64) & np.uint64(1)
+        net = XorNetwork.from_matrix(matrix)
+        if net.sha256 != _get(entry, "sha256", str, name):
+            raise ValueError("the matrix does not have the SHA-256 that the spec gives")
+    seed, taps = _get(entry, "seed", int | None, name), _get(entry, "taps", int | None, name)
+    return XorNetwork(net.matrix, seed, taps)
+
+
+def _layer(
+    unread: dict[str, np.ndarray], name: str, entry: object, networks: list[XorNetwork]
+) -> CompressedLayer:
+    where = f"layers/{name}"
+    shape = tuple(_get_list(entry, "shape", int, where))
+    network = _get(entry, "network", int, where)
+    if not 0 <= network < len(networks):
+        raise ValueError(f"spec: {where} uses network {network} of {len(networks)}")
+    settings = (
+        _get(entry, "method", str, where),
+        _get(entry, "patch_format", str, where),
+        _get(entry, "patch_block", int, where),
+    )
+    planes = []
+    for index in range(len(_get_list(entry, "sha256", str, where))):
+        part = f"planes/{index}"
+        streams = {stream: _pop_stream(unread, layer_tensor(name, f"{part}/{stream}")) for stream in STREAMS}
+        with _naming(layer_tensor(name, part)):
+            planes.append(Encoded.from_streams(streams, shape, networks[network], *settings))
+    mask_codec = _get(entry, "mask_codec", str, where)
+    with _naming(layer_tensor(name, "mask")):
+        codec = get_mask_codec(mask_codec)
+        streams = {
+            stream: _pop_stream(unread, layer_tensor(name, f"mask/{stream}")) for stream in codec.stream_names
+        }
+        mask = codec.decode(streams, shape)
+    with _naming(layer_tensor(name, "scales")):
+        scales = _pop(unread, layer_tensor(name, "scales"))
+        if scales.dtype != np.float32:
+            raise ValueError(f"dtype {scales.dtype} is not float32")
+        return CompressedLayer(name, shape, tuple(planes), mask, mask_codec, scales)
+
+
+def _pop(unread: dict[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in unread:
+        raise ValueError(f"tensor {name!r} is missing")
+    return unread.pop(name)
+
+
+def _pop_stream(unread: dict[str, np.ndarray], name: str) -> np.ndarray:
+    stream = _pop(unread, name)
+    if stream.dtype != np.uint8 or stream.ndim != 1:
+        raise ValueError(f"tensor {name!r} is {stream.dtype}{list(stream.shape)}, not a stream of bytes")
+    return stream
+
+
+def _get(entry: object, key: str, kind: Any, where: str = "the spec") -> Any:
+    # bool is a subclass of int, and true is no count.
+    if not isinstance(entry, dict) or not isinstance(entry.get(key), kind) or isinstance(entry[key], bool):
+        raise ValueError(f"spec: {where} lacks {key!r}, or it is not of type {kind}")
+    return entry[key]
+
+
+def _get_list(entry: object, key: str, kind: type, where: str) -> list[Any]:
+    values = _get(entry, key, list, where)
+    if not all(type(value) is kind for value in values):
+        raise ValueError(f"spec: {where} has {key!r} with an entry that is not of type {kind}")
+    return values
+
+
+@contextmanager
+def _naming(tensor: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"tensor {tensor!r}: {error}") from error

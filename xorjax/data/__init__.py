@@ -1,0 +1,19 @@
+"""Datasets from idx files or a TFDS directory, and batches of them in memory."""
+
+from xorjax.data.batches import Batch, Split, eval_batches, permutation, steps_per_epoch, train_batches
+from xorjax.data.catalogue import DATASETS, SIZES, DataError
+from xorjax.data.sources import Dataset, load_data
+
+__all__ = [
+    "DATASETS",
+    "SIZES",
+    "Batch",
+    "DataError",
+    "Dataset",
+    "Split",
+    "eval_batches",
+    "load_data",
+    "permutation",
+    "steps_per_epoch",
+    "train_batches",
+]

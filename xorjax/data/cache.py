@@ -1,0 +1,58 @@
+"""Arrays on disk: a directory of .npy files with their checksums, whole or not there."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+MANIFEST = "manifest.json"
+TEMPORARY = ".tmp-"
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock, which a killed process gives up, and clear what such a process left behind."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for leftover in directory.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(leftover)
+        yield
+
+
+def write_arrays(directory: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write `directory` under a temporary name beside it and rename it; an old one is replaced.
+
+    The caller holds the lock of the parent directory.
+    """
+    temporary = directory.with_name(TEMPORARY + directory.name)
+    temporary.mkdir()
+    manifest = {}
+    for name, array in arrays.items():
+        np.save(temporary / f"{name}.npy", array)
+        manifest[name] = _digest(array)
+    (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    if directory.exists():
+        shutil.rmtree(directory)
+    os.rename(temporary, directory)
+
+
+def read_arrays(directory: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of `directory`, or None if it is not there or anything in it fails its checksum."""
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text())
+        arrays = {name: np.load(directory / f"{name}.npy", allow_pickle=False) for name in manifest}
+    except (OSError, ValueError, EOFError):
+        return None
+    return arrays if all(_digest(arrays[name]) == manifest[name] for name in manifest) else None
+
+
+def _digest(array: np.ndarray) -> str:
+    header = f"{array.dtype.str} {array.shape} ".encode()
+    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()

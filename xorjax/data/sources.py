@@ -1,0 +1,124 @@
+"""A dataset as arrays in memory, from wherever the user has it, with no network.
+
+On first use idx files are checked and prepared as a TFDS dataset, which is then read as any other; since that
+takes half a minute, the arrays are kept and read from then on as long as the files they came from stay
+untouched.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xorjax.config.schema import DataConfig
+from xorjax.data.batches import Split
+from xorjax.data.cache import TEMPORARY, locked, read_arrays, write_arrays
+from xorjax.data.catalogue import IDX_SHAPES, SPLITS, VERSION, DataError, get_dataset
+from xorjax.data.idx import find_idx, read_idx_dataset
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images are uint8 (n, 28, 28, 1), labels int32 (n,)."""
+
+    train: Split
+    validation: Split
+    test: Split
+    n_classes: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a dataset was found: the user's TFDS directory, or a folder of idx files."""
+
+    kind: str
+    directory: Path
+    files: tuple[Path, ...]
+
+    @property
+    def key(self) -> str:
+        """Changes when a file does: a hash of names, sizes and times of modification."""
+        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in self.files]
+        return hashlib.sha256(json.dumps([self.kind, stats]).encode()).hexdigest()[:16]
+
+
+def find_source(name: str, directory: Path) -> Source:
+    """Look for the dataset `name` in `directory`, which may be a TFDS directory (it holds name/3.0.1), a folder of
+    idx files, or the parent of such a folder called `name`.
+
+    Raises:
+        DataError: the dataset is unknown, or nothing of it is there.
+    """
+    get_dataset(name)
+    prepared = directory / name / VERSION
+    if (prepared / "dataset_info.json").is_file():
+        return Source("tfds", directory, tuple(sorted(file for file in prepared.iterdir() if file.is_file())))
+    for folder in (directory / name, directory / name.replace("_", "-"), directory):
+        found = {file: find_idx(folder, file) for file in IDX_SHAPES}
+        if any(found.values()):
+            if missing := [file for file, path in found.items() if path is None]:
+                raise DataError(f"{folder / missing[0]}.gz is missing.")
+            return Source("idx", folder, tuple(path for path in found.values() if path is not None))
+    raise DataError(
+        f"no {name} in data.dir {str(directory)!r}: expected the idx files (train-images-idx3-ubyte.gz and three "
+        f"more) in it or in {name}/, or a TFDS directory with {name}/{VERSION}/."
+    )
+
+
+def load_data(config: DataConfig) -> Dataset:
+    """The dataset `config.name` out of `config.dir`, split 55,000 / 5,000 / 10,000 in TFDS's order.
+
+    `n_train`, `n_validation` and `n_test` take the first so many examples of each.
+
+    Raises:
+        DataError: the dataset is unknown, missing, damaged or not the canonical one, or a number is too large.
+    """
+    spec = get_dataset(config.name)
+    splits = _load_splits(config.name, find_source(config.name, Path(config.dir)), Path(config.cache_dir))
+    for split in SPLITS:
+        n = getattr(config, f"n_{split}")
+        inputs, labels = splits[split]
+        if n is not None and not 1 <= n <= len(labels):
+            raise DataError(f"data.n_{split} is {n}, expected 1 to {len(labels)}.")
+        splits[split] = Split(inputs[:n], labels[:n])
+    return Dataset(splits["train"], splits["validation"], splits["test"], spec.n_classes)
+
+
+def _load_splits(name: str, source: Source, cache_dir: Path) -> dict[str, Split]:
+    kept = cache_dir / f"{name}-{source.key}"
+    arrays = read_arrays(kept)
+    if arrays is None:
+        with locked(cache_dir):
+            arrays = read_arrays(kept)  # another process may have had the lock
+            if arrays is None:
+                if kept.exists():
+                    log.warning("%s is damaged and made anew from %s", kept, source.directory)
+                arrays = _read_source(name, source, cache_dir)
+                write_arrays(kept, arrays)
+    return {split: Split(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in SPLITS}
+
+
+def _read_source(name: str, source: Source, cache_dir: Path) -> dict[str, np.ndarray]:
+    from xorjax.data import prepare  # here, since tensorflow_datasets takes seconds to import
+
+    data_dir = source.directory
+    if source.kind == "idx":
+        arrays = read_idx_dataset(source.directory, name)
+        data_dir = cache_dir / "tfds"
+        if not (data_dir / name).exists():
+            log.info("preparing %s from %s, once", name, source.directory)
+            temporary = cache_dir / f"{TEMPORARY}tfds"
+            prepare.prepare(name, arrays, temporary)
+            data_dir.mkdir(exist_ok=True)
+            os.rename(temporary / name, data_dir / name)
+            shutil.rmtree(temporary)
+    splits = prepare.read(name, data_dir)
+    arrays = {f"{split}_images": splits[split].inputs for split in SPLITS}
+    return arrays | {f"{split}_labels": splits[split].labels for split in SPLITS}

@@ -1,0 +1,1 @@
+"""Decoders of packed code words, jitted and by definition."""

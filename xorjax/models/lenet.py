@@ -1,0 +1,77 @@
+"""The LeNets of the paper: a convolutional one (LeNet-5, Caffe's widths) and a fully connected one.
+
+A model is a chain of named blocks, each a layer with its activation and pooling, so that any part of the
+chain can be run on its own: a frozen prefix once for all, the rest at every step.
+"""
+
+from collections.abc import Callable
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from xorjax.models.conv import Conv
+
+
+def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
+    """2x2 max pooling, stride 2, for even heights and widths.
+
+    By reshape and max: the gradient of `reduce_window` is a select-and-scatter, which on CPU costs more than
+    the convolutions.
+    """
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+
+
+class LeNet5(nnx.Module):
+    """20C5-MP2-50C5-MP2-500FC-10 on 28x28x1 images, convolutions unpadded: `fc1` is 800x500 (paper, section 5)."""
+
+    input_shape = (28, 28, 1)
+    blocks: tuple[str, ...] = ("conv1", "conv2", "fc1", "fc2")
+
+    def __init__(self, *, rngs: nnx.Rngs):
+        he = nnx.initializers.he_normal()
+        # Annotated as functions of an array: a compressed layer may take a layer's place.
+        self.conv1: Callable[[Array], Array] = Conv(1, 20, 5, rngs=rngs)
+        self.conv2: Callable[[Array], Array] = Conv(20, 50, 5, rngs=rngs)
+        self.fc1: Callable[[Array], Array] = nnx.Linear(800, 500, kernel_init=he, rngs=rngs)
+        self.fc2: Callable[[Array], Array] = nnx.Linear(500, 10, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "batch ..."], start: int = 0, stop: int | None = None) -> Array:
+        """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, 10) out when all are run."""
+        for block in self.blocks[start:stop]:
+            match block:
+                case "conv1":
+                    x = nnx.relu(max_pool(self.conv1(x)))
+                case "conv2":
+                    x = nnx.relu(max_pool(self.conv2(x)))
+                    x = x.reshape(x.shape[0], -1)
+                case "fc1":
+                    x = nnx.relu(self.fc1(x))
+                case "fc2":
+                    x = self.fc2(x)
+        return x
+
+
+class LeNet300(nnx.Module):
+    """300FC-100FC-10 on the flattened image (LeNet-300-100)."""
+
+    input_shape = (28, 28, 1)
+    blocks: tuple[str, ...] = ("fc1", "fc2", "fc3")
+
+    def __init__(self, *, rngs: nnx.Rngs):
+        he = nnx.initializers.he_normal()
+        self.fc1: Callable[[Array], Array] = nnx.Linear(784, 300, kernel_init=he, rngs=rngs)
+        self.fc2: Callable[[Array], Array] = nnx.Linear(300, 100, kernel_init=he, rngs=rngs)
+        self.fc3: Callable[[Array], Array] = nnx.Linear(100, 10, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "batch ..."], start: int = 0, stop: int | None = None) -> Array:
+        """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, 10) out when all are run."""
+        for block in self.blocks[start:stop]:
+            match block:
+                case "fc1":
+                    x = nnx.relu(self.fc1(x.reshape(x.shape[0], -1)))
+                case "fc2":
+                    x = nnx.relu(self.fc2(x))
+                case "fc3":
+                    x = self.fc3(x)
+        return x

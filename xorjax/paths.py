@@ -1,0 +1,41 @@
+"""Every file name of a run. `runs/` holds one directory a kind of artifact, and one report an experiment."""
+
+from pathlib import Path
+
+ARTIFACT = "artifact.json"
+"""Written last: a directory without it is not whole."""
+ARRAYS = "arrays.safetensors"
+COMPRESSED = "model.safetensors"
+METRICS = "metrics.jsonl"
+CHECKPOINTS = "checkpoints"
+
+
+def kept_arrays(epoch: int) -> str:
+    """The parameters that dense training kept of an early epoch, to rewind to."""
+    return f"arrays-epoch{epoch}.safetensors"
+
+
+def artifact_dir(runs: Path, kind: str, name: str) -> Path:
+    return runs / kind / name
+
+
+def partial_dir(runs: Path, kind: str, name: str) -> Path:
+    """Where an artifact is made; renamed to `artifact_dir` when whole."""
+    return runs / kind / f"{name}.partial"
+
+
+def stage_log(runs: Path) -> Path:
+    """One JSON object a line: which stage was made or found, when."""
+    return runs / "stages.jsonl"
+
+
+def report_dir(runs: Path, experiment: str) -> Path:
+    return runs / "reports" / experiment
+
+
+def plan_file(report: Path) -> Path:
+    return report / "plan.json"
+
+
+def point_file(report: Path, point: str) -> Path:
+    return report / "points" / f"{point}.json"

@@ -1,0 +1,65 @@
+"""Stage 4: encode the bit planes of a quantized model over GF(2) and write the compressed file."""
+
+from pathlib import Path
+
+from xorjax import paths
+from xorjax.codec.xor import encode as encode_plane
+from xorjax.config.schema import Config
+from xorjax.config.validate import xor_shape
+from xorjax.container import CompressedLayer, CompressedModel, layer_bits, save
+from xorjax.gf2.network import XorNetwork
+from xorjax.pipeline.artifact import Artifact, make
+from xorjax.pipeline.plan import Plan
+from xorjax.pipeline.progress import Progress
+from xorjax.pipeline.quantize import Quantized
+
+
+def encode(plan: Plan, quantized: Artifact, runs: Path, progress: Progress) -> Artifact:
+    """The compressed file, and for each layer the bits of its streams as written."""
+    config = plan.config
+
+    def build(work: Path) -> dict:
+        compressed = compress(Quantized.load(quantized), config)
+        save(work / paths.COMPRESSED, compressed)
+        return {
+            "layers": {path: _describe(layer) for path, layer in compressed.layers.items()},
+            "file_bytes": (work / paths.COMPRESSED).stat().st_size,
+        }
+
+    with progress.stage(plan.encode):
+        return make(runs, plan.encode, build)
+
+
+def compress(model: Quantized, config: Config) -> CompressedModel:
+    """Every quantized layer encoded with one XOR network; the other parameters as they are."""
+    xor = config.xor
+    net = XorNetwork.random(*xor_shape(config), seed=xor.seed, taps=xor.taps)
+    layers = {}
+    for path, planes in model.planes.items():
+        mask = model.masks[path]
+        encoded = tuple(
+            encode_plane(
+                plane,
+                mask,
+                net,
+                method=xor.method,
+                patch_format=xor.patch_format,
+                patch_block=xor.patch_block,
+                encoder=xor.encoder,
+            )
+            for plane in planes
+        )
+        layers[path] = CompressedLayer(path, mask.shape, encoded, mask, config.mask.codec, model.scales[path])
+    return CompressedModel(layers, model.params, {"model": config.model.name, "dataset": config.data.name})
+
+
+def _describe(layer: CompressedLayer) -> dict:
+    n_patches = [plane.n_patches for plane in layer.planes]
+    return layer_bits(layer) | {
+        "n_weights": layer.n_weights,
+        "n_kept": int(layer.mask.sum()),
+        "n_planes": len(layer.planes),
+        "n_slices": sum(counts.size for counts in n_patches),
+        "n_patches": sum(int(counts.sum()) for counts in n_patches),
+        "xor_sha256": layer.net.sha256,
+    }

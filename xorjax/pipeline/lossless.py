@@ -1,0 +1,48 @@
+"""The check behind every result: what was decoded is what was quantized."""
+
+import numpy as np
+
+from xorjax.container import CompressedModel
+from xorjax.decode.lookup import decode
+from xorjax.pipeline.quantize import Quantized
+
+
+class LosslessError(RuntimeError):
+    """A decoded model is not the quantized one: a bug, never a setting's fault."""
+
+
+def check_planes(compressed: CompressedModel, model: Quantized) -> None:
+    """Decode every plane and compare mask, care bits, scales and the other parameters with the quantized model's.
+
+    Raises:
+        LosslessError: names the layer and what differs.
+    """
+    if compressed.layers.keys() != model.planes.keys():
+        raise LosslessError(f"the file holds {sorted(compressed.layers)}, not {sorted(model.planes)}")
+    for path, layer in compressed.layers.items():
+        mask = model.masks[path]
+        if not np.array_equal(layer.mask, mask):
+            raise LosslessError(f"{path}: the mask in the file is not the quantized model's")
+        if not np.array_equal(layer.scales, model.scales[path]):
+            raise LosslessError(f"{path}: the scales in the file are not the quantized model's")
+        for index, (encoded, plane) in enumerate(zip(layer.planes, model.planes[path], strict=True)):
+            wrong = int((np.asarray(decode(encoded)) != plane)[mask].sum())
+            if wrong:
+                raise LosslessError(f"{path}: plane {index} decodes to {wrong} wrong care bits")
+    for path, value in model.params.items():
+        if not np.array_equal(compressed.params[path], value):
+            raise LosslessError(f"{path}: the parameter in the file is not the quantized model's")
+
+
+def check_logits(decoded: np.ndarray, quantized: np.ndarray) -> float:
+    """The largest difference between the two models' logits, once every prediction has been seen to agree.
+
+    Raises:
+        LosslessError: says how many predictions differ.
+    """
+    differing = int((decoded.argmax(1) != quantized.argmax(1)).sum())
+    if differing:
+        raise LosslessError(
+            f"{differing} of {len(decoded)} test predictions of the decoding model differ from the quantized model's"
+        )
+    return float(np.abs(decoded - quantized).max())

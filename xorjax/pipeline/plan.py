@@ -1,0 +1,135 @@
+"""Which stages a point passes, and the name of each: a pure function of its configuration.
+
+A name hashes what determines the artifact and the name of the one it is made from, so points that agree on a stage
+and on all before it share it.
+"""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from xorjax.config.identity import identity
+from xorjax.config.schema import Config
+from xorjax.config.validate import xor_shape
+from xorjax.models.registry import get_model
+from xorjax.prune.trajectory import trajectory
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One artifact to be. `epochs` is 0 where nothing is trained."""
+
+    kind: str
+    name: str
+    epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Level(Stage):
+    """One level of the pruning trajectory."""
+
+    prune_rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages of one point, in order."""
+
+    config: Config
+    dense: Stage
+    levels: tuple[Level, ...]
+    quantize: Stage
+    baselines: Stage
+    encode: Stage
+    evaluate: Stage
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return (self.dense, *self.levels, self.quantize, self.baselines, self.encode, self.evaluate)
+
+    @property
+    def point(self) -> str:
+        """The point's id: two points with the same results have the same."""
+        return self.evaluate.name
+
+
+def make_plan(config: Config) -> Plan:
+    """The stages of the point that `config` describes."""
+    prune, xor = config.prune, config.xor
+    rewinds = prune.strategy != "continue"
+    frozen = sorted(frozen_layers(config))
+    slug = f"{config.model.name}-{config.data.name}-seed{config.seed}"
+    dense = Stage(
+        "dense",
+        identity(
+            "dense",
+            {
+                "data": config.data,
+                "model": config.model,
+                "optim": config.optim,
+                "seed": config.seed,
+                "keep_epoch": prune.rewind_epoch if prune.strategy == "rewind" else None,
+            },
+            slug=slug,
+        ),
+        config.optim.epochs,
+    )
+    levels: list[Level] = []
+    for rate in trajectory(prune):
+        settings = {
+            "rate": rate,
+            "layers": prune.layers,
+            "scope": prune.scope,
+            "strategy": prune.strategy,
+            "rewind_epoch": prune.rewind_epoch if rewinds else None,
+            "optim": None if rewinds else prune.optim,
+            "frozen": frozen,
+        }
+        upstream = levels[-1].name if levels else dense.name
+        name = identity("prune", settings, upstream, slug=f"{slug}-S{rate:.6g}")
+        epochs = config.optim.epochs - prune.rewind_epoch if rewinds else prune.optim.epochs
+        levels.append(Level("prune", name, epochs, rate))
+    settings = {"quantize": config.quantize, "layers": prune.layers, "frozen": frozen}
+    slug = f"{slug}-S{prune.rate:.6g}-q{config.quantize.n_planes}"
+    quantize = Stage(
+        "quantize",
+        identity("quantize", settings, levels[-1].name if levels else dense.name, slug=slug),
+        config.quantize.optim.epochs,
+    )
+    n_in, n_out = xor_shape(config)
+    slug = f"{slug}-xor{n_in}x{n_out}"
+    settings = {
+        "n_in": n_in,
+        "n_out": n_out,
+        "seed": xor.seed,
+        "taps": xor.taps,
+        "method": xor.method,
+        "encoder": xor.encoder,
+        "patch_format": xor.patch_format,
+        "patch_block": xor.patch_block if xor.patch_format == "blocked" else None,
+        "mask": config.mask,
+    }
+    encode = Stage("encode", identity("encode", settings, quantize.name, slug=slug))
+    return Plan(
+        config,
+        dense,
+        tuple(levels),
+        quantize,
+        Stage("baselines", identity("baselines", {}, quantize.name, slug=slug.rpartition("-")[0])),
+        encode,
+        Stage("evaluate", identity("evaluate", {}, encode.name, slug=slug)),
+    )
+
+
+def frozen_layers(config: Config) -> frozenset[str]:
+    """The layers that `freeze` names."""
+    layers = get_model(config.model.name).blocks
+    return frozenset(
+        layer for layer in layers if any(fnmatchcase(layer, pattern) for pattern in config.freeze)
+    )
+
+
+def frozen_blocks(config: Config) -> int:
+    """How many blocks at the start of the model are frozen: their outputs never change after dense training."""
+    frozen = frozen_layers(config)
+    blocks = get_model(config.model.name).blocks
+    return next((i for i, block in enumerate(blocks) if block not in frozen), len(blocks))

@@ -1,0 +1,40 @@
+"""What made a result: versions, commit, device."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+import xorjax
+
+
+@cache
+def provenance() -> dict[str, str]:
+    """Versions of what computes, the git commit ("+" if the tree has changes, "" outside a checkout), the device."""
+    return {
+        "commit": _commit(),
+        "device": jax.devices()[0].device_kind,
+        "python_version": platform.python_version(),
+        "jax_version": version("jax"),
+        "numpy_version": version("numpy"),
+        "xorjax_version": xorjax.__version__,
+    }
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(
+            ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        # An installed copy inside some other repository is not that repository's commit.
+        if not git("ls-files", Path(__file__).name):
+            return ""
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""

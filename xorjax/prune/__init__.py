@@ -1,0 +1,1 @@
+"""Iterative magnitude pruning: schedules, the trajectory of levels, masks."""

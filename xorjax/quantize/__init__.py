@@ -1,0 +1,1 @@
+"""Binary quantization of pruned weights with straight-through gradients."""

@@ -1,0 +1,274 @@
+"""The sections of the report that show results: each a table or figures and how to read them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from xorjax.results import page
+from xorjax.results.collect import Experiment, flat_config
+from xorjax.results.rows import STREAMS
+from xorjax.results.tables import (
+    SETTING,
+    TOLERANCE,
+    Best,
+    marked_accuracy,
+    notes,
+    per_point,
+    per_setting,
+    percent,
+    three_digits,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from xorjax.results.figures import Curve, Panel
+
+GLOSSARY = {
+    "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
+    "mask": "which weights are kept; storing it costs the index bits",
+    "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
+    "slice": "n_out consecutive sign bits of a layer",
+    "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
+    "XOR shape": "n_in and n_out of the XOR network",
+    "patch": "a care bit that the code word gets wrong, stored by its position and flipped after decoding",
+    "value bits": "code words and patches; random signs need at least 1 - S a weight",
+    "scale": "a float by which the signs of a part of the layer are multiplied",
+    "bits per weight": "8 times the bytes on disk over the weights of the layers, removed ones included",
+}
+
+
+def result_sections(
+    experiment: Experiment, results: pl.DataFrame, summary: list[Best], runs_dir: Path
+) -> list[str]:
+    """All sections with results, of rows without failures of which at least one is an XOR point's."""
+    points = per_point(results)
+    by_setting = per_setting(points)
+    return [
+        _summary(summary, results, points),
+        _bits(by_setting),
+        _accuracy(points),
+        _patches(by_setting),
+        _baselines(summary),
+        *_training(experiment, results, runs_dir),
+    ]
+
+
+def glossary() -> str:
+    """The words that the page uses."""
+    return page.section("glossary", "Words", page.definitions(GLOSSARY))
+
+
+def count(n: int, noun: str) -> str:
+    """A number with its noun, in the plural where it is not one."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def _bits(by_setting: pl.DataFrame) -> str:
+    from xorjax.results import figures
+
+    return page.section(
+        "bits",
+        "Bits per weight",
+        page.legend({**figures.STREAM_LEGEND, "1 - S, the bound of code + patch": "dashed"}),
+        _panels(figures.bits_panels(by_setting)),
+        page.paragraph(
+            "What one weight costs on disk, by what the bits are spent on; a bar is one XOR shape, the mean "
+            "over seeds. A larger n_out needs fewer code bits and more patches. For random signs, code and "
+            "patch together cannot go below the dashed line. The index bits pay for the mask, whatever the "
+            "shape. Each prune rate has its own scale.",
+            "caption",
+        ),
+    )
+
+
+def _accuracy(points: pl.DataFrame) -> str:
+    from xorjax.results import figures
+
+    return page.section(
+        "accuracy",
+        "Accuracy",
+        page.legend(
+            {
+                "dense": figures.NEUTRAL,
+                "with the XOR code": figures.BLUE,
+                "mean of the dense networks": "dashed",
+                f"{100 * TOLERANCE:.2f} pp below": "dotted",
+            }
+        ),
+        _panels([figures.accuracy_panel(points)]),
+        page.paragraph(
+            "Accuracy on the test split against the prune rate: a dot is one seed, the bar their mean. All "
+            "XOR shapes of one quantized network share its dot, since decoding is lossless.",
+            "caption",
+        ),
+    )
+
+
+def _patches(by_setting: pl.DataFrame) -> str:
+    from xorjax.results import figures
+
+    colours = figures.shape_colours(by_setting["n_in"].to_list())
+    return page.section(
+        "patches",
+        "Patches per slice",
+        page.legend({f"n_in {n_in}": colour for n_in, colour in colours.items()}),
+        _panels(figures.patches_panels(by_setting)),
+        page.paragraph(
+            "How many care bits of a slice its code word gets wrong: the mean over slices and seeds, with "
+            "the deviation over seeds. A slice has about (1 - S) n_out care bits; as they approach the n_in "
+            "bits of the code word, patches become frequent.",
+            "caption",
+        ),
+    )
+
+
+def _baselines(summary: list[Best]) -> str:
+    from xorjax.results import figures
+
+    return page.section(
+        "baselines",
+        "Other codecs on the same weights",
+        page.legend(figures.STREAM_LEGEND),
+        _panels(figures.baseline_panels(summary)),
+        page.paragraph(
+            "The best XOR point of each prune rate (bold) beside codecs without an XOR network, for the "
+            "same quantized weights: means over seeds, the smallest at the top. Dense 1-bit stores the sign "
+            f"of every weight and needs no mask. {verdict(summary)}",
+            "caption",
+        ),
+    )
+
+
+def _training(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> list[str]:
+    from xorjax.results import figures
+
+    curves = list(_curves(experiment, results, runs_dir))
+    if not curves:
+        return []
+    colours = figures.rate_colours(results["prune_rate"].to_list())
+    used = {curve.prune_rate for curve in curves}
+    marks = {f"S = {rate:g}": colour for rate, colour in colours.items() if rate in used}
+    if None in used:
+        marks["shared by prune rates"] = figures.NEUTRAL
+    marks |= {"validation": "solid", "training (loss only)": "dotted"}
+    return [
+        page.section(
+            "training",
+            "Training",
+            page.legend(marks),
+            _panels(figures.curve_panels(curves, colours)),
+            page.paragraph(
+                "Accuracy and loss after every epoch of every training run, stage by stage: the dense "
+                "network, pruning, fine-tuning of the signs. Hover over a line for its name.",
+                "caption",
+            ),
+        )
+    ]
+
+
+def _panels(panels: "list[Panel]") -> str:
+    drawn = (page.panel(panel.title, panel.figure.to_json() or "", panel.wide) for panel in panels)
+    return '<div class="panels">\n' + "\n".join(drawn) + "\n</div>"
+
+
+def _summary(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
+    methods = {baseline.method: baseline.name for best in summary for baseline in best.baselines}
+    headings = ["S", "n_in → n_out", "patches / slice", "seeds", "XOR code", "dense"]
+    headings += ["code", "patch", "index", "scale", "total", *methods.values()]
+    groups = {
+        "": 4,
+        "test accuracy (%)": 2,
+        "XOR code: bits per weight": 5,
+        "other codecs: total": len(methods),
+    }
+    if any(best.variant for best in summary):
+        headings.insert(2, "variant")
+        groups[""] = 5
+    rows = []
+    for best in summary:
+        least = min([best.bits_per_weight, *best.sizes.values()])
+        row = [(f"{best.prune_rate:g}", "strong"), (f"{best.n_in} → {best.n_out}", "")]
+        if "variant" in headings:
+            row.append((best.variant, "text"))
+        row += [(f"{best.patches_per_slice:.2f}", ""), (str(best.n_seeds), "")]
+        row += [
+            (marked_accuracy(best), "" if best.is_accurate else "bad"),
+            (percent(best.dense_accuracy), ""),
+        ]
+        row += [(three_digits(getattr(best, stream)), "") for stream in STREAMS]
+        row.append(
+            (three_digits(best.bits_per_weight), "least" if best.bits_per_weight == least else "strong")
+        )
+        for method in methods:
+            size = best.sizes.get(method)
+            row.append((three_digits(size), "least" if size == least else ""))
+        rows.append(row)
+    parts = [
+        page.table(headings, rows, groups),
+        *(page.paragraph(line, "caption") for line in notes(summary)),
+    ]
+    if results["layer"].n_unique() > 1:
+        parts += ["<h3>By layer</h3>", _layers(summary, results, points)]
+    return page.section("summary", "Best XOR point of each prune rate", *parts)
+
+
+def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
+    headings = ["S", "layer", "weights", "code", "patch", "index", "scale", "total", "patches / slice"]
+    rows = []
+    for best in summary:
+        same = (pl.col(name) == getattr(best, name) for name in SETTING)
+        chosen = results.filter(
+            pl.col("point").is_in(points.filter(*same)["point"].to_list()), pl.col("n_out").is_not_null()
+        )
+        for (layer,), group in chosen.group_by("layer", maintain_order=True):
+            bits = (*STREAMS, "bits_per_weight")
+            row = [(f"{best.prune_rate:g}", ""), (str(layer), "text"), (f"{group['n_weights'][0]:,}", "")]
+            row += [(f"{group[column].mean():.3f}", "") for column in bits]
+            rows.append([*row, (f"{group['patches_per_slice'].mean():.2f}", "")])
+    return page.table(headings, rows)
+
+
+def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "Iterator[Curve]":
+    from xorjax.results.figures import Curve
+
+    rates: dict[str, float] = dict(results.select("point", "prune_rate").iter_rows())
+    found: dict[str, dict[str, Any]] = {}
+    for point in experiment.points:
+        for curve in point.curves:
+            entry = found.setdefault(curve["metrics"], {**curve, "rates": set()})
+            if point.name in rates:
+                entry["rates"].add(rates[point.name])
+    for metrics, entry in found.items():
+        path = runs_dir / metrics
+        if path.exists():
+            rate = min(entry["rates"]) if len(entry["rates"]) == 1 else None
+            yield Curve(entry["stage"], entry["title"], rate, pl.read_ndjson(path, infer_schema_length=None))
+
+
+def settings(experiment: Experiment, results: pl.DataFrame) -> str:
+    values: dict[str, list[Any]] = {}
+    for config in results["config"].unique(maintain_order=True):
+        for key, value in flat_config(config).items():
+            seen = values.setdefault(key, [])
+            if value not in seen:
+                seen.append(value)
+    swept = {key: ", ".join(str(v) for v in seen) for key, seen in values.items() if len(seen) > 1}
+    fixed = {key: seen[0] for key, seen in values.items() if len(seen) == 1}
+    columns = ("commit", "device", "xorjax_version", "jax_version", "numpy_version", "n_test")
+    versions = {
+        c: ", ".join(str(v) for v in results[c].drop_nulls().unique(maintain_order=True)) for c in columns
+    }
+    versions = {"command": experiment.command, **versions}
+    return page.section(
+        "settings",
+        "Settings and versions",
+        '<div class="columns"><div><h3>Swept</h3>',
+        page.settings_table(swept or {"nothing": "a single point"}),
+        "<h3>Versions</h3>",
+        page.settings_table({name.replace("_", " "): value for name, value in versions.items()}),
+        "</div><div><h3>The same for all points</h3>",
+        page.settings_table(fixed),
+        "</div></div>",
+    )

@@ -1,0 +1,234 @@
+"""The epoch loop: train, validate, keep the best epoch, write a checkpoint, go on.
+
+A kill at any moment costs at most the epoch under way: the same call finds the newest checkpoint and continues
+to the same result bit for bit, since the batches of an epoch depend on (seed, epoch) only.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from xorjax.config.schema import OptimConfig
+from xorjax.data.batches import Split, eval_batches, steps_per_epoch, train_batches
+from xorjax.params import Masks, Params, layer_name
+from xorjax.train.checkpoint import Checkpoints
+from xorjax.train.metrics import FILE_NAME, append_metrics, write_metrics
+from xorjax.train.optimizer import Optimizer
+from xorjax.train.step import TrainState, Weights, eval_step, train_step
+
+EVAL_BATCH_SIZE = 1000
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained. Blocks before number `start` are not run: the inputs are their features."""
+
+    graphdef: nnx.GraphDef
+    weights: Weights
+    optim: OptimConfig
+    seed: int
+    start: int = 0
+    frozen: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """`params` are those of the best epoch by validation accuracy, the earliest among equals."""
+
+    params: Params
+    best_epoch: int
+    validation_accuracy: float
+    kept: dict[int, Params]
+    history: list[dict]
+
+
+@dataclass
+class _Progress:
+    """Where a run is: everything that a checkpoint holds. Parameters are copies on the host."""
+
+    epoch: int
+    state: TrainState
+    best: dict[str, np.ndarray]
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    kept: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
+
+
+def train(
+    task: Task,
+    params: Params,
+    masks: Masks,
+    train: Split,
+    validation: Split,
+    work_dir: Path,
+    *,
+    first_epoch: int = 0,
+    keep_epochs: tuple[int, ...] = (),
+    on_epoch: Callable[[dict], None] = lambda row: None,
+) -> TrainResult:
+    """Train `params` from epoch `first_epoch` to `task.optim.epochs`; resume what `work_dir` holds of it.
+
+    `keep_epochs` are the epochs after which the parameters are kept as well (`first_epoch`: the initial ones).
+    All parameters returned are full: the frozen ones included. `on_epoch` is called with each new line of
+    `work_dir/metrics.jsonl` once its checkpoint is written.
+
+    Raises:
+        TrainingError: the loss is not finite; names the epoch and the step.
+        ValueError: nothing to train, or `work_dir` holds another run.
+    """
+    last_epoch = task.optim.epochs
+    if not 0 <= first_epoch < last_epoch:
+        raise ValueError(
+            f"first_epoch is {first_epoch}, expected at least 0 and below optim.epochs {last_epoch}."
+        )
+    if outside := [epoch for epoch in keep_epochs if not first_epoch <= epoch <= last_epoch]:
+        raise ValueError(f"keep_epochs {outside} lie outside the run's epochs {first_epoch} to {last_epoch}.")
+    optimizer = Optimizer(task.optim, steps_per_epoch(train.size, task.optim.batch_size))
+    frozen = {key: value for key, value in params.items() if layer_name(key) in task.frozen}
+    trained = {key: value for key, value in params.items() if key not in frozen}
+    progress = _start(optimizer, trained, first_epoch, keep_epochs)
+    run = {
+        "optim": asdict(task.optim),
+        "seed": task.seed,
+        "start": task.start,
+        "frozen": sorted(task.frozen),
+        "weights": repr(task.weights) if not hasattr(task.weights, "__name__") else task.weights.__name__,
+        "first_epoch": first_epoch,
+        "keep_epochs": sorted(keep_epochs),
+        "n_train": train.size,
+    }
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with Checkpoints(work_dir / "checkpoints") as checkpoints:
+        if checkpoints.latest is not None:
+            _restore(checkpoints, progress, run)
+        write_metrics(work_dir / FILE_NAME, progress.history)
+        while progress.epoch < last_epoch:
+            row = _run_epoch(task, optimizer, progress, frozen, masks, train, validation)
+            if progress.epoch in keep_epochs:
+                progress.kept[progress.epoch] = _to_host(progress.state.params)
+            _save(checkpoints, progress, run)
+            append_metrics(work_dir / FILE_NAME, row)
+            on_epoch(row)
+
+    def full(host: dict[str, np.ndarray]) -> Params:
+        return {key: jnp.asarray(host[key]) if key in host else params[key] for key in params}
+
+    kept = {epoch: full(host) for epoch, host in progress.kept.items()}
+    return TrainResult(
+        full(progress.best), progress.best_epoch, progress.best_accuracy, kept, progress.history
+    )
+
+
+def evaluate(
+    graphdef: nnx.GraphDef, weights: Weights, start: int, params: Params, masks: Masks, split: Split
+) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy over a whole split."""
+    batches = eval_batches(split, min(EVAL_BATCH_SIZE, split.size))
+    sums = [eval_step(graphdef, weights, start, params, masks, batch) for batch in batches]
+    loss, correct, n = (sum(float(batch[key]) for batch in sums) for key in ("loss", "correct", "n"))
+    return loss / n, correct / n
+
+
+def _to_host(params: Params) -> dict[str, np.ndarray]:
+    # Copies: on CPU a plain conversion is a view of a buffer that the next step donates.
+    return {key: np.array(value, copy=True) for key, value in params.items()}
+
+
+def _start(
+    optimizer: Optimizer, trained: Params, first_epoch: int, keep_epochs: tuple[int, ...]
+) -> _Progress:
+    host = _to_host(trained)
+    # The step donates its state, the caller keeps its parameters: start from a copy.
+    params = {key: jnp.array(value, copy=True) for key, value in trained.items()}
+    step = jnp.int32(first_epoch * optimizer.steps_per_epoch)
+    state = TrainState(params, optimizer.init(params), step)
+    return _Progress(first_epoch, state, host, kept={first_epoch: host} if first_epoch in keep_epochs else {})
+
+
+def _run_epoch(
+    task: Task,
+    optimizer: Optimizer,
+    progress: _Progress,
+    frozen: Params,
+    masks: Masks,
+    train: Split,
+    validation: Split,
+) -> dict:
+    """Train one epoch, validate, and note both in `progress`; returns the line for the metrics."""
+    began = time.perf_counter()
+    epoch = progress.epoch + 1
+    batch_size = task.optim.batch_size
+    first_step = progress.epoch * optimizer.steps_per_epoch
+    state, metrics = progress.state, []
+    for batch in train_batches(train, batch_size, task.seed, progress.epoch):
+        state, of_step = train_step(
+            task.graphdef, optimizer, task.weights, task.start, state, frozen, masks, batch
+        )
+        metrics.append(of_step)
+    # Read only now: a read in the loop would make the host wait for every step.
+    losses = np.array([float(of_step["loss"]) for of_step in metrics])
+    n_correct = sum(float(of_step["correct"]) for of_step in metrics)
+    if not np.isfinite(losses).all():
+        step = first_step + int(np.flatnonzero(~np.isfinite(losses))[0]) + 1
+        raise TrainingError(
+            f"the loss is not finite in epoch {epoch}, step {step}: lower optim.learning_rate."
+        )
+    full = {**frozen, **state.params}
+    loss, accuracy = evaluate(task.graphdef, task.weights, task.start, full, masks, validation)
+    progress.epoch, progress.state = epoch, state
+    if accuracy > progress.best_accuracy:
+        progress.best, progress.best_epoch, progress.best_accuracy = _to_host(state.params), epoch, accuracy
+    last_step = epoch * optimizer.steps_per_epoch
+    row = {
+        "epoch": epoch,
+        "step": last_step,
+        "train_loss": float(losses.mean()),
+        "train_accuracy": n_correct / (len(losses) * batch_size),
+        "validation_loss": loss,
+        "validation_accuracy": accuracy,
+        "learning_rate": float(optimizer.learning_rate(jnp.int32(last_step - 1))),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    progress.history.append(row)
+    return row
+
+
+def _save(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
+    leaves = jax.tree.leaves(progress.state)
+    arrays = {"state": {str(i): leaf for i, leaf in enumerate(leaves)}, "best": progress.best}
+    if progress.kept:
+        arrays["kept"] = {str(epoch): params for epoch, params in progress.kept.items()}
+    info = {
+        "run": run,
+        "epoch": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "best_accuracy": progress.best_accuracy,
+        "history": progress.history,
+    }
+    checkpoints.save(progress.epoch, arrays, info)
+
+
+def _restore(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
+    arrays, info = checkpoints.restore(checkpoints.latest)
+    if info["run"] != json.loads(json.dumps(run)):
+        differing = [key for key in run if json.dumps(run[key]) != json.dumps(info["run"].get(key))]
+        raise ValueError(f"{checkpoints.directory} holds another run: {', '.join(differing)} differ.")
+    treedef = jax.tree.structure(progress.state)
+    leaves = [jnp.array(arrays["state"][str(i)], copy=True) for i in range(treedef.num_leaves)]
+    progress.state = jax.tree.unflatten(treedef, leaves)
+    progress.best = arrays["best"]
+    progress.kept = {int(epoch): params for epoch, params in arrays.get("kept", {}).items()}
+    progress.epoch, progress.history = info["epoch"], info["history"]
+    progress.best_epoch, progress.best_accuracy = info["best_epoch"], info["best_accuracy"]

@@ -1,0 +1,76 @@
+"""The optimizer of a run, a frozen value: optax's update rule times a learning rate read off the step.
+
+The learning rate is a function of the step alone and no part of the optimizer's state, so that a run can
+start at any epoch of its schedule (rewinding) with fresh moments.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float32, Int32
+
+from xorjax.config.schema import OptimConfig
+from xorjax.params import Params
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine")
+
+
+def decayed(params: Params) -> dict[str, bool]:
+    """Weight decay acts on kernels, not on biases."""
+    return {key: key.endswith("kernel") for key in params}
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """adam (weight decay added to the gradient), adamw (decoupled) or sgd (momentum .9)."""
+
+    config: OptimConfig
+    steps_per_epoch: int
+
+    @cached_property
+    def rule(self) -> optax.GradientTransformation:
+        """The update before it is multiplied by minus the learning rate."""
+        decay = (
+            [optax.add_decayed_weights(self.config.weight_decay, decayed)] if self.config.weight_decay else []
+        )
+        match self.config.name:
+            case "adam":
+                return optax.chain(*decay, optax.scale_by_adam())
+            case "adamw":
+                return optax.chain(optax.scale_by_adam(), *decay)
+            case "sgd":
+                return optax.chain(*decay, optax.trace(0.9))
+        raise ValueError(f"optim.name is {self.config.name!r}, expected one of {', '.join(OPTIMIZERS)}.")
+
+    def learning_rate(self, step: Int32[Array, ""]) -> Float32[Array, ""]:
+        """Linear warm-up over `warmup_epochs`, then constant, or half a cosine down to 0 at the last step."""
+        config = self.config
+        if config.schedule not in SCHEDULES:
+            raise ValueError(
+                f"optim.schedule is {config.schedule!r}, expected one of {', '.join(SCHEDULES)}."
+            )
+        warmup = config.warmup_epochs * self.steps_per_epoch
+        position = step.astype(jnp.float32)
+        rate = jnp.float32(config.learning_rate)
+        if config.schedule == "cosine":
+            past = (position - warmup) / max(config.epochs * self.steps_per_epoch - warmup, 1.0)
+            rate *= 0.5 + 0.5 * jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0))
+        return rate * jnp.minimum((position + 1.0) / warmup, 1.0) if warmup else rate
+
+    def init(self, params: Params) -> optax.OptState:
+        """Fresh moments."""
+        return self.rule.init(params)
+
+    def update(
+        self, gradients: Params, opt_state: optax.OptState, params: Params, step: Int32[Array, ""]
+    ) -> tuple[Params, optax.OptState]:
+        """What to add to `params` at `step`, and the moments after it."""
+        # optax raises a float to an integer count, which strict promotion refuses.
+        with jax.numpy_dtype_promotion("standard"):
+            directions, opt_state = self.rule.update(gradients, opt_state, params)
+        rate = self.learning_rate(step)
+        return jax.tree.map(lambda direction: -rate * direction, directions), opt_state
