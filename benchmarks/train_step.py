@@ -14,9 +14,9 @@ import time
 
 import jax
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional
+import torch  # pyright: ignore[reportMissingImports]
+from torch import nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 from xorjax.config.schema import OptimConfig
 from xorjax.data.batches import Batch

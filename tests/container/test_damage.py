@@ -152,6 +152,7 @@ CODES, SCALES = "layers/fc1/kernel/planes/0/codes", "layers/fc1/kernel/scales"
         (put((*FC1, "shape"), [60.0, 37]), "layers/fc1/kernel has 'shape' with an entry"),
         (put((*FC1, "shape"), "60x37"), "layers/fc1/kernel lacks 'shape'"),
         (put((*FC1, "network"), 2), "layers/fc1/kernel uses network 2 of 2"),
+        (put((*FC1, "network"), -1), "layers/fc1/kernel uses network -1 of 2"),
         (put((*FC1, "network"), 0), "'layers/fc1/kernel/planes/0'"),
         (put((*FC1, "sha256"), []), "'fc1/kernel' has no bit plane"),
         (put((*FC1, "sha256"), ["", ""]), "'layers/fc1/kernel/planes/1/codes' is missing"),

@@ -1,4 +1,5 @@
 import json
+import random
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import make_failure, make_point, make_row, sweep, write_report
+from synthetic import make_failure, make_point, make_row, sweep, write_metrics, write_report
 
 from xorjax.results.collect import CollectError, collect
 from xorjax.results.report import build_report
@@ -153,8 +154,10 @@ def test_a_sweep_of_failures_is_a_page_too(tmp_path):
     assert page.figures == []
 
 
-def test_a_row_cannot_end_its_script(tmp_path):
-    points = [make_point("a", [make_row(command="</script><b>")])]
+def test_no_text_can_end_its_script(tmp_path):
+    metrics = write_metrics(tmp_path, "dense/0", 3, 0.9, 0.99, random.Random(0))
+    curve = {"stage": "dense", "title": "</script><b>", "metrics": metrics}
+    points = [make_point("a", [make_row(command="</script><b>")], curves=[curve])]
     page = Page(build_report(write_report(tmp_path, points)))
     assert len(page.scripts) == 3
     assert not any(tag == "b" for tag, _ in page.elements)

@@ -46,7 +46,7 @@ class SweepCallback(Callback):
             composed = compose(loader, config, points)
             configs = [load_config(cfg) for cfg in composed]
             get_method(self.start)(configs, given_command())
-        # Hydra would compose every point twice more, to see whether it can and to run it, 0.2 s each time.
+        # Hydra would compose every point twice more, to see whether it can and to run it, 0.1 s each time.
         ready = {tuple(overrides): cfg for overrides, cfg in zip(points, composed, strict=True)}
         loader.load_sweep_config = lambda master_config, sweep_overrides: ready[tuple(sweep_overrides)]
 
@@ -89,7 +89,7 @@ def compose(loader: ConfigLoader, master: DictConfig, points: Sequence[list[str]
     """What Hydra composes for each point.
 
     Points that choose the same of every group differ in values alone: Hydra composes the first of them, which
-    takes it 0.2 s, and the values of the others are written over a copy.
+    takes it 0.1 s, and the values of the others are written over a copy.
     """
     parser = OverridesParser.create(config_loader=loader)
     bases: dict[tuple[str | None, ...], DictConfig] = {}

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -18,8 +19,6 @@ from tensorflow_datasets.image_classification import mnist as catalogue
 
 from xorjax.data.batches import Split
 from xorjax.data.catalogue import IMAGE_SHAPE, SIZES, SPLITS, DataError, get_dataset
-
-CHUNK = 5000
 
 
 def prepare(dataset: str, arrays: dict[str, UInt8[np.ndarray, "..."]], data_dir: Path) -> None:
@@ -55,18 +54,14 @@ def read(dataset: str, data_dir: Path) -> dict[str, Split]:
     splits = {}
     for split, expression in SPLITS.items():
         try:
-            source = tfds.data_source(
+            source: Any = tfds.data_source(
                 dataset,
                 data_dir=os.fspath(data_dir),
                 split=expression,
                 # Decoded below: the same pixels in half the time.
                 decoders={"image": tfds.decode.SkipDecoding()},
             )
-            records = [
-                record
-                for first in range(0, len(source), CHUNK)
-                for record in source.__getitems__(range(first, min(first + CHUNK, len(source))))
-            ]
+            records = source.__getitems__(range(len(source)))
         except Exception as error:  # TFDS and its reader raise whatever they please.
             reason = " ".join(str(error).split())
             raise DataError(

@@ -15,7 +15,6 @@ from numba import types
 from numba.extending import intrinsic
 
 from xorjax.gf2.network import XorNetwork
-from xorjax.gf2.pack import pack_bits
 
 _ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -44,9 +43,10 @@ def encode_slices(
 
 
 def _words(bits: Bool[np.ndarray, " n"]) -> UInt64[np.ndarray, " words"]:
-    words = pack_bits(bits)
-    words = np.append(words, np.zeros(len(words) % 2, dtype=np.uint32))
-    return words.astype("<u4").view("<u8").astype(np.uint64)
+    packed = np.packbits(bits, bitorder="little")
+    words = np.zeros(-(-len(bits) // 64), dtype="<u8")
+    words.view(np.uint8)[: len(packed)] = packed
+    return words.astype(np.uint64, copy=False)
 
 
 # `no_type_check`: what numba compiles must not be wrapped by the type checker that the tests install.

@@ -8,10 +8,10 @@ from flax import nnx
 from xorjax.models.lenet import LeNet5, LeNet300
 from xorjax.params import Params
 
-MODELS: dict[str, type[nnx.Module]] = {"lenet5": LeNet5, "lenet300": LeNet300}
+MODELS: dict[str, type[LeNet5] | type[LeNet300]] = {"lenet5": LeNet5, "lenet300": LeNet300}
 
 
-def get_model(name: str) -> type[nnx.Module]:
+def get_model(name: str) -> type[LeNet5] | type[LeNet300]:
     """The class of the model called `name`.
 
     Raises:
@@ -27,12 +27,12 @@ def create_model(name: str, seed: int) -> tuple[nnx.GraphDef, Params]:
     """Initialize the model called `name` from `jax.random.key(seed)`; the graph does not depend on the seed."""
     model = get_model(name)(rngs=nnx.Rngs(jax.random.key(seed)))
     graphdef, state = nnx.split(model)
-    return graphdef, {"/".join(path): variable[...] for path, variable in nnx.to_flat_state(state)}
+    return graphdef, {"/".join(map(str, path)): variable[...] for path, variable in nnx.to_flat_state(state)}
 
 
 def merge(graphdef: nnx.GraphDef, params: Params) -> nnx.Module:
     """The module of `graphdef` with `params` as its parameters (also inside jit, on traced arrays)."""
-    flat = {tuple(key.split("/")): nnx.Param(value) for key, value in params.items()}
+    flat = [(tuple(path.split("/")), nnx.Param(value)) for path, value in params.items()]
     return nnx.merge(graphdef, nnx.from_flat_state(flat))
 
 

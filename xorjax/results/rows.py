@@ -71,9 +71,9 @@ ALWAYS = (
     "n_weights",
     "dense_accuracy",
 )
-ALWAYS += ("test_accuracy", "code_bits", "patch_bits", "index_bits", "scale_bits", "bits_per_weight")
+ALWAYS += ("code_bits", "patch_bits", "index_bits", "scale_bits", "bits_per_weight")
 ALWAYS += ("point", "config")
-OF_XOR_CODES = ("n_in", "patches_per_slice", "n_slices", "n_planes", "n_kept", "lossless")
+OF_XOR_CODES = ("n_in", "patches_per_slice", "n_slices", "n_planes", "n_kept", "test_accuracy", "lossless")
 STREAMS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
 
 

@@ -260,7 +260,7 @@ def settings(experiment: Experiment, results: pl.DataFrame) -> str:
     versions = {
         c: ", ".join(str(v) for v in results[c].drop_nulls().unique(maintain_order=True)) for c in columns
     }
-    versions = {"command": experiment.command, **versions}
+    versions = {"command": experiment.command, **versions, "test images": versions.pop("n_test")}
     return page.section(
         "settings",
         "Settings and versions",

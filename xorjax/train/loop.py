@@ -111,8 +111,7 @@ def train(
     }
     work_dir.mkdir(parents=True, exist_ok=True)
     with Checkpoints(work_dir / "checkpoints") as checkpoints:
-        if checkpoints.latest is not None:
-            _restore(checkpoints, progress, run)
+        _restore(checkpoints, progress, run)
         write_metrics(work_dir / FILE_NAME, progress.history)
         while progress.epoch < last_epoch:
             row = _run_epoch(task, optimizer, progress, frozen, masks, train, validation)
@@ -221,6 +220,8 @@ def _save(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
 
 
 def _restore(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
+    if checkpoints.latest is None:
+        return
     arrays, info = checkpoints.restore(checkpoints.latest)
     if info["run"] != json.loads(json.dumps(run)):
         differing = [key for key in run if json.dumps(run[key]) != json.dumps(info["run"].get(key))]

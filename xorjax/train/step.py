@@ -42,10 +42,11 @@ def scale_inputs(inputs: Shaped[Array, "batch ..."]) -> Float32[Array, "batch ..
 
 def mask_updates(updates: Params, masks: Masks) -> Params:
     """Set the updates of pruned weights to 0, so that these never move."""
-    return {
-        key: update if masks.get(key) is None else jnp.where(masks[key], update, 0.0)
-        for key, update in updates.items()
-    }
+    masked = {}
+    for key, update in updates.items():
+        mask = masks.get(key)
+        masked[key] = update if mask is None else jnp.where(mask, update, 0.0)
+    return masked
 
 
 def cross_entropy(
@@ -81,13 +82,13 @@ def train_step(
 
     def loss_of(params: Params):
         model = merge(graphdef, weights({**frozen, **params}, masks))
-        logits = model(scale_inputs(batch.inputs), start=start)
-        losses = cross_entropy(logits, batch.labels, optimizer.config.label_smoothing)
+        logits = model(scale_inputs(jnp.asarray(batch.inputs)), start=start)
+        losses = cross_entropy(logits, jnp.asarray(batch.labels), optimizer.config.label_smoothing)
         return jnp.sum(losses * batch.valid) / jnp.sum(batch.valid), count_correct(logits, batch)
 
     (loss, correct), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, state.step)
-    params = optax.apply_updates(state.params, mask_updates(updates, masks))
+    params = jax.tree.map(jnp.add, state.params, mask_updates(updates, masks))
     return TrainState(params, opt_state, state.step + 1), {"loss": loss, "correct": correct}
 
 
@@ -97,7 +98,7 @@ def eval_step(
 ) -> dict[str, Array]:
     """Sums over a batch's valid examples: "loss" (cross-entropy, never smoothed), "correct" and "n"."""
     model = merge(graphdef, weights(params, masks))
-    logits = model(scale_inputs(batch.inputs), start=start)
-    losses = cross_entropy(logits, batch.labels, 0.0)
+    logits = model(scale_inputs(jnp.asarray(batch.inputs)), start=start)
+    losses = cross_entropy(logits, jnp.asarray(batch.labels), 0.0)
     n = jnp.sum(batch.valid)
     return {"loss": jnp.sum(losses * batch.valid), "correct": count_correct(logits, batch), "n": n}

@@ -1,0 +1,169 @@
+import json
+import shutil
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from tiny_sweep import points, run_sweep, tiny
+
+from xorjax import load, paths
+from xorjax.config.schema import Config
+from xorjax.models.compressed import decoding_model
+from xorjax.pipeline import evaluate, sweep
+from xorjax.pipeline.inputs import dataset
+from xorjax.pipeline.lossless import LosslessError
+from xorjax.pipeline.plan import make_plan
+from xorjax.pipeline.point import run_point
+from xorjax.train.loop import TrainingError
+from xorjax.train.predict import predict
+
+TIMES = ("wall_seconds", "finished_at")
+
+
+def table(runs, experiment="tiny") -> pl.DataFrame:
+    return pl.read_parquet(paths.report_dir(runs, experiment) / "results.parquet")
+
+
+def stage_events(runs) -> Counter:
+    lines = paths.stage_log(runs).read_text().splitlines()
+    return Counter((record["stage"], record["event"]) for record in map(json.loads, lines))
+
+
+def test_stages_are_shared(swept):
+    """One dense model, one trajectory of three levels (.5, .8, .9), a quantized model a rate."""
+    made = {stage: n for (stage, event), n in stage_events(swept).items() if event == "made"}
+    assert made == {"dense": 1, "prune": 3, "quantize": 2, "baselines": 2, "encode": 4, "evaluate": 4}
+
+
+def test_a_row_for_each_point_and_one_for_each_baseline_of_a_quantized_model(swept):
+    rows = table(swept)
+    assert rows.filter(pl.col("n_out").is_not_null()).select("prune_rate", "n_in", "n_out").rows() == [
+        (0.8, 12, 48),
+        (0.8, 20, 80),
+        (0.9, 12, 96),
+        (0.9, 20, 160),
+    ]
+    baselines = rows.filter(pl.col("n_out").is_null())
+    assert Counter(baselines["method"].to_list()) == dict.fromkeys(
+        ("dense", "bitmap_signs", "ternary_ans", "csr5"), 2
+    )
+
+
+def test_bits_are_the_bytes_of_the_file(swept):
+    """Each XOR row's bits, stream by stream, against the tensors of the compressed file it came from."""
+    from safetensors.numpy import load_file
+
+    rows = table(swept).filter(pl.col("n_out").is_not_null())
+    for row in rows.iter_rows(named=True):
+        plan = make_plan(config_of(row, swept))
+        file = paths.artifact_dir(swept, "encode", plan.encode.name) / paths.COMPRESSED
+        size = Counter()
+        for name, tensor in load_file(file).items():
+            if name.startswith("layers/fc1/kernel/"):
+                kind = (
+                    "index_bits"
+                    if "/mask/" in name
+                    else "scale_bits"
+                    if name.endswith("scales")
+                    else "code_bits"
+                    if name.endswith("codes")
+                    else "patch_bits"
+                )
+                size[kind] += 8 * tensor.nbytes
+        assert {kind: row[kind] * 400_000 for kind in size} == pytest.approx(dict(size))
+        assert row["bits_per_weight"] * 400_000 == pytest.approx(sum(size.values()))
+
+
+def config_of(row, runs) -> Config:
+    config = next(
+        c for c in points(runs.parent) if (c.prune.rate, c.xor.n_in) == (row["prune_rate"], row["n_in"])
+    )
+    assert make_plan(config).point == row["point"]
+    return config
+
+
+def test_the_exact_prune_rate_is_kept(swept):
+    rows = table(swept)
+    assert (rows["n_kept"] == ((1 - rows["prune_rate"]) * 400_000).round().cast(int)).all()
+
+
+def test_a_model_from_the_file_alone_predicts_what_the_table_says(swept):
+    row = table(swept).filter(pl.col("n_in") == 20).row(0, named=True)
+    config = config_of(row, swept)
+    file = paths.artifact_dir(swept, "encode", make_plan(config).encode.name) / paths.COMPRESSED
+    test = dataset(config.data).test
+    logits = predict(decoding_model("lenet5", load(file)), test.inputs)
+    assert np.mean(logits.argmax(1) == test.labels) == row["test_accuracy"] == row["quantized_accuracy"]
+
+
+def test_a_repeated_sweep_trains_nothing_and_gives_the_same_table(swept, tmp_path):
+    shutil.copytree(swept, tmp_path / "runs")
+    before, events = table(tmp_path / "runs"), stage_events(tmp_path / "runs")
+    run_sweep(points(tmp_path))
+    assert_frame_equal(table(tmp_path / "runs"), before)
+    assert stage_events(tmp_path / "runs") == events
+
+
+def test_a_sweep_made_again_from_nothing_gives_the_same_table_but_for_times(swept, tmp_path):
+    run_sweep(points(tmp_path)[:2])
+    run_sweep(points(tmp_path))
+    columns = [*TIMES, "config"]
+    assert_frame_equal(table(tmp_path / "runs").drop(columns), table(swept).drop(columns))
+
+
+def test_a_single_point_adds_itself_to_the_report(swept, tmp_path):
+    shutil.copytree(swept, tmp_path / "runs")
+    other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))
+    run_sweep([other])
+    shapes = table(tmp_path / "runs").filter(pl.col("n_out").is_not_null())["n_in"]
+    assert sorted(shapes.to_list()) == [12, 12, 16, 20, 20]
+
+
+def test_a_point_that_fails_is_a_row_and_the_exception_goes_on(swept, tmp_path, monkeypatch):
+    shutil.copytree(swept, tmp_path / "runs")
+    other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))
+
+    def fail(*args):
+        raise LosslessError("fc1/kernel: plane 0 decodes to 1 wrong care bits")
+
+    monkeypatch.setattr(evaluate, "check_planes", fail)
+    sweep.start([other], "tests")
+    with pytest.raises(LosslessError):
+        run_point(other, "how to run it alone")
+    sweep.finish()
+    failed = table(tmp_path / "runs").filter(pl.col("status") == "failed")
+    assert failed["error"].to_list() == ["LosslessError: fc1/kernel: plane 0 decodes to 1 wrong care bits"]
+    assert failed["command"].to_list() == ["how to run it alone"]
+    monkeypatch.undo()
+    run_sweep([other])
+    assert table(tmp_path / "runs").filter(pl.col("status") == "failed").is_empty()
+
+
+@pytest.mark.parametrize("strategy", ["rewind", "rewind_lr"])
+def test_rewinding(strategy, tmp_path):
+    base = tiny(tmp_path)
+    prune = replace(base.prune, rate=0.5, strategy=strategy, rewind_epoch=1)
+    run_sweep([replace(base, prune=prune)])
+    plan = make_plan(replace(base, prune=prune))
+    (level,) = plan.levels
+    metrics = paths.artifact_dir(tmp_path / "runs", "prune", level.name) / paths.METRICS
+    assert [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()] == [2]
+    assert (table(tmp_path / "runs")["status"] == "ok").all()
+
+
+def test_nothing_is_pruned_at_rate_zero(tmp_path):
+    base = tiny(tmp_path)
+    run_sweep([replace(base, prune=replace(base.prune, rate=0.0), xor=replace(base.xor, n_in=20, n_out=40))])
+    row = table(tmp_path / "runs").row(0, named=True)
+    assert row["n_kept"] == 400_000
+    assert row["lossless"]
+
+
+def test_a_diverging_training_fails_with_its_step(tmp_path):
+    base = tiny(tmp_path)
+    config = replace(base, optim=replace(base.optim, name="sgd", learning_rate=1e18))
+    with pytest.raises(TrainingError, match=r"epoch 1, step"):
+        run_sweep([config])

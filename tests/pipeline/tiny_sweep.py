@@ -1,0 +1,55 @@
+"""A sweep small enough for the default suite: all stages on a thousand real digits, two rates and two shapes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from xorjax.config.schema import (
+    Config,
+    DataConfig,
+    OptimConfig,
+    PathsConfig,
+    PruneConfig,
+    QuantizeConfig,
+    ScheduleConfig,
+    XorConfig,
+)
+from xorjax.pipeline import sweep
+from xorjax.pipeline.point import run_point
+
+ROOT = Path(__file__).parents[2]
+ONE_EPOCH = OptimConfig(epochs=1, batch_size=100, learning_rate=2e-3)
+
+
+def tiny(tmp: Path, **changes) -> Config:
+    """The settings of one point; nothing of the checkout's own cache is touched."""
+    config = Config(
+        experiment="tiny",
+        freeze=("conv*",),
+        data=DataConfig("mnist", str(ROOT / "data"), str(ROOT / ".cache"), 1000, 500, 500),
+        optim=replace(ONE_EPOCH, epochs=2),
+        prune=PruneConfig(
+            rate=0.8, schedule=ScheduleConfig("linear", 0.5, 0.8, 2), through=(0.9,), optim=ONE_EPOCH
+        ),
+        quantize=QuantizeConfig(scale="tensor", optim=ONE_EPOCH),
+        xor=XorConfig(n_in=12, patch_format="blocked"),
+        paths=PathsConfig(str(ROOT), str(tmp / "runs")),
+    )
+    return replace(config, **changes)
+
+
+def points(tmp: Path) -> list[Config]:
+    base = tiny(tmp)
+    return [
+        replace(base, prune=replace(base.prune, rate=rate), xor=replace(base.xor, n_in=n_in))
+        for rate in (0.8, 0.9)
+        for n_in in (12, 20)
+    ]
+
+
+def run_sweep(configs: list[Config]) -> None:
+    sweep.start(configs, "tests")
+    try:
+        for config in configs:
+            run_point(config, f"tests S={config.prune.rate} n_in={config.xor.n_in}")
+    finally:
+        sweep.finish()

@@ -1,0 +1,266 @@
+"""The loop: resumes to the same bits, chooses by validation, keeps what it is asked to keep."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from xorjax.data import Split
+from xorjax.train import TrainingError, evaluate, loop, train
+from xorjax.train.checkpoint import Checkpoints
+from xorjax.train.metrics import read_metrics
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_after(epoch):
+    def on_epoch(row):
+        if row["epoch"] == epoch:
+            raise Killed
+
+    return on_epoch
+
+
+def same_params(one, other):
+    return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
+
+
+def without_times(history):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+def assert_same(one, other):
+    assert same_params(one.params, other.params)
+    assert (one.best_epoch, one.validation_accuracy) == (other.best_epoch, other.validation_accuracy)
+    assert one.kept.keys() == other.kept.keys()
+    assert all(same_params(one.kept[epoch], other.kept[epoch]) for epoch in one.kept)
+    assert without_times(one.history) == without_times(other.history)
+
+
+@pytest.fixture(scope="session")
+def whole(task, params, splits, tmp_path_factory):
+    """The uninterrupted run."""
+    work_dir = tmp_path_factory.mktemp("whole")
+    masks = dict.fromkeys(params)
+    return train(task, params, masks, *splits, work_dir, keep_epochs=(0, 2)), work_dir
+
+
+def run(task, params, splits, work_dir, **others):
+    return train(task, params, dict.fromkeys(params), *splits, work_dir, keep_epochs=(0, 2), **others)
+
+
+def test_it_learns(whole):
+    result, _ = whole
+    assert result.history[-1]["train_loss"] < result.history[0]["train_loss"] / 3
+    assert result.history[-1]["train_accuracy"] > 0.8
+    assert result.validation_accuracy > 0.3
+
+
+def test_a_line_an_epoch(whole, task):
+    result, work_dir = whole
+    lines = (work_dir / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == result.history == read_metrics(work_dir / "metrics.jsonl")
+    assert [(row["epoch"], row["step"]) for row in result.history] == [(1, 3), (2, 6), (3, 9), (4, 12)]
+    keys = {
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "learning_rate",
+        "seconds",
+    }
+    assert result.history[0].keys() == keys | {"epoch", "step"}
+    assert result.history[-1]["learning_rate"] < result.history[0]["learning_rate"]
+
+
+def test_the_chosen_epoch_is_the_first_of_the_best(whole, task, params, splits):
+    result, _ = whole
+    accuracies = [row["validation_accuracy"] for row in result.history]
+    assert result.best_epoch == accuracies.index(max(accuracies)) + 1
+    assert result.validation_accuracy == max(accuracies)
+    _, accuracy = evaluate(task.graphdef, task.weights, 1, result.params, dict.fromkeys(params), splits[1])
+    assert accuracy == result.validation_accuracy
+
+
+def test_ties_go_to_the_earliest(task, params, splits, tmp_path, monkeypatch):
+    accuracies = iter([0.5, 0.75, 0.75, 0.5])
+    monkeypatch.setattr(loop, "evaluate", lambda *args: (1.0, next(accuracies)))
+    result = train(task, params, dict.fromkeys(params), *splits, tmp_path, keep_epochs=(2,))
+    assert result.best_epoch == 2
+    assert same_params(result.params, result.kept[2])
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3, 4])
+def test_killed_after_any_epoch_it_resumes_to_the_same_bits(whole, task, params, splits, tmp_path, epoch):
+    with pytest.raises(Killed):
+        run(task, params, splits, tmp_path, on_epoch=kill_after(epoch))
+    seen = []
+    assert_same(run(task, params, splits, tmp_path, on_epoch=seen.append), whole[0])
+    assert [row["epoch"] for row in seen] == list(range(epoch + 1, 5))
+    assert [row["epoch"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("moment", ["train_step", "_save", "append_metrics"])
+def test_killed_within_an_epoch_it_resumes_to_the_same_bits(
+    whole, task, params, splits, tmp_path, monkeypatch, moment
+):
+    original, calls = getattr(loop, moment), []
+
+    def killed(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == (8 if moment == "train_step" else 3):
+            raise Killed
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, moment, killed)
+        with pytest.raises(Killed):
+            run(task, params, splits, tmp_path)
+    # What a kill within a checkpoint leaves behind.
+    (tmp_path / "checkpoints" / "3.orbax-checkpoint-tmp-7").mkdir()
+    assert_same(run(task, params, splits, tmp_path), whole[0])
+    assert [row["epoch"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4]
+
+
+def test_a_finished_run_is_not_repeated(whole, task, params, splits, monkeypatch):
+    result, work_dir = whole
+    monkeypatch.setattr(loop, "train_step", None)
+    assert_same(run(task, params, splits, work_dir), result)
+
+
+def test_only_the_newest_checkpoint_is_kept(whole):
+    _, work_dir = whole
+    assert [path.name for path in (work_dir / "checkpoints").iterdir() if path.name.isdigit()] == ["4"]
+    with Checkpoints(work_dir / "checkpoints") as checkpoints:
+        assert checkpoints.latest == 4
+
+
+def test_kept_epochs_are_full_and_start_with_the_initial_parameters(whole, params):
+    result, _ = whole
+    assert list(result.kept) == [0, 2]
+    assert same_params(result.kept[0], params)
+    assert result.kept[2].keys() == params.keys()
+    assert not np.array_equal(result.kept[2]["fc2/kernel"], params["fc2/kernel"])
+
+
+def test_frozen_layers_stay_and_the_rest_moves(whole, params):
+    result, _ = whole
+    moved = {key for key in params if not np.array_equal(result.params[key], params[key])}
+    assert moved == {"fc2/kernel", "fc2/bias", "fc3/kernel", "fc3/bias"}
+
+
+def test_the_callers_parameters_survive(whole, params):
+    assert all(np.isfinite(np.asarray(value)).all() for value in params.values())
+
+
+def test_masked_weights_stay(task, params, masks, splits, tmp_path):
+    task = dataclasses.replace(task, optim=dataclasses.replace(task.optim, epochs=1))
+    result = train(task, params, masks, *splits, tmp_path)
+    moved = np.asarray(result.params["fc2/kernel"] != params["fc2/kernel"])
+    assert not moved[~np.asarray(masks["fc2/kernel"])].any()
+    assert moved[np.asarray(masks["fc2/kernel"])].mean() > 0.9
+
+
+def test_rewinding_starts_the_schedule_where_it_is_told(whole, task, params, splits, tmp_path):
+    rewound = train(
+        task, whole[0].kept[2], dict.fromkeys(params), *splits, tmp_path, first_epoch=2, keep_epochs=(2,)
+    )
+    assert [(row["epoch"], row["step"]) for row in rewound.history] == [(3, 9), (4, 12)]
+    rates = [row["learning_rate"] for row in whole[0].history]
+    assert [row["learning_rate"] for row in rewound.history] == rates[2:]
+    assert same_params(rewound.kept[2], whole[0].kept[2])
+    assert not same_params(rewound.params, whole[0].kept[2])
+
+
+def test_a_rewound_run_resumes(task, params, splits, tmp_path):
+    masks = dict.fromkeys(params)
+    expected = train(task, params, masks, *splits, tmp_path / "whole", first_epoch=1)
+    with pytest.raises(Killed):
+        train(task, params, masks, *splits, tmp_path / "killed", first_epoch=1, on_epoch=kill_after(3))
+    assert_same(train(task, params, masks, *splits, tmp_path / "killed", first_epoch=1), expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"weights": lambda params, masks: params},
+        {"optim": {"learning_rate": 2e-3}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_runs_checkpoint_is_refused(whole, task, params, splits, change):
+    if "optim" in change:
+        change = {"optim": dataclasses.replace(task.optim, **change["optim"])}
+    with pytest.raises(ValueError, match=f"holds another run: {next(iter(change))} differ"):
+        run(dataclasses.replace(task, **change), params, splits, whole[1])
+
+
+def test_a_loss_that_is_not_finite_names_its_step(task, params, splits, tmp_path):
+    split, validation = splits
+    inputs = split.inputs.copy()
+    inputs[:] = np.nan
+    with pytest.raises(TrainingError, match="not finite in epoch 2, step 4"):
+        train(
+            task,
+            params,
+            dict.fromkeys(params),
+            Split(inputs, split.labels),
+            validation,
+            tmp_path,
+            first_epoch=1,
+        )
+    assert not (tmp_path / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize("first_epoch", [-1, 4, 5])
+def test_nothing_to_train_is_refused(task, params, splits, tmp_path, first_epoch):
+    with pytest.raises(ValueError, match=f"first_epoch is {first_epoch}, expected .* below optim.epochs 4"):
+        train(task, params, dict.fromkeys(params), *splits, tmp_path, first_epoch=first_epoch)
+
+
+def test_epochs_outside_the_run_cannot_be_kept(task, params, splits, tmp_path):
+    with pytest.raises(ValueError, match=r"keep_epochs \[0, 5\] lie outside the run's epochs 1 to 4"):
+        train(task, params, dict.fromkeys(params), *splits, tmp_path, first_epoch=1, keep_epochs=(0, 1, 5))
+
+
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from conftest import examples
+from xorjax.config.schema import OptimConfig
+from xorjax.models import create_model
+from xorjax.train import Task, plain, train
+
+graphdef, params = create_model("lenet300", 0)
+optim = OptimConfig(epochs=4, batch_size=16, learning_rate=1e-3, warmup_epochs=0.5)
+task = Task(graphdef, plain, optim, seed=0, start=1, frozen=frozenset({"fc1"}))
+
+def on_epoch(row):
+    if row["epoch"] == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+splits = examples(48, 0), examples(20, 1, noise=1.5)
+train(task, params, dict.fromkeys(params), *splits, Path(sys.argv[1]), keep_epochs=(0, 2), on_epoch=on_epoch)
+"""
+
+
+def test_another_process_resumes_what_was_really_killed(whole, task, params, splits, tmp_path):
+    command = [sys.executable, "-c", KILLED_RUN, str(tmp_path), str(Path(__file__).parent)]
+    killed = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert_same(run(task, params, splits, tmp_path), whole[0])
+
+
+def test_parameters_returned_are_arrays_of_jax(whole):
+    assert all(isinstance(value, jnp.ndarray) for value in whole[0].params.values())
