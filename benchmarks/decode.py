@@ -9,6 +9,7 @@ is the median over rounds of a peer's time over the look-up's.
 
 import argparse
 import time
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -37,7 +38,7 @@ def main() -> None:
     shape = tuple(arguments.shape)
     encoded = encode(rng.random(shape) < 0.5, rng.random(shape) >= arguments.rate, net)
     words, layout = lookup.pack_plane(encoded)
-    unpatched = lookup.PlaneLayout(**(vars(layout) | {"n_patches": 0}))
+    unpatched = replace(layout, n_patches=0)
     tables = lookup.build_tables(net)
 
     decoders = {

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from numba.np.ufunc.parallel import threading_layer
 
 from xorjax.gf2 import elimination, oracle
 from xorjax.gf2.network import XorNetwork
@@ -44,7 +45,7 @@ def main() -> None:
     elimination.encode_slices(bits[warm], care[warm], net)
     oracle.encode_slices(bits[warm], care[warm], net)
     print(f"{' x '.join(map(str, arguments.shape))}, S={arguments.rate}, n_in={net.n_in}, n_out={net.n_out}")
-    print(f"{cpu()}; {arguments.threads} threads ({numba.threading_layer()}); numba {numba.__version__}")
+    print(f"{cpu()}; {arguments.threads} threads ({threading_layer()}); numba {numba.__version__}")
 
     seconds, ratios = [], []
     for _ in range(arguments.rounds):

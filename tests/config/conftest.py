@@ -18,11 +18,6 @@ CONF = ROOT / "conf"
 STUBS = [f"hydra.callbacks.xorjax.{name}=stub_pipeline.{name}" for name in ("start", "point", "finish")]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # omegaconf 2.3 derives DictConfig from typing.MutableMapping, of which beartype warns at every annotation.
-    config.addinivalue_line("filterwarnings", "ignore:.*deprecated by PEP 585")
-
-
 @pytest.fixture(scope="session")
 def loader() -> Iterator[ConfigLoader]:
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -192,6 +192,13 @@ def test_planes_of_two_networks_make_no_layer():
         CompressedLayer("a", (9, 9), a.planes + b.planes, a.mask, "ans", np.ones((2, 1, 1), np.float32))
 
 
+def test_a_patch_block_that_load_would_refuse_makes_no_layer():
+    net = XorNetwork.random(5, 20)
+    with pytest.raises(ValueError, match="patch_block is 16777217, over 16777216"):
+        random_layer(np.random.default_rng(0), "a", (9, 9), net, patch_block=2**24 + 1)
+    assert random_layer(np.random.default_rng(0), "a", (9, 9), net, patch_block=2**24).n_weights == 81
+
+
 def test_names_that_clash_make_no_model():
     layers = random_model().layers
     with pytest.raises(ValueError, match="is filed under 'other'"):

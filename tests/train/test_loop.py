@@ -170,10 +170,18 @@ def test_masked_weights_stay(task, params, masks, splits, tmp_path):
     assert moved[np.asarray(masks["fc2/kernel"])].mean() > 0.9
 
 
-def test_rewinding_starts_the_schedule_where_it_is_told(whole, task, params, splits, tmp_path):
+def test_rewinding_starts_the_schedule_where_it_is_told(whole, task, params, splits, tmp_path, monkeypatch):
+    original, steps = loop.train_step, []
+
+    def spy(*args):
+        steps.append(int(args[4].step))
+        return original(*args)
+
+    monkeypatch.setattr(loop, "train_step", spy)
     rewound = train(
         task, whole[0].kept[2], dict.fromkeys(params), *splits, tmp_path, first_epoch=2, keep_epochs=(2,)
     )
+    assert steps == [6, 7, 8, 9, 10, 11]
     assert [(row["epoch"], row["step"]) for row in rewound.history] == [(3, 9), (4, 12)]
     rates = [row["learning_rate"] for row in whole[0].history]
     assert [row["learning_rate"] for row in rewound.history] == rates[2:]

@@ -10,6 +10,7 @@ FORMATS = ("xorjax",)
 VERSION = 1
 METADATA_KEYS = {"format", "format_version", "spec", "spec_sha256"}
 PARAMS = "params/"
+MAX_PATCH_BLOCK = 2**24
 
 
 class ContainerError(ValueError):

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from xorjax.codec.xor import Encoded
-from xorjax.container.format import layer_tensor
+from xorjax.container.format import MAX_PATCH_BLOCK, layer_tensor
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import get_mask_codec
 
@@ -45,6 +45,10 @@ class CompressedLayer:
                 )
             if plane.net != self.net or _settings(plane) != _settings(self.planes[0]):
                 raise ValueError(f"layer {self.name!r}: plane {index} is encoded otherwise than plane 0")
+        if self.planes[0].patch_block > MAX_PATCH_BLOCK:
+            raise ValueError(
+                f"layer {self.name!r}: patch_block is {self.planes[0].patch_block}, over {MAX_PATCH_BLOCK}"
+            )
         if self.mask.shape != self.shape:
             raise ValueError(f"layer {self.name!r}: the mask has shape {self.mask.shape}, not {self.shape}")
         wanted = (len(self.planes), *self.shape)

@@ -12,6 +12,7 @@ import numpy as np
 from xorjax.codec.xor import STREAMS, Encoded
 from xorjax.container.format import (
     FORMATS,
+    MAX_PATCH_BLOCK,
     METADATA_KEYS,
     PARAMS,
     VERSION,
@@ -27,6 +28,8 @@ from xorjax.container.tensors import from_bytes
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.pack import unpack_fields
 from xorjax.masks import get_mask_codec
+
+_TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
 
 
 def load(path: str | Path) -> CompressedModel:
@@ -115,7 +118,7 @@ def _model(tensors: dict[str, np.ndarray], spec: dict[str, Any]) -> tuple[Compre
 
 def _network(unread: dict[str, np.ndarray], index: int, entry: object) -> XorNetwork:
     name = network_tensor(index)
-    n_in, n_out = _get(entry, "n_in", int, name), _get(entry, "n_out", int, name)
+    n_in, n_out = _count(entry, "n_in", name), _count(entry, "n_out", name)
     with _naming(name):
         stream = _pop_stream(unread, name)
         rows = unpack_fields(stream, n_in, n_out)
@@ -134,13 +137,15 @@ def _layer(
 ) -> CompressedLayer:
     where = f"layers/{name}"
     shape = tuple(_get_list(entry, "shape", int, where))
-    network = _get(entry, "network", int, where)
-    if not 0 <= network < len(networks):
+    if not all(0 <= size < _TOO_MANY for size in shape):
+        raise ValueError(f"spec: {where} has shape {list(shape)}")
+    network = _count(entry, "network", where)
+    if network >= len(networks):
         raise ValueError(f"spec: {where} uses network {network} of {len(networks)}")
     settings = (
         _get(entry, "method", str, where),
         _get(entry, "patch_format", str, where),
-        _get(entry, "patch_block", int, where),
+        _count(entry, "patch_block", where, MAX_PATCH_BLOCK),
     )
     planes = []
     for index in range(len(_get_list(entry, "sha256", str, where))):
@@ -180,6 +185,13 @@ def _get(entry: object, key: str, kind: Any, where: str = "the spec") -> Any:
     if not isinstance(entry, dict) or not isinstance(entry.get(key), kind) or isinstance(entry[key], bool):
         raise ValueError(f"spec: {where} lacks {key!r}, or it is not of type {kind}")
     return entry[key]
+
+
+def _count(entry: object, key: str, where: str, largest: int = _TOO_MANY - 1) -> int:
+    count = _get(entry, key, int, where)
+    if not 0 <= count <= largest:
+        raise ValueError(f"spec: {where} has {key!r} {count}, not 0 to {largest}")
+    return count
 
 
 def _get_list(entry: object, key: str, kind: type, where: str) -> list[Any]:

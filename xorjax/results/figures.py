@@ -165,6 +165,9 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str]) -> list[Pan
                 )
         accuracy.update_yaxes(tickformat=".1f")
         loss.update_yaxes(rangemode="tozero")
+        if max(curve.metrics["epoch"].to_list()[-1] for curve in chosen) < 8:
+            accuracy.update_xaxes(dtick=1)
+            loss.update_xaxes(dtick=1)
         name = stage.capitalize()
         accuracies.append(Panel(f"{name}: accuracy", accuracy))
         losses.append(Panel(f"{name}: loss", loss))

@@ -113,7 +113,7 @@ def definitions(entries: Mapping[str, str]) -> str:
 
 
 def _inside_script(text: str) -> str:
-    return text
+    return text.replace("</", "<\\/")
 
 
 def _plain(value: object) -> str:

@@ -141,7 +141,7 @@ def evaluate(
 
 
 def _to_host(params: Params) -> dict[str, np.ndarray]:
-    # Copies: on CPU a plain conversion is a view of a buffer that the next step donates.
+    # Copies: on CPU a plain conversion is a view, which keeps the next step from reusing the buffer.
     return {key: np.array(value, copy=True) for key, value in params.items()}
 
 
