@@ -6,28 +6,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from xorjax.codec.layout import LAYOUTS, count_slices
 from xorjax.codec.xor import Encoded, encode
 from xorjax.decode import reference
 from xorjax.gf2.network import XorNetwork
 
 formats = st.sampled_from(["paper", "blocked"])
+layouts = st.sampled_from(LAYOUTS)
 
 
 @st.composite
 def problems(draw):
-    """bits and care of any shape, a network, and a patch format."""
+    """bits and care of any shape, a network, and settings of the code."""
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, max_side=9))
     n_in = draw(st.integers(1, 64))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     net = XorNetwork.from_matrix(rng.integers(0, 2, (n_in + draw(st.integers(1, 80)), n_in)))
     care = rng.random(shape) < draw(st.floats(0, 1))
-    return rng.random(shape) < 0.5, care, net, draw(formats), draw(st.integers(1, 70))
+    return rng.random(shape) < 0.5, care, net, draw(formats), draw(st.integers(1, 70)), draw(layouts)
 
 
 @given(problems())
 def test_decoding_returns_every_care_bit(problem):
-    bits, care, net, patch_format, patch_block = problem
-    encoded = encode(bits, care, net, patch_format=patch_format, patch_block=patch_block)
+    bits, care, net, patch_format, patch_block, layout = problem
+    encoded = encode(bits, care, net, patch_format=patch_format, patch_block=patch_block, layout=layout)
     decoded = reference.decode(encoded)
     assert decoded.shape == bits.shape
     np.testing.assert_array_equal(decoded[care], bits[care])
@@ -35,9 +37,9 @@ def test_decoding_returns_every_care_bit(problem):
 
 @given(problems())
 def test_streams_have_the_size_of_the_formula_and_read_back(problem):
-    bits, care, net, patch_format, patch_block = problem
-    encoded = encode(bits, care, net, patch_format=patch_format, patch_block=patch_block)
-    n_slices = -(-bits.size // net.n_out)
+    bits, care, net, patch_format, patch_block, layout = problem
+    encoded = encode(bits, care, net, patch_format=patch_format, patch_block=patch_block, layout=layout)
+    n_slices = count_slices(bits.shape, net.n_out, layout)
     assert len(encoded.codes) == len(encoded.n_patches) == n_slices
     assert len(encoded.streams["codes"]) == -(-n_slices * net.n_in // 8)
     width = int(np.ceil(np.log2(net.n_out)))
@@ -48,7 +50,7 @@ def test_streams_have_the_size_of_the_formula_and_read_back(problem):
     assert encoded.nbits == {name: 8 * stream.nbytes for name, stream in encoded.streams.items()}
     assert encoded.bits_per_weight == sum(encoded.nbits.values()) / bits.size
 
-    read = Encoded.from_streams(encoded.streams, bits.shape, net, "greedy", patch_format, patch_block)
+    read = Encoded.from_streams(encoded.streams, bits.shape, net, "greedy", patch_format, patch_block, layout)
     for field in ("codes", "n_patches", "patch_positions"):
         expected = getattr(encoded, field)
         assert getattr(read, field).dtype == expected.dtype

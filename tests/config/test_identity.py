@@ -35,10 +35,10 @@ def test_names_of_the_defaults_are_pinned():
 
 PINNED = {
     "data": "dense-4cc45a541b",
-    "optim": "dense-100687456e",
-    "prune": "prune-45b09f078c",
-    "quantize": "quantize-6fa8cb3ef1",
-    "xor": "encode-93df30b68a",
+    "optim": "dense-2d4a81f87c",
+    "prune": "prune-6000461426",
+    "quantize": "quantize-0d4d759ba8",
+    "xor": "encode-9beeabdd98",
 }
 
 

@@ -126,8 +126,8 @@ def test_a_points_command_runs_it_alone(loader, compose_multirun, compose_run):
         assert point_command(in_job(alone)) == command
     cfg = compose(loader, master, points)[0]
     assert point_command(in_job(cfg)) == (
-        "python scripts/train.py +experiment=lenet_sweep hydra.mode=RUN hydra.verbose=false prune.rate=0.9 "
-        "xor.n_in=12 xor.fill=0.7 seed=0 'prune.layers=[fc1]'"
+        "python scripts/train.py +experiment=lenet_sweep hydra.mode=RUN hydra.verbose=false seed=0 "
+        "prune.rate=0.9 xor.n_in=12 xor.fill=0.75 'prune.layers=[fc1]'"
     )
 
 

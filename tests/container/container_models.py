@@ -3,26 +3,36 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from xorjax.codec.layout import LAYOUTS, to_slices
 from xorjax.codec.xor import Encoded
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import MASK_CODECS
 
 
-def random_plane(rng, shape, net, patch_format="paper", patch_block=64):
+def random_plane(rng, shape, net, patch_format="paper", patch_block=64, layout="row_major"):
     """Not encoded from anything: the container stores code words and patches, whatever they decode to."""
-    n_slices = -(-int(np.prod(shape)) // net.n_out)
-    lengths = np.full(n_slices, net.n_out)
-    lengths[-1] = int(np.prod(shape)) - net.n_out * (n_slices - 1)
-    patches = [np.flatnonzero(rng.random(length) < 0.05) for length in lengths]
+    inside = to_slices(np.ones(shape, bool), net.n_out, layout)
+    n_slices = len(inside)
+    patches = [np.flatnonzero(row & (rng.random(net.n_out) < 0.05)) for row in inside]
     codes = rng.integers(0, 2**net.n_in, n_slices, dtype=np.uint64, endpoint=False)
     n_patches = np.array([len(p) for p in patches], dtype=np.int32)
     positions = np.concatenate(patches).astype(np.int32)
-    return Encoded(shape, net, "greedy", patch_format, patch_block, codes, n_patches, positions)
+    return Encoded(shape, net, "greedy", patch_format, patch_block, codes, n_patches, positions, layout)
 
 
-def random_layer(rng, name, shape, net, n_planes=1, mask_codec="ans", patch_format="paper", patch_block=64):
-    planes = tuple(random_plane(rng, shape, net, patch_format, patch_block) for _ in range(n_planes))
+def random_layer(
+    rng,
+    name,
+    shape,
+    net,
+    n_planes=1,
+    mask_codec="ans",
+    patch_format="paper",
+    patch_block=64,
+    layout="row_major",
+):
+    planes = tuple(random_plane(rng, shape, net, patch_format, patch_block, layout) for _ in range(n_planes))
     scales = rng.random((n_planes, *(1,) * (len(shape) - 1), shape[-1]), dtype=np.float32)
     return CompressedLayer(name, shape, planes, rng.random(shape) < 0.1, mask_codec, scales)
 
@@ -32,7 +42,9 @@ def random_model(seed=0):
     nets = [XorNetwork.random(8, 50, seed=3), XorNetwork.random(20, 192, seed=4)]
     layers = [
         random_layer(rng, "conv1/kernel", (3, 3, 4, 5), nets[0], 2, "bitmap"),
-        random_layer(rng, "fc1/kernel", (60, 37), nets[1], patch_format="blocked", patch_block=3),
+        random_layer(
+            rng, "fc1/kernel", (60, 37), nets[1], patch_format="blocked", patch_block=3, layout="interleaved"
+        ),
         random_layer(rng, "fc2/kernel", (37, 10), nets[0]),
     ]
     params = {"fc1/bias": rng.random(37, dtype=np.float32), "fc2/bias": rng.random(10)}
@@ -46,6 +58,7 @@ layer_plans = st.fixed_dictionaries(
         "mask_codec": st.sampled_from(sorted(MASK_CODECS)),
         "patch_format": st.sampled_from(["paper", "blocked"]),
         "patch_block": st.integers(1, 5),
+        "layout": st.sampled_from(LAYOUTS),
     }
 )
 plans = st.fixed_dictionaries(
@@ -98,7 +111,7 @@ def same_layer(a, b):
 
 
 def same_plane(a, b):
-    settings = ("shape", "net", "method", "patch_format", "patch_block")
+    settings = ("shape", "net", "method", "patch_format", "patch_block", "layout")
     return (
         all(getattr(a, name) == getattr(b, name) for name in settings)
         and (a.net.seed, a.net.taps) == (b.net.seed, b.net.taps)

@@ -18,10 +18,14 @@ def bits(seed: int, threshold: int, shape: tuple[int, ...]) -> np.ndarray:
     return ((words >> np.uint64(32)) % np.uint64(256) < threshold).reshape(shape)
 
 
-def layer(name, shape, net, n_planes, mask_codec, scale_shape, seed, patch_format="paper"):
+def layer(
+    name, shape, net, n_planes, mask_codec, scale_shape, seed, patch_format="paper", layout="row_major"
+):
     mask = bits(seed, 40, shape)
     planes = tuple(
-        encode(bits(seed + 1 + p, 128, shape), mask, net, patch_format=patch_format, patch_block=4)
+        encode(
+            bits(seed + 1 + p, 128, shape), mask, net, patch_format=patch_format, patch_block=4, layout=layout
+        )
         for p in range(n_planes)
     )
     n_scales = int(np.prod((n_planes, *scale_shape)))
@@ -30,12 +34,12 @@ def layer(name, shape, net, n_planes, mask_codec, scale_shape, seed, patch_forma
 
 
 def model() -> CompressedModel:
-    """Two networks, both patch formats, both mask codecs, one and two planes, ragged tails."""
+    """Two networks, both patch formats and layouts, both mask codecs, one and two planes, ragged tails."""
     small, large = XorNetwork.random(6, 31, seed=1), XorNetwork.random(20, 100, seed=2, taps=3)
     layers = [
         layer("conv1/kernel", (3, 3, 2, 7), small, 2, "bitmap", (1, 1, 1, 7), 10),
         layer("fc1/kernel", (37, 41), large, 1, "ans", (1, 41), 20),
-        layer("fc2/kernel", (41, 10), small, 1, "ans", (1, 1), 30, "blocked"),
+        layer("fc2/kernel", (41, 10), small, 1, "ans", (1, 1), 30, "blocked", "interleaved"),
     ]
     params = {
         "conv1/bias": np.arange(7, dtype=np.float32) / 8,

@@ -51,7 +51,7 @@ def layer(tensors, name, entry, networks):
         streams = {
             s: tensors[f"layers/{name}/planes/{p}/{s}"] for s in ("codes", "patch_counts", "patch_positions")
         }
-        planes.append(plane(streams, n, net, entry))
+        planes.append(plane(streams, n, net, entry, entry["shape"][-1]))
         packed = sum(bit << i for i, bit in enumerate(planes[p])).to_bytes(-(-n // 8), "little")
         assert hashlib.sha256(packed).hexdigest() == sha256
     prefix = f"layers/{name}/mask/"
@@ -67,19 +67,22 @@ def layer(tensors, name, entry, networks):
     return {"planes": planes, "mask": mask, "weights": weights}
 
 
-def plane(streams, n, net, entry):
+def plane(streams, n, net, entry, last):
     n_in, n_out = net["n_in"], net["n_out"]
     n_slices = -(-n // n_out)
+    while entry["layout"] == "interleaved" and math.gcd(n_slices, last) > 1:
+        n_slices += 1
     codes = fields(streams["codes"], n_in, n_slices)
     counts = patch_counts(streams["patch_counts"], n_slices, entry["patch_format"], entry["patch_block"])
     positions = iter(fields(streams["patch_positions"], math.ceil(math.log2(n_out)), sum(counts)))
-    bits = []
+    slices = []
     for code, count in zip(codes, counts, strict=True):
         outputs = [(row & code).bit_count() % 2 for row in net["rows"]]
         for _ in range(count):
             outputs[next(positions)] ^= 1
-        bits += outputs
-    return bits[:n]
+        slices.append(outputs)
+    in_order = zip(*slices, strict=True) if entry["layout"] == "interleaved" else slices
+    return [bit for part in in_order for bit in part][:n]
 
 
 def patch_counts(stream, n_slices, patch_format, block):

@@ -88,4 +88,14 @@ def test_names_are_pinned():
     assert [stage.name for stage in make_plan(Config()).stages] == PINNED
 
 
-PINNED = []
+PINNED = [
+    "lenet5-mnist-seed0-2f7ff286a4",
+    "lenet5-mnist-seed0-S0.5-f18cb9b565",
+    "lenet5-mnist-seed0-S0.776393-7545dc1f3f",
+    "lenet5-mnist-seed0-S0.9-fc0d0c9ebf",
+    "lenet5-mnist-seed0-S0.95-91e1664bc7",
+    "lenet5-mnist-seed0-S0.95-q1-48b806abaf",
+    "lenet5-mnist-seed0-S0.95-q1-7ee8368dfc",
+    "lenet5-mnist-seed0-S0.95-q1-xor20x340-835e6a0971",
+    "lenet5-mnist-seed0-S0.95-q1-xor20x340-e4556c531a",
+]

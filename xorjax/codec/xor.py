@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Int32, UInt8, UInt64
 
+from xorjax.codec.layout import LAYOUTS, bit_index, count_slices, to_slices
 from xorjax.codec.patches import (
     PATCH_FORMATS,
     pack_counts,
@@ -33,6 +34,7 @@ class Encoded:
         codes: code words; bit j meets column j of the network's matrix.
         n_patches: patches in each slice.
         patch_positions: within the slice, ascending; slices in order.
+        layout: how the plane is cut into slices, see `codec.layout`.
     """
 
     shape: tuple[int, ...]
@@ -43,6 +45,7 @@ class Encoded:
     codes: UInt64[np.ndarray, " n_slices"]
     n_patches: Int32[np.ndarray, " n_slices"]
     patch_positions: Int32[np.ndarray, " n_patches"]
+    layout: str = "row_major"
 
     @property
     def n_weights(self) -> int:
@@ -76,6 +79,7 @@ class Encoded:
         method: str,
         patch_format: str,
         patch_block: int,
+        layout: str = "row_major",
     ) -> "Encoded":
         """Reads what `streams` gave.
 
@@ -83,12 +87,11 @@ class Encoded:
             ValueError: a stream is missing, is too short or too long, or holds what no encoder writes (a
                 position outside its slice, positions out of order, bits set after the end).
         """
-        _check_settings(method, patch_format, patch_block)
+        _check_settings(method, patch_format, patch_block, layout)
         for name in STREAMS:
             if name not in streams:
                 raise ValueError(f"stream {name!r} is missing")
-        n_weights = math.prod(shape)
-        n_slices = _n_slices(n_weights, net.n_out)
+        n_slices = count_slices(shape, net.n_out, layout)
         with _naming("codes"):
             codes = unpack_fields(streams["codes"], net.n_in, n_slices)
         with _naming("patch_counts"):
@@ -96,12 +99,13 @@ class Encoded:
         with _naming("patch_positions"):
             total = int(n_patches.sum(dtype=np.int64))
             positions = unpack_positions(streams["patch_positions"], net.n_out, total)
-            within = np.repeat(np.arange(n_slices), n_patches) * net.n_out + positions
-            if (positions >= net.n_out).any() or (within >= n_weights).any():
+            slices = np.repeat(np.arange(n_slices), n_patches)
+            index = bit_index(slices, positions, n_slices, net.n_out, layout)
+            if (positions >= net.n_out).any() or (index >= math.prod(shape)).any():
                 raise ValueError(f"a position lies outside its slice of {net.n_out} bits")
-            if (np.diff(within) <= 0).any():
+            if (np.diff(slices * net.n_out + positions) <= 0).any():
                 raise ValueError("the positions of a slice do not ascend")
-        encoded = cls(shape, net, method, patch_format, patch_block, codes, n_patches, positions)
+        encoded = cls(shape, net, method, patch_format, patch_block, codes, n_patches, positions, layout)
         for name in STREAMS:
             if not np.array_equal(encoded.streams[name], streams[name]):
                 raise ValueError(
@@ -119,26 +123,27 @@ def encode(
     patch_format: str = "paper",
     patch_block: int = 64,
     encoder: str = "numba",
+    layout: str = "row_major",
 ) -> Encoded:
     """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
 
-    The plane is flattened in row-major order and cut into slices of `net.n_out` bits, the last one padded
-    with don't-cares. "greedy" is the paper's patch search: care bits in order, each kept if it agrees with
-    those kept before it and a patch if not; free variables are 0. The encoder "galois" is slow and gives the
-    same answer as "numba" bit for bit. The patch formats are those of `patches.pack_counts`; `patch_block`
-    counts slices and is used by "blocked" alone.
+    The plane is cut into slices of `net.n_out` bits as `codec.layout` says for `layout`, the end padded with
+    don't-cares: consecutive bits by default, "interleaved" for uneven masks. "greedy" is the paper's patch
+    search: care bits in order, each kept if it agrees with those kept before it and a patch if not; free
+    variables are 0. The encoder "galois" is slow and gives the same answer as "numba" bit for bit. The patch
+    formats are those of `patches.pack_counts`; `patch_block` counts slices and is used by "blocked" alone.
 
     Raises:
         ValueError: the arrays' shapes differ or they are empty, or a setting is unknown.
     """
-    _check_settings(method, patch_format, patch_block)
+    _check_settings(method, patch_format, patch_block, layout)
     if encoder not in ENCODERS:
         raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, not {encoder!r}")
     if bits.shape != care.shape:
         raise ValueError(f"bits have shape {bits.shape}, care {care.shape}")
-    _n_slices(bits.size, net.n_out)
-    codes, n_patches, positions = _encoder(encoder)(bits.reshape(-1), care.reshape(-1), net)
-    return Encoded(bits.shape, net, method, patch_format, patch_block, codes, n_patches, positions)
+    slices = (to_slices(plane, net.n_out, layout).reshape(-1) for plane in (bits, care))
+    codes, n_patches, positions = _encoder(encoder)(*slices, net)
+    return Encoded(bits.shape, net, method, patch_format, patch_block, codes, n_patches, positions, layout)
 
 
 def _encoder(name: str) -> Callable:
@@ -150,17 +155,13 @@ def _encoder(name: str) -> Callable:
     return encode_slices
 
 
-def _n_slices(n_weights: int, n_out: int) -> int:
-    if n_weights == 0:
-        raise ValueError("a bit plane holds at least one weight")
-    return -(-n_weights // n_out)
-
-
-def _check_settings(method: str, patch_format: str, patch_block: int) -> None:
+def _check_settings(method: str, patch_format: str, patch_block: int, layout: str) -> None:
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     if patch_format not in PATCH_FORMATS:
         raise ValueError(f"patch_format must be one of {', '.join(PATCH_FORMATS)}, not {patch_format!r}")
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
     if patch_block < 1:
         raise ValueError(f"patch_block must be 1 slice or more, not {patch_block}")
 

@@ -61,6 +61,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "quantize.ste": ("clipped", "identity"),
     "xor.method": ("greedy",),
     "xor.encoder": ("numba", "galois"),
+    "xor.layout": ("row_major", "interleaved"),
     "xor.patch_format": ("paper", "blocked"),
     "mask.codec": ("bitmap", "ans"),
     **{f"{key}.name": ("adam", "adamw", "sgd") for key in OPTIMS},

@@ -32,13 +32,13 @@ class OptimConfig:
     """One training run. Used three times: dense training, pruning levels, quantized fine-tuning."""
 
     name: str = "adam"
-    learning_rate: float = 1e-3
-    epochs: int = 10
+    learning_rate: float = 2e-3
+    epochs: int = 8
     batch_size: int = 128
     schedule: str = "cosine"
-    warmup_epochs: float = 0.0
+    warmup_epochs: float = 0.5
     weight_decay: float = 0.0
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ class PruneConfig:
     rewind_epoch: int = 1
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     through: tuple[float, ...] = ()
-    optim: OptimConfig = field(default_factory=lambda: OptimConfig(epochs=3))
+    optim: OptimConfig = field(
+        default_factory=lambda: OptimConfig(learning_rate=1e-3, epochs=3, warmup_epochs=0.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,11 @@ class QuantizeConfig:
     """Straight-through fine-tuning of the pruned layers to binary planes."""
 
     n_planes: int = 1
-    scale: str = "channel"
+    scale: str = "tensor"
     ste: str = "clipped"
-    optim: OptimConfig = field(default_factory=lambda: OptimConfig(epochs=5))
+    optim: OptimConfig = field(
+        default_factory=lambda: OptimConfig(learning_rate=1e-3, epochs=5, warmup_epochs=0.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -80,14 +84,15 @@ class XorConfig:
     """The XOR network and its encoder. `n_out` null: the nearest integer to `fill * n_in / (1 - rate)`."""
 
     n_in: int = 20
+    layout: str = "interleaved"
     n_out: int | None = None
-    fill: float = 0.8
+    fill: float = 0.85
     seed: int = 0
     taps: int | None = None
     method: str = "greedy"
     encoder: str = "numba"
-    patch_format: str = "paper"
-    patch_block: int = 64
+    patch_format: str = "blocked"
+    patch_block: int = 16
 
 
 @dataclass(frozen=True)

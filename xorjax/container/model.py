@@ -110,5 +110,5 @@ class CompressedModel:
         }
 
 
-def _settings(plane: Encoded) -> tuple[str, str, int]:
-    return plane.method, plane.patch_format, plane.patch_block
+def _settings(plane: Encoded) -> tuple[str, str, int, str]:
+    return plane.method, plane.patch_format, plane.patch_block, plane.layout

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 from jaxtyping import Bool
 
+from xorjax.codec.layout import from_slices
 from xorjax.codec.xor import Encoded
 
 
@@ -25,4 +26,4 @@ def decode_plane(encoded: Encoded) -> Bool[np.ndarray, "..."]:
         outputs ^= is_set[:, None] & column
     slices = np.repeat(np.arange(len(encoded.codes)), encoded.n_patches)
     outputs[slices, encoded.patch_positions] ^= True
-    return outputs.ravel()[: encoded.n_weights].reshape(encoded.shape)
+    return from_slices(outputs, encoded.shape, encoded.layout)

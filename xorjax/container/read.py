@@ -146,6 +146,7 @@ def _layer(
         _get(entry, "method", str, where),
         _get(entry, "patch_format", str, where),
         _count(entry, "patch_block", where, MAX_PATCH_BLOCK),
+        _get(entry, "layout", str, where),
     )
     planes = []
     for index in range(len(_get_list(entry, "sha256", str, where))):

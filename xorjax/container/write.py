@@ -101,6 +101,7 @@ def _layer_spec(layer: CompressedLayer, network: int) -> dict:
         "method": plane.method,
         "patch_format": plane.patch_format,
         "patch_block": plane.patch_block,
+        "layout": plane.layout,
         "mask_codec": layer.mask_codec,
         "sha256": [plane_sha256(decode_plane(plane)) for plane in layer.planes],
     }

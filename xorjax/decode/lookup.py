@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, UInt8, UInt32
 
+from xorjax.codec.layout import from_slices
 from xorjax.codec.patches import position_width
 from xorjax.codec.xor import Encoded
 from xorjax.gf2.network import XorNetwork
@@ -46,6 +47,7 @@ class PlaneLayout:
     n_patches: int
     patch_block: int | None
     count_width: int
+    slice_layout: str
 
 
 def pack_plane(encoded: Encoded) -> tuple[PlaneWords, PlaneLayout]:
@@ -63,6 +65,7 @@ def pack_plane(encoded: Encoded) -> tuple[PlaneWords, PlaneLayout]:
         n_patches=len(encoded.patch_positions),
         patch_block=encoded.patch_block if encoded.patch_format == "blocked" else None,
         count_width=int(counts[0]),
+        slice_layout=encoded.layout,
     )
     return words, layout
 
@@ -148,16 +151,14 @@ def decode_plane(
     words: PlaneWords, tables: UInt32[Array, "chunks entries words"], layout: PlaneLayout
 ) -> Bool[Array, "*shape"]:
     """The bit plane of one set of packed streams."""
-    return unpack_slices(decode_words(words, tables, layout), layout.n_out, layout.shape)
+    slices = decode_words(words, tables, layout)
+    return from_slices(unpack_words(slices, layout.n_out), layout.shape, layout.slice_layout)
 
 
-def unpack_slices(
-    slices: UInt32[Array, "n_slices words"], n_out: int, shape: tuple[int, ...]
-) -> Bool[Array, "*shape"]:
-    """Packed slices of `n_out` bits as an array, row-major, the last slice's padding dropped."""
-    bits = (slices[:, :, None] >> jnp.arange(32, dtype=jnp.uint32)[None, None, :]) & 1
-    flat = bits.astype(bool).reshape(len(slices), -1)[:, :n_out].reshape(-1)
-    return flat[: int(np.prod(shape))].reshape(shape)
+def unpack_words(words: UInt32[Array, "rows words"], n: int) -> Bool[Array, "rows {n}"]:
+    """The first `n` bits of each row of words."""
+    bits = (words[:, :, None] >> jnp.arange(32, dtype=jnp.uint32)[None, None, :]) & 1
+    return bits.astype(bool).reshape(len(words), -1)[:, :n]
 
 
 def decode(encoded: Encoded) -> Bool[Array, "*shape"]:

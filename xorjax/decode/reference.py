@@ -17,4 +17,11 @@ def decode(encoded: Encoded) -> Bool[np.ndarray, "*shape"]:
         for position in encoded.patch_positions[begin : begin + count]:
             plane[i, position] = not plane[i, position]
         begin += count
-    return plane.reshape(-1)[: encoded.n_weights].reshape(encoded.shape)
+    flat = np.zeros(plane.size, dtype=bool)
+    n_slices = len(plane)
+    for i, bits in enumerate(plane):
+        if encoded.layout == "interleaved":
+            flat[i::n_slices] = bits
+        else:
+            flat[i * net.n_out : (i + 1) * net.n_out] = bits
+    return flat[: encoded.n_weights].reshape(encoded.shape)

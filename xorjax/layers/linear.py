@@ -1,5 +1,6 @@
 """A dense layer that holds code words in place of its weights and decodes them in its forward pass."""
 
+import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Float32
 
 from xorjax.codec.xor import Encoded
-from xorjax.decode.lookup import PlaneWords, build_tables, decode_words, pack_plane, unpack_slices
+from xorjax.decode.lookup import PlaneWords, build_tables, decode_plane, pack_plane, unpack_words
 from xorjax.gf2.pack import pack_bits
 
 
@@ -23,8 +24,7 @@ class XorPlane(nnx.Module):
 
     def __call__(self, tables: Array) -> Bool[Array, "fan_in fan_out"]:
         words = PlaneWords(self.codes[...], self.counts[...], self.positions[...])
-        slices = decode_words(words, tables, self.layout)
-        return unpack_slices(slices, self.layout.n_out, self.layout.shape)
+        return decode_plane(words, tables, self.layout)
 
 
 class XorLinear(nnx.Module):
@@ -67,7 +67,7 @@ class XorLinear(nnx.Module):
         total = jnp.zeros(self.shape, scales.dtype)
         for plane, scale in zip(self.planes, scales, strict=True):
             total += jnp.where(plane(tables), scale, -scale)
-        mask = unpack_slices(self.mask[...][:, None], 32, self.shape)
+        mask = unpack_words(self.mask[...][None], math.prod(self.shape)).reshape(self.shape)
         return jnp.where(mask, total, jnp.zeros((), scales.dtype))
 
     def __call__(self, x: Float[Array, "batch fan_in"]) -> Float[Array, "batch fan_out"]:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from xorjax import paths
 from xorjax.codec.xor import encode as encode_plane
-from xorjax.config.schema import Config
-from xorjax.config.validate import xor_shape
+from xorjax.config.schema import Config, xor_shape
 from xorjax.container import CompressedLayer, CompressedModel, layer_bits, save
 from xorjax.gf2.network import XorNetwork
 from xorjax.pipeline.artifact import Artifact, make
@@ -46,6 +45,7 @@ def compress(model: Quantized, config: Config) -> CompressedModel:
                 patch_format=xor.patch_format,
                 patch_block=xor.patch_block,
                 encoder=xor.encoder,
+                layout=xor.layout,
             )
             for plane in planes
         )

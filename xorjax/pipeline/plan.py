@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from xorjax.config.identity import identity
-from xorjax.config.schema import Config
-from xorjax.config.validate import xor_shape
+from xorjax.config.schema import Config, xor_shape
 from xorjax.models.registry import get_model
 from xorjax.prune.trajectory import trajectory
 
@@ -100,6 +99,7 @@ def make_plan(config: Config) -> Plan:
     settings = {
         "n_in": n_in,
         "n_out": n_out,
+        "layout": xor.layout,
         "seed": xor.seed,
         "taps": xor.taps,
         "method": xor.method,

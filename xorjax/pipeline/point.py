@@ -5,8 +5,7 @@ import time
 from pathlib import Path
 
 from xorjax import paths
-from xorjax.config.schema import Config
-from xorjax.config.validate import xor_shape
+from xorjax.config.schema import Config, xor_shape
 from xorjax.pipeline import sweep
 from xorjax.pipeline.artifact import find, write_text
 from xorjax.pipeline.baselines import baselines

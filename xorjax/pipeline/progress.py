@@ -19,8 +19,8 @@ SECONDS_BETWEEN_LINES = 10
 class Progress:
     """Counts what is left to do over all points, each shared stage once, and tells how it goes.
 
-    The time left is the epochs that remain, each at the mean of its stage's so far; what has not been met yet is
-    taken to cost as much as what has.
+    The time left is the epochs that remain, each at the mean of its kind's so far. A kind not met yet is taken to
+    cost as much an epoch as the others, a second if it trains nothing.
     """
 
     def __init__(self, plans: Sequence[Plan], runs: Path, console: Console | None = None):
@@ -29,6 +29,7 @@ class Progress:
         stages = {stage.name: stage for plan in plans for stage in plan.stages}
         self._left = {name: stage for name, stage in stages.items() if find(runs, stage) is None}
         self._total = max(1, sum(_work(stage) for stage in self._left.values()))
+        self._training = {stage.kind for stage in stages.values() if stage.epochs}
         self._spent: dict[str, float] = {}
         self._worked: dict[str, int] = {}
         self._stage: Stage | None = None
@@ -98,11 +99,15 @@ class Progress:
             worked[kind] = worked.get(kind, 0) + self._epochs
         if not worked:
             return ""
-        mean = sum(spent.values()) / sum(worked.values())
         rate = {kind: spent[kind] / worked[kind] for kind in worked}
-        left = sum(_work(stage) * rate.get(stage.kind, mean) for stage in self._left.values())
+        trained = [kind for kind in worked if kind in self._training]
+        epoch = sum(spent[kind] for kind in trained) / max(1, sum(worked[kind] for kind in trained))
+        left = sum(
+            _work(stage) * rate.get(stage.kind, epoch if stage.epochs else 1.0)
+            for stage in self._left.values()
+        )
         if self._stage is not None:
-            left -= self._epochs * rate.get(self._stage.kind, mean)
+            left -= self._epochs * rate.get(self._stage.kind, epoch)
         return f", about {max(left, 1):.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
 
     def _draw(self, text: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from xorjax.config.validate import xor_shape
+from xorjax.config.schema import xor_shape
 from xorjax.pipeline.artifact import Artifact
 from xorjax.pipeline.plan import Plan
 from xorjax.pipeline.provenance import provenance

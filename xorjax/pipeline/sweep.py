@@ -7,7 +7,8 @@ from pathlib import Path
 
 from xorjax import paths
 from xorjax.config.schema import Config
-from xorjax.pipeline.artifact import write_text
+from xorjax.pipeline.artifact import find, write_text
+from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.progress import Progress
 
@@ -25,6 +26,7 @@ def start(configs: Sequence[Config], command: str) -> None:
 
     Raises:
         OSError: the run directory cannot be written.
+        DataError: a data set that is still needed is missing or damaged.
     """
     global _progress
     _reports.clear()
@@ -35,7 +37,12 @@ def start(configs: Sequence[Config], command: str) -> None:
             report, experiment, list(dict.fromkeys(make_plan(config).point for config in own)), command
         )
         _reports[report] = 0.0
-    _progress = Progress([make_plan(config) for config in configs], Path(configs[0].paths.runs))
+    plans = [make_plan(config) for config in configs]
+    runs = Path(configs[0].paths.runs)
+    # A damaged data set fails the command here, not each of its points.
+    for data in {plan.config.data for plan in plans if find(runs, plan.evaluate) is None}:
+        dataset(data)
+    _progress = Progress(plans, runs)
 
 
 def progress(config: Config, command: str) -> Progress:
