@@ -34,7 +34,7 @@ def layer(planes, mask, scales, bias=None, patch_format="paper"):
 @pytest.mark.parametrize("n_planes", [1, 2, 3])
 def test_the_decoded_weight_is_the_quantized_weight_bit_for_bit(n_planes, scale, patch_format):
     planes, mask, scales, weight = quantized(n_planes, scale)
-    decoded = jax.jit(lambda layer: layer.weight())(layer(planes, mask, scales, patch_format=patch_format))
+    decoded = jax.jit(lambda layer: layer.kernel())(layer(planes, mask, scales, patch_format=patch_format))
     assert decoded.dtype == jnp.float32
     np.testing.assert_array_equal(np.asarray(decoded), np.asarray(weight))
 
@@ -61,7 +61,7 @@ def test_without_a_bias():
 
 def test_an_empty_mask_decodes_to_zeros():
     planes, mask, scales, _ = quantized()
-    decoded = jax.jit(lambda layer: layer.weight())(layer(planes, np.zeros_like(mask), scales))
+    decoded = jax.jit(lambda layer: layer.kernel())(layer(planes, np.zeros_like(mask), scales))
     np.testing.assert_array_equal(np.asarray(decoded), np.zeros((FAN_IN, FAN_OUT)))
 
 
@@ -91,7 +91,7 @@ def test_it_survives_split_merge_and_jit_inside_a_model():
         np.asarray(forward(graphdef, state, x)), np.asarray(nnx.relu(x @ weight)), rtol=1e-6, atol=1e-6
     )
     flipped = jax.tree.map(lambda leaf: leaf, state)
-    flipped["fc"]["scales"] = nnx.Variable(-jnp.asarray(scales))
+    flipped["fc"]["kernel"]["scales"] = nnx.Variable(-jnp.asarray(scales))
     # The state alone decides: other scales through the same graphdef give the other result.
     np.testing.assert_allclose(
         np.asarray(forward(graphdef, flipped, x)), np.asarray(nnx.relu(x @ -weight)), rtol=1e-6, atol=1e-6

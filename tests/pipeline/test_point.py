@@ -41,10 +41,10 @@ def test_stages_are_shared(swept):
 def test_a_row_for_each_point_and_one_for_each_baseline_of_a_quantized_model(swept):
     rows = table(swept)
     assert rows.filter(pl.col("n_out").is_not_null()).select("prune_rate", "n_in", "n_out").rows() == [
-        (0.8, 12, 48),
-        (0.8, 20, 80),
-        (0.9, 12, 96),
-        (0.9, 20, 160),
+        (0.8, 12, 51),
+        (0.8, 20, 85),
+        (0.9, 12, 102),
+        (0.9, 20, 170),
     ]
     baselines = rows.filter(pl.col("n_out").is_null())
     assert Counter(baselines["method"].to_list()) == dict.fromkeys(
@@ -160,6 +160,17 @@ def test_nothing_is_pruned_at_rate_zero(tmp_path):
     row = table(tmp_path / "runs").row(0, named=True)
     assert row["n_kept"] == 400_000
     assert row["lossless"]
+
+
+def test_convolutions_and_several_layers_at_once(tmp_path):
+    base = tiny(tmp_path, freeze=())
+    prune = replace(base.prune, rate=0.5, layers=("conv2", "fc*"))
+    quantize = replace(base.quantize, n_planes=2, scale="channel")
+    run_sweep([replace(base, prune=prune, quantize=quantize)])
+    rows = table(tmp_path / "runs").filter(pl.col("n_out").is_not_null())
+    assert rows["layer"].to_list() == ["conv2", "fc1", "fc2"]
+    assert rows["lossless"].all()
+    assert rows["n_planes"].to_list() == [2, 2, 2]
 
 
 def test_a_diverging_training_fails_with_its_step(tmp_path):

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from xorjax.container import CompressedModel
+from xorjax.layers.conv import XorConv
 from xorjax.layers.linear import XorLinear
 from xorjax.models.registry import create_model, merge
 from xorjax.params import layer_name
@@ -29,5 +30,6 @@ def decoding_model(name: str, compressed: CompressedModel) -> nnx.Module:
         for part in parents:
             parent = getattr(parent, part)
         bias = compressed.params.get(f"{layer_name(path)}/bias")
-        setattr(parent, attribute, XorLinear(layer.planes, layer.mask, layer.scales, bias))
+        decoding = XorConv if len(layer.shape) == 4 else XorLinear
+        setattr(parent, attribute, decoding(layer.planes, layer.mask, layer.scales, bias))
     return model
