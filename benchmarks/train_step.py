@@ -45,7 +45,9 @@ class Jax:
     name = "xorjax"
 
     def __init__(self, params: dict[str, jax.Array], graphdef):
-        config = OptimConfig(learning_rate=LEARNING_RATE, schedule="constant", warmup_epochs=0.0, label_smoothing=0.0)
+        config = OptimConfig(
+            learning_rate=LEARNING_RATE, schedule="constant", warmup_epochs=0.0, label_smoothing=0.0
+        )
         self.graphdef, self.optimizer = graphdef, Optimizer(config, steps_per_epoch=1)
         params = {key: jax.numpy.array(value, copy=True) for key, value in params.items()}
         self.masks = dict.fromkeys(params)

@@ -6,6 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -246,9 +247,9 @@ assert (decode_by_hand(x, patches, net.as_galois()) == slices[s])[cares[s]].all(
 print("code word", "".join(map(str, x)), "patches at", patches, "- by hand and by xorjax equal")
 
 # %% [markdown]
-# The whole plane by elimination in galois would take a minute. xorjax does the same with machine words, and the
-# encoder `"galois"` is kept as the reference: we compare on the first rows. Then the whole plane is decoded, the layer
-# rebuilt from it, and the network run. It must be the quantized network exactly, logit for logit.
+# Elimination in galois is slow for a whole plane. xorjax does the same with machine words, and keeps the encoder
+# `"galois"` as its reference: we compare the two on the first rows. Then the whole plane is decoded, the layer rebuilt
+# from it, and the network run. It must be the quantized network exactly, logit for logit.
 
 # %%
 top = slice(0, 10)
@@ -308,7 +309,7 @@ for axis, (n_in, (n_outs, bits)) in zip(axes, curves.items(), strict=True):
     axis.plot(n_outs, bits.sum(axis=1), color="black", label="sum")
     axis.plot(*best[n_in], "o", color="black", label=f"best: {best[n_in][1]:.3f} at {best[n_in][0]}")
     axis.axhline(1 - S, color="tab:green", linestyle=":", label="floor 1 - S")
-    axis.set(title=f"n_in = {n_in}", xlabel="n_out, signs in a slice", ylim=(0, 0.2))
+    axis.set(title=f"n_in = {n_in}", xlabel="n_out, signs in a slice", ylim=(0, 0.23))
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8, loc="upper right")
 axes[0].set_ylabel("bits per weight")
@@ -320,13 +321,12 @@ plt.show()
 # care bit fails with probability one half, and a patch (8 to 10 bits here) costs far more than the bit it mends. The
 # best `n_out` lies a little before that point, where the two slopes cancel.
 #
-# A larger `n_in` does better, because the number of care bits varies from slice to slice: with 18 expected, 24 is not
-# rare; with 29, 38 is. The code word has to be paid for the mean, the patches are paid for the excess, and relative to
-# the mean the excess shrinks.
+# A larger `n_in` does better, because the number of care bits varies from slice to slice, by about the square root of
+# its mean: near the best `n_out` it is 11 +- 3 for `n_in = 12`, and 29 +- 5 for `n_in = 32`, which is 30 % and 18 % of
+# the mean. The code word is paid for the mean, the patches for the excess, and relative to the mean the excess shrinks.
 #
-# The slices here are the paper's, consecutive weights. Masks of a long iterative pruning are less even than this one:
-# whole rows keep many weights and others few. Then slices that take every l-th weight (`layout="interleaved"`, what the
-# sweeps use) need fewer patches.
+# The slices here are the paper's: consecutive weights. Where a mask is uneven, so that whole rows keep many weights and
+# others few, slices that cross all rows (`layout="interleaved"`, the default of the sweeps) need fewer patches.
 #
 # ## 4. What the patches buy
 #
@@ -347,13 +347,13 @@ print(f"with patches:    n_out {best[n_in][0]}, {best[n_in][1]:.3f} bits/weight"
 assert n_in / unpatched > best[n_in][1]
 
 # %% [markdown]
-# A few rare patches make the slices several times longer, and the code stays lossless.
+# A few patches let all slices be much longer, and the code stays lossless.
 #
 # ## 5. What the mask costs
 #
 # The code words say nothing about *which* weights are kept, and a decoder needs to know. A bitmap spends one bit a
 # weight. An entropy coder (`ans`) comes down to the entropy of a mask of rate S, `H(S) = -S lg S - (1 - S) lg(1 - S)`;
-# no code can do better for a mask without structure.
+# no code can do better for a mask that has no structure.
 
 # %%
 index_bits = {
