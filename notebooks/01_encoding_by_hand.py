@@ -316,10 +316,10 @@ axes[0].set_ylabel("bits per weight")
 plt.show()
 
 # %% [markdown]
-# Code bits are `n_in / n_out`: the longer the slice, the fewer. Patch bits begin with the counts alone and turn upward
-# where slices hold more care bits than a code word can meet, near `n_out = n_in / (1 - S)`. From there on each further
-# care bit fails with probability one half, and a patch (8 to 10 bits here) costs far more than the bit it mends. The
-# best `n_out` lies a little before that point, where the two slopes cancel.
+# Code bits are `n_in / n_out`: the longer the slice, the fewer. Patch bits are few while a slice holds fewer care bits
+# than a code word can meet, and turn upward near `n_out = n_in / (1 - S)`. From there on each further care bit fails
+# with probability one half, and a patch (8 to 10 bits here) costs far more than the bit it mends. The best `n_out` lies
+# a little before that point, where the two slopes cancel.
 #
 # A larger `n_in` does better, because the number of care bits varies from slice to slice, by about the square root of
 # its mean: near the best `n_out` it is 11 +- 3 for `n_in = 12`, and 29 +- 5 for `n_in = 32`, which is 30 % and 18 % of
