@@ -10,7 +10,7 @@ from xorjax.pipeline.encode import compress
 from xorjax.pipeline.lossless import LosslessError, check_logits, check_planes
 from xorjax.pipeline.quantize import Quantized
 
-CONFIG = Config(xor=XorConfig(n_in=8, n_out=24))
+CONFIG = Config(xor=XorConfig(n_in=8, n_out=40))
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ CONSTANT = {"schedule": "constant"}
     ],
 )
 def test_learning_rates(config, table):
-    optimizer = Optimizer(OptimConfig(learning_rate=0.1, epochs=4, **config), steps_per_epoch=10)
+    optimizer = Optimizer(
+        OptimConfig(**{"learning_rate": 0.1, "epochs": 4, "warmup_epochs": 0.0, **config}), steps_per_epoch=10
+    )
     found = {step: float(optimizer.learning_rate(jnp.int32(step))) for step in table}
     assert found == pytest.approx({step: 0.1 * share for step, share in table.items()}, abs=1e-7)
 

@@ -26,7 +26,7 @@ def pack_counts(
     maxima = np.maximum.reduceat(n_patches, np.arange(0, len(n_patches), patch_block))
     widths = np.array([int(maximum).bit_length() for maximum in maxima], dtype=np.uint8)
     width = int(widths.max()).bit_length()
-    of_count = np.repeat(widths, patch_block)[: len(n_patches)]
+    of_count = np.repeat(widths, min(patch_block, len(n_patches)))[: len(n_patches)]
     used = np.arange(int(widths.max())) < of_count[:, None]
     bits = (n_patches[:, None] >> np.arange(int(widths.max()))) & 1
     counts = np.packbits(bits[used].astype(bool), bitorder="little")
@@ -51,7 +51,7 @@ def unpack_counts(
     if widths.max() > 31:
         raise ValueError(f"a block's counts are {widths.max()} bits wide, where 31 are possible")
     bits = np.unpackbits(stream[1 + -(-n_blocks * width // 8) :], bitorder="little")
-    of_count = np.repeat(widths.astype(np.int64), patch_block)[:n_slices]
+    of_count = np.repeat(widths.astype(np.int64), min(patch_block, n_slices))[:n_slices]
     if of_count.sum() > len(bits):
         raise ValueError(f"{len(bits)} bits do not hold counts of {of_count.sum()} bits")
     used = np.arange(int(widths.max())) < of_count[:, None]
