@@ -13,6 +13,7 @@ from xorjax import load, paths
 from xorjax.config.schema import Config
 from xorjax.models.compressed import decoding_model
 from xorjax.pipeline import evaluate, sweep
+from xorjax.pipeline.artifact import find
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.plan import make_plan
@@ -152,6 +153,11 @@ def test_rewinding(strategy, tmp_path):
     metrics = paths.artifact_dir(tmp_path / "runs", "prune", level.name) / paths.METRICS
     assert [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()] == [2]
     assert (table(tmp_path / "runs")["status"] == "ok").all()
+    dense, pruned = (find(tmp_path / "runs", stage).arrays() for stage in (plan.dense, level))
+    frozen = {path: value for path, value in dense.items() if "conv" in path}
+    assert len(frozen) == 4
+    for path, value in frozen.items():
+        np.testing.assert_array_equal(pruned[path], value)
 
 
 def test_nothing_is_pruned_at_rate_zero(tmp_path):

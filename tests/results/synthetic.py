@@ -75,6 +75,9 @@ def make_row(**values: Any) -> dict[str, Any]:
         "n_test": 10_000,
         "pruned_accuracy": 0.9918,
         "validation_accuracy": 0.991,
+        "dense_validation_accuracy": 0.991,
+        "layout": "interleaved",
+        "matrix_bits": 0.016,
         "file_bytes": 20_500,
         "logit_difference": 0.0,
         "wall_seconds": 1.5,
@@ -85,6 +88,7 @@ def make_row(**values: Any) -> dict[str, Any]:
         "jax_version": "0.12.0",
         "xorjax_version": "0.1.0",
         "numpy_version": "2.5.5",
+        "versions": "{}",
     }
     rate = values.get("prune_rate", row["prune_rate"])
     config = make_config(seed=values.get("seed", 0), prune__rate=rate, xor__n_in=values.get("n_in", 20))

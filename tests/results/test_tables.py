@@ -25,9 +25,15 @@ def code(bits: float, **values: Any) -> dict[str, Any]:
 
 def test_the_smallest_of_the_accurate_points_is_best():
     rows = [
-        code(0.40, n_out=300, test_accuracy=0.9910, dense_accuracy=0.9920),
-        code(0.30, n_out=320, test_accuracy=0.9905, dense_accuracy=0.9920),
-        code(0.20, n_out=340, test_accuracy=0.9904, dense_accuracy=0.9920),
+        code(
+            0.40, n_out=300, validation_accuracy=0.9910, dense_validation_accuracy=0.9920, test_accuracy=0.5
+        ),
+        code(
+            0.30, n_out=320, validation_accuracy=0.9905, dense_validation_accuracy=0.9920, test_accuracy=0.5
+        ),
+        code(
+            0.20, n_out=340, validation_accuracy=0.9904, dense_validation_accuracy=0.9920, test_accuracy=0.5
+        ),
     ]
     (best,) = summarise(to_frame(rows))
     assert (best.n_out, best.is_accurate) == (320, True)
@@ -36,13 +42,13 @@ def test_the_smallest_of_the_accurate_points_is_best():
 
 def test_without_an_accurate_point_the_most_accurate_is_best_and_marked():
     rows = [
-        code(0.20, n_out=300, test_accuracy=0.9800),
-        code(0.40, n_out=320, test_accuracy=0.9850),
-        code(0.30, n_out=340, test_accuracy=0.9850),
+        code(0.20, n_out=300, validation_accuracy=0.9800),
+        code(0.40, n_out=320, validation_accuracy=0.9850),
+        code(0.30, n_out=340, validation_accuracy=0.9850),
     ]
     (best,) = summarise(to_frame(rows))
     assert (best.n_out, best.is_accurate) == (340, False)
-    assert "98.50 *" in render([best])
+    assert "99.15 *" in render([best])
 
 
 def test_means_and_spreads_are_over_seeds():

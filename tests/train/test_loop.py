@@ -209,7 +209,7 @@ def test_a_rewound_run_resumes(task, params, splits, tmp_path):
 def test_another_runs_checkpoint_is_refused(whole, task, params, splits, change):
     if "optim" in change:
         change = {"optim": dataclasses.replace(task.optim, **change["optim"])}
-    with pytest.raises(ValueError, match=f"holds another run: {next(iter(change))} differ"):
+    with pytest.raises(ValueError, match=rf"holds another run \({next(iter(change))} differ\)"):
         run(dataclasses.replace(task, **change), params, splits, whole[1])
 
 

@@ -25,11 +25,12 @@ class ArtifactError(ValueError):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A whole artifact: its directory, what its stage says of it, and the SHA-256 of each file."""
+    """A whole artifact: its directory, what its stage says of it, the SHA-256 of each file, who made it."""
 
     directory: Path
     summary: dict[str, Any]
     files: dict[str, str]
+    commit: str
 
     def path(self, file: str) -> Path:
         """The path of one of its files.
@@ -61,7 +62,7 @@ def find(runs: Path, stage: Stage) -> Artifact | None:
         return None
     try:
         record = json.loads(file.read_text())
-        return Artifact(directory, record["summary"], record["files"])
+        return Artifact(directory, record["summary"], record["files"], record["provenance"]["commit"])
     except (ValueError, KeyError) as error:
         raise ArtifactError(f"{file}: not readable; delete {directory} to have it made again") from error
 
@@ -74,28 +75,33 @@ def make(runs: Path, stage: Stage, build: Callable[[Path], dict[str, Any]]) -> A
     if found := find(runs, stage):
         _log(runs, stage, "found")
         return found
+    directory = paths.artifact_dir(runs, stage.kind, stage.name)
+    if directory.exists():
+        raise ArtifactError(
+            f"{directory}: {paths.ARTIFACT} is missing; delete the directory to have it made again"
+        )
     work = paths.partial_dir(runs, stage.kind, stage.name)
     _log(runs, stage, "resumed" if work.exists() else "made")
     work.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     summary = build(work)
-    shutil.rmtree(work / paths.CHECKPOINTS, ignore_errors=True)
+    files = sorted(file for file in work.iterdir() if file.is_file() and not file.name.startswith("."))
     record = {
         "stage": stage.kind,
         "name": stage.name,
         "summary": summary,
         "seconds": round(time.perf_counter() - began, 3),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "files": {file.name: _sha256(file) for file in sorted(work.iterdir())},
+        "files": {file.name: _sha256(file) for file in files},
         "provenance": provenance(),
     }
-    for file in work.iterdir():
+    for file in files:
         _sync(file)
     write_text(work / paths.ARTIFACT, json.dumps(record, indent=1))
-    directory = paths.artifact_dir(runs, stage.kind, stage.name)
     os.replace(work, directory)
     _sync(directory.parent)
-    return Artifact(directory, summary, record["files"])
+    shutil.rmtree(directory / paths.CHECKPOINTS, ignore_errors=True)
+    return Artifact(directory, summary, record["files"], record["provenance"]["commit"])
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -36,7 +36,7 @@ def training_inputs(config: Config, dense: Artifact) -> Inputs:
 
 @dataclass(frozen=True)
 class _Dense:
-    """The dense artifact, equal to itself by its directory."""
+    """The dense artifact, hashed by its directory."""
 
     artifact: Artifact
 

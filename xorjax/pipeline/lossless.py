@@ -40,6 +40,8 @@ def check_logits(decoded: np.ndarray, quantized: np.ndarray) -> float:
     Raises:
         LosslessError: says how many predictions differ.
     """
+    if not np.isfinite(decoded).all():
+        raise LosslessError("the decoding model's logits are not finite")
     differing = int((decoded.argmax(1) != quantized.argmax(1)).sum())
     if differing:
         raise LosslessError(

@@ -17,7 +17,7 @@ from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.prune import prune
 from xorjax.pipeline.quantize import quantize
 from xorjax.pipeline.rows import failed_row, point_rows
-from xorjax.results.rows import check_row
+from xorjax.results.rows import RowError, check_row
 
 
 def run_point(config: Config, command: str) -> None:
@@ -69,7 +69,13 @@ def _finished(plan: Plan, runs: Path, file: Path) -> dict | None:
     """The point's record if it finished before and the artifact it rests on is still there."""
     if not file.exists() or find(runs, plan.evaluate) is None:
         return None
-    record = json.loads(file.read_text())
+    try:
+        record = json.loads(file.read_text())
+        for row in record["rows"]:
+            check_row(row)
+    except (ValueError, KeyError, RowError):
+        # Damaged, or of a version with other columns: the artifacts hold all of it.
+        return None
     return record if record["status"] == "ok" else None
 
 

@@ -1,5 +1,6 @@
 """What a person sees of a run: a line for each finished point, the training under way, the time left."""
 
+import atexit
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ class Progress:
         self._bar = Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self._task = self._bar.add_task("", total=self._total, left="")
         self._tell_plan(stages)
+        # However the program ends, the terminal gets its cursor back.
+        atexit.register(self.close)
 
     def _tell_plan(self, stages: dict[str, Stage]) -> None:
         kinds = dict.fromkeys(stage.kind for stage in stages.values())
@@ -60,12 +63,17 @@ class Progress:
     def stage(self, stage: Stage) -> Iterator[None]:
         """Around the making of one artifact."""
         self._stage, self._epochs, self._began = stage, 0, time.monotonic()
-        yield
-        if self._left.pop(stage.name, None):
-            seconds = time.monotonic() - self._began
-            self._spent[stage.kind] = self._spent.get(stage.kind, 0.0) + seconds
-            self._worked[stage.kind] = self._worked.get(stage.kind, 0) + _work(stage)
-        self._stage = None
+        finished = False
+        try:
+            yield
+            finished = True
+        finally:
+            # A stage that failed is not tried again in this command.
+            if self._left.pop(stage.name, None) and finished:
+                seconds = time.monotonic() - self._began
+                self._spent[stage.kind] = self._spent.get(stage.kind, 0.0) + seconds
+                self._worked[stage.kind] = self._worked.get(stage.kind, 0) + (self._epochs or _work(stage))
+            self._stage = None
         self._draw(stage.kind)
 
     def epoch(self, row: dict) -> None:

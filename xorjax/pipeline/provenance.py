@@ -10,6 +10,18 @@ import jax
 
 import xorjax
 
+LIBRARIES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "numpy",
+    "numba",
+    "galois",
+    "constriction",
+    "tensorflow-datasets",
+)
+
 
 @cache
 def provenance() -> dict[str, str]:
@@ -22,6 +34,11 @@ def provenance() -> dict[str, str]:
         "numpy_version": version("numpy"),
         "xorjax_version": xorjax.__version__,
     }
+
+
+def versions() -> dict[str, str]:
+    """The installed version of every library that a result depends on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
 def _commit() -> str:

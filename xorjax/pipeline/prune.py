@@ -4,6 +4,7 @@ from pathlib import Path
 
 from xorjax import paths
 from xorjax.models import create_model, merge
+from xorjax.params import layer_name
 from xorjax.pipeline.arrays import join, load_masks, load_params
 from xorjax.pipeline.artifact import Artifact, make, save_arrays
 from xorjax.pipeline.inputs import training_inputs
@@ -39,7 +40,9 @@ def _prune_level(
         masks = load_masks(before, params) if before is not dense else full_masks(params, config.prune.layers)
         masks = prune_by_magnitude(params, masks, level.prune_rate, config.prune.scope)
         if config.prune.strategy == "rewind":
-            params = load_params(dense, paths.kept_arrays(config.prune.rewind_epoch))
+            early = load_params(dense, paths.kept_arrays(config.prune.rewind_epoch))
+            # Frozen layers stay the dense model's: the inputs were computed with them.
+            params |= {path: v for path, v in early.items() if layer_name(path) not in frozen_layers(config)}
         continues = config.prune.strategy == "continue"
         graphdef, _ = create_model(config.model.name, config.seed)
         task = Task(

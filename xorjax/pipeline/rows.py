@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from xorjax.config.schema import xor_shape
 from xorjax.pipeline.artifact import Artifact
 from xorjax.pipeline.plan import Plan
-from xorjax.pipeline.provenance import provenance
+from xorjax.pipeline.provenance import provenance, versions
 from xorjax.results.rows import SCHEMA
 
 BITS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
@@ -39,8 +39,14 @@ def point_rows(
         "dense_accuracy": dense.summary["test_accuracy"],
         "pruned_accuracy": pruned.summary["test_accuracy"],
         "quantized_accuracy": quantized.summary["test_accuracy"],
+        "dense_validation_accuracy": dense.summary["validation_accuracy"],
         "validation_accuracy": quantized.summary["validation_accuracy"],
         "n_test": evaluated.summary["n_test"],
+        "commit": ", ".join(
+            dict.fromkeys(
+                artifact.commit for artifact in (dense, pruned, quantized, baselines, encoded, evaluated)
+            )
+        ),
         "wall_seconds": round(seconds, 3),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -49,6 +55,7 @@ def point_rows(
         "n_out": n_out,
         "fill": xor.fill if xor.n_out is None else None,
         "method": xor.method,
+        "layout": xor.layout,
         "patch_format": xor.patch_format,
         "mask_codec": config.mask.codec,
         "xor_seed": xor.seed,
@@ -70,6 +77,7 @@ def point_rows(
                 | _per_weight(layer, layer["n_weights"])
                 | {
                     "n_slices": layer["n_slices"],
+                    "matrix_bits": n_in * n_out / layer["n_weights"],
                     "patches_per_slice": layer["n_patches"] / layer["n_slices"],
                     "xor_sha256": layer["xor_sha256"],
                 }
@@ -100,6 +108,7 @@ def _row(plan: Plan, command: str) -> dict:
         "command": command,
         "point": plan.point,
         "config": json.dumps(asdict(config), sort_keys=True),
+        "versions": json.dumps(versions()),
     } | {key: value for key, value in provenance().items() if key in SCHEMA}
     return dict.fromkeys(SCHEMA) | known
 

@@ -107,11 +107,16 @@ def is_coding_key(key: str) -> bool:
     return key.startswith(("xor.", "mask."))
 
 
+def is_place(key: str) -> bool:
+    """Whether a config key only says where files are."""
+    return key.startswith("paths.") or key in ("data.dir", "data.cache_dir")
+
+
 @lru_cache(maxsize=4096)
 def quantized_model_key(config: str) -> str:
     """What determines the quantized model: the config without the coding and without the paths."""
     flat = flat_config(config)
-    kept = {key: flat[key] for key in sorted(flat) if not (is_coding_key(key) or key.startswith("paths."))}
+    kept = {key: flat[key] for key in sorted(flat) if not (is_coding_key(key) or is_place(key))}
     return json.dumps(kept)
 
 

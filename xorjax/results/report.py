@@ -82,13 +82,13 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
         f"{count(shapes, 'pair')} of prune rate and XOR shape, {count(codes['seed'].n_unique(), 'seed')}."
     )
     accurate = [best for best in summary if best.is_accurate]
-    allowed = f"the test accuracy within {100 * TOLERANCE:.2f} pp of the dense network's"
+    allowed = f"the validation accuracy within {100 * TOLERANCE:.2f} pp of the dense network's"
     if accurate:
         best = accurate[-1]
-        start = f"The highest prune rate that keeps {allowed} is S = {best.prune_rate:g}: "
+        start = f"The highest prune rate that keeps {allowed} is S = {best.prune_rate:g}, with a test accuracy of "
     else:
         best = summary[0]
-        start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} it is "
+        start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} the test accuracy is "
     found = (
         f"{start}{percent(best.test_accuracy, best.test_accuracy_spread)} % against "
         f"{percent(best.dense_accuracy)} %, at {best.bits_per_weight:.3f} bits per weight "

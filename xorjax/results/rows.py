@@ -5,8 +5,9 @@ from typing import Any
 
 import polars as pl
 
-# Accuracies are fractions in [0, 1]; the *_bits and their sum are bits per weight of the layer, pruned
-# weights included. Times are seconds. Null: undefined for this codec (n_out of a baseline), or failed.
+# Accuracies are fractions in [0, 1]; the *_bits and their sum are bits per weight of the layer, pruned weights
+# included; `matrix_bits` is what M would add to them, stored for this layer alone. Times are seconds. Null:
+# undefined for this codec (n_out of a baseline), or failed.
 SCHEMA = pl.Schema(
     {
         "experiment": pl.String(),
@@ -43,6 +44,9 @@ SCHEMA = pl.Schema(
         "n_test": pl.Int64(),
         "pruned_accuracy": pl.Float64(),
         "validation_accuracy": pl.Float64(),
+        "dense_validation_accuracy": pl.Float64(),
+        "layout": pl.String(),
+        "matrix_bits": pl.Float64(),
         "file_bytes": pl.Int64(),
         "logit_difference": pl.Float64(),
         "wall_seconds": pl.Float64(),
@@ -53,6 +57,7 @@ SCHEMA = pl.Schema(
         "jax_version": pl.String(),
         "xorjax_version": pl.String(),
         "numpy_version": pl.String(),
+        "versions": pl.String(),
         "config": pl.String(),
     }
 )
@@ -77,7 +82,7 @@ OF_XOR_CODES = ("n_in", "patches_per_slice", "n_slices", "n_planes", "n_kept", "
 STREAMS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
 
 
-class RowError(ValueError):
+class RowError(RuntimeError):
     """A result row does not fit the schema."""
 
 

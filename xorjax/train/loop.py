@@ -26,7 +26,7 @@ from xorjax.train.step import TrainState, Weights, eval_step, train_step
 EVAL_BATCH_SIZE = 1000
 
 
-class TrainingError(RuntimeError):
+class TrainingError(ValueError):
     """Training cannot go on."""
 
 
@@ -225,7 +225,9 @@ def _restore(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
     arrays, info = checkpoints.restore(checkpoints.latest)
     if info["run"] != json.loads(json.dumps(run)):
         differing = [key for key in run if json.dumps(run[key]) != json.dumps(info["run"].get(key))]
-        raise ValueError(f"{checkpoints.directory} holds another run: {', '.join(differing)} differ.")
+        raise TrainingError(
+            f"{checkpoints.directory} holds another run ({', '.join(differing)} differ): delete that directory."
+        )
     treedef = jax.tree.structure(progress.state)
     leaves = [jnp.array(arrays["state"][str(i)], copy=True) for i in range(treedef.num_leaves)]
     progress.state = jax.tree.unflatten(treedef, leaves)
