@@ -25,6 +25,9 @@ from xorjax.train.optimizer import Optimizer
 from xorjax.train.step import TrainState, plain, train_step
 
 LEARNING_RATE = 1e-3
+# What moves the ratio. torch's threads spin for a while after each of its blocks, at the cost of the next program,
+# unless OMP_WAIT_POLICY=passive.
+SETTINGS = ("XLA_FLAGS", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GLIBC_TUNABLES")
 
 
 class TorchLeNet5(nn.Module):
@@ -145,11 +148,11 @@ def main() -> None:
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 128])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    settings = {name: os.environ.get(name, "") for name in SETTINGS}
     print(
-        f"jax {jax.__version__} on {jax.default_backend()}, torch {torch.__version__} with {torch.get_num_threads()} "
-        f"threads, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}, "
-        f"XLA_FLAGS={os.environ.get('XLA_FLAGS', '')!r}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '')!r}, "
-        f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', '')!r}"
+        f"jax {jax.__version__} on {jax.default_backend()}, torch {torch.__version__} with "
+        f"{torch.get_num_threads()} threads, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"load {os.getloadavg()[0]:.1f}, {settings}"
     )
     for batch_size in arguments.batch_sizes:
         compare(batch_size, arguments.steps, arguments.blocks)

@@ -1,4 +1,4 @@
-"""A weight of any shape that is held as code words and decoded at each use."""
+"""A weight of any shape that is held as code words and decoded at each use, and what layers with one share."""
 
 import math
 from collections.abc import Sequence
@@ -67,3 +67,22 @@ class XorKernel(nnx.Module):
             total += jnp.where(plane(tables), scale, -scale)
         mask = unpack_words(self.mask[...][None], math.prod(self.shape)).reshape(self.shape)
         return jnp.where(mask, total, jnp.zeros((), scales.dtype))
+
+
+class XorLayer(nnx.Module):
+    """A layer with an `XorKernel` and a bias: no float weight, and nothing trainable."""
+
+    def __init__(
+        self,
+        planes: Sequence[Encoded],
+        mask: Bool[np.ndarray, "*shape"],
+        scales: Float32[np.ndarray, "planes ..."],
+        bias: Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None = None,
+    ):
+        """Takes a compressed layer apart; `scales[q]` broadcasts over plane q.
+
+        Raises:
+            ValueError: as for `XorKernel`.
+        """
+        self.kernel = XorKernel(planes, mask, scales)
+        self.bias = None if bias is None else nnx.Variable(jnp.asarray(bias))
