@@ -48,7 +48,7 @@ def main() -> None:
             f"S = {rate:g}: {by_seed['test_accuracy'].mean():.2%} (dense {by_seed['dense_accuracy'].mean():.2%})",
             fontsize=10,
         )
-        axis.axhline(1 - rate, color="black", lw=0.9, ls=":", label="1 - S, the bound of the value bits")
+        axis.axhline(1 - rate, color="black", lw=0.9, ls=":", label="1 - S, the floor for random signs")
         axis.set_xticks(range(len(rows)), [label for label, _ in rows], fontsize=7)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("bits per weight of FC1")

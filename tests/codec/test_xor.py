@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jaxtyping import TypeCheckError
 
 from xorjax.codec.layout import LAYOUTS, count_slices
 from xorjax.codec.xor import Encoded, encode
@@ -144,3 +145,11 @@ def test_from_streams_refuses_a_missing_stream():
     streams = {"codes": np.zeros(1, np.uint8), "patch_counts": np.zeros(1, np.uint8)}
     with pytest.raises(ValueError, match="stream 'patch_positions' is missing"):
         Encoded.from_streams(streams, (9,), net, "greedy", "paper", 64)
+
+
+@pytest.mark.parametrize("values", [np.array([1, -1]), np.array([0.3, -0.3]), np.array([1, 0], np.uint8)])
+def test_signs_that_are_not_boolean_are_refused(values):
+    net, care = XorNetwork.random(2, 4), np.ones(2, bool)
+    unchecked = getattr(encode, "__wrapped__", encode)
+    with pytest.raises((ValueError, TypeCheckError), match="bits"):
+        unchecked(values, care, net)

@@ -137,7 +137,8 @@ def test_the_smallest_codec_is_named_whoever_it_is():
     assert [baseline.method for baseline in summary[0].baselines] == ["ternary_ans", "csr5"]
     assert verdict(summary[:1]) == (
         "The smallest codec is ternary ANS. "
-        "The XOR code's case is not size but a fixed rate, random access to every slice and simple hardware."
+        "The XOR code's case is not size but a fixed rate and simple, parallel hardware for the code words; "
+        "mask and patches are stored as serially as any other codec's."
     )
     assert "ternary ANS at S = 0.9; XOR code at S = 0.95" in verdict(summary)
 

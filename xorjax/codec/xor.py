@@ -139,6 +139,11 @@ def encode(
     _check_settings(method, patch_format, patch_block, layout)
     if encoder not in ENCODERS:
         raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, not {encoder!r}")
+    for name, plane in (("bits", bits), ("care", care)):
+        if plane.dtype != np.bool_:
+            raise ValueError(
+                f"{name} has dtype {plane.dtype}, expected bool: for signs of weights, weights >= 0"
+            )
     if bits.shape != care.shape:
         raise ValueError(f"bits have shape {bits.shape}, care {care.shape}")
     slices = (to_slices(plane, net.n_out, layout).reshape(-1) for plane in (bits, care))

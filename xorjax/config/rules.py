@@ -82,7 +82,7 @@ RANGES: dict[str, Range] = {
     "quantize.n_planes": Range(1, 8),
     "xor.n_in": Range(1, 64),
     "xor.n_out": Range(2),
-    "xor.fill": POSITIVE,
+    "xor.fill": Range(0, 2, open=("low",)),
     "xor.seed": SEED,
     "xor.taps": Range(1, 64),
     "xor.patch_block": Range(1),

@@ -163,7 +163,7 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str]) -> list[Pan
                     line={**line, "dash": dash},
                     **common,
                 )
-        accuracy.update_yaxes(tickformat=".1f")
+        accuracy.update_yaxes(tickformat=".2f")
         loss.update_yaxes(rangemode="tozero")
         if max(curve.metrics["epoch"].to_list()[-1] for curve in chosen) < 8:
             accuracy.update_xaxes(dtick=1)

@@ -29,7 +29,7 @@ GLOSSARY = {
     "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
     "mask": "which weights are kept; storing it costs the index bits",
     "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
-    "slice": "n_out consecutive sign bits of a layer",
+    "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
     "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
     "XOR shape": "n_in and n_out of the XOR network",
     "patch": "a care bit that the code word gets wrong, stored by its position and flipped after decoding",
@@ -71,7 +71,9 @@ def _bits(by_setting: pl.DataFrame) -> str:
     return page.section(
         "bits",
         "Bits per weight",
-        page.legend({**figures.STREAM_LEGEND, "1 - S, the bound of code + patch": "dashed"}),
+        page.legend(
+            {**figures.STREAM_LEGEND, "1 - S, the least that code + patch take for random signs": "dashed"}
+        ),
         _panels(figures.bits_panels(by_setting)),
         page.paragraph(
             "What one weight costs on disk, by what the bits are spent on; a bar is one XOR shape, the mean "
@@ -260,7 +262,8 @@ def settings(experiment: Experiment, results: pl.DataFrame) -> str:
     versions = {
         c: ", ".join(str(v) for v in results[c].drop_nulls().unique(maintain_order=True)) for c in columns
     }
-    versions = {"command": experiment.command, **versions, "test images": versions.pop("n_test")}
+    n_test = versions.pop("n_test")
+    versions = {"command": experiment.command, **versions, "test images": n_test}
     return page.section(
         "settings",
         "Settings and versions",

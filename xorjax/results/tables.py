@@ -194,7 +194,10 @@ def verdict(summary: list[Best]) -> str:
     rates: dict[str, list[str]] = {}
     for best in summary:
         rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
-    case = "a fixed rate, random access to every slice and simple hardware"
+    case = (
+        "a fixed rate and simple, parallel hardware for the code words; mask and patches are stored as serially as "
+        "any other codec's"
+    )
     if len(rates) > 1:
         winners = "; ".join(f"{name} at S = {', '.join(where)}" for name, where in rates.items())
     else:
