@@ -42,7 +42,7 @@ def hydras_jobs(loader, master, tmp_path):
         (["+experiment=lenet_sweep", "seed=0,1,2,3"], 72),
         (["+experiment=lenet_sweep", "xor.n_in=20", "xor.fill=0.8", "prune.rate=0.95", "seed=7"], 1),
         (["+experiment=lenet_sweep", "quantize.ste=clipped,identity"], 108),
-        (["+experiment=lenet_paper"], 100),
+        (["+experiment=lenet_paper"], 60),
         (["optim=adam,sgd", "seed=range(3)"], 6),
         (["seed=3"], 1),
     ],
