@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from xorjax.models import MODELS, create_model, get_model, input_shape, merge
+from xorjax.models.lenet import max_pool
 
 SHAPES = {
     "lenet5": {
@@ -121,6 +122,12 @@ def test_a_layer_can_be_replaced():
     model = merge(graphdef, noisy(params))
     model.fc1 = Zero()
     np.testing.assert_allclose(model(images()), np.broadcast_to(model.fc2.bias[...], (3, 10)))
+
+
+def test_max_pool_is_reduce_window():
+    x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 6, 8, 3)), jnp.float32)
+    expected = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+    np.testing.assert_array_equal(max_pool(x), expected)
 
 
 def test_unknown_models_name_the_nearest():

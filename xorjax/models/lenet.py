@@ -10,7 +10,16 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from xorjax.models.conv import Conv
-from xorjax.models.pool import max_pool
+
+
+def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
+    """2x2 max pooling, stride 2, for even heights and widths.
+
+    By reshape and max: the gradient of `reduce_window` is a select-and-scatter, which on CPU costs more than
+    the convolutions.
+    """
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
 
 
 class LeNet5(nnx.Module):
