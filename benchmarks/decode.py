@@ -2,13 +2,15 @@
 
     python benchmarks/decode.py
 
-All three are jitted, start from the same packed code words, and end in packed output words; patches are left out of
-the comparison and timed apart, as is the whole decoder down to a Bool plane. A round times each once, in turn; a ratio
-is the median over rounds of a peer's time over the look-up's.
+All three are jitted, start from the same packed code words, and end in packed output words, without patches. Then the
+whole decoder down to a Bool plane, for each patch format (row-major slices) and each layout (format `care`), the mask
+given. A round times each once, in turn; a ratio is the median over rounds of a decoder's time over the look-up's. The
+last columns are value bits/weight and the temporary memory of the compiled decoder.
 """
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -16,8 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xorjax.codec.xor import encode
+from xorjax.codec.layout import LAYOUTS
+from xorjax.codec.patches import PATCH_FORMATS
+from xorjax.codec.xor import METHODS, encode
 from xorjax.decode import lookup
+from xorjax.decode.words import read_fields
 from xorjax.gf2.network import XorNetwork
 
 
@@ -29,6 +34,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.91, help="prune rate")
     parser.add_argument("--n-in", type=int, default=20, help="at most 31")
     parser.add_argument("--n-out", type=int, default=200)
+    parser.add_argument("--method", choices=METHODS, default="minimum")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
@@ -36,32 +42,43 @@ def main() -> None:
     net = XorNetwork.random(arguments.n_in, arguments.n_out, arguments.seed)
     rng = np.random.default_rng(arguments.seed)
     shape = tuple(arguments.shape)
-    encoded = encode(rng.random(shape) < 0.5, rng.random(shape) >= arguments.rate, net)
+    bits, care = rng.random(shape) < 0.5, rng.random(shape) >= arguments.rate
+    mask, tables = jnp.asarray(care), lookup.build_tables(net)
+    encoded = encode(bits, care, net, arguments.method, "paper")
     words, layout = lookup.pack_plane(encoded)
     unpatched = replace(layout, n_patches=0)
-    tables = lookup.build_tables(net)
 
     decoders = {
-        "look-up": partial(jax.jit(lookup.decode_words, static_argnums=2), words, tables, unpatched),
-        "AND + popcount": partial(
-            jax.jit(by_popcount, static_argnums=2), words, net.rows.astype(np.uint32), unpatched
-        ),
-        "float product mod 2": partial(jax.jit(by_product, static_argnums=2), words, net.matrix, unpatched),
-        "look-up, patches": partial(jax.jit(lookup.decode_words, static_argnums=2), words, tables, layout),
-        "look-up, patches, Bool plane": partial(lookup.decode_plane, words, tables, layout),
+        "look-up": compiled(lookup.decode_words, words, tables, unpatched),
+        "AND + popcount": compiled(by_popcount, words, net.rows[:, 0].astype(np.uint32), unpatched),
+        "float product mod 2": compiled(by_product, words, net.matrix, unpatched),
     }
-    outputs = {name: np.asarray(decode()) for name, decode in decoders.items()}  # compiles
-    for name in ("AND + popcount", "float product mod 2"):
-        np.testing.assert_array_equal(outputs[name], outputs["look-up"])
+    outputs = [np.asarray(decode()) for decode, _ in decoders.values()]
+    for output in outputs[1:]:
+        np.testing.assert_array_equal(output, outputs[0])
+    planes = {f"plane, {name}": replace(encoded, patch_format=name) for name in PATCH_FORMATS}
+    for slice_layout in LAYOUTS[1:]:
+        planes[f"plane, care, {slice_layout}"] = encode(
+            bits, care, net, arguments.method, layout=slice_layout, layout_seed=arguments.seed
+        )
+    for name, plane in planes.items():
+        words, layout = lookup.pack_plane(plane)
+        decoders[name] = compiled(
+            lookup.decode_plane, words, tables, layout, mask if layout.needs_mask else None
+        )
+        np.testing.assert_array_equal(np.asarray(decoders[name][0]())[care], bits[care])
 
     seconds = {name: [] for name in decoders}
     for _ in range(arguments.rounds):
-        for name, decode in decoders.items():
+        for name, (decode, _) in decoders.items():
             start = time.perf_counter()
             decode().block_until_ready()
             seconds[name].append(time.perf_counter() - start)
 
-    print(f"{' x '.join(map(str, shape))}, S={arguments.rate}, n_in={net.n_in}, n_out={net.n_out}")
+    print(
+        f"{' x '.join(map(str, shape))}, S={arguments.rate}, n_in={net.n_in}, n_out={net.n_out}, "
+        f"method={arguments.method}"
+    )
     print(
         f"{jax.devices()[0].device_kind}; jax {jax.__version__}; table chunks of {lookup.CHUNK_BITS} bits at most"
     )
@@ -69,14 +86,25 @@ def main() -> None:
     for name, times in seconds.items():
         rate = np.prod(shape) / np.median(times) / 1e9
         ratio = np.median(np.array(times) / base)
+        value_bits = f"{planes[name].bits_per_weight:.4f}" if name in planes else ""
         print(
-            f"{name:30s} {np.median(times) * 1e3:8.2f} ms {rate:8.2f} billion weights/s  ratio {ratio:6.2f}"
+            f"{name:26s} {np.median(times) * 1e3:8.2f} ms {rate:7.2f} billion weights/s  ratio {ratio:6.2f} "
+            f"{value_bits:>7s} {decoders[name][1] / 1e6:6.0f} MB"
         )
+
+
+def compiled(
+    decode: Callable[..., jax.Array], words, tables, layout, *mask
+) -> tuple[Callable[[], jax.Array], int]:
+    """`decode` on these arguments, and the bytes of its temporary memory."""
+    program = jax.jit(decode, static_argnums=2).lower(words, tables, layout, *mask).compile()
+    memory = program.memory_analysis()
+    return partial(program, words, tables, *mask), memory.temp_size_in_bytes if memory else 0
 
 
 def code_words(words: lookup.PlaneWords, layout: lookup.PlaneLayout) -> jax.Array:
     begins = jnp.arange(layout.n_slices, dtype=jnp.uint32) * layout.n_in
-    return lookup.read_fields(words.codes, begins, jnp.full(1, layout.n_in, dtype=jnp.uint32))
+    return read_fields(words.codes, begins, jnp.full(1, layout.n_in, dtype=jnp.uint32))
 
 
 def by_popcount(words: lookup.PlaneWords, rows: np.ndarray, layout: lookup.PlaneLayout) -> jax.Array:

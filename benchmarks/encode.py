@@ -1,10 +1,13 @@
-"""How much faster is the numba encoder than the galois one on a layer of AlexNet's FC5 size?
+"""How fast are the encoders, on a layer of AlexNet's FC5 size?
 
-    python benchmarks/encode.py
+    python benchmarks/encode.py                          greedy and minimum, n_in = 20
+    python benchmarks/encode.py --n-in 64 --n-out 672 --rate .9
+    python benchmarks/encode.py --n-in 128 --n-out 1312 --rate .9 --shape 4096 4096 --rounds 3
 
 The plane is synthetic and seeded: independent fair bits, each kept with probability 1 - rate. Each round encodes the
-whole plane with numba and a fresh sample of its slices with galois, and compares the sample's code words and patches;
-the ratio is galois's time a slice over numba's.
+whole plane with both numba encoders, first one and then the other in turn, and a fresh sample of its slices with
+galois (greedy), and compares the sample's code words and patches. The ratios are of times in one round: galois's a
+slice over greedy's, and greedy's over minimum's.
 """
 
 import argparse
@@ -16,7 +19,7 @@ import numba
 import numpy as np
 from numba.np.ufunc.parallel import threading_layer
 
-from xorjax.gf2 import elimination, oracle
+from xorjax.gf2 import elimination, minimum, oracle
 from xorjax.gf2.network import XorNetwork
 
 
@@ -42,31 +45,47 @@ def main() -> None:
     n_slices = -(-n // net.n_out)
     sampled = net.n_out * arguments.sample
     warm = slice(0, sampled)  # compiles, and picks the threading layer
-    elimination.encode_slices(bits[warm], care[warm], net)
-    oracle.encode_slices(bits[warm], care[warm], net)
+    for encoder in (elimination, minimum, oracle):
+        encoder.encode_slices(bits[warm], care[warm], net)
     print(f"{' x '.join(map(str, arguments.shape))}, S={arguments.rate}, n_in={net.n_in}, n_out={net.n_out}")
     print(f"{cpu()}; {arguments.threads} threads ({threading_layer()}); numba {numba.__version__}")
 
-    seconds, ratios = [], []
-    for _ in range(arguments.rounds):
+    seconds = {elimination: [], minimum: [], oracle: []}
+    answers = {}
+    for turn in range(arguments.rounds):
+        for encoder in (elimination, minimum) if turn % 2 == 0 else (minimum, elimination):
+            start = time.perf_counter()
+            answers[encoder] = encoder.encode_slices(bits, care, net)
+            seconds[encoder].append(time.perf_counter() - start)
         begin = int(rng.integers(n_slices - arguments.sample))
         window = slice(begin * net.n_out, begin * net.n_out + sampled)
         start = time.perf_counter()
-        codes, n_patches, positions = elimination.encode_slices(bits, care, net)
-        middle = time.perf_counter()
         sample = oracle.encode_slices(bits[window], care[window], net)
-        end = time.perf_counter()
+        seconds[oracle].append((time.perf_counter() - start) * n_slices / arguments.sample)
+        codes, n_patches, positions = answers[elimination]
         first = n_patches[:begin].sum()
         count = n_patches[begin : begin + arguments.sample].sum()
         np.testing.assert_array_equal(sample[0], codes[begin : begin + arguments.sample])
         np.testing.assert_array_equal(sample[1], n_patches[begin : begin + arguments.sample])
         np.testing.assert_array_equal(sample[2], positions[first : first + count])
-        seconds.append(middle - start)
-        ratios.append((end - middle) / arguments.sample / ((middle - start) / n_slices))
 
-    print(f"numba: {n / np.median(seconds) / 1e6:.0f} million weights/s (best {n / min(seconds) / 1e6:.0f})")
-    print(f"galois: {np.median(ratios) * np.median(seconds) / n_slices * 1e3:.2f} ms a slice")
-    print(f"ratio: {np.median(ratios):,.0f} (rounds {min(ratios):,.0f} to {max(ratios):,.0f})")
+    for name, encoder in (("greedy", elimination), ("minimum", minimum)):
+        rate, best = n / np.median(seconds[encoder]) / 1e6, n / min(seconds[encoder]) / 1e6
+        print(
+            f"{name}: {rate:.0f} million weights/s (best {best:.0f}), {answers[encoder][1].mean():.3f} patches a slice"
+        )
+    print(f"minimum: {answers[minimum][3]} of {n_slices} slices not proven")
+    print(f"galois: {np.median(seconds[oracle]) / n_slices * 1e3:.2f} ms a slice")
+    for name, slow, fast in (
+        ("galois / greedy", oracle, elimination),
+        ("greedy / minimum", elimination, minimum),
+    ):
+        ratios = np.divide(seconds[slow], seconds[fast])
+        low, middle, high = (
+            np.format_float_positional(r, precision=3, fractional=False)
+            for r in (ratios.min(), np.median(ratios), ratios.max())
+        )
+        print(f"{name}, times: {middle} (rounds {low} to {high})")
 
 
 def cpu() -> str:

@@ -37,5 +37,10 @@ def plan_file(report: Path) -> Path:
     return report / "plan.json"
 
 
+def best_model(report: Path, prune_rate: float) -> Path:
+    """The compressed file of the best point of a prune rate."""
+    return report / "models" / f"S{prune_rate:g}.safetensors"
+
+
 def point_file(report: Path, point: str) -> Path:
     return report / "points" / f"{point}.json"

@@ -12,12 +12,12 @@ STREAMS = {
     "patch_bits": ("patches", "#D55E00"),
     "index_bits": ("mask", "#B8BEC6"),
 }
-BASELINES = {"ternary_ans": "ANS", "csr5": "CSR, 5 bit", "bitmap_signs": "bitmap\n+ signs"}
+BASELINES = {"ans_rc_signs": "same mask\n+ signs", "ternary_ans": "ANS", "csr5": "CSR\n5 bit"}
 
 
 def main() -> None:
     table = pl.read_parquet(TABLE)
-    means = table.group_by("prune_rate", "method", "n_in", "n_out").agg(
+    means = table.group_by("prune_rate", "method", "patch_format", "n_in", "n_out").agg(
         pl.col(*STREAMS, "bits_per_weight").mean()
     )
     rates = sorted(table["prune_rate"].unique())

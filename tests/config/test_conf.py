@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from xorjax.codec.layout import LAYOUTS
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.xor import ENCODERS, METHODS
 from xorjax.config.overrides import APPENDED, find_groups
-from xorjax.config.rules import CHOICES, LAYERS, OPTIMS, RANGES
+from xorjax.config.rules import APPROXIMATE_MASKS, CHOICES, EXACT_MASKS, LAYERS, OPTIMS, RANGES
 from xorjax.config.schema import Config
 from xorjax.config.sweep import compose, expand
 from xorjax.config.validate import KEYS, load_config
-from xorjax.masks import MASK_CODECS
+from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
 from xorjax.models.registry import MODELS
 from xorjax.prune.schedules import SCHEDULES
 from xorjax.quantize.binary import SCALES
@@ -95,13 +96,15 @@ def test_the_tables_are_those_of_the_code():
         "prune.schedule.name": SCHEDULES,
         "quantize.scale": SCALES,
         "quantize.ste": SIGNS,
-        "mask.codec": MASK_CODECS,
+        "mask.codec": EXACT_CODECS | APPROXIMATE_CODECS,
         "xor.method": METHODS,
         "xor.encoder": ENCODERS,
         "xor.patch_format": PATCH_FORMATS,
+        "xor.layout": LAYOUTS,
         "optim.name": optimizer.OPTIMIZERS,
         "optim.schedule": optimizer.SCHEDULES,
     }
+    assert (set(EXACT_MASKS), set(APPROXIMATE_MASKS)) == (set(EXACT_CODECS), set(APPROXIMATE_CODECS))
     assert {key: set(CHOICES[key]) for key in expected} == {key: set(ids) for key, ids in expected.items()}
 
 

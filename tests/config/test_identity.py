@@ -38,7 +38,7 @@ PINNED = {
     "optim": "dense-2d4a81f87c",
     "prune": "prune-6000461426",
     "quantize": "quantize-0d4d759ba8",
-    "xor": "encode-9beeabdd98",
+    "xor": "encode-a00b7aa1b5",
 }
 
 

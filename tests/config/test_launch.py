@@ -40,7 +40,7 @@ def hydras_jobs(loader, master, tmp_path):
         (["+experiment=lenet_sweep"], 54),
         (["+experiment=lenet_sweep", "prune.rate=.95"], 18),
         (["+experiment=lenet_sweep", "seed=0,1,2,3"], 72),
-        (["+experiment=lenet_sweep", "xor.n_in=20", "xor.fill=0.8", "prune.rate=0.95", "seed=7"], 1),
+        (["+experiment=lenet_sweep", "xor.n_in=20", "xor.fill=0.8", "prune.rate=0.95", "seed=7"], 2),
         (["+experiment=lenet_sweep", "quantize.ste=clipped,identity"], 108),
         (["+experiment=lenet_paper"], 60),
         (["optim=adam,sgd", "seed=range(3)"], 6),
@@ -58,7 +58,7 @@ def test_the_command_line_replaces_a_parameter_of_the_experiment(loader, compose
     configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
     assert {config.prune.rate for config in configs} == {0.95}
     assert {config.seed for config in configs} == {0, 1, 2, 3}
-    assert {config.xor.n_in for config in configs} == {12, 20, 32}
+    assert {config.xor.n_in for config in configs} == {12, 20, 64}
     assert len(set(configs)) == 1 * 3 * 2 * 4
 
 
@@ -127,7 +127,7 @@ def test_a_points_command_runs_it_alone(loader, compose_multirun, compose_run):
     cfg = compose(loader, master, points)[0]
     assert point_command(in_job(cfg)) == (
         "python scripts/train.py +experiment=lenet_sweep hydra.mode=RUN hydra.verbose=false seed=0 "
-        "prune.rate=0.9 xor.n_in=12 xor.fill=0.75 'prune.layers=[fc1]'"
+        "prune.rate=0.9 xor.n_in=12 xor.patch_format=care 'prune.layers=[fc1]'"
     )
 
 
@@ -141,14 +141,14 @@ def lines(text: str, first: str) -> list[list[str]]:
 
 
 def test_a_sweep_starts_with_all_points_and_finishes(train, tmp_path):
-    done = train("+experiment=lenet_sweep", "prune.rate=.9,.98", "xor.fill=.8")
+    done = train("+experiment=lenet_sweep", "prune.rate=.9,.98", "xor.patch_format=care")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split("|")[0] for line in done.stdout.splitlines()] == ["start", *["point"] * 18, "finish"]
     assert lines(done.stdout, "start")[0][1] == "18"
     assert lines(done.stdout, "start")[0][2].startswith(
-        "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 xor.fill=.8"
+        "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 xor.patch_format=care"
     )
-    assert lines(done.stdout, "point")[17][1:4] == ["0.98", "32", "2"]
+    assert lines(done.stdout, "point")[17][1:4] == ["0.98", "64", "2"]
     # No folder with a job's number, none of a point: only Hydra's own record of the last sweep.
     assert [path.name for path in (tmp_path / "runs").rglob("*")] == [".hydra", "multirun.yaml"]
 
@@ -191,8 +191,8 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
             "error: prune.rte (in +prune.rte=1) is not a setting; the nearest is prune.rate\n",
         ),
         (
-            ["-m", "xor.n_in=20,70"],
-            "error: xor.n_in is 70; it must be at least 1 and at most 64; the nearest is 64\n",
+            ["-m", "xor.n_in=20,170"],
+            "error: xor.n_in is 170; it must be at least 1 and at most 128; the nearest is 128\n",
         ),
         (["seed=0,1"], "error: Ambiguous value for argument 'seed=0,1'"),
     ],

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from xorjax.config.rules import BETWEEN, FRACTION, POSITIVE, Range
-from xorjax.config.schema import Config, PruneConfig, XorConfig, xor_shape
+from xorjax.config.schema import Config, PruneConfig, XorConfig, given_n_out
 from xorjax.config.validate import ConfigError, load_config
 
 # What is wrong, and what the sentence must say of it: the key, the value, what is allowed, the nearest.
@@ -16,17 +16,21 @@ WRONG = {
     "wrong type": ({"xor.n_in": 2.5}, ["xor.n_in is 2.5", "an integer", "default is 20"]),
     "text for a number": ({"prune.rate": "most"}, ["prune.rate is 'most'", "a number"]),
     "a truth for an integer": ({"seed": True}, ["seed is True", "an integer"]),
-    "null for a number": ({"xor.fill": None}, ["xor.fill is None", "a number"]),
+    "null for a number": ({"prune.rate": None}, ["prune.rate is None", "a number"]),
     "name for a list": ({"prune.layers": "fc1"}, ["prune.layers is 'fc1'", "a list of names"]),
     "value for a group": ({"xor": 3}, ["xor is 3", "a group of settings"]),
     "text for an optional number": ({"xor.taps": "two"}, ["xor.taps is 'two'", "an integer or null"]),
     "rate 1": ({"prune.rate": 1.0}, ["prune.rate is 1.0", "at least 0 and less than 1", "nearest is 0.99"]),
     "rate below 0": ({"prune.rate": -0.5}, ["prune.rate is -0.5", "nearest is 0"]),
     "rate nan": ({"prune.rate": float("nan")}, ["prune.rate is nan", "at least 0"]),
-    "n_in 65": ({"xor.n_in": 65}, ["xor.n_in is 65", "at most 64", "nearest is 64"]),
+    "n_in 129": ({"xor.n_in": 129}, ["xor.n_in is 129", "at most 128", "nearest is 128"]),
     "n_in 0": ({"xor.n_in": 0}, ["xor.n_in is 0", "at least 1", "nearest is 1"]),
     "n_out = n_in": ({"xor.n_out": 20}, ["xor.n_out is 20", "more than xor.n_in, 20", "nearest is 21"]),
     "n_out from fill": ({"xor.fill": 0.01}, ["xor.n_out is null", "fill 0.01", "= 4", "nearest is 21"]),
+    "fill and n_out": (
+        {"xor.n_out": 200, "xor.fill": 0.8},
+        ["xor.fill is 0.8", "null where xor.n_out is given, here 200"],
+    ),
     "taps": ({"xor.taps": 21}, ["xor.taps is 21", "at most xor.n_in, 20", "nearest is 20"]),
     "layer": (
         {"prune.layers": ["fc9"]},
@@ -51,6 +55,17 @@ WRONG = {
     "encoder": ({"xor.encoder": "numpy"}, ["xor.encoder is 'numpy'", "numba, galois"]),
     "patch format": ({"xor.patch_format": "block"}, ["xor.patch_format is 'block'", "nearest is blocked"]),
     "mask codec": ({"mask.codec": "bits"}, ["mask.codec is 'bits'", "nearest is bitmap"]),
+    "index bits of an exact mask": ({"mask.index_bits": 0.1}, ["mask.index_bits is 0.1", "ans_rc is"]),
+    "start above the rate": (
+        {"mask.codec": "lowrank", "mask.start_rate": 0.97},
+        ["mask.start_rate is 0.97", "at most prune.rate, 0.95", "nearest is 0.95"],
+    ),
+    "rewinding to an approximate mask": (
+        {"mask.codec": "xor", "prune.strategy": "rewind"},
+        ["prune.strategy is 'rewind'", "continue for masks by xor"],
+    ),
+    "score": ({"prune.score": "magnitud"}, ["prune.score is 'magnitud'", "nearest is magnitude"]),
+    "structure": ({"prune.structure": -1.0}, ["prune.structure is -1.0", "nearest is 0"]),
     "prune schedule": (
         {"prune.schedule.name": "cube"},
         ["prune.schedule.name is 'cube'", "nearest is cubic"],
@@ -94,7 +109,7 @@ def test_a_wrong_setting_is_refused_by_its_name(case):
 
 def test_all_problems_are_reported_together():
     with pytest.raises(ConfigError) as error:
-        load_config(changed({"prune.rate": 1.5, "xor.n_in": 65, "data.name": "x", "optim.epochs": -1}))
+        load_config(changed({"prune.rate": 1.5, "xor.n_in": 165, "data.name": "x", "optim.epochs": -1}))
     assert len(error.value.problems) == 4
     with pytest.raises(ConfigError) as error:
         load_config(changed({"nothing": 1, "xor.n_in": "x"}))
@@ -128,11 +143,15 @@ def test_a_missing_setting_has_the_schemas_default():
 )
 def test_n_out_follows_the_fill(n_in, fill, rate, n_out):
     config = Config(xor=XorConfig(n_in=n_in, fill=fill), prune=PruneConfig(rate=rate))
-    assert xor_shape(config) == (n_in, n_out)
+    assert given_n_out(config) == n_out
 
 
 def test_a_given_n_out_is_taken():
-    assert xor_shape(Config(xor=XorConfig(n_in=20, n_out=192, fill=0.1))) == (20, 192)
+    assert given_n_out(Config(xor=XorConfig(n_in=20, n_out=192))) == 192
+
+
+def test_without_either_n_out_is_left_to_prediction():
+    assert given_n_out(Config(xor=XorConfig(n_in=20))) is None
 
 
 @pytest.mark.parametrize("allowed", [BETWEEN, FRACTION, POSITIVE, Range(1, 64), Range(0)], ids=str)

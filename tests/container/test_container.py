@@ -1,15 +1,14 @@
 """Whole files: round trip, determinism, counted bits, atomic writing, and the file of version 1."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import safetensors
-from container_models import planned_model, plans, random_layer, random_model, same_model
+from container_models import planned_model, plans, random_layer, random_model, same_layer, same_model
 from hypothesis import given
 from hypothesis import strategies as st
-from make_version1 import PATH
-from make_version1 import model as version1
 
 from xorjax.codec.xor import encode
 from xorjax.container import (
@@ -17,16 +16,19 @@ from xorjax.container import (
     CompressedModel,
     ContainerError,
     bits,
+    decode_weights,
     file_bytes,
     layer_bits,
     load,
     save,
     verify,
+    write,
 )
 from xorjax.container.planes import decode_plane
 from xorjax.container.write import serialize
 from xorjax.decode import reference
 from xorjax.gf2.network import XorNetwork
+from xorjax.masks import encode_mask
 
 
 @given(plan=plans)
@@ -98,7 +100,7 @@ def test_one_matrix_for_each_distinct_network(tmp_path):
     assert [loaded.layers[name].net for name in layers] == nets
 
 
-@given(seed=st.integers(0, 2**32 - 1), n_in=st.integers(1, 64), more=st.integers(1, 40))
+@given(seed=st.integers(0, 2**32 - 1), n_in=st.integers(1, 128), more=st.integers(1, 40))
 def test_planes_decode_as_the_reference_decodes_them(seed, n_in, more):
     rng = np.random.default_rng(seed)
     plane = random_layer(rng, "a", (7, 31), XorNetwork.random(n_in, n_in + more, seed)).planes[0]
@@ -107,13 +109,29 @@ def test_planes_decode_as_the_reference_decodes_them(seed, n_in, more):
 
 def test_an_encoded_layer_comes_back_right_on_every_care_bit(tmp_path):
     rng = np.random.default_rng(0)
-    signs, mask = rng.random((100, 80)) < 0.5, rng.random((100, 80)) < 0.1
-    planes = (encode(signs, mask, XorNetwork.random(12, 90)),)
-    layer = CompressedLayer("fc/kernel", (100, 80), planes, mask, "ans", np.ones((1, 1, 80), np.float32))
-    save(tmp_path / "file", CompressedModel({"fc/kernel": layer}))
+    signs, index = rng.random((100, 80)) < 0.5, encode_mask(rng.random((100, 80)) < 0.1, "ans")
+    planes = (encode(signs, index.mask, XorNetwork.random(12, 90)),)
+    scales = rng.random((1, 1, 80), dtype=np.float32)
+    save(
+        tmp_path / "file", CompressedModel({"fc/kernel": CompressedLayer("fc/kernel", planes, index, scales)})
+    )
     loaded = load(tmp_path / "file").layers["fc/kernel"]
-    assert np.array_equal(loaded.mask, mask)
-    assert np.array_equal(decode_plane(loaded.planes[0])[mask], signs[mask])
+    assert np.array_equal(loaded.mask, index.mask)
+    assert np.array_equal(decode_plane(loaded.planes[0])[index.mask], signs[index.mask])
+    assert np.array_equal(
+        decode_weights(loaded), np.where(index.mask, np.where(signs, scales[0], -scales[0]), 0)
+    )
+
+
+def test_the_optional_keys_are_written_where_they_say_something(tmp_path):
+    net, rng = XorNetwork.random(5, 20), np.random.default_rng(0)
+    plain = random_layer(rng, "a", (9, 9), net)
+    assert b"layout_seed" not in serialize(CompressedModel({"a": plain}))
+    assert b"n_bounded" not in serialize(CompressedModel({"a": plain}))
+    keyed = random_layer(rng, "a", (9, 9), net, 2, layout="shuffled", layout_seed=2**64 - 1)
+    keyed = replace(keyed, planes=(keyed.planes[0], replace(keyed.planes[1], n_bounded=3)))
+    save(tmp_path / "file", CompressedModel({"a": keyed}))
+    assert same_layer(load(tmp_path / "file").layers["a"], keyed)
 
 
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -139,17 +157,6 @@ def test_save_replaces(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_file_of_version_1_opens_for_ever():
-    model = load(PATH)
-    assert same_model(model, version1())
-    assert verify(PATH) == list(model.planes)
-    assert bits(model) == {"code_bits": 488, "patch_bits": 232, "index_bits": 1600, "scale_bits": 1792}
-
-
-def test_version_1_is_what_is_written():
-    assert serialize(version1()) == PATH.read_bytes()
-
-
 def test_a_file_without_layers(tmp_path):
     model = CompressedModel({}, {"a": np.ones(3, np.float32)})
     save(tmp_path / "file", model)
@@ -166,9 +173,8 @@ def test_a_missing_file_is_an_os_error(tmp_path):
     ("change", "match"),
     [
         ({"planes": ()}, "has no bit plane"),
-        ({"mask_codec": "huffman"}, "unknown mask codec 'huffman'"),
-        ({"shape": (37, 60)}, "plane 0 has shape"),
-        ({"mask": np.ones((60, 36), np.bool_)}, "the mask has shape"),
+        ({"index": encode_mask(np.ones((37, 60), np.bool_), "bitmap")}, "plane 0 has shape"),
+        ({"index": encode_mask(np.ones((60, 37), np.bool_), "bitmap")}, "plane 0 was encoded under another"),
         ({"scales": np.ones((1, 37), np.float32)}, "do not broadcast"),
         ({"scales": np.ones((2, 1, 37), np.float32)}, "do not broadcast"),
         ({"scales": np.ones((1, 37, 1), np.float32)}, "do not broadcast"),
@@ -176,20 +182,23 @@ def test_a_missing_file_is_an_os_error(tmp_path):
     ],
 )
 def test_parts_that_do_not_fit_make_no_layer(change, match):
-    layer = random_model().layers["fc1/kernel"]
-    if "mask" not in change and "shape" in change:
-        change = {**change, "mask": layer.mask.T}
-    parts = {
-        name: getattr(layer, name) for name in ("name", "shape", "planes", "mask", "mask_codec", "scales")
-    }
     with pytest.raises(ValueError, match=match):
-        CompressedLayer(**{**parts, **change})
+        replace(random_model().layers["fc1/kernel"], **change)
 
 
-def test_planes_of_two_networks_make_no_layer():
-    a, b = (random_layer(np.random.default_rng(s), "a", (9, 9), XorNetwork.random(5, 20, s)) for s in (0, 1))
-    with pytest.raises(ValueError, match="plane 1 is encoded otherwise than plane 0"):
-        CompressedLayer("a", (9, 9), a.planes + b.planes, a.mask, "ans", np.ones((2, 1, 1), np.float32))
+def test_planes_encoded_otherwise_make_no_layer():
+    net, other = XorNetwork.random(5, 20), XorNetwork.random(5, 20, 1)
+    layer = random_layer(np.random.default_rng(0), "a", (9, 9), net)
+    for change in ({"net": other}, {"layout": "interleaved"}, {"layout_seed": 1}, {"patch_format": "care"}):
+        planes = (*layer.planes, replace(layer.planes[0], **change))
+        with pytest.raises(ValueError, match="plane 1 is encoded otherwise than plane 0"):
+            CompressedLayer("a", planes, layer.index, np.ones((2, 1, 1), np.float32))
+
+
+def test_a_layout_seed_that_load_would_refuse_makes_no_layer():
+    layer = random_layer(np.random.default_rng(0), "a", (9, 9), XorNetwork.random(5, 20))
+    with pytest.raises(ValueError, match="layout_seed is 18446744073709551616, over"):
+        replace(layer, planes=(replace(layer.planes[0], layout_seed=2**64),))
 
 
 def test_a_patch_block_that_load_would_refuse_makes_no_layer():
@@ -207,10 +216,20 @@ def test_names_that_clash_make_no_model():
         CompressedModel(layers, {"fc1/kernel": np.ones(3, np.float32)})
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.bool_, np.longdouble])
-def test_a_parameter_that_is_no_float_is_refused_by_name(dtype):
-    with pytest.raises(ValueError, match="parameter 'bias'"):
+@pytest.mark.parametrize("dtype", [np.longdouble, np.complex64, object, "S3"])
+def test_a_parameter_of_an_unknown_dtype_is_refused_by_name(dtype):
+    with pytest.raises(ValueError, match=r"parameter 'bias': dtype .* is not one of BOOL"):
         serialize(CompressedModel({}, {"bias": np.ones(3, dtype)}))
+
+
+def test_a_layer_with_too_many_weights_for_its_bytes_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "WEIGHTS_PER_BYTE", 1)
+    layer = random_layer(
+        np.random.default_rng(0), "a", (300, 200), XorNetwork.random(2, 100), mask_codec="golomb"
+    )
+    with pytest.raises(ValueError, match=r"60000 weights in .* bytes are over 1 a byte"):
+        save(tmp_path / "file", CompressedModel({"a": layer}))
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unusable_path_is_a_container_or_os_error(tmp_path):

@@ -3,17 +3,22 @@
 import hashlib
 import json
 import re
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
-from container_models import random_model, same_model
+from container_models import random_layer, random_model, same_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xorjax.container import ContainerError, load, save, verify
-from xorjax.container.format import checksum
+from xorjax.container import CompressedModel, ContainerError, decode_weights, load, save, verify
+from xorjax.container.format import WEIGHTS_PER_BYTE, checksum
 from xorjax.container.tensors import from_bytes, to_bytes
 from xorjax.container.write import serialize
+from xorjax.gf2.network import XorNetwork
+
+GOLDEN = Path(__file__).parents[1] / "format" / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +36,29 @@ def owner(data, position):
     return None
 
 
-def damage(rng, data):
-    """A flipped bit, a cut, or two swapped runs: the damaged bytes, and where the flipped bit is."""
-    kind = rng.choice(["flip", "cut", "swap"], p=[0.6, 0.2, 0.2])
+def damage(rng, data, other):
+    """A flipped bit, a cut, two swapped runs, a run of another file put in or over, or bytes added.
+
+    Gives the damaged bytes, and where the flipped bit is.
+    """
+    kind = rng.choice(["flip", "cut", "swap", "splice", "grow"], p=[0.4, 0.2, 0.15, 0.15, 0.1])
     changed = bytearray(data)
+    position = int(rng.integers(len(data)))
     if kind == "flip":
-        position = int(rng.integers(len(data)))
         changed[position] ^= 1 << int(rng.integers(8))
         return bytes(changed), position
     if kind == "cut":
-        begin = int(rng.integers(len(data)))
-        end = len(data) if rng.random() < 0.5 else begin + 1 + int(rng.integers(64))
-        return bytes(data[:begin] + data[end:]), None
-    n = 1 + int(rng.integers(32))
+        end = len(data) if rng.random() < 0.5 else position + 1 + int(rng.integers(64))
+        return bytes(data[:position] + data[end:]), None
+    if kind == "grow":
+        more = rng.bytes(1 + int(rng.integers(64)))
+        where = len(data) if rng.random() < 0.5 else position
+        return bytes(data[:where] + more + data[where:]), None
+    n = 1 + int(rng.integers(64))
+    if kind == "splice":
+        begin = int(rng.integers(len(other)))
+        over = n if rng.random() < 0.5 else 0
+        return bytes(data[:position] + other[begin : begin + n] + data[position + over :]), None
     a, b = sorted(rng.integers(len(data) - n, size=2).tolist())
     if a + n > b:
         b = min(a + n, len(data) - n)
@@ -51,33 +66,103 @@ def damage(rng, data):
     return bytes(changed), None
 
 
-def check_damages(tmp_path, data, n, seed):
-    path, intact, rng = tmp_path / "damaged.safetensors", random_model(), np.random.default_rng(seed)
+def forgery(rng, data, other):
+    """Damage to a stream, a network or the spec, with every checksum made right again; and the part that is damaged."""
+    tensors, metadata = from_bytes(data)
+    spec = json.loads(metadata["spec"])
+    if rng.random() < 0.4:
+        places = [place for place in all_places(spec) if place[0] in ("layers", "networks")]
+        place = places[int(rng.integers(len(places)))]
+        values = [
+            0,
+            1,
+            2,
+            3,
+            7,
+            2**31,
+            2**47,
+            2**64,
+            -1,
+            0.5,
+            None,
+            True,
+            "",
+            "care",
+            "shuffled",
+            "greedy",
+            [],
+            [3, 3],
+            {},
+        ]
+        return forge(data, put(place, values[int(rng.integers(len(values)))])), place[0]
+    names = sorted(
+        name for name in tensors if not name.startswith("params/") and not name.endswith("/scales")
+    )
+    name = names[int(rng.integers(len(names)))]
+    stream = tensors[name].tobytes()
+    changed = damage(rng, stream, other)[0] if len(stream) > 64 else rng.bytes(int(rng.integers(12)))
+    return forge(data, tensor(name, lambda array: np.frombuffer(changed, np.uint8))), name
+
+
+def check_damages(path, files, n, seed, forged):
+    """Every damaged file is refused, file and tensor named, or gives the weights that were saved."""
+    rng, names = np.random.default_rng(seed), sorted(files)
     refused = 0
     for _ in range(n):
-        changed, position = damage(rng, data)
+        name, other = (names[int(rng.integers(len(names)))] for _ in range(2))
+        data, intact = files[name]
+        position, part = None, ""
+        if forged:
+            changed, part = forgery(rng, data, files[other][0])
+        else:
+            changed, position = damage(rng, data, files[other][0])
         path.write_bytes(changed)
         try:
             loaded, message = load(path), ""
+            if forged:
+                verify(path)
         except ContainerError as error:
             loaded, message = None, str(error)
-        if loaded is not None:
+        if loaded is None:
+            refused += 1
+            assert str(path) in message
+            assert re.search("header|metadata|tensor|spec: ", message)
+            if position is not None:
+                assert (owner(data, position) or "") in message
+        elif not forged:
             assert same_model(loaded, intact)
-            continue
-        refused += 1
-        assert str(path) in message
-        if position is not None:
-            assert (owner(data, position) or "") in message
+        elif "/mask/" not in part:  # another mask makes another layer, as other scales do
+            assert same_weights(loaded, intact)
     return refused
 
 
-def test_500_damages_are_refused_or_harmless(tmp_path, data):
-    assert check_damages(tmp_path, data, 500, seed=0) > 490
+def same_weights(a, b):
+    """The layers' weights; what both files call by the same name, whatever settings of its encoding a spec claims."""
+    return a.layers.keys() == b.layers.keys() and all(
+        np.array_equal(decode_weights(a.layers[name]), decode_weights(b.layers[name])) for name in a.layers
+    )
+
+
+@pytest.fixture(scope="module")
+def files(data):
+    """The golden files that are not long, and one of random content: bytes and model."""
+    golden = {path.stem: path for path in GOLDEN.glob("*.safetensors") if path.stat().st_size < 16_000}
+    return {"random": (data, random_model())} | {
+        n: (p.read_bytes(), load(p)) for n, p in sorted(golden.items())
+    }
+
+
+def test_1_500_damages_are_refused_or_harmless(tmp_path, files):
+    path = tmp_path / "damaged.safetensors"
+    assert check_damages(path, files, 1_000, seed=0, forged=False) > 970
+    assert check_damages(path, files, 500, seed=1, forged=True) > 300
 
 
 @pytest.mark.slow
-def test_20_000_damages_are_refused_or_harmless(tmp_path, data):
-    assert check_damages(tmp_path, data, 20_000, seed=1) > 19_600
+def test_20_000_damages_are_refused_or_harmless(tmp_path, files):
+    path = tmp_path / "damaged.safetensors"
+    assert check_damages(path, files, 14_000, seed=2, forged=False) > 13_700
+    assert check_damages(path, files, 6_000, seed=3, forged=True) > 3_600
 
 
 @pytest.mark.slow
@@ -165,7 +250,19 @@ CODES, SCALES = "layers/fc1/kernel/planes/0/codes", "layers/fc1/kernel/scales"
         (put(("layers",), []), "lacks 'layers'"),
         (put(("networks",), {}), "lacks 'networks'"),
         (put(("networks", 1, "n_out"), 193), "'networks/1/matrix'"),
-        (put(("networks", 1, "n_in"), 65), "'networks/1/matrix': a field's width"),
+        (put(("networks", 1, "n_in"), 19), "'networks/1/matrix': 480 bytes are not 192 rows of 19 bits"),
+        (put(("networks", 1, "n_in"), 129), "'networks/1/matrix': n_in is 129, not 1 to 128"),
+        (put(("networks", 1, "n_in"), 0), "'networks/1/matrix': n_in is 0, not 1 to 128"),
+        (put((*FC1, "layout_seed"), -1), "layers/fc1/kernel has 'layout_seed' -1, not 0 to"),
+        (put((*FC1, "layout_seed"), 2**64), "layers/fc1/kernel has 'layout_seed' 18446744073709551616"),
+        (put((*FC1, "layout_seed"), "7"), "layers/fc1/kernel lacks 'layout_seed'"),
+        (put((*FC1, "n_bounded"), 0), "layers/fc1/kernel lacks 'n_bounded'"),
+        (put((*FC1, "n_bounded"), [0, 0]), "layers/fc1/kernel has 'n_bounded' .*, not a count a plane"),
+        (put((*FC1, "n_bounded"), [10**6]), "'layers/fc1/kernel/planes/0': n_bounded"),
+        (put((*FC1, "shape"), [0, 37]), "layers/fc1/kernel has 0 weights; 1 to"),
+        (put((*FC1, "shape"), [2**24, 37]), "layers/fc1/kernel has 620756992 weights; 1 to"),
+        (put((*FC1, "shape"), [1] * 65), "layers/fc1/kernel has shape"),
+        (put((*FC1, "patch_format"), "care"), "'layers/fc1/kernel/planes/0': stream"),
         (put(("networks", 1, "sha256"), "0"), "'networks/1/matrix': the matrix does not have"),
         (put(("networks", 1, "seed"), "4"), "networks/1/matrix lacks 'seed'"),
         (put(("metadata",), {"a": 1}), "metadata is not a map"),
@@ -180,8 +277,10 @@ CODES, SCALES = "layers/fc1/kernel/planes/0/codes", "layers/fc1/kernel/scales"
         (tensor(CODES, lambda a: np.append(a, a[:1])), "'layers/fc1/kernel/planes/0': stream 'codes'"),
         (tensor(CODES, lambda a: a.astype(np.float32)), "'layers/fc1/kernel/planes/0/codes' is float32"),
         (tensor(CODES, lambda a: a.reshape(1, -1)), "'layers/fc1/kernel/planes/0/codes' is uint8"),
-        (tensor("networks/1/matrix", lambda a: np.append(a, a[:1])), "'networks/1/matrix': .* more than"),
-        (tensor("params/fc1/bias", lambda a: a.view(np.uint8)), "'params/fc1/bias' has dtype uint8"),
+        (
+            tensor("networks/1/matrix", lambda a: np.append(a, a[:1])),
+            "'networks/1/matrix': 481 bytes are not",
+        ),
         (tensor("extra", lambda a: np.zeros(3, np.float32)), "tensor 'extra' belongs to no"),
         (tensor("params/fc1/kernel", lambda a: np.zeros(3)), "'fc1/kernel' is both"),
         (lambda tensors, spec, metadata: tensors.pop(CODES), f"'{CODES}' is missing"),
@@ -221,17 +320,17 @@ def test_verify_names_the_plane_whose_hash_is_wrong(tmp_path, data):
     assert "layers/fc1/kernel/planes/0" in verify(path)
 
 
-def places(value, path=()):
+def all_places(value, path=()):
     """Every place in a JSON value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in items:
         yield (*path, key)
-        yield from places(child, (*path, key))
+        yield from all_places(child, (*path, key))
 
 
 PLACES = [
     place
-    for place in places(json.loads(from_bytes(serialize(random_model()))[1]["spec"]))
+    for place in all_places(json.loads(from_bytes(serialize(random_model()))[1]["spec"]))
     if place[0] != "checksums"
 ]
 numbers = st.integers(-3, 70) | st.sampled_from([2**31, 2**63, 2**64, 10**30, -(10**30), 0.5, True, None])
@@ -249,3 +348,83 @@ def test_no_spec_makes_load_fail_otherwise(tmp_path, data, place, value):
         model, message = None, str(error)
     assert str(path) in message
     assert model is None or model.layers.keys() == random_model().layers.keys()
+
+
+def hostile_files(data):
+    """Files of a few kilobytes that claim much more than they hold."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    yield "header", (2**63).to_bytes(8, "little") + data[8:]
+    yield "offsets", raw_header({"a": {"dtype": "U8", "shape": [2**50], "data_offsets": [0, 2**50]}})
+    yield "dimensions", raw_header({"a": {"dtype": "U8", "shape": [1] * 1000, "data_offsets": [0, 1]}})
+    yield "overflow", raw_header({"a": {"dtype": "F64", "shape": [2**62, 0, 2**62], "data_offsets": [0, 0]}})
+    yield "nesting", raw_header({})[:8] + b"[" * (start - 8) + data[start:]
+    for sizes in ([2**47, 2**47], [2**40, 1], [10**9], [2**25, 4]):
+        yield f"shape {sizes}", forge(data, put((*FC1, "shape"), sizes))
+    for key, value in (("n_out", 2**40), ("n_in", 2**40), ("n_out", 2**47)):
+        yield f"{key} {value}", forge(data, put(("networks", 1, key), value))
+    yield "planes", forge(data, put((*FC1, "sha256"), ["0" * 64] * 10_000))
+    for layer, plane in (("fc1", 0), ("conv1", 1), ("fc2", 0)):
+        counts = f"layers/{layer}/kernel/planes/{plane}/patch_counts"
+        for first in (0, 1, 30, 31, 32, 64, 255):
+            for rest in (0, 255):
+                yield (
+                    f"{counts} {first} {rest}",
+                    forge(data, tensor(counts, lambda a, f=first, r=rest: full(f, r))),
+                )
+    for name in ("fc1/kernel/mask/n_ones", "fc2/kernel/mask/header", "fc2/kernel/mask/quotients"):
+        yield name, forge(data, tensor(f"layers/{name}", lambda a: np.full(len(a), 255, np.uint8)))
+
+
+def full(first, rest):
+    return np.concatenate([[np.uint8(first)], np.full(4_000, rest, np.uint8)])
+
+
+def raw_header(entries):
+    text = json.dumps({"__metadata__": {}, **entries}).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+def test_hostile_claims_cost_little_memory(tmp_path, data):
+    path = tmp_path / "hostile.safetensors"
+    for what, hostile in hostile_files(data):
+        path.write_bytes(hostile)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ContainerError, match=re.escape(str(path))):
+                load(path)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 24 * 2**20, what
+
+
+def test_memory_is_bounded_by_the_files_size(tmp_path):
+    """The worst that a small file can honestly be: a mask in no bytes that keeps everything, and a tall network."""
+    layer = random_layer(
+        np.random.default_rng(0), "a", (1, 1), XorNetwork.random(1, 60_000), mask_codec="ans"
+    )
+    data, path = serialize(CompressedModel({"a": layer})), tmp_path / "tall.safetensors"
+
+    def tall(n_slices):
+        def change(tensors, spec, metadata):
+            n = 60_000 * n_slices
+            spec["layers"]["a"]["shape"] = [n, 1]
+            tensors["layers/a/planes/0/codes"] = np.zeros(-(-n_slices // 8), np.uint8)
+            tensors["layers/a/planes/0/patch_counts"] = np.zeros(1, np.uint8)
+            tensors["layers/a/planes/0/patch_positions"] = np.zeros(0, np.uint8)
+            tensors["layers/a/mask/n_ones"] = np.frombuffer(n.to_bytes(8, "little"), np.uint8)
+            tensors["layers/a/mask/words"] = np.zeros(0, np.uint8)
+
+        return forge(data, change)
+
+    path.write_bytes(tall(200))
+    tracemalloc.start()
+    try:
+        assert load(path).layers["a"].n_weights == 12_000_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 * WEIGHTS_PER_BYTE * path.stat().st_size
+    path.write_bytes(tall(2_000))
+    with pytest.raises(ContainerError, match=r"120000000 weights; 1 to .* fit a file of its size"):
+        load(path)

@@ -9,9 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xorjax.container.tensors import from_bytes, to_bytes
+from xorjax.container.tensors import DTYPES, from_bytes, to_bytes
 
-arrays = st.sampled_from([np.uint8, np.float16, np.float32, np.float64]).flatmap(
+# The library's NumPy half does not know bfloat16.
+arrays = st.sampled_from([dtype for id, dtype in DTYPES.items() if id != "BF16"]).flatmap(
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5))
 )
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
@@ -56,6 +57,15 @@ def test_order_of_insertion_does_not_matter(tensors, metadata):
     assert to_bytes(*turned) == to_bytes(tensors, metadata)
 
 
+def test_bfloat16_round_trip():
+    tensors = {
+        "a": np.arange(6).astype(DTYPES["BF16"]).reshape(2, 3),
+        "b": np.array(0.1).astype(DTYPES["BF16"]),
+    }
+    assert same(from_bytes(to_bytes(tensors, {}))[0], tensors)
+    assert safetensors.deserialize(to_bytes(tensors, {}))[0][1]["dtype"] == "BF16"
+
+
 def test_every_tensor_is_aligned():
     tensors = {"a": np.zeros(3, np.uint8), "b": np.zeros(5, np.float16), "c": np.zeros(1, np.float64)}
     data = to_bytes(tensors, {})
@@ -65,16 +75,19 @@ def test_every_tensor_is_aligned():
         assert (8 + n + header[name]["data_offsets"][0]) % array.itemsize == 0
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.bool_, np.complex64])
+@pytest.mark.parametrize("dtype", [np.complex64, np.longdouble, "S2", object])
 def test_other_dtypes_are_refused(dtype):
-    with pytest.raises(ValueError, match="is not one of U8, F16, F32, F64"):
+    with pytest.raises(ValueError, match=r"is not one of BOOL, U8, .*, F64"):
         to_bytes({"a": np.zeros(3, dtype)}, {})
 
 
 @pytest.mark.parametrize(
     ("entry", "match"),
     [
-        ({"dtype": "I32", "shape": [1], "data_offsets": [0, 4]}, "tensor 'a' has dtype 'I32'"),
+        ({"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}, "tensor 'a' has dtype 'C64'"),
+        ({"dtype": "U8", "shape": [1] * 65, "data_offsets": [0, 1]}, "tensor 'a' has shape"),
+        ({"dtype": "U8", "shape": [2**62, 0, 2**62], "data_offsets": [0, 0]}, "tensor 'a' has shape"),
+        ({"dtype": "BOOL", "shape": [4], "data_offsets": [0, 4]}, "tensor 'a' has a byte that is neither"),
         ({"dtype": ["U8"], "shape": [4], "data_offsets": [0, 4]}, "tensor 'a' has dtype"),
         ({"dtype": "U8", "shape": [4]}, "tensor 'a' has a header entry other"),
         ({"dtype": "U8", "shape": [-4], "data_offsets": [0, 4]}, r"tensor 'a' has shape \[-4\]"),
@@ -107,4 +120,4 @@ def test_a_short_file_is_refused():
 
 
 def with_header(header):
-    return len(header).to_bytes(8, "little") + header + bytes(4)
+    return len(header).to_bytes(8, "little") + header + b"\2\0\0\0"

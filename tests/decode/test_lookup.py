@@ -7,70 +7,82 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from xorjax.codec.layout import LAYOUTS
+from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.xor import Encoded, encode
-from xorjax.decode import lookup, reference
+from xorjax.decode import lookup, patch_care, patch_enumerative, patch_paper, reference
+from xorjax.decode.patch_care import select
+from xorjax.decode.words import pack_words, read_fields, unpack_words
 from xorjax.gf2.network import XorNetwork
 
 
-def encoded_plane(shape, n_in, n_out, rate, patch_format="paper", patch_block=64, seed=0) -> Encoded:
+def encoded_plane(
+    shape, n_in, n_out, rate, patch_format="paper", layout="row_major", method="greedy", patch_block=7, seed=0
+) -> Encoded:
     rng = np.random.default_rng(seed)
     net = XorNetwork.from_matrix(rng.integers(0, 2, (n_out, n_in)))
-    return encode(
-        rng.random(shape) < 0.5,
-        rng.random(shape) < rate,
-        net,
-        patch_format=patch_format,
-        patch_block=patch_block,
-    )
+    bits, care = np.asarray(rng.random(shape) < 0.5), np.asarray(rng.random(shape) < rate)
+    return encode(bits, care, net, method, patch_format, patch_block, layout=layout, layout_seed=seed)
 
 
 @st.composite
 def plane_arguments(draw):
-    n_in = draw(st.integers(1, 64))
+    n_in = draw(st.sampled_from([1, 63, 64, 65, 128]) | st.integers(1, 128))
     return (
-        draw(hnp.array_shapes(min_dims=1, max_dims=4, max_side=12)),
+        draw(hnp.array_shapes(min_dims=0, max_dims=4, max_side=12)),
         n_in,
         n_in + draw(st.integers(1, 100)),
-        draw(st.floats(0, 1)),
-        draw(st.sampled_from(["paper", "blocked"])),
+        draw(st.sampled_from([0.0, 1.0]) | st.floats(0, 1)),
+        draw(st.sampled_from(sorted(PATCH_FORMATS))),
+        draw(st.sampled_from(LAYOUTS)),
+        draw(st.sampled_from(["greedy", "minimum"])),
         draw(st.integers(1, 20)),
         draw(st.integers(0, 2**32)),
     )
 
 
-@settings(max_examples=15)  # each shape is compiled
-@given(plane_arguments())
-@example(((800, 20), 64, 96, 1.0))
-@example(((800, 20), 20, 96, 1.0, "blocked", 7))
-@example(((801,), 32, 320, 0.0))
-@example(((3, 5, 7), 8, 32, 0.6, "blocked", 1))
-@example(((1,), 1, 2, 1.0))
-def test_decode_equals_the_definition(arguments):
-    encoded = encoded_plane(*arguments)
+def assert_decodes(encoded):
     plane = lookup.decode(encoded)
     assert plane.dtype == bool
     np.testing.assert_array_equal(np.asarray(plane), reference.decode(encoded))
+
+
+@settings(max_examples=5)  # each shape is compiled
+@given(plane_arguments())
+@example(((800, 20), 64, 96, 1.0))
+@example(((800, 20), 20, 96, 1.0, "blocked", "shuffled"))
+@example(((801,), 32, 320, 0.0, "enumerative"))
+@example(((), 1, 3, 1.0, "care", "shuffled"))
+@example(((3, 5, 7), 8, 32, 0.6, "blocked", "column_major", "minimum", 1))
+@example(((4, 5, 2, 9), 65, 100, 1.0, "care", "column_major", "minimum"))
+@example(((70, 90), 128, 400, 0.4, "enumerative", "interleaved"))  # indices of 4 limbs
+@example(((60, 90), 63, 300, 0.9, "enumerative", "shuffled"))  # slices with more than 256 care bits and fewer
+@example(((90, 60), 1, 5, 0.5, "care", "interleaved"))
+@example(((3, 30), 4, 30, 1.0, "care"))  # a Rice parameter above 0
+@example(((50, 100), 1, 4, 0.5, "enumerative", "row_major", "minimum"))  # escaped counts
+def test_decode_equals_the_definition(arguments):
+    assert_decodes(encoded_plane(*arguments))
 
 
 @pytest.mark.slow
 @settings(max_examples=300)
 @given(plane_arguments())
 def test_decode_equals_the_definition_in_300_shapes(arguments):
-    encoded = encoded_plane(*arguments)
-    np.testing.assert_array_equal(np.asarray(lookup.decode(encoded)), reference.decode(encoded))
+    assert_decodes(encoded_plane(*arguments))
 
 
 def test_the_reference_on_a_slice_worked_by_hand():
     net = XorNetwork.from_matrix(np.array([[1, 0], [0, 1], [1, 1]]))
     encoded = Encoded(
-        (5,),
-        net,
-        "greedy",
-        "paper",
-        64,
-        np.array([1, 3], np.uint64),
-        np.array([1, 0], np.int32),
-        np.array([2], np.int32),
+        shape=(5,),
+        net=net,
+        method="greedy",
+        patch_format="care",
+        patch_block=64,
+        codes=np.array([[1], [3]], np.uint64),
+        n_patches=np.array([1, 0], np.int32),
+        patch_positions=np.array([2], np.int32),
+        care=np.array([True, False, True, True, False]),
     )
     # (1, 0) -> 1 0 1, its third bit flipped; (1, 1) -> 1 1 0, the last bit is padding.
     expected = [True, False, False, True, True]
@@ -83,30 +95,76 @@ def test_read_fields_at_any_offset(data):
     words = data.draw(hnp.arrays(np.uint32, 8))
     k = 5
     offsets = data.draw(hnp.arrays(np.uint32, k, elements=st.integers(0, 6 * 32)))
-    widths = data.draw(hnp.arrays(np.uint32, k, elements=st.integers(0, 31)))
+    widths = data.draw(hnp.arrays(np.uint32, k, elements=st.integers(0, 32)))
     number = int.from_bytes(words.astype("<u4").tobytes(), "little")
     expected = [number >> int(o) & ((1 << int(w)) - 1) for o, w in zip(offsets, widths, strict=True)]
-    fields = jax.jit(lookup.read_fields)(
+    fields = jax.jit(read_fields)(
         jax.numpy.asarray(words), jax.numpy.asarray(offsets), jax.numpy.asarray(widths)
     )
     assert np.asarray(fields).tolist() == expected
 
 
-@pytest.mark.parametrize("patch_format", ["paper", "blocked"])
-def test_counts_are_read_from_their_stream(patch_format):
-    encoded = encoded_plane((3000,), 9, 40, 0.5, patch_format, patch_block=5)
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=70)))
+@settings(max_examples=4)
+def test_rows_of_bits_are_packed_and_unpacked(bits):
+    words = pack_words(jax.numpy.asarray(bits))
+    assert words.shape == (len(bits), -(-bits.shape[1] // 32))
+    padded = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 32)))
+    np.testing.assert_array_equal(
+        np.unpackbits(np.asarray(words).view(np.uint8), axis=1, bitorder="little"), padded
+    )
+    np.testing.assert_array_equal(np.asarray(unpack_words(words, bits.shape[1])), bits)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5, 1.0])
+def test_select_finds_every_care_bit(rate):
+    care = np.random.default_rng(0).random((20, 150)) < rate
+    slices, positions = np.nonzero(care)
+    numbers = (care.cumsum(axis=1) - 1)[slices, positions]
+    words = pack_words(jax.numpy.asarray(care))
+    found = jax.jit(select)(words, slices.astype(np.uint32), numbers.astype(np.uint32))
+    np.testing.assert_array_equal(np.asarray(found), positions)
+
+
+@pytest.mark.parametrize(
+    ("patch_format", "reader"),
+    [
+        ("paper", patch_paper),
+        ("blocked", patch_paper),
+        ("care", patch_care),
+        ("enumerative", patch_enumerative),
+    ],
+)
+def test_counts_are_read_from_their_stream(patch_format, reader):
+    encoded = encoded_plane((9000,), 9, 40, 0.5, patch_format)
     words, layout = lookup.pack_plane(encoded)
     assert len(np.unique(encoded.n_patches)) > 3
-    np.testing.assert_array_equal(np.asarray(lookup.read_counts(words.counts, layout)), encoded.n_patches)
+    care = encoded.care.reshape(-1, 40)
+    counts = reader.read_counts(words.patches, layout.patches, pack_words(jax.numpy.asarray(care)))
+    np.testing.assert_array_equal(np.asarray(counts), encoded.n_patches)
 
 
-def test_the_words_are_the_streams():
-    encoded = encoded_plane((3000,), 9, 40, 0.5)
+def test_enumerative_counts_of_many_slices_have_several_states():
+    encoded = encoded_plane((5, 41000), 4, 12, 0.5, "enumerative", "interleaved")
+    assert len(encoded.codes) > 4 * 4096
+    np.testing.assert_array_equal(np.asarray(lookup.decode(encoded))[encoded.care], bits_of(encoded))
+
+
+def bits_of(encoded):
+    rng = np.random.default_rng(0)
+    rng.integers(0, 2, (encoded.net.n_out, encoded.net.n_in))
+    return (rng.random(encoded.shape) < 0.5)[encoded.care]
+
+
+@pytest.mark.parametrize("patch_format", PATCH_FORMATS)
+def test_the_words_are_the_streams(patch_format):
+    encoded = encoded_plane((3000,), 9, 40, 0.5, patch_format)
     words, _ = lookup.pack_plane(encoded)
-    streams = encoded.streams
-    for array, stream in zip(
-        words, (streams["codes"], streams["patch_counts"][1:], streams["patch_positions"]), strict=True
-    ):
+    streams, patches = encoded.streams, words.patches
+    pairs = [(words.codes, streams["codes"]), (patches["positions"], streams["patch_positions"])]
+    if patch_format != "care":
+        pairs.append((patches["counts"], streams["patch_counts"][1:]))
+    for array, stream in pairs:
         read = np.asarray(array).astype("<u4").view(np.uint8)
         np.testing.assert_array_equal(read[: len(stream)], stream)
         assert not read[len(stream) :].any()
@@ -123,9 +181,23 @@ def test_tables_hold_the_xor_of_the_selected_columns():
     assert not bits[:, :, 70:].any()
 
 
-def test_the_jitted_decoder_calls_nothing_outside():
-    words, layout = lookup.pack_plane(encoded_plane((300,), 9, 40, 0.5))
+@pytest.mark.parametrize("patch_format", PATCH_FORMATS)
+def test_the_jitted_decoder_calls_nothing_outside(patch_format):
+    encoded = encoded_plane((300,), 9, 40, 0.5, patch_format, "shuffled")
+    words, layout = lookup.pack_plane(encoded)
     tables = lookup.build_tables(XorNetwork.random(9, 40))
-    text = lookup.decode_plane.lower(words, tables, layout).as_text()
+    assert layout.needs_mask == (patch_format in ("care", "enumerative"))
+    text = lookup.decode_plane.lower(words, tables, layout, jax.numpy.asarray(encoded.care)).as_text()
     assert "callback" not in text
     assert "f32" not in text
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("patch_format", ["enumerative"])
+def test_decoding_holds_less_than_two_bytes_a_weight(patch_format, layout):
+    """Beside the plane and the mask: nothing of 4 bytes for each weight, whatever the layout."""
+    encoded = encoded_plane((1000, 1000), 20, 200, 0.1, patch_format, layout)
+    words, static = lookup.pack_plane(encoded)
+    mask = jax.numpy.asarray(encoded.care)
+    compiled = lookup.decode_plane.lower(words, lookup.build_tables(encoded.net), static, mask).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 2 * encoded.n_weights

@@ -13,6 +13,8 @@ from xorjax.gf2.network import XorNetwork
         (20, 320, 1, None, "108b3f38dbb3ec08184c03828e14ca38686bdda3c21ff7e1eeae792273a7acaa"),
         (64, 640, 0, None, "ce3c90c0e70c3564c944551dc25a95f5588daee379abacb5b7b59100c714eac7"),
         (1, 2, 0, None, "4ea3b169d6cf3af1027c35f50929756f1615750ba5ce75725f31045eb5f8d358"),
+        (128, 1280, 0, None, "210faadc18c0e51a00bcc2cd26afe76e84d639ed58f02986a5b689e4b88171d6"),
+        (65, 80, 7, 3, "b87374dbe861072b299926bc58799e03e1e6ff8becf0d81fe03ea544a4a035a0"),
         (8, 10, 0, 2, "34dbf4982469fead09814e5577ecbd6c79c6af77e02edda4e7fa89d7b90f3e12"),
         (20, 200, 0, 3, "cc0a006f3557e817795729491936805d6e48886c86c88f5016862d32cdc82267"),
     ],
@@ -21,13 +23,15 @@ def test_a_seed_gives_the_same_matrix_on_every_machine(n_in, n_out, seed, taps, 
     assert XorNetwork.random(n_in, n_out, seed, taps).sha256 == sha256
 
 
-def test_a_row_is_the_low_bits_of_one_raw_word():
+def test_a_row_is_the_low_bits_of_the_raw_words_that_hold_it():
     # The first two 64-bit words of PCG64 seeded with 0.
     words = [0xA30FEBCFD9C2825F, 0x4510BDF882D9D721]
-    assert XorNetwork.random(20, 320, seed=0).rows[:2].tolist() == [word & 0xFFFFF for word in words]
+    assert XorNetwork.random(20, 320, seed=0).rows[:2].tolist() == [[word & 0xFFFFF] for word in words]
+    rows = XorNetwork.random(70, 320, seed=0).rows
+    assert rows[0].tolist() == [words[0], words[1] & 0x3F]
 
 
-@given(st.integers(1, 64), st.integers(1, 40), st.integers(0, 2**32))
+@given(st.integers(1, 128), st.integers(1, 40), st.integers(0, 2**32))
 def test_random_has_full_column_rank(n_in, more, seed):
     net = XorNetwork.random(n_in, n_in + more, seed)
     assert (net.n_out, net.n_in) == net.matrix.shape == (n_in + more, n_in)
@@ -54,8 +58,11 @@ def test_rows_hold_column_j_in_bit_j():
     matrix = np.array([[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 0]])
     net = XorNetwork.from_matrix(matrix)
     assert net.rows.dtype == np.uint64
-    assert net.rows.tolist() == [1, 6, 3, 0]
+    assert net.rows.tolist() == [[1], [6], [3], [0]]
     assert net.matrix.dtype == np.uint8
+    wide = np.zeros((80, 70), dtype=int)
+    wide[3, [0, 63, 64, 69]] = 1
+    assert XorNetwork.from_matrix(wide).rows[3].tolist() == [1 | 1 << 63, 1 | 1 << 5]
 
 
 def test_rank_and_duplicate_rows_of_a_given_matrix():
@@ -81,8 +88,8 @@ def test_the_matrix_cannot_be_written_to():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_in": 0, "n_out": 5}, "n_in must be 1 to 64, not 0"),
-        ({"n_in": 65, "n_out": 100}, "n_in must be 1 to 64, not 65"),
+        ({"n_in": 0, "n_out": 5}, "n_in must be 1 to 128, not 0"),
+        ({"n_in": 129, "n_out": 200}, "n_in must be 1 to 128, not 129"),
         ({"n_in": 20, "n_out": 20}, "n_out must be greater than n_in=20, not 20"),
         ({"n_in": 20, "n_out": 30, "seed": -1}, "seed must be 0 or more, not -1"),
         ({"n_in": 20, "n_out": 30, "taps": 0}, "taps must be 1 to n_in=20 ones a row, not 0"),

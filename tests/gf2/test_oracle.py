@@ -40,7 +40,7 @@ def test_equal_to_row_reduction_after_every_care_bit(n_in, more, rate, seed):
     bits, care = rng.random(n_out) < 0.5, rng.random(n_out) < rate
     codes, n_patches, positions = oracle.encode_slices(bits, care, net)
     code, patches = encode_by_row_reduction(bits, care, net)
-    assert codes.tolist() == [code]
+    assert codes.tolist() == [[code]]
     assert n_patches.tolist() == [len(patches)]
     assert positions.tolist() == patches
 
@@ -50,7 +50,7 @@ def test_a_slice_worked_by_hand():
     bits = np.array([True, False, False, True])
     # x0 + x1 = 1 and x1 + x2 = 0 force x0 + x2 = 1, which bit 2 denies: a patch. Bit 3 makes x0 = 1, the rest 0.
     codes, n_patches, positions = oracle.encode_slices(bits, np.ones(4, dtype=bool), net)
-    assert (codes.tolist(), n_patches.tolist(), positions.tolist()) == ([0b001], [1], [2])
+    assert (codes.tolist(), n_patches.tolist(), positions.tolist()) == ([[0b001]], [1], [2])
     # Without the last row x2 is free, and 0: x1 = 0 and x0 = 1 follow.
     codes, n_patches, positions = oracle.encode_slices(bits, np.array([True, True, False, False]), net)
-    assert (codes.tolist(), n_patches.tolist(), positions.tolist()) == ([0b001], [0], [])
+    assert (codes.tolist(), n_patches.tolist(), positions.tolist()) == ([[0b001]], [0], [])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xorjax.gf2.pack import pack_bits, pack_fields, unpack_bits, unpack_fields
+from xorjax.gf2.pack import pack_bits, pack_codes, pack_fields, unpack_bits, unpack_codes, unpack_fields
 
 
 def test_pack_bits_puts_bit_i_in_word_i_over_32():
@@ -55,3 +55,34 @@ def test_pack_fields_refuses_what_does_not_fit():
 def test_unpack_fields_refuses_a_short_stream():
     with pytest.raises(ValueError, match="2 bytes do not hold 3 fields of 6 bits"):
         unpack_fields(np.zeros(2, dtype=np.uint8), 6, 3)
+
+
+@given(st.data())
+def test_code_words_are_the_bits_of_one_long_number(data):
+    width = data.draw(st.integers(0, 128))
+    values = data.draw(st.lists(st.integers(0, (1 << width) - 1), max_size=40))
+    words = max(1, -(-width // 64))
+    codes = np.array([[value >> 64 * i & (2**64 - 1) for i in range(words)] for value in values], np.uint64)
+    codes = codes.reshape(len(values), words)
+    stream = pack_codes(codes, width)
+    assert len(stream) == -(-width * len(values) // 8)
+    number = sum(value << (width * i) for i, value in enumerate(values))
+    assert int.from_bytes(stream.tobytes(), "little") == number
+    again = unpack_codes(stream, width, len(values))
+    assert again.dtype == np.uint64
+    np.testing.assert_array_equal(again, codes)
+    if words == 1:
+        np.testing.assert_array_equal(stream, pack_fields(codes[:, 0], width))
+
+
+def test_code_words_refuse_what_does_not_fit():
+    codes = np.array([[0, 1 << 5]], dtype=np.uint64)
+    with pytest.raises(ValueError, match="a code word does not fit a field of 69 bits"):
+        pack_codes(codes, 69)
+    assert len(pack_codes(codes, 70)) == 9
+    with pytest.raises(ValueError, match="a code word's width is 0 to 128 bits, not 129"):
+        pack_codes(codes, 129)
+    with pytest.raises(ValueError, match="a code word's width is 0 to 64 bits, not 65"):
+        pack_codes(codes[:, :1], 65)
+    with pytest.raises(ValueError, match="2 bytes do not hold 3 fields of 6 bits"):
+        unpack_codes(np.zeros(2, dtype=np.uint8), 6, 3)

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from xorjax.codec.layout import LAYOUTS
+from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.xor import encode
+from xorjax.container import CompressedLayer
 from xorjax.gf2.network import XorNetwork
-from xorjax.layers.linear import XorLinear
+from xorjax.layers import XorKernel, XorLinear
+from xorjax.masks import encode_mask, fit_mask
 from xorjax.quantize.binary import SCALES, BinaryCode
 
 FAN_IN, FAN_OUT = 60, 37
@@ -22,21 +26,56 @@ def quantized(n_planes=1, scale="channel", rate=0.3, seed=0):
     return np.asarray(planes), np.asarray(mask), np.asarray(scales), code.weight(weight, mask)
 
 
-def layer(planes, mask, scales, bias=None, patch_format="paper"):
-    net = XorNetwork.random(14, 40)
-    return XorLinear(
-        [encode(plane, mask, net, patch_format=patch_format) for plane in planes], mask, scales, bias
-    )
+def encoded_planes(planes, mask, n_in=14, **settings):
+    net = XorNetwork.random(n_in, 3 * n_in)
+    return [encode(plane, mask, net, **settings) for plane in planes]
 
 
-@pytest.mark.parametrize("patch_format", ["paper", "blocked"])
+def layer(planes, mask, scales, bias=None, **settings):
+    return XorLinear(encoded_planes(planes, mask, **settings), mask, scales, bias)
+
+
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("n_planes", [1, 2, 3])
-def test_the_decoded_weight_is_the_quantized_weight_bit_for_bit(n_planes, scale, patch_format):
+def test_the_decoded_weight_is_the_quantized_weight_bit_for_bit(n_planes, scale):
     planes, mask, scales, weight = quantized(n_planes, scale)
-    decoded = jax.jit(lambda layer: layer.kernel())(layer(planes, mask, scales, patch_format=patch_format))
+    decoded = jax.jit(lambda layer: layer.kernel())(layer(planes, mask, scales))
     assert decoded.dtype == jnp.float32
     np.testing.assert_array_equal(np.asarray(decoded), np.asarray(weight))
+
+
+@pytest.mark.parametrize("n_in", [14, 70])
+@pytest.mark.parametrize(("patch_format", "layout"), list(zip(PATCH_FORMATS, LAYOUTS, strict=True)))
+def test_every_format_decodes_to_the_quantized_weight(patch_format, layout, n_in):
+    planes, mask, scales, weight = quantized(rate=0.5)
+    built = layer(planes, mask, scales, n_in=n_in, patch_format=patch_format, layout=layout, layout_seed=7)
+    decoded = jax.jit(lambda layer: layer.kernel())(built)
+    np.testing.assert_array_equal(np.asarray(decoded), np.asarray(weight))
+
+
+@pytest.mark.parametrize("codec", ["ans", "bitmap"])
+def test_an_encoded_mask_does_as_well(codec):
+    planes, mask, scales, weight = quantized()
+    kernel = XorKernel(encoded_planes(planes, mask), encode_mask(mask, codec), scales)
+    np.testing.assert_array_equal(np.asarray(jax.jit(lambda kernel: kernel())(kernel)), np.asarray(weight))
+
+
+def test_a_low_rank_mask_stays_compressed():
+    scores = np.abs(np.random.default_rng(0).standard_normal((FAN_IN, FAN_OUT))).astype(np.float32)
+    index = fit_mask(scores, 0.8, "lowrank", rank=2)
+    planes, scales = np.ones((1, FAN_IN, FAN_OUT), bool), np.full((1, 1, 1), 2, np.float32)
+    kernel = XorKernel(encoded_planes(planes, index.mask), index, scales)
+    np.testing.assert_array_equal(np.asarray(jax.jit(lambda kernel: kernel())(kernel)), 2.0 * index.mask)
+    held = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(kernel)["mask"]))
+    assert held < FAN_IN * FAN_OUT / 32
+
+
+def test_a_compressed_layer_becomes_a_layer():
+    planes, mask, scales, weight = quantized()
+    compressed = CompressedLayer("fc", tuple(encoded_planes(planes, mask)), encode_mask(mask, "ans"), scales)
+    built = XorLinear.from_layer(compressed, np.ones(FAN_OUT, np.float32))
+    product = jax.jit(lambda layer, x: layer(x))(built, jnp.eye(FAN_IN))
+    np.testing.assert_array_equal(np.asarray(product), np.asarray(weight) + 1)
 
 
 @pytest.mark.parametrize("n_planes", [1, 2])
@@ -106,5 +145,7 @@ def test_it_refuses_parts_that_do_not_go_together():
         XorLinear(encoded[:1], mask, scales)
     with pytest.raises(ValueError, match=r"shape \(60, 37\) under a mask of shape \(37, 60\)"):
         XorLinear(encoded, mask.T, scales)
+    with pytest.raises(ValueError, match="encoded under another mask"):
+        XorLinear(encoded, ~mask, scales)
     with pytest.raises(ValueError, match="share one XOR network"):
         XorLinear([encoded[0], encode(planes[1], mask, other)], mask, scales)

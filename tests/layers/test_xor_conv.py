@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from xorjax.codec.layout import LAYOUTS
 from xorjax.codec.xor import encode
 from xorjax.gf2.network import XorNetwork
-from xorjax.layers.conv import XorConv
+from xorjax.layers import XorConv
 from xorjax.models.conv import Conv
 from xorjax.quantize.binary import BinaryCode
 
 
-@pytest.mark.parametrize("layout", ["row_major", "interleaved"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_it_is_the_convolution_with_the_quantized_kernel(layout):
     keys = jax.random.split(jax.random.key(0), 3)
     weight, mask = jax.random.normal(keys[0], (3, 3, 4, 6)), jax.random.bernoulli(keys[1], 0.3, (3, 3, 4, 6))

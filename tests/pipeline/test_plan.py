@@ -95,7 +95,7 @@ PINNED = [
     "lenet5-mnist-seed0-S0.9-fc0d0c9ebf",
     "lenet5-mnist-seed0-S0.95-91e1664bc7",
     "lenet5-mnist-seed0-S0.95-q1-48b806abaf",
-    "lenet5-mnist-seed0-S0.95-q1-7ee8368dfc",
-    "lenet5-mnist-seed0-S0.95-q1-xor20x340-835e6a0971",
-    "lenet5-mnist-seed0-S0.95-q1-xor20x340-e4556c531a",
+    "lenet5-mnist-seed0-S0.95-q1-24f032fb6e",
+    "lenet5-mnist-seed0-S0.95-q1-xor20x448-2c5f34ba20",
+    "lenet5-mnist-seed0-S0.95-q1-xor20x448-8260e4b1f2",
 ]

@@ -10,7 +10,8 @@ from polars.testing import assert_frame_equal
 from tiny_sweep import points, run_sweep, tiny
 
 from xorjax import load, paths
-from xorjax.config.schema import Config
+from xorjax.codec import BASELINES
+from xorjax.config.schema import Config, MaskConfig
 from xorjax.models.compressed import decoding_model
 from xorjax.pipeline import evaluate, sweep
 from xorjax.pipeline.artifact import find
@@ -42,15 +43,13 @@ def test_stages_are_shared(swept):
 def test_a_row_for_each_point_and_one_for_each_baseline_of_a_quantized_model(swept):
     rows = table(swept)
     assert rows.filter(pl.col("n_out").is_not_null()).select("prune_rate", "n_in", "n_out").rows() == [
-        (0.8, 12, 51),
-        (0.8, 20, 85),
-        (0.9, 12, 102),
-        (0.9, 20, 170),
+        (0.8, 12, 64),
+        (0.8, 20, 96),
+        (0.9, 12, 128),
+        (0.9, 20, 192),
     ]
     baselines = rows.filter(pl.col("n_out").is_null())
-    assert Counter(baselines["method"].to_list()) == dict.fromkeys(
-        ("dense", "bitmap_signs", "ternary_ans", "csr5"), 2
-    )
+    assert Counter(baselines["method"].to_list()) == dict.fromkeys(BASELINES, 2)
 
 
 def test_bits_are_the_bytes_of_the_file(swept):
@@ -184,3 +183,39 @@ def test_a_diverging_training_fails_with_its_step(tmp_path):
     config = replace(base, optim=replace(base.optim, name="sgd", learning_rate=1e18))
     with pytest.raises(TrainingError, match=r"epoch 1, step"):
         run_sweep([config])
+
+
+@pytest.mark.parametrize("codec", ["lowrank", "codebook", "xor"])
+def test_an_approximate_mask_is_trained_under_and_is_the_files(codec, tmp_path):
+    base = tiny(tmp_path)
+    mask = MaskConfig(codec, index_bits=0.1, rounds=2)
+    config = replace(base, prune=replace(base.prune, rate=0.9), mask=mask)
+    run_sweep([config])
+    plan = make_plan(config)
+    assert [level.prune_rate for level in plan.levels] == [0.5]
+    quantized = find(tmp_path / "runs", plan.quantize).arrays()
+    compressed = load(paths.artifact_dir(tmp_path / "runs", "encode", plan.encode.name) / paths.COMPRESSED)
+    layer = compressed.layers["fc1/kernel"]
+    assert layer.index.codec == codec
+    np.testing.assert_array_equal(layer.mask, quantized["masks/fc1/kernel"])
+    assert abs(1 - layer.mask.mean() - 0.9) <= 0.002
+    row = table(tmp_path / "runs").filter(pl.col("n_out").is_not_null()).row(0, named=True)
+    assert row["lossless"]
+    assert row["index_bits"] == pytest.approx(0.1, rel=0.1)
+    assert 0.3 < row["kept_score"] < 1
+
+
+def test_structure_makes_the_mask_cheaper(tmp_path):
+    base = tiny(tmp_path)
+    prune = replace(base.prune, rate=0.9, score="outgoing", structure=1.0)
+    run_sweep([replace(base, prune=replace(base.prune, rate=0.9)), replace(base, prune=prune)])
+    index = table(tmp_path / "runs").filter(pl.col("n_out").is_not_null())["index_bits"].to_list()
+    assert index[1] < 0.7 * index[0]
+
+
+def test_the_best_model_of_each_rate_lies_beside_the_report(swept):
+    report = paths.report_dir(swept, "tiny")
+    for rate in (0.8, 0.9):
+        model = load(paths.best_model(report, rate))
+        assert 1 - model.layers["fc1/kernel"].mask.mean() == pytest.approx(rate)
+    assert len(list((report / "models").iterdir())) == 2

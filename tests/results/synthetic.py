@@ -1,5 +1,7 @@
 """Points of a sweep as the pipeline would write them, with invented but plausible numbers."""
 
+import hashlib
+import itertools
 import json
 import math
 import random
@@ -7,11 +9,23 @@ from pathlib import Path
 from typing import Any
 
 N_WEIGHTS = 400_000
-BASELINES = ("dense", "bitmap_signs", "ternary_ans", "csr5")
+BASELINES = ("dense", "bitmap_signs", "ternary_ans", "csr5", "golomb_signs", "ans_rc_signs")
+# Of approximate mask codecs: index bits over the entropy, magnitude kept, accuracy lost.
+APPROXIMATE = {"lowrank": (0.4, 0.93, 0.0008), "codebook": (0.7, 0.96, 0.0004), "xor": (0.6, 0.97, 0.0002)}
+# Index bits of exact ones over the entropy, about.
+EXACT = {"ans": 1.005, "ans_rc": 0.97, "csr4": 1.25, "csr5": 1.15, "csr8": 1.5, "golomb": 1.04}
 
 
 def entropy(rate: float) -> float:
     return -rate * math.log2(rate) - (1 - rate) * math.log2(1 - rate)
+
+
+def quantized_name(config: str) -> str:
+    """The artifact of the quantized model: of all settings but those of the coding."""
+    kept = {key: value for key, value in json.loads(config).items() if key not in ("xor", "paths")}
+    if kept["mask"]["codec"] not in APPROXIMATE:
+        del kept["mask"]
+    return f"quantize-{hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def make_config(**changes: Any) -> dict[str, Any]:
@@ -25,8 +39,15 @@ def make_config(**changes: Any) -> dict[str, Any]:
         "optim": {"name": "adam", "learning_rate": 0.001, "epochs": 10, "batch_size": 128},
         "prune": {"rate": 0.95, "layers": ["fc1"], "strategy": "continue", "schedule": {"levels": 3}},
         "quantize": {"n_planes": 1, "scale": "channel", "ste": "clipped"},
-        "xor": {"n_in": 20, "n_out": None, "fill": 0.8, "seed": 0, "method": "greedy"},
-        "mask": {"codec": "ans"},
+        "xor": {
+            "n_in": 20,
+            "n_out": None,
+            "fill": 0.8,
+            "seed": 0,
+            "method": "greedy",
+            "patch_format": "paper",
+        },
+        "mask": {"codec": "ans", "rank": 16},
         "paths": {"root": ".", "runs": "runs"},
     }
     for key, value in changes.items():
@@ -77,6 +98,8 @@ def make_row(**values: Any) -> dict[str, Any]:
         "validation_accuracy": 0.991,
         "dense_validation_accuracy": 0.991,
         "layout": "interleaved",
+        "n_bounded": 0,
+        "kept_score": 1.0,
         "matrix_bits": 0.016,
         "file_bytes": 20_500,
         "logit_difference": 0.0,
@@ -90,9 +113,13 @@ def make_row(**values: Any) -> dict[str, Any]:
         "numpy_version": "2.5.5",
         "versions": "{}",
     }
-    rate = values.get("prune_rate", row["prune_rate"])
-    config = make_config(seed=values.get("seed", 0), prune__rate=rate, xor__n_in=values.get("n_in", 20))
-    return {**row, "config": json.dumps(config), **values}
+    said = row | values
+    config = make_config(seed=said["seed"], prune__rate=said["prune_rate"])
+    if said["n_out"] is not None:
+        config["xor"] |= {key: said[key] for key in ("n_in", "method", "patch_format")}
+        config["mask"] |= {"codec": said["mask_codec"]}
+    row["config"] = values.get("config", json.dumps(config))
+    return {**row, "quantized": quantized_name(row["config"]), **values}
 
 
 def make_baseline(method: str, index_bits: float, code_bits: float, **values: Any) -> dict[str, Any]:
@@ -110,6 +137,8 @@ def make_baseline(method: str, index_bits: float, code_bits: float, **values: An
             "xor_sha256": None,
             "n_slices": None,
             "patches_per_slice": None,
+            "n_bounded": None,
+            "kept_score": None,
             "index_bits": index_bits,
             "code_bits": code_bits,
             "patch_bits": 0.0,
@@ -122,14 +151,29 @@ def make_baseline(method: str, index_bits: float, code_bits: float, **values: An
 def make_point(name: str, rows: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
     """The content of a point file."""
     rows = [{**row, "point": name} for row in rows]
-    return {"point": name, "status": "ok", "rows": rows, "error": None, "curves": [], **values}
+    return {
+        "point": name,
+        "status": "ok",
+        "rows": rows,
+        "error": None,
+        "compressed": "encode/x/model.safetensors",
+        "curves": [],
+        **values,
+    }
 
 
 def make_failure(name: str, message: str, **values: Any) -> dict[str, Any]:
     """The content of a failed point's file."""
     row = {**dict.fromkeys(make_row()), "experiment": "lenet_sweep", "point": name, "status": "failed"}
     row |= {"error": message, "command": "python scripts/train.py +experiment=lenet_sweep seed=9"}
-    return {"point": name, "status": "failed", "rows": [row | values], "error": message, "curves": []}
+    return {
+        "point": name,
+        "status": "failed",
+        "rows": [row | values],
+        "error": message,
+        "compressed": "",
+        "curves": [],
+    }
 
 
 def write_report(runs: Path, points: list[dict[str, Any]], planned: list[str] | None = None) -> Path:
@@ -169,6 +213,9 @@ def sweep(
     fills: tuple[float, ...] = (0.8, 1.0),
     n_seeds: int = 3,
     layers: tuple[str, ...] = ("fc1",),
+    methods: tuple[str, ...] = ("greedy",),
+    patch_formats: tuple[str, ...] = ("paper",),
+    mask_codecs: tuple[str, ...] = ("ans",),
 ) -> list[dict[str, Any]]:
     """All points of a sweep; writes the metrics that their curves name."""
     noise = random.Random(0)
@@ -185,36 +232,60 @@ def sweep(
             curves = [*curves, {"stage": "prune", "title": title, "metrics": prune}]
             quantize = write_metrics(runs, f"quantize/{seed}-{rate}", 6, accuracy - 0.02, accuracy, noise)
             both = [*curves, {"stage": "quantize", "title": title, "metrics": quantize}]
-            for n_in in n_ins:
-                for fill in fills:
-                    n_out = round(fill * n_in / (1 - rate))
-                    common = {"seed": seed, "prune_rate": rate, "dense_accuracy": dense_accuracy}
-                    common |= {"test_accuracy": accuracy, "quantized_accuracy": accuracy}
-                    common |= {"n_kept": round(N_WEIGHTS * (1 - rate))}
-                    rows = _rows(layers, common, n_in, n_out, fill, noise)
-                    name = f"{len(points):04d}-s{seed}-r{rate:g}-i{n_in}-o{n_out}"
-                    points.append(make_point(name, rows, curves=both))
+            for n_in, fill, method, patch_format, codec in itertools.product(
+                n_ins, fills, methods, patch_formats, mask_codecs
+            ):
+                n_out = round(fill * n_in / (1 - rate))
+                _, kept_score, lost = APPROXIMATE.get(codec, (1, 1.0, 0.0))
+                common = {"seed": seed, "prune_rate": rate, "dense_accuracy": dense_accuracy}
+                common |= dict.fromkeys(("test_accuracy", "quantized_accuracy"), accuracy - lost)
+                common |= dict.fromkeys(("validation_accuracy",), accuracy - lost)
+                common |= {"dense_validation_accuracy": dense_accuracy}
+                common |= {"n_kept": round(N_WEIGHTS * (1 - rate))}
+                coding = {"method": method, "patch_format": patch_format, "mask_codec": codec}
+                coding |= {"kept_score": kept_score}
+                rows = _rows(layers, common, n_in, n_out, fill, coding, noise)
+                name = f"{len(points):04d}-s{seed}-r{rate:g}-i{n_in}-o{n_out}"
+                points.append(make_point(name, rows, curves=both))
     return points
 
 
 def _rows(
-    layers: tuple[str, ...], common: dict[str, Any], n_in: int, n_out: int, fill: float, noise: random.Random
+    layers: tuple[str, ...],
+    common: dict[str, Any],
+    n_in: int,
+    n_out: int,
+    fill: float,
+    coding: dict[str, Any],
+    noise: random.Random,
 ) -> list[dict[str, Any]]:
-    rate = common["prune_rate"]
-    index_bits = entropy(rate) * 1.005 + 0.0004
+    rate, codec = common["prune_rate"], coding["mask_codec"]
+    over_entropy = APPROXIMATE[codec][0] if codec in APPROXIMATE else EXACT[codec]
+    index_bits = entropy(rate) * over_entropy + 0.0004
     rows = []
     for layer in layers:
         patches = max(0.05, 0.5 * (fill - 0.62) * n_in * (1.5 if n_in < 16 else 1.0) + noise.gauss(0, 0.02))
+        if coding["method"] == "minimum":
+            patches *= 0.6
         code_bits = n_in / n_out
-        patch_bits = (3 + patches * math.ceil(math.log2(n_out))) / n_out
+        width = math.ceil(math.log2(n_out)) if coding["patch_format"] == "paper" else 4
+        patch_bits = (3 + patches * width) / n_out
         total = code_bits + patch_bits + index_bits + 0.04
         config = make_config(
-            seed=common["seed"], prune__rate=rate, prune__layers=list(layers), xor__n_in=n_in, xor__fill=fill
+            seed=common["seed"],
+            prune__rate=rate,
+            prune__layers=list(layers),
+            xor__n_in=n_in,
+            xor__fill=fill,
+            xor__method=coding["method"],
+            xor__patch_format=coding["patch_format"],
+            mask__codec=codec,
         )
         common |= {"layer": layer, "config": json.dumps(config)}
         rows.append(
             make_row(
                 **common,
+                **coding,
                 n_in=n_in,
                 n_out=n_out,
                 fill=fill,
@@ -230,5 +301,6 @@ def _rows(
         symbols = kept / (1 - rate**31)
         sizes = {"dense": (0.0, 1.0), "bitmap_signs": (1.0, kept), "csr5": (5 * symbols, symbols)}
         sizes["ternary_ans"] = (entropy(rate) * 1.003, kept * 1.001)
+        sizes |= {f"{codec}_signs": (entropy(rate) * EXACT[codec], kept) for codec in ("golomb", "ans_rc")}
         rows += [make_baseline(method, *sizes[method], **common) for method in BASELINES]
     return rows

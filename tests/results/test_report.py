@@ -59,9 +59,9 @@ def whole(runs) -> Path:
 def test_a_whole_sweep_has_every_section_and_figure(whole):
     page = Page(whole / "report.html")
     assert " ".join(str(name) for name in page.sections) == (
-        "progress summary bits accuracy patches baselines training glossary settings rows"
+        "progress summary bits accuracy masks patches baselines training glossary settings rows"
     )
-    assert len(page.figures) == 3 + 1 + 3 + 3 + 6
+    assert len(page.figures) == 3 + 1 + 6 + 3 + 3 + 6
     assert "54 of 54 points finished, none failed." in page.text
     assert "XOR-coded weights of LeNet-5 on MNIST" in page.text
 
@@ -75,7 +75,7 @@ def test_the_page_holds_the_numbers_of_the_table(whole):
         sizes = (best.code_bits, best.patch_bits, best.index_bits, best.scale_bits, best.bits_per_weight)
         for size in (*sizes, *best.sizes.values()):
             assert f"{size:.3f}" in page.text
-    rows = json.loads(page.scripts[1].removeprefix("const ROWS = ").removesuffix(";"))
+    rows = json.loads(page.scripts[2].removeprefix("const ROWS = ").removesuffix(";"))
     assert len(rows["rows"]) == table.height
     bits = [row[rows["columns"].index("bits_per_weight")] for row in rows["rows"]]
     assert bits == pytest.approx(table["bits_per_weight"].to_list(), abs=5e-5)
@@ -94,6 +94,79 @@ def test_every_seed_is_a_dot(whole):
     dots = next(trace for trace in accuracy["data"] if trace["name"] == "one seed")
     assert dots["x"] == ["dense"] * 3 + ["0.9"] * 3 + ["0.95"] * 3 + ["0.98"] * 3
     assert dots["customdata"] == [0, 1, 2] * 4
+
+
+@pytest.fixture(scope="module")
+def codings(tmp_path_factory) -> Page:
+    """The report of two methods and four mask codecs at one XOR shape."""
+    runs = tmp_path_factory.mktemp("codings")
+    codecs = ("ans", "ans_rc", "lowrank", "codebook")
+    points = sweep(runs, n_ins=(20,), fills=(0.9,), methods=("minimum", "greedy"), mask_codecs=codecs)
+    points[5]["rows"][0]["n_bounded"] = 17
+    return Page(build_report(write_report(runs, points)))
+
+
+def test_bars_of_one_shape_are_named_by_what_differs(codings):
+    for figure in codings.figures[:3]:
+        assert figure["data"][0]["y"][-1] == "minimum, lowrank"
+        assert set(figure["data"][0]["y"]) == {
+            f"{method}, {codec}"
+            for method in ("minimum", "greedy")
+            for codec in ("ans", "ans_rc", "lowrank", "codebook")
+        }
+        assert [bar["name"] for bar in figure["data"]] == ["code", "patch", "index", "scale"]
+
+
+def test_every_model_has_its_dots(codings):
+    dots = next(trace for trace in codings.figures[3]["data"] if trace["name"] == "one seed")
+    labels = [f"{rate}<br>{mask}" for rate in (0.9, 0.95, 0.98) for mask in ("exact", "codebook", "lowrank")]
+    assert list(dict.fromkeys(dots["x"])) == ["dense", *labels]
+    assert len(dots["x"]) == 3 * 10
+
+
+def test_masks_are_marked_by_index_bits_accuracy_and_magnitude(codings):
+    accuracy, kept = codings.figures[4:7], codings.figures[7:10]
+    for figure in (*accuracy, *kept):
+        marks = {trace["name"]: trace for trace in figure["data"]}
+        assert set(marks) == {"H(S)", "bitmap", "ans", "ans_rc", "csr5", "golomb", "lowrank", "codebook"}
+        assert all(len(trace["x"]) == 1 for name, trace in marks.items() if name != "H(S)")
+        assert marks["lowrank"]["x"][0] < marks["codebook"]["x"][0] < marks["H(S)"]["x"][0]
+        assert marks["bitmap"]["x"] == [1.0]
+    assert accuracy[0]["data"][0]["x"][0] == pytest.approx(0.4690, abs=1e-4)
+    for figure in kept:
+        marks = {trace["name"]: trace["y"][0] for trace in figure["data"]}
+        assert (marks["lowrank"], marks["codebook"], marks["csr5"]) == pytest.approx((0.93, 0.96, 1))
+    for figure in accuracy:
+        marks = {trace["name"]: trace for trace in figure["data"]}
+        assert marks["ans"]["y"] == marks["csr5"]["y"] == pytest.approx([marks["lowrank"]["y"][0] + 0.08])
+        assert marks["ans"]["error_y"]["array"][0] > 0
+    assert (
+        "At S =" not in codings.text.split("The index axis is logarithmic")[1].split("Patches per slice")[0]
+    )
+
+
+def test_exact_codecs_of_approximate_masks_are_shown_only_where_there_is_no_exact_mask(tmp_path):
+    points = sweep(tmp_path, rates=(0.9,), n_ins=(20,), fills=(0.9,), n_seeds=2, mask_codecs=("lowrank",))
+    page = Page(build_report(write_report(tmp_path, points)))
+    marks = {trace["name"]: trace for trace in page.figures[3]["data"]}
+    assert marks["csr5"]["customdata"] == [", of the low rank mask"]
+    assert page.figures[3]["data"] != []
+    assert marks["lowrank"]["customdata"] == [""]
+    assert "At S = 0.9 no network has an exact mask" in page.text
+
+
+def test_the_methods_have_lines_of_their_own(codings):
+    for figure in codings.figures[10:13]:
+        dashes = {trace["name"]: trace["line"]["dash"] for trace in figure["data"]}
+        assert dashes["n_in 20, minimum, exact"] == "solid"
+        assert dashes["n_in 20, greedy, lowrank"] == "dash"
+        assert len(dashes) == 6
+
+
+def test_codings_and_bounded_slices_are_said(codings):
+    assert "3 seeds, 2 methods, 4 mask codecs." in codings.text
+    assert "bounded in 17 slices" in codings.text
+    assert "17 in 0005-s0-r0.9-i20-o180" in codings.text
 
 
 def test_the_page_loads_nothing(whole):
@@ -126,7 +199,7 @@ def test_one_point_of_many_is_provisional(tmp_path):
     assert "1 of 54 points finished, none failed." in page.text
     assert "provisional" in page.text
     assert "1 seed." in page.text
-    assert len(page.figures) == 1 + 1 + 1 + 1 + 6
+    assert len(page.figures) == 1 + 1 + 2 + 1 + 1 + 6
 
 
 def test_nothing_finished_is_a_page_too(tmp_path):
@@ -159,7 +232,7 @@ def test_no_text_can_end_its_script(tmp_path):
     curve = {"stage": "dense", "title": "</script><b>", "metrics": metrics}
     points = [make_point("a", [make_row(command="</script><b>")], curves=[curve])]
     page = Page(build_report(write_report(tmp_path, points)))
-    assert len(page.scripts) == 3
+    assert len(page.scripts) == 4
     assert not any(tag == "b" for tag, _ in page.elements)
 
 
@@ -175,7 +248,7 @@ def test_several_layers_are_shown_together_and_apart(tmp_path):
     page = Page(build_report(write_report(tmp_path, points)))
     assert "Most weights of fc1, fc2 were pruned" in page.text
     assert "By layer" in page.text
-    assert len(page.figures) == 3 + 1 + 3 + 3 + 6
+    assert len(page.figures) == 3 + 1 + 6 + 3 + 3 + 6
 
 
 def test_a_curve_whose_metrics_are_gone_is_left_out(tmp_path):

@@ -53,8 +53,8 @@ def test_a_whole_sweep_draws_every_figure(tmp_path):
     document, console, addresses = open_page(build_report(report_dir), tmp_path)
     assert console == []
     assert addresses == set()
-    assert document.count('class="plot js-plotly-plot"') == 16
-    assert document.count('<svg class="main-svg"') >= 16
+    assert document.count('class="plot js-plotly-plot"') == 22
+    assert document.count('<svg class="main-svg"') >= 22
     assert document.count("<path") > 100
     assert document.count("<tr>") > 90
 

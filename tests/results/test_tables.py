@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 from synthetic import make_baseline, make_config, make_failure, make_row, sweep
 
+from xorjax.results.notes import notes, verdict
 from xorjax.results.rows import to_frame
-from xorjax.results.tables import per_point, per_setting, summarise, summary_table, verdict
+from xorjax.results.tables import per_point, per_setting, summarise, summary_table
 
 
 def code(bits: float, **values: Any) -> dict[str, Any]:
@@ -101,14 +102,78 @@ def test_failed_rows_count_for_nothing():
 
 def test_settings_that_differ_beside_the_shape_are_told_apart():
     rows = [
-        code(0.3, point="a", config=json.dumps(make_config(mask__codec="bitmap"))),
-        code(0.2, point="b", config=json.dumps(make_config(mask__codec="ans"))),
+        code(0.3, point="a", config=json.dumps(make_config(xor__seed=1))),
+        code(0.2, point="b", config=json.dumps(make_config(xor__seed=2))),
     ]
     settings = per_setting(per_point(to_frame(rows)))
-    assert settings["variant"].to_list() == ["mask.codec=ans", "mask.codec=bitmap"]
+    assert settings["variant"].to_list() == ["xor.seed=1", "xor.seed=2"]
     assert settings["model_variant"].unique().to_list() == [""]
     (best,) = summarise(to_frame(rows))
-    assert best.variant == "mask.codec=ans"
+    assert best.variant == "xor.seed=2"
+
+
+def test_columns_of_the_coding_tell_settings_of_one_model_apart():
+    coding = [("minimum", "care", "ans"), ("greedy", "care", "ans"), ("minimum", "paper", "ans")]
+    coding.append(("minimum", "care", "csr5"))
+    names = ("method", "patch_format", "mask_codec")
+    rows = [
+        code(0.3 + 0.01 * i, point=f"p{i}", **dict(zip(names, c, strict=True))) for i, c in enumerate(coding)
+    ]
+    settings = per_setting(per_point(to_frame(rows)))
+    assert sorted(settings.select(names).iter_rows()) == sorted(coding)
+    assert set(settings["variant"]) == set(settings["model_variant"]) == {""}
+    (best,) = summarise(to_frame(rows))
+    assert (best.method, best.patch_format, best.mask_codec) == coding[0]
+
+
+def test_settings_of_an_approximate_mask_are_models_and_of_an_exact_one_are_not():
+    configs = [make_config(mask__codec="lowrank", mask__rank=rank) for rank in (8, 16)]
+    configs += [make_config(mask__codec="ans", mask__rank=rank) for rank in (8, 16)]
+    rows = [
+        code(0.3, point=f"p{i}", mask_codec=config["mask"]["codec"], config=json.dumps(config))
+        for i, config in enumerate(configs)
+    ]
+    points = per_point(to_frame(rows))
+    assert points["variant"].to_list() == ["mask.rank=8", "mask.rank=16"] * 2
+    models = ["lowrank, mask.rank=8", "lowrank, mask.rank=16", "exact", "exact"]
+    assert points["model_variant"].to_list() == models
+    assert points["quantized"].n_unique() == 3
+
+
+def test_the_file_of_the_best_is_of_the_seed_that_validates_best():
+    validated = (0.9912, 0.9915, 0.9915)
+    rows = [
+        code(
+            0.3, seed=seed, point=f"seed{seed}", validation_accuracy=accuracy, test_accuracy=0.99 - seed / 100
+        )
+        for seed, accuracy in enumerate(validated)
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert best.point == "seed1"
+
+
+def test_bounded_slices_are_never_silent():
+    rows = [code(0.2), code(0.3, n_out=200, point="p7", n_bounded=3), code(0.3, prune_rate=0.9)]
+    rows.append(rows[1] | {"layer": "fc2", "n_bounded": 2})
+    summary = summarise(to_frame(rows))
+    assert [best.bounded for best in summary] == [(), (("p7", 5),)]
+    assert "bounded in 5 slices" in " ".join(notes(summary))
+    assert "5 in p7." in " ".join(notes(summary))
+    assert not any("bounded" in line for line in notes(summarise(to_frame(rows[:1]))))
+    many = [code(0.3, n_out=n_out, point=f"p{n_out}", n_bounded=1) for n_out in range(200, 210)]
+    assert "p205; 4 in 4 other points" in " ".join(notes(summarise(to_frame(many))))
+
+
+def test_layers_keep_magnitude_by_their_kept_weights():
+    rows = [code(0.3, n_kept=300, kept_score=0.9), code(0.3, layer="fc2", n_kept=100, kept_score=0.5)]
+    (best,) = summarise(to_frame(rows))
+    assert best.kept_score == pytest.approx(0.8)
+
+
+def test_an_approximate_mask_and_what_it_keeps_are_said():
+    (best,) = summarise(to_frame([code(0.3, mask_codec="codebook", kept_score=0.9571)]))
+    assert "codebook at S = 0.95 (0.957)" in " ".join(notes([best]))
+    assert "hardware for the code words and the mask; patches are stored as serially" in verdict([best])
 
 
 def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
@@ -122,6 +187,19 @@ def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
     (best,) = summarise(to_frame(rows))
     assert best.variant == "quantize.scale=tensor"
     assert best.sizes == {"csr5": pytest.approx(0.4)}
+
+
+def test_baselines_of_an_approximate_mask_stand_beside_its_own_points_only():
+    exact, approximate = code(0.30, point="a"), code(0.25, point="b", mask_codec="lowrank")
+    rows = [exact, approximate]
+    for row, index_bits in ((exact, 0.4), (approximate, 0.3)):
+        same = {key: row[key] for key in ("point", "config", "quantized")}
+        rows.append(make_baseline("csr5", index_bits, 0.1, scale_bits=0.0, **same))
+    (best,) = summarise(to_frame(rows))
+    assert best.mask_codec == "lowrank"
+    assert best.sizes == {"csr5": pytest.approx(0.4)}
+    (best,) = summarise(to_frame([exact, *rows[2:]]))
+    assert best.sizes == {"csr5": pytest.approx(0.5)}
 
 
 def test_the_smallest_codec_is_named_whoever_it_is():
@@ -150,6 +228,7 @@ def test_the_terminal_table_fits_eighty_columns_and_holds_the_numbers(tmp_path):
         for value in (best.code_bits, best.patch_bits, best.index_bits, best.bits_per_weight):
             assert f"{value:.3f}" in text
         assert f"{best.n_in} → {best.n_out}" in text
+        assert all(name in text for name in (best.method, best.patch_format, best.mask_codec))
         assert f"{100 * best.test_accuracy:.2f}" in text
     assert "…" not in text
 

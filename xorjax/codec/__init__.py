@@ -1,13 +1,24 @@
-"""Layer codecs: the XOR code (`codec.xor`) and the baselines that it is compared with, one codec a file."""
+"""Layer codecs: the XOR code (`codec.xor`) and the baselines that it is compared with."""
 
 from xorjax.codec.base import LayerCodec, stream_bits
-from xorjax.codec.bitmap_signs import BitmapSigns
-from xorjax.codec.csr import Csr5
 from xorjax.codec.dense import Dense
+from xorjax.codec.mask_signs import MaskSigns
 from xorjax.codec.ternary_ans import TernaryAns
+from xorjax.masks.ans_rc import AnsRc
+from xorjax.masks.bitmap import Bitmap
+from xorjax.masks.csr import Csr
+from xorjax.masks.golomb import Golomb
 
-__all__ = ["BASELINES", "BitmapSigns", "Csr5", "Dense", "LayerCodec", "TernaryAns", "stream_bits"]
+__all__ = ["BASELINES", "Dense", "LayerCodec", "MaskSigns", "TernaryAns", "stream_bits"]
 
 BASELINES: dict[str, LayerCodec] = {
-    codec.id: codec for codec in (Dense(), BitmapSigns(), TernaryAns(), Csr5())
+    codec.id: codec
+    for codec in (
+        Dense(),
+        MaskSigns("bitmap_signs", Bitmap()),
+        TernaryAns(),
+        MaskSigns("csr5", Csr(5)),
+        MaskSigns("golomb_signs", Golomb()),
+        MaskSigns("ans_rc_signs", AnsRc()),
+    )
 }

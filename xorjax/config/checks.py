@@ -6,13 +6,14 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from xorjax.config.rules import CHOICES, LAYERS, OPTIMS, RANGES, SPLITS
-from xorjax.config.schema import Config, xor_shape
+from xorjax.config.rules import CHOICES, EXACT_MASKS, LAYERS, OPTIMS, RANGES, SPLITS
+from xorjax.config.schema import Config, given_n_out
 
 
 def find_problems(config: Config) -> list[str]:
     """The settings that cannot be; contradictions are sought once each setting is possible alone."""
-    return list(_single(config)) or [*_layers(config), *_shape(config), *_prune(config), *_training(config)]
+    between = (_layers, _shape, _prune, _mask, _training)
+    return list(_single(config)) or [problem for check in between for problem in check(config)]
 
 
 def wrong(key: str, value: object, allowed: object, near: object = None) -> str:
@@ -68,8 +69,10 @@ def _shape(config: Config) -> Iterator[str]:
     xor = config.xor
     if xor.taps is not None and xor.taps > xor.n_in:
         yield wrong("xor.taps", xor.taps, f"at most xor.n_in, {xor.n_in}", xor.n_in)
-    n_in, n_out = xor_shape(config)
-    if n_out <= n_in:
+    if xor.n_out is not None and xor.fill is not None:
+        yield wrong("xor.fill", xor.fill, f"null where xor.n_out is given, here {xor.n_out}", "null")
+    n_in, n_out = xor.n_in, given_n_out(config)
+    if n_out is not None and n_out <= n_in:
         if xor.n_out is None:
             source = f"null (fill {xor.fill} * n_in {n_in} / (1 - rate {config.prune.rate}) = {n_out})"
         else:
@@ -87,6 +90,24 @@ def _prune(config: Config) -> Iterator[str]:
     if prune.strategy != "continue" and prune.rewind_epoch >= (epochs := config.optim.epochs):
         allowed = f"less than optim.epochs, {epochs}, of which each level repeats the rest"
         yield wrong("prune.rewind_epoch", prune.rewind_epoch, allowed, epochs - 1)
+
+
+def _mask(config: Config) -> Iterator[str]:
+    mask, rate = config.mask, config.prune.rate
+    if mask.codec in EXACT_MASKS:
+        if mask.index_bits is not None:
+            allowed = f"null where mask.codec is exact, as {mask.codec} is: its masks cost what they cost"
+            yield wrong("mask.index_bits", mask.index_bits, allowed, "null")
+        return
+    if rate == 0:
+        yield wrong("prune.rate", rate, f"more than 0 for masks by {mask.codec}", 0.5)
+    if mask.start_rate > rate:
+        yield wrong("mask.start_rate", mask.start_rate, f"at most prune.rate, {rate}", rate)
+    if config.prune.strategy != "continue":
+        near = "continue"
+        yield wrong(
+            "prune.strategy", repr(config.prune.strategy), f"continue for masks by {mask.codec}", near
+        )
 
 
 def _training(config: Config) -> Iterator[str]:

@@ -16,6 +16,10 @@ _MNIST = {"n_train": 55_000, "n_validation": 5_000, "n_test": 10_000}
 SPLITS: dict[str, dict[str, int]] = {"mnist": _MNIST, "fashion_mnist": _MNIST}
 """The images in each split of each data set."""
 
+EXACT_MASKS = ("bitmap", "ans", "ans_rc", "csr4", "csr5", "csr8", "golomb")
+APPROXIMATE_MASKS = ("lowrank", "codebook", "xor")
+"""Mask codecs that store any mask, and those that pruning must take its mask from."""
+
 OPTIMS = ("optim", "prune.optim", "quantize.optim")
 """The keys that hold an `OptimConfig`."""
 
@@ -55,15 +59,16 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "data.name": tuple(SPLITS),
     "model.name": tuple(LAYERS),
     "prune.scope": ("layer", "global"),
+    "prune.score": ("magnitude", "outgoing"),
     "prune.strategy": ("continue", "rewind", "rewind_lr"),
     "prune.schedule.name": ("geometric", "linear", "cubic"),
     "quantize.scale": ("tensor", "channel", "row"),
     "quantize.ste": ("clipped", "identity"),
-    "xor.method": ("greedy",),
+    "xor.method": ("minimum", "greedy"),
     "xor.encoder": ("numba", "galois"),
-    "xor.layout": ("row_major", "interleaved"),
-    "xor.patch_format": ("paper", "blocked"),
-    "mask.codec": ("bitmap", "ans"),
+    "xor.layout": ("row_major", "column_major", "interleaved", "shuffled"),
+    "xor.patch_format": ("paper", "blocked", "care", "enumerative"),
+    "mask.codec": (*EXACT_MASKS, *APPROXIMATE_MASKS),
     **{f"{key}.name": ("adam", "adamw", "sgd") for key in OPTIMS},
     **{f"{key}.schedule": ("constant", "cosine") for key in OPTIMS},
 }
@@ -74,17 +79,23 @@ RANGES: dict[str, Range] = {
     "data.n_validation": Range(1),
     "data.n_test": Range(1),
     "prune.rate": FRACTION,
+    "prune.structure": Range(0, 4),
     "prune.rewind_epoch": Range(0),
     "prune.through": BETWEEN,
     "prune.schedule.first": BETWEEN,
     "prune.schedule.last": BETWEEN,
     "prune.schedule.levels": Range(1),
     "quantize.n_planes": Range(1, 8),
-    "xor.n_in": Range(1, 64),
+    "mask.index_bits": Range(0, 1, open=("low",)),
+    "mask.start_rate": FRACTION,
+    "mask.rounds": Range(1, 10),
+    "mask.seed": SEED,
+    "xor.n_in": Range(1, 128),
     "xor.n_out": Range(2),
     "xor.fill": Range(0, 2, open=("low",)),
     "xor.seed": SEED,
-    "xor.taps": Range(1, 64),
+    "xor.layout_seed": SEED,
+    "xor.taps": Range(1, 128),
     "xor.patch_block": Range(1),
     **{f"{key}.learning_rate": POSITIVE for key in OPTIMS},
     **{f"{key}.epochs": Range(1) for key in OPTIMS},

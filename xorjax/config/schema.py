@@ -58,6 +58,8 @@ class PruneConfig:
     rate: float = 0.95
     layers: tuple[str, ...] = ("fc1",)
     scope: str = "layer"
+    score: str = field(default="magnitude", metadata={"neutral": "magnitude"})
+    structure: float = field(default=0.0, metadata={"neutral": 0.0})
     strategy: str = "continue"
     rewind_epoch: int = 1
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -81,25 +83,30 @@ class QuantizeConfig:
 
 @dataclass(frozen=True)
 class XorConfig:
-    """The XOR network and its encoder. `n_out` null: the nearest integer to `fill * n_in / (1 - rate)`."""
+    """The XOR network and its encoder. `n_out` and `fill` null: the n_out with the fewest predicted bits."""
 
     n_in: int = 20
     layout: str = "interleaved"
+    layout_seed: int = 0
     n_out: int | None = None
-    fill: float = 0.85
+    fill: float | None = None
     seed: int = 0
     taps: int | None = None
-    method: str = "greedy"
+    method: str = "minimum"
     encoder: str = "numba"
-    patch_format: str = "blocked"
+    patch_format: str = "care"
     patch_block: int = 16
 
 
 @dataclass(frozen=True)
 class MaskConfig:
-    """How the mask is stored."""
+    """How the mask is stored; an approximate codec makes the mask itself, and all but `codec` is for it."""
 
-    codec: str = "ans"
+    codec: str = "ans_rc"
+    index_bits: float | None = None
+    start_rate: float = 0.5
+    rounds: int = 2
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,10 +134,11 @@ class Config:
     paths: PathsConfig = field(default_factory=PathsConfig)
 
 
-def xor_shape(config: Config) -> tuple[int, int]:
-    """`(n_in, n_out)` of the XOR network; `n_out` null: the nearest integer to `fill * n_in / (1 - rate)`."""
-    if config.xor.n_out is not None:
-        return config.xor.n_in, config.xor.n_out
+def given_n_out(config: Config) -> int | None:
+    """`xor.n_out`, or the nearest integer to `fill * n_in / (1 - rate)`; None if neither is given."""
+    xor = config.xor
+    if xor.n_out is not None or xor.fill is None:
+        return xor.n_out
     # Exact in the decimals that the user wrote, so that a half never depends on binary rounding.
-    fill, rate = Fraction(repr(config.xor.fill)), Fraction(repr(config.prune.rate))
-    return config.xor.n_in, round(fill * config.xor.n_in / (1 - rate))
+    fill, rate = Fraction(repr(xor.fill)), Fraction(repr(config.prune.rate))
+    return round(fill * xor.n_in / (1 - rate))

@@ -11,9 +11,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xorjax.config.checks import find_problems, nearest, wrong
 from xorjax.config.errors import ConfigError
-from xorjax.config.schema import Config, xor_shape
+from xorjax.config.schema import Config
 
-__all__ = ["KEYS", "SECTIONS", "ConfigError", "load_config", "nearest_key", "xor_shape"]
+__all__ = ["KEYS", "SECTIONS", "ConfigError", "load_config", "nearest_key"]
 
 
 def load_config(cfg: DictConfig) -> Config:

@@ -3,6 +3,7 @@
 from xorjax.container.count import bits, file_bytes, layer_bits
 from xorjax.container.format import ContainerError
 from xorjax.container.model import CompressedLayer, CompressedModel
+from xorjax.container.planes import decode_weights
 from xorjax.container.read import load, verify
 from xorjax.container.write import save
 
@@ -11,6 +12,7 @@ __all__ = [
     "CompressedModel",
     "ContainerError",
     "bits",
+    "decode_weights",
     "file_bytes",
     "layer_bits",
     "load",

@@ -1,7 +1,8 @@
 """Bits by what they buy, counted from the bytes that `save` writes, never from a formula."""
 
 from xorjax.container.model import CompressedLayer, CompressedModel
-from xorjax.container.write import layer_tensors, serialize
+from xorjax.container.tensors import describe, make_header
+from xorjax.container.write import content, layer_tensors
 
 KINDS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
 
@@ -25,7 +26,9 @@ def bits(model: CompressedModel) -> dict[str, int]:
 
 def file_bytes(model: CompressedModel) -> int:
     """The size of the file that `save` writes: all layers, M, uncompressed parameters and the header."""
-    return len(serialize(model))
+    tensors, metadata = content(model)
+    header, _ = make_header(describe(tensors), metadata)
+    return len(header) + sum(array.nbytes for array in tensors.values())
 
 
 def _kind(part: str) -> str:

@@ -4,13 +4,16 @@ import zlib
 
 import numpy as np
 
-from xorjax.container.tensors import dtype_id
+from xorjax.container.tensors import data_of, dtype_id
 
 FORMATS = ("xorjax",)
 VERSION = 1
 METADATA_KEYS = {"format", "format_version", "spec", "spec_sha256"}
 PARAMS = "params/"
 MAX_PATCH_BLOCK = 2**24
+MAX_LAYOUT_SEED = 2**64 - 1
+WEIGHTS_PER_BYTE = 2**11
+"""The layers have at most so many weights for each byte of the file: what a reader may have to allocate is bounded."""
 
 
 class ContainerError(ValueError):
@@ -33,5 +36,4 @@ def layer_tensor(layer: str, part: str) -> str:
 def checksum(array: np.ndarray) -> str:
     """CRC-32 (zlib's), 8 hex digits, over the dtype, the shape and the bytes: "F32[500,10]" and the data."""
     prefix = f"{dtype_id(array)}[{','.join(map(str, array.shape))}]".encode()
-    data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    return f"{zlib.crc32(data, zlib.crc32(prefix)):08x}"
+    return f"{zlib.crc32(data_of(array), zlib.crc32(prefix)):08x}"

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from xorjax.codec.xor import Encoded
-from xorjax.container.format import MAX_PATCH_BLOCK, layer_tensor
+from xorjax.container.format import MAX_LAYOUT_SEED, MAX_PATCH_BLOCK, layer_tensor
 from xorjax.gf2.network import XorNetwork
-from xorjax.masks import get_mask_codec
+from xorjax.masks.base import EncodedMask
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,25 +17,20 @@ class CompressedLayer:
 
     Attributes:
         name: the parameter's path, such as "fc1/kernel".
-        shape: the weights' shape.
-        planes: the encoded bit planes, all with one XOR network, method and patch format.
-        mask: True = kept.
-        mask_codec: the id of the codec that stores the mask.
+        planes: the encoded bit planes, all with one XOR network and the same settings; their care is the mask.
+        index: the mask as it is stored.
         scales: one array a plane, broadcastable over the weights: (planes, 1, 500) for a scale an output.
 
     Raises:
-        ValueError: the parts do not fit each other, a scale is not finite, or the mask codec is unknown.
+        ValueError: the parts do not fit each other, a scale is not finite, or the mask's streams are malformed.
     """
 
     name: str
-    shape: tuple[int, ...]
     planes: tuple[Encoded, ...]
-    mask: Bool[np.ndarray, "*shape"]
-    mask_codec: str
+    index: EncodedMask
     scales: Float32[np.ndarray, "planes *bcast"]
 
     def __post_init__(self):
-        get_mask_codec(self.mask_codec)
         if not self.planes:
             raise ValueError(f"layer {self.name!r} has no bit plane")
         for index, plane in enumerate(self.planes):
@@ -45,12 +40,16 @@ class CompressedLayer:
                 )
             if plane.net != self.net or _settings(plane) != _settings(self.planes[0]):
                 raise ValueError(f"layer {self.name!r}: plane {index} is encoded otherwise than plane 0")
+            if plane.care is not self.mask and not np.array_equal(plane.care, self.mask):
+                raise ValueError(f"layer {self.name!r}: plane {index} was encoded under another mask")
         if self.planes[0].patch_block > MAX_PATCH_BLOCK:
             raise ValueError(
                 f"layer {self.name!r}: patch_block is {self.planes[0].patch_block}, over {MAX_PATCH_BLOCK}"
             )
-        if self.mask.shape != self.shape:
-            raise ValueError(f"layer {self.name!r}: the mask has shape {self.mask.shape}, not {self.shape}")
+        if self.planes[0].layout_seed > MAX_LAYOUT_SEED:
+            raise ValueError(
+                f"layer {self.name!r}: layout_seed is {self.planes[0].layout_seed}, over {MAX_LAYOUT_SEED}"
+            )
         wanted = (len(self.planes), *self.shape)
         fits = len(self.scales.shape) == len(wanted) and self.scales.shape[0] == wanted[0]
         if not fits or any(
@@ -63,12 +62,21 @@ class CompressedLayer:
             raise ValueError(f"layer {self.name!r}: a scale is not finite")
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.index.shape)
+
+    @property
+    def mask(self) -> Bool[np.ndarray, "..."]:
+        """True = kept."""
+        return self.index.mask
+
+    @property
     def net(self) -> XorNetwork:
         return self.planes[0].net
 
     @property
     def n_weights(self) -> int:
-        return self.mask.size
+        return self.index.n_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,7 @@ class CompressedModel:
 
     Attributes:
         layers: the compressed layers by name.
-        params: float arrays by path, stored as they are.
+        params: arrays by path, stored as they are: floats, integers or booleans.
         metadata: strings about the whole, such as the model's id.
 
     Raises:
@@ -110,5 +118,5 @@ class CompressedModel:
         }
 
 
-def _settings(plane: Encoded) -> tuple[str, str, int, str]:
-    return plane.method, plane.patch_format, plane.patch_block, plane.layout
+def _settings(plane: Encoded) -> tuple[str, str, int, str, int]:
+    return plane.method, plane.patch_format, plane.patch_block, plane.layout, plane.layout_seed

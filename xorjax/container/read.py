@@ -4,30 +4,33 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xorjax.codec.layout import LAYOUTS, count_slices
 from xorjax.codec.xor import STREAMS, Encoded
 from xorjax.container.format import (
     FORMATS,
+    MAX_LAYOUT_SEED,
     MAX_PATCH_BLOCK,
     METADATA_KEYS,
     PARAMS,
     VERSION,
+    WEIGHTS_PER_BYTE,
     ContainerError,
     checksum,
     layer_tensor,
     network_tensor,
-    param_tensor,
 )
 from xorjax.container.model import CompressedLayer, CompressedModel
 from xorjax.container.planes import decode_plane, plane_sha256
-from xorjax.container.tensors import from_bytes
-from xorjax.gf2.network import XorNetwork
-from xorjax.gf2.pack import unpack_fields
-from xorjax.masks import get_mask_codec
+from xorjax.container.tensors import MAX_NDIM, from_bytes
+from xorjax.gf2.network import MAX_N_IN, XorNetwork
+from xorjax.gf2.pack import pack_codes, unpack_codes
+from xorjax.masks import EncodedMask, get_mask_codec
 
 _TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
 
@@ -62,10 +65,11 @@ def verify(path: str | Path) -> list[str]:
 
 def _read(path: Path) -> tuple[CompressedModel, dict[str, str]]:
     try:
-        tensors, metadata = from_bytes(path.read_bytes())
+        data = path.read_bytes()
+        tensors, metadata = from_bytes(data)
         spec = _spec(metadata)
         _check_sums(tensors, _get(spec, "checksums", dict))
-        return _model(tensors, spec)
+        return _model(tensors, spec, WEIGHTS_PER_BYTE * len(data))
     except ValueError as error:
         raise ContainerError(f"{path}: {error}") from error
 
@@ -82,7 +86,10 @@ def _spec(metadata: dict[str, str]) -> dict[str, Any]:
         raise ValueError(f"metadata: the keys are {sorted(metadata)}, not {sorted(METADATA_KEYS)}")
     if hashlib.sha256(metadata["spec"].encode()).hexdigest() != metadata["spec_sha256"]:
         raise ValueError("metadata: spec does not have the SHA-256 that spec_sha256 gives")
-    spec = json.loads(metadata["spec"])
+    try:
+        spec = json.loads(metadata["spec"])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"spec: it is not JSON ({error})") from error
     if not isinstance(spec, dict):
         raise ValueError("spec: it is not a JSON object")
     return spec
@@ -96,20 +103,20 @@ def _check_sums(tensors: dict[str, np.ndarray], checksums: dict[str, Any]) -> No
             raise ValueError(f"tensor {name!r} is damaged: its CRC-32 is not {checksums[name]}")
 
 
-def _model(tensors: dict[str, np.ndarray], spec: dict[str, Any]) -> tuple[CompressedModel, dict[str, str]]:
+def _model(
+    tensors: dict[str, np.ndarray], spec: dict[str, Any], max_weights: int
+) -> tuple[CompressedModel, dict[str, str]]:
     """The model, and the SHA-256 of each of its planes."""
     unread = dict(tensors)
     networks = [_network(unread, i, entry) for i, entry in enumerate(_get(spec, "networks", list))]
     layers, hashes = {}, {}
     for name, entry in _get(spec, "layers", dict).items():
-        layers[name] = _layer(unread, name, entry, networks)
+        layers[name] = _layer(unread, name, entry, networks, max_weights)
+        max_weights -= layers[name].n_weights
         hashes |= {layer_tensor(name, f"planes/{i}"): sha256 for i, sha256 in enumerate(entry["sha256"])}
     params = {name.removeprefix(PARAMS): unread.pop(name) for name in list(unread) if name.startswith(PARAMS)}
     for name in unread:
         raise ValueError(f"tensor {name!r} belongs to no layer, network or parameter of the spec")
-    for name, array in params.items():
-        if not np.issubdtype(array.dtype, np.floating):
-            raise ValueError(f"tensor {param_tensor(name)!r} has dtype {array.dtype}, not a float's")
     metadata = _get(spec, "metadata", dict)
     if not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("spec: metadata is not a map from strings to strings")
@@ -121,11 +128,15 @@ def _network(unread: dict[str, np.ndarray], index: int, entry: object) -> XorNet
     n_in, n_out = _count(entry, "n_in", name), _count(entry, "n_out", name)
     with _naming(name):
         stream = _pop_stream(unread, name)
-        rows = unpack_fields(stream, n_in, n_out)
+        if not 1 <= n_in <= MAX_N_IN:
+            raise ValueError(f"n_in is {n_in}, not 1 to {MAX_N_IN}")
         if len(stream) != -(-n_in * n_out // 8):
-            raise ValueError(f"{len(stream)} bytes are more than {n_out} rows of {n_in} bits")
-        matrix = rows[:, None] >> np.arange(n_in, dtype=np.uint64) & np.uint64(1)
-        net = XorNetwork.from_matrix(matrix)
+            raise ValueError(f"{len(stream)} bytes are not {n_out} rows of {n_in} bits")
+        rows = unpack_codes(stream, n_in, n_out)
+        if not np.array_equal(pack_codes(rows, n_in), stream):
+            raise ValueError("a bit is set after the last row")
+        bits = np.ascontiguousarray(rows, "<u8").view(np.uint8)
+        net = XorNetwork.from_matrix(np.unpackbits(bits, axis=1, count=n_in, bitorder="little"))
         if net.sha256 != _get(entry, "sha256", str, name):
             raise ValueError("the matrix does not have the SHA-256 that the spec gives")
     seed, taps = _get(entry, "seed", int | None, name), _get(entry, "taps", int | None, name)
@@ -133,39 +144,78 @@ def _network(unread: dict[str, np.ndarray], index: int, entry: object) -> XorNet
 
 
 def _layer(
-    unread: dict[str, np.ndarray], name: str, entry: object, networks: list[XorNetwork]
+    unread: dict[str, np.ndarray], name: str, entry: object, networks: list[XorNetwork], max_weights: int
 ) -> CompressedLayer:
     where = f"layers/{name}"
     shape = tuple(_get_list(entry, "shape", int, where))
-    if not all(0 <= size < _TOO_MANY for size in shape):
+    if not all(0 <= size < _TOO_MANY for size in shape) or len(shape) > MAX_NDIM:
         raise ValueError(f"spec: {where} has shape {list(shape)}")
+    if not 0 < prod(shape) <= max_weights:
+        raise ValueError(
+            f"spec: {where} has {prod(shape)} weights; 1 to {max_weights} fit a file of its size"
+        )
     network = _count(entry, "network", where)
     if network >= len(networks):
         raise ValueError(f"spec: {where} uses network {network} of {len(networks)}")
+    net = networks[network]
     settings = (
         _get(entry, "method", str, where),
         _get(entry, "patch_format", str, where),
         _count(entry, "patch_block", where, MAX_PATCH_BLOCK),
         _get(entry, "layout", str, where),
+        _count({"layout_seed": 0, **_object(entry, where)}, "layout_seed", where, MAX_LAYOUT_SEED),
     )
+    n_planes = len(_get_list(entry, "sha256", str, where))
+    n_bounded = _n_bounded(entry, where, n_planes)
+    streams = [
+        {stream: _pop_stream(unread, layer_tensor(name, f"planes/{i}/{stream}")) for stream in STREAMS}
+        for i in range(n_planes)
+    ]
+    for i in range(n_planes):
+        with _naming(layer_tensor(name, f"planes/{i}")):
+            _check_codes(streams[i]["codes"], shape, net, settings[3])
+    index = _index(unread, name, _get(entry, "mask_codec", str, where), shape)
     planes = []
-    for index in range(len(_get_list(entry, "sha256", str, where))):
-        part = f"planes/{index}"
-        streams = {stream: _pop_stream(unread, layer_tensor(name, f"{part}/{stream}")) for stream in STREAMS}
-        with _naming(layer_tensor(name, part)):
-            planes.append(Encoded.from_streams(streams, shape, networks[network], *settings))
-    mask_codec = _get(entry, "mask_codec", str, where)
-    with _naming(layer_tensor(name, "mask")):
-        codec = get_mask_codec(mask_codec)
-        streams = {
-            stream: _pop_stream(unread, layer_tensor(name, f"mask/{stream}")) for stream in codec.stream_names
-        }
-        mask = codec.decode(streams, shape)
+    for i in range(n_planes):
+        with _naming(layer_tensor(name, f"planes/{i}")):
+            planes.append(Encoded.from_streams(streams[i], index.mask, net, *settings, n_bounded[i]))
+            if n_bounded[i] > len(planes[i].codes):
+                raise ValueError(f"n_bounded is {n_bounded[i]} of {len(planes[i].codes)} slices")
     with _naming(layer_tensor(name, "scales")):
         scales = _pop(unread, layer_tensor(name, "scales"))
         if scales.dtype != np.float32:
             raise ValueError(f"dtype {scales.dtype} is not float32")
-        return CompressedLayer(name, shape, tuple(planes), mask, mask_codec, scales)
+        return CompressedLayer(name, tuple(planes), index, scales)
+
+
+def _index(unread: dict[str, np.ndarray], name: str, codec: str, shape: tuple[int, ...]) -> EncodedMask:
+    with _naming(layer_tensor(name, "mask")):
+        names = get_mask_codec(codec).stream_names
+        streams = {stream: _pop_stream(unread, layer_tensor(name, f"mask/{stream}")) for stream in names}
+        index = EncodedMask(codec, shape, streams)
+        if index.mask.shape != shape:
+            raise ValueError(f"it decodes to shape {index.mask.shape}, not {shape}")
+    return index
+
+
+def _check_codes(stream: np.ndarray, shape: tuple[int, ...], net: XorNetwork, layout: str) -> None:
+    """Before anything is decoded, so that a shape that lies costs nothing."""
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
+    n_slices = count_slices(shape, net.n_out, layout)
+    if len(stream) != -(-n_slices * net.n_in // 8):
+        raise ValueError(
+            f"stream 'codes': {len(stream)} bytes are not {n_slices} code words of {net.n_in} bits"
+        )
+
+
+def _n_bounded(entry: object, where: str, n_planes: int) -> list[int]:
+    if "n_bounded" not in _object(entry, where):
+        return [0] * n_planes
+    counts = _get_list(entry, "n_bounded", int, where)
+    if len(counts) != n_planes or not all(0 <= count < _TOO_MANY for count in counts):
+        raise ValueError(f"spec: {where} has 'n_bounded' {counts}, not a count a plane")
+    return counts
 
 
 def _pop(unread: dict[str, np.ndarray], name: str) -> np.ndarray:
@@ -193,6 +243,12 @@ def _count(entry: object, key: str, where: str, largest: int = _TOO_MANY - 1) ->
     if not 0 <= count <= largest:
         raise ValueError(f"spec: {where} has {key!r} {count}, not 0 to {largest}")
     return count
+
+
+def _object(entry: object, where: str) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"spec: {where} is not an object")
+    return entry
 
 
 def _get_list(entry: object, key: str, kind: type, where: str) -> list[Any]:

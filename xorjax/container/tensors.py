@@ -6,13 +6,35 @@ the library.
 """
 
 import json
+from collections.abc import Callable
+from io import BufferedIOBase, BytesIO
 from math import prod
 
+import ml_dtypes
 import numpy as np
 
-DTYPES = {"U8": "u1", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
-_IDS = {np.dtype(dtype): id for id, dtype in DTYPES.items()}
-_MAX_HEADER = 100_000_000
+DTYPES: dict[str, np.dtype] = {
+    "BOOL": np.dtype(np.bool_),
+    "U8": np.dtype("u1"),
+    "I8": np.dtype("i1"),
+    "U16": np.dtype("<u2"),
+    "I16": np.dtype("<i2"),
+    "U32": np.dtype("<u4"),
+    "I32": np.dtype("<i4"),
+    "U64": np.dtype("<u8"),
+    "I64": np.dtype("<i8"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+}
+FLOATS = ("F16", "BF16", "F32", "F64")
+MAX_HEADER = 100_000_000
+MAX_NDIM = 64  # NumPy's own
+_IDS = {dtype: id for id, dtype in DTYPES.items()}
+
+Entry = tuple[str, tuple[int, ...], int, int]
+"""A tensor's dtype, shape, and where its bytes begin and end."""
 
 
 def dtype_id(array: np.ndarray) -> str:
@@ -27,24 +49,68 @@ def dtype_id(array: np.ndarray) -> str:
     return _IDS[dtype]
 
 
-def to_bytes(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
-    """The file's bytes: a function of the names, values and strings, not of their order.
+Described = dict[str, tuple[str, tuple[int, ...]]]
+"""Tensors' dtypes and shapes by name."""
+
+
+def write_tensors(file: BufferedIOBase, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Writes the file: its bytes are a function of the names, values and strings, not of their order.
+
+    One tensor at a time is touched, so that those of a memory-mapped file need not fit in memory together.
+    """
+    write_made(file, describe(tensors), tensors.__getitem__, metadata)
+
+
+def write_made(
+    file: BufferedIOBase, described: Described, make: Callable[[str], np.ndarray], metadata: dict[str, str]
+) -> None:
+    """As `write_tensors` for arrays that are made one after the other: `make(name)` is called in the file's order."""
+    header, names = make_header(described, metadata)
+    file.write(header)
+    for name in names:
+        array = make(name)
+        assert (dtype_id(array), array.shape) == described[name]
+        file.write(data_of(array))
+
+
+def describe(tensors: dict[str, np.ndarray]) -> Described:
+    """The arrays' dtypes and shapes.
+
+    Raises:
+        ValueError: a dtype is not one of `DTYPES`.
+    """
+    return {name: (dtype_id(array), array.shape) for name, array in tensors.items()}
+
+
+def make_header(described: Described, metadata: dict[str, str]) -> tuple[bytes, list[str]]:
+    """The header, with its length before it, and the order of the tensors that follow.
 
     Wide dtypes come first, then names in order, so that every tensor is aligned.
     """
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
-    chunks, offset = [], 0
-    for name in sorted(tensors, key=lambda name: (-tensors[name].itemsize, name)):
-        array = tensors[name]
-        id = dtype_id(array)
-        chunk = array.astype(DTYPES[id], copy=False).tobytes()
-        end = offset + len(chunk)
-        header[name] = {"dtype": id, "shape": list(array.shape), "data_offsets": [offset, end]}
-        chunks.append(chunk)
+    names = sorted(described, key=lambda name: (-DTYPES[described[name][0]].itemsize, name))
+    offset = 0
+    for name in names:
+        id, shape = described[name]
+        end = offset + DTYPES[id].itemsize * prod(shape)
+        header[name] = {"dtype": id, "shape": list(shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    return b"".join([len(text).to_bytes(8, "little"), text, *chunks])
+    return len(text).to_bytes(8, "little") + text, names
+
+
+def to_bytes(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """What `write_tensors` writes."""
+    file = BytesIO()
+    write_tensors(file, tensors, metadata)
+    return file.getvalue()
+
+
+def data_of(array: np.ndarray) -> memoryview:
+    """The array's bytes in the file: row-major, little-endian; without a copy where it lies so already."""
+    array = np.ascontiguousarray(array.astype(DTYPES[dtype_id(array)], copy=False))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def from_bytes(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -54,51 +120,79 @@ def from_bytes(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         ValueError: the header is damaged, or a tensor is cut short, overlaps another or has an unknown dtype;
             the message names it.
     """
-    header, start = _header(data)
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("header: __metadata__ is not a map from strings to strings")
-    entries = {name: _entry(name, entry) for name, entry in header.items()}
-    tensors, offset = {}, 0
-    for name in sorted(entries, key=lambda name: entries[name][2]):
-        id, shape, (begin, end) = entries[name]
-        if begin != offset:
-            raise ValueError(f"tensor {name!r} begins at byte {begin} of the data, not at {offset}")
-        size = np.dtype(DTYPES[id]).itemsize * prod(shape)
-        if end - begin != size:
-            raise ValueError(f"tensor {name!r} takes {end - begin} bytes; {id} {shape} takes {size}")
-        if start + end > len(data):
-            raise ValueError(f"tensor {name!r} ends at byte {start + end}, but the file has {len(data)}")
-        array = np.frombuffer(data, dtype=DTYPES[id], count=prod(shape), offset=start + begin)
+    start = header_end(data[:8], len(data))
+    entries, metadata = read_header(data[8:start], start, len(data))
+    tensors = {}
+    for name, (id, shape, begin, _) in entries.items():
+        array = np.frombuffer(data, dtype=DTYPES[id], count=prod(shape), offset=begin)
+        if id == "BOOL" and (array.view(np.uint8) > 1).any():
+            raise ValueError(f"tensor {name!r} has a byte that is neither true nor false")
         tensors[name] = array.astype(array.dtype.newbyteorder("="), copy=False).reshape(shape)
-        offset = end
-    if start + offset != len(data):
-        raise ValueError(f"the tensors end at byte {start + offset}, but the file has {len(data)}")
     return tensors, metadata
 
 
-def _header(data: bytes) -> tuple[dict, int]:
-    start = 8 + int.from_bytes(data[:8], "little")
-    if len(data) < 8 or start > min(len(data), _MAX_HEADER):
-        raise ValueError(f"header: it ends at byte {start}, but the file has {len(data)}")
+def header_end(prefix: bytes, size: int) -> int:
+    """Where the header of a file of `size` bytes ends, from the file's first 8.
+
+    Raises:
+        ValueError: the file is too short for it.
+    """
+    end = 8 + int.from_bytes(prefix, "little")
+    if len(prefix) < 8 or end > min(size, MAX_HEADER):
+        raise ValueError(f"header: it ends at byte {end}, but the file has {size}")
+    return end
+
+
+def read_header(text: bytes, start: int, size: int) -> tuple[dict[str, Entry], dict[str, str]]:
+    """The tensors in the order of their bytes, and the metadata, of a file of `size` bytes with data from `start` on.
+
+    Raises:
+        ValueError: the header is damaged, or a tensor is cut short, overlaps another or has an unknown dtype;
+            the message names it.
+    """
+    header = _json(text)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("header: __metadata__ is not a map from strings to strings")
+    read = {name: _entry(name, entry) for name, entry in header.items()}
+    entries, offset = {}, 0
+    for name in sorted(read, key=lambda name: read[name][2:]):
+        id, shape, begin, end = read[name]
+        if begin != offset:
+            raise ValueError(f"tensor {name!r} begins at byte {begin} of the data, not at {offset}")
+        n_bytes = DTYPES[id].itemsize * prod(shape)
+        if end - begin != n_bytes:
+            raise ValueError(f"tensor {name!r} takes {end - begin} bytes; {id} {shape} takes {n_bytes}")
+        if start + end > size:
+            raise ValueError(f"tensor {name!r} ends at byte {start + end}, but the file has {size}")
+        entries[name] = (id, shape, start + begin, start + end)
+        offset = end
+    if start + offset != size:
+        raise ValueError(f"the tensors end at byte {start + offset}, but the file has {size}")
+    return entries, metadata
+
+
+def _json(text: bytes) -> dict:
     try:
-        header = json.loads(data[8:start].decode())
+        header = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"header: it is not JSON ({error})") from error
     if not isinstance(header, dict):
         raise ValueError("header: it is not a JSON object")
-    return header, start
+    return header
 
 
-def _entry(name: str, entry: object) -> tuple[str, tuple[int, ...], tuple[int, int]]:
+def _entry(name: str, entry: object) -> Entry:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"tensor {name!r} has a header entry other than dtype, shape and data_offsets")
     id, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(id, str) or id not in DTYPES:
         raise ValueError(f"tensor {name!r} has dtype {id!r}, which is not one of {', '.join(DTYPES)}")
-    if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
+    if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2 or len(shape) > MAX_NDIM:
         raise ValueError(f"tensor {name!r} has shape {shape!r} and offsets {offsets!r}")
-    return id, tuple(shape), (offsets[0], offsets[1])
+    if DTYPES[id].itemsize * prod(max(size, 1) for size in shape) >= 2**63:
+        raise ValueError(f"tensor {name!r} has shape {shape!r}, which no array has")
+    return id, tuple(shape), offsets[0], offsets[1]
 
 
 def _are_counts(values: object) -> bool:

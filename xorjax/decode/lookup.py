@@ -7,27 +7,43 @@ stored, seen as 32-bit words, and are read by shifts.
 
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, UInt8, UInt32
+from jaxtyping import Array, Bool, UInt32
 
-from xorjax.codec.layout import from_slices
-from xorjax.codec.patches import position_width
 from xorjax.codec.xor import Encoded
+from xorjax.decode import patch_care, patch_enumerative, patch_paper
+from xorjax.decode.patch_care import CareLayout
+from xorjax.decode.patch_enumerative import EnumerativeLayout
+from xorjax.decode.patch_paper import PaperLayout
+from xorjax.decode.slices import plane_to_slices, slices_to_plane
+from xorjax.decode.words import as_words, pack_words, read_fields, unpack_words
 from xorjax.gf2.network import XorNetwork
 
 CHUNK_BITS = 8
 
+# How each patch format is read: `pack` on the host, `read_counts` and `read_positions` inside jit.
+_READERS: dict[str, ModuleType] = {
+    "paper": patch_paper,
+    "blocked": patch_paper,
+    "care": patch_care,
+    "enumerative": patch_enumerative,
+}
+
 
 class PlaneWords(NamedTuple):
-    """The streams of one bit plane as little-endian words, each with a zero word after its end."""
+    """The streams of one bit plane as little-endian words, each with a zero word after its end.
+
+    Attributes:
+        patches: streams and tables by name, as the patch format reads them.
+    """
 
     codes: UInt32[Array, " code_words"]
-    counts: UInt32[Array, " count_words"]
-    positions: UInt32[Array, " position_words"]
+    patches: dict[str, UInt32[Array, "..."]]
 
 
 @dataclass(frozen=True)
@@ -36,8 +52,8 @@ class PlaneLayout:
 
     Attributes:
         n_patches: of the whole plane.
-        patch_block: slices in a block of counts; None where all counts have one width ("paper").
-        count_width: bits of a count, or of a block's width ("blocked").
+        slice_layout: how the plane is cut into slices, and `layout_seed` its seed.
+        patches: what the words of the patches mean.
     """
 
     shape: tuple[int, ...]
@@ -45,35 +61,32 @@ class PlaneLayout:
     n_out: int
     n_slices: int
     n_patches: int
-    patch_block: int | None
-    count_width: int
     slice_layout: str
+    layout_seed: int
+    patch_format: str
+    patches: PaperLayout | CareLayout | EnumerativeLayout
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether patches are numbered among the care bits, so that decoding takes the mask."""
+        return self.n_patches > 0 and self.patch_format in ("care", "enumerative")
 
 
 def pack_plane(encoded: Encoded) -> tuple[PlaneWords, PlaneLayout]:
-    """The streams of `encoded` for `decode_plane`; the counts' leading byte goes to the layout."""
-    streams = encoded.streams
-    counts = streams["patch_counts"]
-    words = PlaneWords(
-        _as_words(streams["codes"]), _as_words(counts[1:]), _as_words(streams["patch_positions"])
-    )
+    """The streams of `encoded` for `decode_plane`; headers go to the layout."""
+    patches, patch_layout = _READERS[encoded.patch_format].pack(encoded)
     layout = PlaneLayout(
         shape=encoded.shape,
         n_in=encoded.net.n_in,
         n_out=encoded.net.n_out,
         n_slices=len(encoded.codes),
         n_patches=len(encoded.patch_positions),
-        patch_block=encoded.patch_block if encoded.patch_format == "blocked" else None,
-        count_width=int(counts[0]),
         slice_layout=encoded.layout,
+        layout_seed=encoded.layout_seed,
+        patch_format=encoded.patch_format,
+        patches=patch_layout,
     )
-    return words, layout
-
-
-def _as_words(stream: UInt8[np.ndarray, " bytes"]) -> UInt32[Array, " words"]:
-    padded = np.zeros(4 * (len(stream) // 4 + 2), dtype=np.uint8)
-    padded[: len(stream)] = stream
-    return jnp.asarray(padded.view("<u4").astype(np.uint32))
+    return PlaneWords(as_words(encoded.streams["codes"]), patches), layout
 
 
 def build_tables(net: XorNetwork) -> UInt32[Array, "chunks entries words"]:
@@ -95,34 +108,16 @@ def _chunk_bits(n_in: int) -> int:
     return -(-n_in // n_chunks)
 
 
-def read_fields(
-    words: UInt32[Array, " words"], offsets: UInt32[Array, " k"], widths: UInt32[Array, "#k"]
-) -> UInt32[Array, " k"]:
-    """Fields of `widths` bits (0 to 31) that begin at bit `offsets` of `words`, by shifts of two words."""
-    word, bit = offsets >> 5, offsets & 31
-    # The high word moves in two steps, since a shift by 32 is undefined.
-    field = (words[word] >> bit) | ((words[word + 1] << (31 - bit)) << 1)
-    return field & ((jnp.uint32(1) << widths) - 1)
-
-
-def read_counts(words: UInt32[Array, " words"], layout: PlaneLayout) -> UInt32[Array, " n_slices"]:
-    """Patches of each slice, from the counts stream after its leading byte."""
-    slices = jnp.arange(layout.n_slices, dtype=jnp.uint32)
-    header = jnp.full(1, layout.count_width, dtype=jnp.uint32)
-    if layout.patch_block is None:
-        return read_fields(words, slices * layout.count_width, header)
-    n_blocks = -(-layout.n_slices // layout.patch_block)
-    widths = read_fields(words, jnp.arange(n_blocks, dtype=jnp.uint32) * layout.count_width, header)
-    sizes = widths * layout.patch_block
-    begins = jnp.cumsum(sizes, dtype=jnp.uint32) - sizes + 8 * (-(-n_blocks * layout.count_width // 8))
-    block, place = slices // layout.patch_block, slices % layout.patch_block
-    return read_fields(words, begins[block] + place * widths[block], widths[block])
-
-
 def decode_words(
-    words: PlaneWords, tables: UInt32[Array, "chunks entries words"], layout: PlaneLayout
+    words: PlaneWords,
+    tables: UInt32[Array, "chunks entries words"],
+    layout: PlaneLayout,
+    care: UInt32[Array, "n_slices words"] | None = None,
 ) -> UInt32[Array, "n_slices words"]:
-    """The slices, packed: bit i of a slice is bit i % 32 of its word i // 32; bits past n_out are zero."""
+    """The slices, packed: bit i of a slice is bit i % 32 of its word i // 32; bits past n_out are zero.
+
+    `care` holds the slices' care bits, packed alike, where the layout `needs_mask`.
+    """
     chunk_bits = _chunk_bits(layout.n_in)
     begins = jnp.arange(layout.n_slices, dtype=jnp.uint32) * layout.n_in
     output = jnp.zeros((layout.n_slices, tables.shape[2]), dtype=jnp.uint32)
@@ -131,16 +126,12 @@ def decode_words(
         output ^= tables[c][read_fields(words.codes, begins + c * chunk_bits, width)]
     if layout.n_patches == 0:
         return output
-    counts = read_counts(words.counts, layout)
+    reader = _READERS[layout.patch_format]
+    counts = reader.read_counts(words.patches, layout.patches, care)
     slices = jnp.repeat(
         jnp.arange(layout.n_slices, dtype=jnp.uint32), counts, total_repeat_length=layout.n_patches
     )
-    width = position_width(layout.n_out)
-    positions = read_fields(
-        words.positions,
-        jnp.arange(layout.n_patches, dtype=jnp.uint32) * width,
-        jnp.full(1, width, dtype=jnp.uint32),
-    )
+    positions = reader.read_positions(words.patches, layout.patches, care, counts, slices)
     # A slice's positions differ, so that their bits add without a carry.
     flips = jnp.zeros_like(output).at[slices, positions >> 5].add(jnp.uint32(1) << (positions & 31))
     return output ^ flips
@@ -148,20 +139,25 @@ def decode_words(
 
 @partial(jax.jit, static_argnames="layout")
 def decode_plane(
-    words: PlaneWords, tables: UInt32[Array, "chunks entries words"], layout: PlaneLayout
+    words: PlaneWords,
+    tables: UInt32[Array, "chunks entries words"],
+    layout: PlaneLayout,
+    mask: Bool[Array, "*shape"] | None = None,
 ) -> Bool[Array, "*shape"]:
-    """The bit plane of one set of packed streams."""
-    slices = decode_words(words, tables, layout)
-    return from_slices(unpack_words(slices, layout.n_out), layout.shape, layout.slice_layout)
-
-
-def unpack_words(words: UInt32[Array, "rows words"], n: int) -> Bool[Array, "rows {n}"]:
-    """The first `n` bits of each row of words."""
-    bits = (words[:, :, None] >> jnp.arange(32, dtype=jnp.uint32)[None, None, :]) & 1
-    return bits.astype(bool).reshape(len(words), -1)[:, :n]
+    """The bit plane of one set of packed streams; `mask` where the layout `needs_mask`."""
+    care = None
+    if layout.needs_mask:
+        assert mask is not None
+        how = (layout.n_slices, layout.n_out, layout.slice_layout, layout.layout_seed)
+        care = pack_words(plane_to_slices(mask, *how))
+    # Without the barrier, XLA may fuse the look-ups into the layout's transposition and do them for every bit.
+    packed = jax.lax.optimization_barrier(decode_words(words, tables, layout, care))
+    bits = unpack_words(packed, layout.n_out)
+    return slices_to_plane(bits, layout.shape, layout.slice_layout, layout.layout_seed)
 
 
 def decode(encoded: Encoded) -> Bool[Array, "*shape"]:
     """The bit plane of `encoded`, decoded on the default device from its streams."""
     words, layout = pack_plane(encoded)
-    return decode_plane(words, build_tables(encoded.net), layout)
+    mask = jnp.asarray(encoded.care) if layout.needs_mask else None
+    return decode_plane(words, build_tables(encoded.net), layout, mask)

@@ -8,20 +8,25 @@ from xorjax.codec.xor import Encoded
 
 def decode(encoded: Encoded) -> Bool[np.ndarray, "*shape"]:
     """The bit plane of `encoded`. Slow; what `lookup.decode` is held to."""
-    net = encoded.net
-    plane = np.zeros((len(encoded.codes), net.n_out), dtype=bool)
+    net, n_slices = encoded.net, len(encoded.codes)
+    flat = np.zeros(n_slices * net.n_out, dtype=bool)
+    raw = [int(word) for word in np.atleast_1d(np.random.PCG64(encoded.layout_seed).random_raw(net.n_out))]
     begin = 0
-    for i, (code, count) in enumerate(zip(encoded.codes, encoded.n_patches, strict=True)):
-        x = np.array([int(code) >> j & 1 for j in range(net.n_in)])
-        plane[i] = net.matrix.astype(int) @ x % 2
+    for s, (code, count) in enumerate(zip(encoded.codes, encoded.n_patches, strict=True)):
+        number = sum(int(word) << 64 * k for k, word in enumerate(code))
+        x = np.array([number >> j & 1 for j in range(net.n_in)])
+        outputs = net.matrix.astype(int) @ x % 2 == 1
         for position in encoded.patch_positions[begin : begin + count]:
-            plane[i, position] = not plane[i, position]
+            outputs[position] = not outputs[position]
         begin += count
-    flat = np.zeros(plane.size, dtype=bool)
-    n_slices = len(plane)
-    for i, bits in enumerate(plane):
-        if encoded.layout == "interleaved":
-            flat[i::n_slices] = bits
-        else:
-            flat[i * net.n_out : (i + 1) * net.n_out] = bits
-    return flat[: encoded.n_weights].reshape(encoded.shape)
+        for i, output in enumerate(outputs):
+            if encoded.layout == "interleaved":
+                flat[i * n_slices + s] = output
+            elif encoded.layout == "shuffled":
+                flat[i * n_slices + (s - raw[i]) % n_slices] = output
+            else:
+                flat[s * net.n_out + i] = output
+    bits = flat[: encoded.n_weights]
+    if encoded.layout == "column_major":
+        return bits.reshape(encoded.shape[::-1]).transpose()
+    return bits.reshape(encoded.shape)

@@ -11,7 +11,7 @@ from jaxtyping import Integer, UInt8, UInt64
 if TYPE_CHECKING:
     import galois
 
-MAX_N_IN = 64
+MAX_N_IN = 128
 _MAX_DRAWS = 1000
 
 
@@ -93,15 +93,22 @@ class XorNetwork:
     def n_out(self) -> int:
         return self.matrix.shape[0]
 
+    @property
+    def code_words(self) -> int:
+        """The 64-bit words that hold a code word."""
+        return -(-self.n_in // 64)
+
     @cached_property
-    def rows(self) -> UInt64[np.ndarray, " n_out"]:
-        """The rows packed: bit j of a row is column j."""
-        columns = np.arange(self.n_in, dtype=np.uint64)
-        return np.bitwise_or.reduce(self.matrix.astype(np.uint64) << columns, axis=1)
+    def rows(self) -> UInt64[np.ndarray, "n_out code_words"]:
+        """The rows packed: bit j % 64 of word j // 64 of a row is column j. A row has ceil(n_in / 64) words."""
+        packed = np.packbits(self.matrix, axis=1, bitorder="little")
+        rows = np.zeros((self.n_out, 8 * self.code_words), dtype=np.uint8)
+        rows[:, : packed.shape[1]] = packed
+        return rows.view("<u8").astype(np.uint64, copy=False)
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256, in hex, of "{n_out}x{n_in}:" and the packed rows as little-endian 64-bit words."""
+        """SHA-256, in hex, of "{n_out}x{n_in}:" and the packed rows as little-endian 64-bit words, row by row."""
         header = f"{self.n_out}x{self.n_in}:".encode()
         return hashlib.sha256(header + self.rows.astype("<u8").tobytes()).hexdigest()
 
@@ -126,8 +133,9 @@ def _draw(
     source: np.random.PCG64, n_in: int, n_out: int, taps: int | None
 ) -> UInt8[np.ndarray, "n_out n_in"]:
     if taps is None:
-        words = np.asarray(source.random_raw(n_out), dtype=np.uint64)
-        return ((words[:, None] >> np.arange(n_in, dtype=np.uint64)) & np.uint64(1)).astype(np.uint8)
+        # A row is the low bits of as many raw words as hold it, the first word being columns 0 to 63.
+        words = np.asarray(source.random_raw(n_out * -(-n_in // 64)), dtype="<u8").reshape(n_out, -1)
+        return np.unpackbits(words.view(np.uint8), axis=1, count=n_in, bitorder="little")
     # The columns of the k smallest of n_in random words are a uniform choice of k columns.
     keys = np.asarray(source.random_raw(n_out * n_in), dtype=np.uint64).reshape(n_out, n_in)
     columns = np.argsort(keys, axis=1, kind="stable")[:, :taps]

@@ -1,4 +1,6 @@
-"""The paper's greedy patch search by Gauss-Jordan elimination in galois: slow, plain, and the reference."""
+"""Both patch searches from their definitions, by elimination in galois: slow, plain, and the reference."""
+
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool, Int32, UInt64
@@ -7,18 +9,25 @@ from xorjax.gf2.network import XorNetwork
 
 
 def encode_slices(
-    bits: Bool[np.ndarray, " n"], care: Bool[np.ndarray, " n"], net: XorNetwork
-) -> tuple[UInt64[np.ndarray, " n_slices"], Int32[np.ndarray, " n_slices"], Int32[np.ndarray, " n_patches"]]:
-    """What `elimination.encode_slices` returns, from the definition: about a millisecond a care bit."""
+    bits: Bool[np.ndarray, " n"], care: Bool[np.ndarray, " n"], net: XorNetwork, method: str = "greedy"
+) -> tuple[
+    UInt64[np.ndarray, "n_slices code_words"], Int32[np.ndarray, " n_slices"], Int32[np.ndarray, " n_patches"]
+]:
+    """What `elimination.encode_slices` ("greedy") or `minimum.encode_slices` ("minimum", without its bound
+    and its count) returns. Greedy takes about a millisecond a care bit; minimum tries all sets of care bits of
+    1, 2, ... in order, so it takes for ever where a slice needs more than a few patches.
+    """
     matrix = net.as_galois()
     codes, n_patches, positions = [], [], []
     for start in range(0, len(bits), net.n_out):
-        code, patches = _encode_slice(
-            bits[start : start + net.n_out], care[start : start + net.n_out], matrix
-        )
-        codes.append(code)
-        n_patches.append(len(patches))
-        positions += patches
+        wanted, cared = bits[start : start + net.n_out], care[start : start + net.n_out]
+        patches = [] if method == "greedy" else _minimum_patches(wanted, cared, matrix)
+        kept = cared.copy()
+        kept[patches] = False
+        code, contradictions = _encode_slice(wanted, kept, matrix)
+        codes.append([code >> (64 * word) & (2**64 - 1) for word in range(net.code_words)])
+        n_patches.append(len(patches + contradictions))
+        positions += patches + contradictions
     return np.array(codes, np.uint64), np.array(n_patches, np.int32), np.array(positions, np.int32)
 
 
@@ -46,3 +55,25 @@ def _encode_slice(bits, care, matrix) -> tuple[int, list[int]]:
         pivots.append(pivot)
     code = sum(1 << pivot for pivot, row in zip(pivots, system, strict=True) if row[n_in])
     return code, patches
+
+
+def _minimum_patches(bits, care, matrix) -> list[int]:
+    """The fewest care bits without which the others can be met; of several such sets the one whose positions,
+    compared from the last one down, are later."""
+    cared = np.flatnonzero(care)[::-1]
+    if len(cared) == 0:
+        return []
+    # The left null space of the care rows is a parity check of what code words can put out on the care bits.
+    check = np.array(matrix[cared].left_null_space(), dtype=np.uint8)
+    columns = [int("".join(map(str, column)), 2) if len(column) else 0 for column in check.T]
+    syndrome = 0
+    for bit, column in zip(bits[cared], columns, strict=True):
+        syndrome ^= int(bit) * column
+    for n_patches in range(len(cared) + 1):
+        for patches in combinations(range(len(cared)), n_patches):
+            left = syndrome
+            for k in patches:
+                left ^= columns[k]
+            if left == 0:
+                return [int(cared[k]) for k in reversed(patches)]
+    raise AssertionError("all care bits patched meet any syndrome")

@@ -55,6 +55,44 @@ def unpack_fields(stream: UInt8[np.ndarray, " bytes"], width: int, k: int) -> UI
     return fields.view("<u8").reshape(k).astype(np.uint64, copy=False)
 
 
+def pack_codes(codes: UInt64[np.ndarray, "k words"], width: int) -> UInt8[np.ndarray, " bytes"]:
+    """Writes each code word as a field of `width` bits (0 to 64 times the words), as `pack_fields` does.
+
+    Bit j of a code word is bit j % 64 of its word j // 64.
+
+    Raises:
+        ValueError: `width` is out of range, or a code word does not fit it.
+    """
+    k, words = codes.shape
+    _check_code_width(width, words)
+    fields = np.ascontiguousarray(codes, dtype="<u8").view(np.uint8).reshape(k, 8 * words)
+    bits = np.unpackbits(fields, axis=1, bitorder="little")
+    if bits[:, width:].any():
+        raise ValueError(f"a code word does not fit a field of {width} bits")
+    return np.packbits(bits[:, :width], bitorder="little")
+
+
+def unpack_codes(stream: UInt8[np.ndarray, " bytes"], width: int, k: int) -> UInt64[np.ndarray, "k words"]:
+    """The first `k` code words of `width` bits of `stream`, in ceil(width / 64) words each.
+
+    Raises:
+        ValueError: `width` is out of range, or the stream is too short.
+    """
+    words = max(1, -(-width // 64))
+    _check_code_width(width, 2)
+    if k * width > 8 * len(stream):
+        raise ValueError(f"{len(stream)} bytes do not hold {k} fields of {width} bits")
+    bits = np.unpackbits(stream, count=k * width, bitorder="little").reshape(k, width)
+    codes = np.zeros((k, 8 * words), dtype=np.uint8)
+    codes[:, : -(-width // 8)] = np.packbits(bits, axis=1, bitorder="little")
+    return codes.view("<u8").astype(np.uint64, copy=False)
+
+
 def _check_width(width: int) -> None:
     if not 0 <= width <= 64:
         raise ValueError(f"a field's width is 0 to 64 bits, not {width}")
+
+
+def _check_code_width(width: int, words: int) -> None:
+    if not 0 <= width <= 64 * words:
+        raise ValueError(f"a code word's width is 0 to {64 * words} bits, not {width}")

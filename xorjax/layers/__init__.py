@@ -1,1 +1,7 @@
 """Layers whose weights are code words."""
+
+from xorjax.layers.conv import XorConv
+from xorjax.layers.kernel import XorKernel
+from xorjax.layers.linear import XorLinear
+
+__all__ = ["XorConv", "XorKernel", "XorLinear"]

@@ -1,14 +1,46 @@
-"""Mask codecs: how the positions of the kept weights are stored. One codec a file, ids from a closed set."""
+"""Mask codecs: how the positions of the kept weights are stored. One codec a file, ids from a closed set.
+
+An exact codec stores the mask that it is given (`encode_mask`); an approximate one stores a mask that it can
+express and that keeps the most score (`fit_mask`), and the network is trained under that mask.
+"""
 
 from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32
 
 from xorjax.masks.ans import Ans
-from xorjax.masks.base import MaskCodec, Streams
+from xorjax.masks.ans_rc import AnsRc
+from xorjax.masks.base import ApproximateCodec, EncodedMask, ExactCodec, MaskCodec, Streams
 from xorjax.masks.bitmap import Bitmap
+from xorjax.masks.codebook import Codebook
+from xorjax.masks.csr import Csr
+from xorjax.masks.golomb import Golomb
+from xorjax.masks.lowrank import LowRank
+from xorjax.masks.xor import XorMask
 
-__all__ = ["MASK_CODECS", "Ans", "Bitmap", "MaskCodec", "Streams", "get_mask_codec"]
+__all__ = [
+    "APPROXIMATE_CODECS",
+    "EXACT_CODECS",
+    "MASK_CODECS",
+    "ApproximateCodec",
+    "EncodedMask",
+    "ExactCodec",
+    "MaskCodec",
+    "Streams",
+    "encode_mask",
+    "fit_mask",
+    "get_mask_codec",
+]
 
-MASK_CODECS: dict[str, MaskCodec] = {codec.id: codec for codec in (Bitmap(), Ans())}
+EXACT_CODECS: dict[str, ExactCodec] = {
+    codec.id: codec for codec in (Bitmap(), Ans(), AnsRc(), Csr(4), Csr(5), Csr(8), Golomb())
+}
+APPROXIMATE_CODECS: dict[str, ApproximateCodec] = {
+    codec.id: codec for codec in (LowRank(), Codebook(), XorMask())
+}
+MASK_CODECS: dict[str, MaskCodec] = {**EXACT_CODECS, **APPROXIMATE_CODECS}
 
 
 def get_mask_codec(id: str) -> MaskCodec:
@@ -21,3 +53,42 @@ def get_mask_codec(id: str) -> MaskCodec:
         nearest = get_close_matches(id, MASK_CODECS, n=1, cutoff=0)[0]
         raise ValueError(f"unknown mask codec {id!r}; did you mean {nearest!r}? ({', '.join(MASK_CODECS)})")
     return MASK_CODECS[id]
+
+
+def encode_mask(mask: Bool[np.ndarray, "*shape"], codec: str = "ans_rc") -> EncodedMask:
+    """`mask` in an exact codec.
+
+    Raises:
+        ValueError: the codec is unknown, or approximate: `fit_mask` is for those.
+    """
+    if not get_mask_codec(codec).exact:
+        raise ValueError(
+            f"mask codec {codec!r} is approximate and cannot store a given mask: use fit_mask, or one of "
+            f"{', '.join(EXACT_CODECS)}"
+        )
+    return EncodedMask(codec, mask.shape, EXACT_CODECS[codec].encode(mask))
+
+
+def fit_mask(
+    scores: Float32[np.ndarray, "*shape"], prune_rate: float, codec: str, **settings: Any
+) -> EncodedMask:
+    """The mask of about this prune rate that an approximate codec can store and that keeps the most score.
+
+    Scores are the weights' worth, such as their magnitudes; the settings are the codec's.
+
+    Raises:
+        ValueError: the codec is unknown or exact, the prune rate is outside [0, 1), there is no score, or one
+            is negative or not finite.
+    """
+    if get_mask_codec(codec).exact:
+        raise ValueError(
+            f"mask codec {codec!r} is exact and stores the mask it is given: use encode_mask, or one of "
+            f"{', '.join(APPROXIMATE_CODECS)}"
+        )
+    if not 0 <= prune_rate < 1:
+        raise ValueError(f"prune_rate is {prune_rate}, expected 0 <= prune_rate < 1")
+    if not scores.size:
+        raise ValueError(f"scores of shape {scores.shape} have no weight to keep")
+    if not (np.isfinite(scores).all() and (scores >= 0).all()):
+        raise ValueError("scores must be finite and 0 or more, such as magnitudes of weights")
+    return EncodedMask(codec, scores.shape, APPROXIMATE_CODECS[codec].fit(scores, prune_rate, **settings))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from constriction import stream as coders  # pyright: ignore[reportAttributeAccessIssue]
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from xorjax.masks.base import Streams, count_to_bytes, read_count, read_stream
 
@@ -29,9 +29,8 @@ def encode_bernoulli(bits: Bool[np.ndarray, " n"]) -> Streams:
     n, n_ones = len(bits), int(bits.sum())
     coder = coders.stack.AnsCoder()
     if 0 < n_ones < n:
-        coder.encode_reverse(bits.astype(np.int32), _model(n, n_ones))
-    words = coder.get_compressed().astype("<u4")
-    return {"n_ones": count_to_bytes(n_ones), "words": words.view(np.uint8)}
+        coder.encode_reverse(bits.astype(np.int32), _bernoulli(n, n_ones))
+    return {"n_ones": count_to_bytes(n_ones), "words": words_of(coder)}
 
 
 def decode_bernoulli(streams: Streams, n: int, prefix: str = "") -> Bool[np.ndarray, " n"]:
@@ -41,16 +40,10 @@ def decode_bernoulli(streams: Streams, n: int, prefix: str = "") -> Bool[np.ndar
         ValueError: a stream is missing or malformed, or `words` does not decode to `n_ones` ones exactly.
     """
     n_ones, name = read_count(streams, f"{prefix}n_ones", n), f"{prefix}words"
-    stream = np.ascontiguousarray(read_stream(streams, name))
-    if len(stream) % 4:
-        raise ValueError(f"stream {name!r} has {len(stream)} bytes, not a whole number of 32-bit words")
-    words = stream.view("<u4").astype(np.uint32)
-    if len(words) and not words[-1]:
-        raise ValueError(f"stream {name!r} ends in a zero word, which the coder never writes")
-    coder = coders.stack.AnsCoder(words)
+    coder = read_coder(streams, name)
     bits = np.full(n, n_ones > 0)
     if 0 < n_ones < n:
-        bits = coder.decode(_model(n, n_ones), n).astype(np.bool_)
+        bits = coder.decode(_bernoulli(n, n_ones), n).astype(np.bool_)
     if not coder.is_empty() or int(bits.sum()) != n_ones:
         raise ValueError(f"stream {name!r} does not decode to {n_ones} ones in {n} bits")
     return bits
@@ -65,18 +58,43 @@ def frequency(n: int, n_ones: int) -> int:
     return min(max(nearest, 1), (1 << PRECISION) - 1)
 
 
-def _model(n: int, n_ones: int) -> Any:
-    # constriction gives each symbol one unit and shares the other 2**24 - 2 by weight. These weights sum to
-    # exactly that, so the scale is 1.0, nothing is rounded, and the frequencies are the ones wanted.
+def _bernoulli(n: int, n_ones: int) -> Any:
     ones = frequency(n, n_ones)
-    weights = np.array([(1 << PRECISION) - 1 - ones, ones - 1], dtype=np.float64)
-    return coders.model.Categorical(weights, perfect=False)
+    return model((1 << PRECISION) - ones, ones)
+
+
+def model(*frequencies: int) -> Any:
+    """constriction's model of symbols 0, 1, ... with exactly these frequencies: 1 or more, their sum 2**24."""
+    # constriction gives each symbol one unit and shares the rest by weight. These weights sum to exactly the
+    # rest, so the scale is 1.0, nothing is rounded, and the frequencies are the ones wanted.
+    return coders.model.Categorical(np.array(frequencies, dtype=np.float64) - 1, perfect=False)
+
+
+def words_of(coder: Any) -> UInt8[np.ndarray, " bytes"]:
+    """The words of an `AnsCoder` in the file's byte order."""
+    return coder.get_compressed().astype("<u4").view(np.uint8)
+
+
+def read_coder(streams: Streams, name: str) -> Any:
+    """An `AnsCoder` on the words of the stream called `name`.
+
+    Raises:
+        ValueError: the stream is missing, or is not what `words_of` writes.
+    """
+    stream = np.ascontiguousarray(read_stream(streams, name))
+    if len(stream) % 4:
+        raise ValueError(f"stream {name!r} has {len(stream)} bytes, not a whole number of 32-bit words")
+    words = stream.view("<u4").astype(np.uint32)
+    if len(words) and not words[-1]:
+        raise ValueError(f"stream {name!r} ends in a zero word, which the coder never writes")
+    return coders.stack.AnsCoder(words)
 
 
 class Ans:
     """Streams `n_ones` and `words`, within a few words of the entropy of the layer's density."""
 
     id = "ans"
+    exact = True
     stream_names = ("n_ones", "words")
 
     def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:

@@ -1,14 +1,17 @@
-"""What a mask codec is: a mask to named streams of bytes, and back, exactly.
+"""What a mask codec is: a mask to named streams of bytes, and back.
 
-A mask is encoded once, when a layer is compressed. The container writes the streams, each as one tensor; they
-hold all that `decode` needs except the shape, which the container's JSON spec gives. A mask is decoded once,
-when a file is loaded, never in the forward pass: a layer keeps it as packed words.
+An exact codec writes any mask; an approximate one writes a mask of its own that keeps the most score, and the
+network is trained under that one. Either way the streams hold all that `decode` needs except the shape, which
+the container's JSON spec gives; the container writes each as one tensor.
 """
 
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 Streams = dict[str, UInt8[np.ndarray, " _"]]
 """Named streams; index bits, value bits and so on are counted as 8 times their lengths."""
@@ -22,19 +25,84 @@ class MaskCodec(Protocol):
     def id(self) -> str: ...
 
     @property
+    def exact(self) -> bool: ...
+
+    @property
     def stream_names(self) -> tuple[str, ...]: ...
 
-    def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:
-        """The streams of `mask`, a function of its values in row-major order."""
-        ...
-
     def decode(self, streams: Streams, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
-        """The mask that `encode` was given.
+        """The mask that the streams hold.
 
         Raises:
             ValueError: a stream is missing, has the wrong length or contradicts another; it is named.
         """
         ...
+
+
+@runtime_checkable
+class ExactCodec(MaskCodec, Protocol):
+    """A codec that stores any mask as it is."""
+
+    def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:
+        """The streams of `mask`, a function of its values in row-major order."""
+        ...
+
+
+@runtime_checkable
+class ApproximateCodec(MaskCodec, Protocol):
+    """A codec that stores some masks only: pruning must take one of them."""
+
+    def fit(self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, **settings: Any) -> Streams:
+        """The streams of the expressible mask of about this prune rate that keeps the most score."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedMask:
+    """A mask as a file holds it.
+
+    Attributes:
+        codec: the id of the codec that made the streams.
+        shape: the mask's.
+        streams: exactly the bytes that are written.
+    """
+
+    codec: str
+    shape: tuple[int, ...]
+    streams: Streams
+
+    @cached_property
+    def mask(self) -> Bool[np.ndarray, "..."]:
+        """The mask that the streams hold, decoded once; read-only.
+
+        Raises:
+            ValueError: the codec is unknown, or a stream is missing or malformed; it is named.
+        """
+        # Imported here: the registry imports the codecs, and they this module.
+        from xorjax.masks import get_mask_codec
+
+        mask = get_mask_codec(self.codec).decode(self.streams, self.shape)
+        mask.flags.writeable = False
+        return mask
+
+    @property
+    def n_weights(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def nbits(self) -> dict[str, int]:
+        """Bits of each stream, whole bytes."""
+        return {name: 8 * len(stream) for name, stream in self.streams.items()}
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Index bits: all streams, over all weights, pruned ones included."""
+        return sum(self.nbits.values()) / self.n_weights
+
+
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of a kernel of any rank: a column for each output, a row for each input of one."""
+    return (prod(shape[:-1]), shape[-1]) if shape else (1, 1)
 
 
 def read_stream(streams: Streams, name: str, n_bytes: int | None = None) -> UInt8[np.ndarray, " _"]:
@@ -59,9 +127,9 @@ def read_bits(streams: Streams, name: str, n: int) -> Bool[np.ndarray, " _"]:
     """The `n` bits of the stream called `name`: the inverse of `bits_to_bytes`.
 
     Raises:
-        ValueError: the stream is missing, or does not have the bytes that `n` bits fill.
+        ValueError: the stream is missing, or is not what `n` bits are written as.
     """
-    stream = read_stream(streams, name, -(-n // 8))
+    stream = read_canonical(streams, name, n)
     return np.unpackbits(stream, count=n, bitorder="little").view(np.bool_)
 
 
@@ -80,3 +148,36 @@ def read_count(streams: Streams, name: str, largest: int) -> int:
     if count > largest:
         raise ValueError(f"stream {name!r} counts {count} of {largest}")
     return count
+
+
+def read_canonical(streams: Streams, name: str, n_bits: int) -> UInt8[np.ndarray, " _"]:
+    """The stream called `name`, which holds `n_bits` bits and nothing after them.
+
+    Raises:
+        ValueError: it is missing, does not have the bytes that `n_bits` bits fill, or has a bit set after them.
+    """
+    stream = read_stream(streams, name, -(-n_bits // 8))
+    if n_bits % 8 and stream[-1] >> n_bits % 8:
+        raise ValueError(f"stream {name!r} has a bit set after its {n_bits} bits")
+    return stream
+
+
+def runs_of_zeros(mask: Bool[np.ndarray, "*shape"]) -> Int64[np.ndarray, " kept"]:
+    """The number of pruned weights before each kept one and after the kept one before it, in row-major order."""
+    return np.diff(np.flatnonzero(mask), prepend=-1) - 1
+
+
+def set_after_runs(
+    name: str, runs: Int64[np.ndarray, " kept"], shape: tuple[int, ...]
+) -> Bool[np.ndarray, "..."]:
+    """The mask whose `runs_of_zeros` are `runs`.
+
+    Raises:
+        ValueError: the runs pass the end of the mask; the message blames the stream `name`.
+    """
+    mask = np.zeros(prod(shape), dtype=np.bool_)
+    kept = np.cumsum(runs + 1) - 1
+    if len(kept) and kept[-1] >= len(mask):
+        raise ValueError(f"stream {name!r} reaches weight {kept[-1]} of {len(mask)}")
+    mask[kept] = True
+    return mask.reshape(shape)

@@ -4,21 +4,28 @@ from pathlib import Path
 
 from xorjax import paths
 from xorjax.codec.xor import encode as encode_plane
-from xorjax.config.schema import Config, xor_shape
+from xorjax.config.schema import Config
 from xorjax.container import CompressedLayer, CompressedModel, layer_bits, save
 from xorjax.gf2.network import XorNetwork
+from xorjax.masks import EncodedMask, encode_mask
 from xorjax.pipeline.artifact import Artifact, make
-from xorjax.pipeline.plan import Plan
+from xorjax.pipeline.mask import load_index
+from xorjax.pipeline.plan import Plan, xor_shape
 from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.quantize import Quantized
 
 
-def encode(plan: Plan, quantized: Artifact, runs: Path, progress: Progress) -> Artifact:
+def encode(plan: Plan, pruned: Artifact, quantized: Artifact, runs: Path, progress: Progress) -> Artifact:
     """The compressed file, and for each layer the bits of its streams as written."""
     config = plan.config
 
     def build(work: Path) -> dict:
-        compressed = compress(Quantized.load(quantized), config)
+        model = Quantized.load(quantized)
+        if plan.mask is None:
+            masks = {path: encode_mask(mask, config.mask.codec) for path, mask in model.masks.items()}
+        else:
+            masks = load_index(pruned, config.mask.codec)
+        compressed = compress(model, masks, config)
         save(work / paths.COMPRESSED, compressed)
         return {
             "layers": {path: _describe(layer) for path, layer in compressed.layers.items()},
@@ -29,27 +36,27 @@ def encode(plan: Plan, quantized: Artifact, runs: Path, progress: Progress) -> A
         return make(runs, plan.encode, build)
 
 
-def compress(model: Quantized, config: Config) -> CompressedModel:
+def compress(model: Quantized, masks: dict[str, EncodedMask], config: Config) -> CompressedModel:
     """Every quantized layer encoded with one XOR network; the other parameters as they are."""
     xor = config.xor
     net = XorNetwork.random(*xor_shape(config), seed=xor.seed, taps=xor.taps)
     layers = {}
     for path, planes in model.planes.items():
-        mask = model.masks[path]
         encoded = tuple(
             encode_plane(
                 plane,
-                mask,
+                masks[path].mask,
                 net,
                 method=xor.method,
                 patch_format=xor.patch_format,
                 patch_block=xor.patch_block,
                 encoder=xor.encoder,
                 layout=xor.layout,
+                layout_seed=xor.layout_seed if xor.layout == "shuffled" else 0,
             )
             for plane in planes
         )
-        layers[path] = CompressedLayer(path, mask.shape, encoded, mask, config.mask.codec, model.scales[path])
+        layers[path] = CompressedLayer(path, encoded, masks[path], model.scales[path])
     return CompressedModel(layers, model.params, {"model": config.model.name, "dataset": config.data.name})
 
 
@@ -60,6 +67,7 @@ def _describe(layer: CompressedLayer) -> dict:
         "n_kept": int(layer.mask.sum()),
         "n_planes": len(layer.planes),
         "n_slices": sum(counts.size for counts in n_patches),
+        "n_bounded": sum(plane.n_bounded for plane in layer.planes),
         "n_patches": sum(int(counts.sum()) for counts in n_patches),
         "xor_sha256": layer.net.sha256,
     }

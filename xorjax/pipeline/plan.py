@@ -6,9 +6,14 @@ and on all before it share it.
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from itertools import pairwise
 
+from xorjax.codec import BASELINES
+from xorjax.codec.predict import choose_n_out
 from xorjax.config.identity import identity
-from xorjax.config.schema import Config, xor_shape
+from xorjax.config.schema import Config, given_n_out
+from xorjax.masks import APPROXIMATE_CODECS
 from xorjax.models.registry import get_model
 from xorjax.prune.trajectory import trajectory
 
@@ -36,6 +41,7 @@ class Plan:
     config: Config
     dense: Stage
     levels: tuple[Level, ...]
+    mask: Level | None
     quantize: Stage
     baselines: Stage
     encode: Stage
@@ -43,7 +49,8 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        return (self.dense, *self.levels, self.quantize, self.baselines, self.encode, self.evaluate)
+        mask = () if self.mask is None else (self.mask,)
+        return (self.dense, *self.levels, *mask, self.quantize, self.baselines, self.encode, self.evaluate)
 
     @property
     def point(self) -> str:
@@ -53,7 +60,8 @@ class Plan:
 
 def make_plan(config: Config) -> Plan:
     """The stages of the point that `config` describes."""
-    prune, xor = config.prune, config.xor
+    prune, xor, mask = config.prune, config.xor, config.mask
+    approximate = mask.codec in APPROXIMATE_CODECS
     rewinds = prune.strategy != "continue"
     frozen = sorted(frozen_layers(config))
     slug = f"{config.model.name}-{config.data.name}-seed{config.seed}"
@@ -73,11 +81,14 @@ def make_plan(config: Config) -> Plan:
         config.optim.epochs,
     )
     levels: list[Level] = []
-    for rate in trajectory(prune):
+    rates = trajectory(prune)
+    for rate in (rate for rate in rates if not approximate or rate <= mask.start_rate):
         settings = {
             "rate": rate,
             "layers": prune.layers,
             "scope": prune.scope,
+            **({"score": prune.score} if prune.score != "magnitude" else {}),
+            **({"structure": prune.structure} if prune.structure else {}),
             "strategy": prune.strategy,
             "rewind_epoch": prune.rewind_epoch if rewinds else None,
             "optim": None if rewinds else prune.optim,
@@ -87,11 +98,26 @@ def make_plan(config: Config) -> Plan:
         name = identity("prune", settings, upstream, slug=f"{slug}-S{rate:.6g}")
         epochs = config.optim.epochs - prune.rewind_epoch if rewinds else prune.optim.epochs
         levels.append(Level("prune", name, epochs, rate))
+    pruned = levels[-1].name if levels else dense.name
+    mask_level = None
+    if approximate:
+        settings = {
+            "mask": mask,
+            "rate": prune.rate,
+            "layers": prune.layers,
+            "score": prune.score,
+            "optim": prune.optim,
+            "frozen": frozen,
+        }
+        name = identity("mask", settings, pruned, slug=f"{slug}-S{prune.rate:.6g}-{mask.codec}")
+        mask_level = Level("mask", name, mask.rounds * prune.optim.epochs, prune.rate)
+        pruned = name
     settings = {"quantize": config.quantize, "layers": prune.layers, "frozen": frozen}
-    slug = f"{slug}-S{prune.rate:.6g}-q{config.quantize.n_planes}"
+    kind = f"-{mask.codec}" if approximate else ""
+    slug = f"{slug}-S{prune.rate:.6g}{kind}-q{config.quantize.n_planes}"
     quantize = Stage(
         "quantize",
-        identity("quantize", settings, levels[-1].name if levels else dense.name, slug=slug),
+        identity("quantize", settings, pruned, slug=slug),
         config.quantize.optim.epochs,
     )
     n_in, n_out = xor_shape(config)
@@ -100,24 +126,46 @@ def make_plan(config: Config) -> Plan:
         "n_in": n_in,
         "n_out": n_out,
         "layout": xor.layout,
+        **({"layout_seed": xor.layout_seed} if xor.layout == "shuffled" else {}),
         "seed": xor.seed,
         "taps": xor.taps,
         "method": xor.method,
         "encoder": xor.encoder,
         "patch_format": xor.patch_format,
         "patch_block": xor.patch_block if xor.patch_format == "blocked" else None,
-        "mask": config.mask,
+        # An approximate codec has made its mask before.
+        "mask": {"codec": mask.codec},
     }
     encode = Stage("encode", identity("encode", settings, quantize.name, slug=slug))
     return Plan(
         config,
         dense,
         tuple(levels),
+        mask_level,
         quantize,
-        Stage("baselines", identity("baselines", {}, quantize.name, slug=slug.rpartition("-")[0])),
+        Stage(
+            "baselines",
+            identity("baselines", {"codecs": sorted(BASELINES)}, quantize.name, slug=slug.rpartition("-")[0]),
+        ),
         encode,
         Stage("evaluate", identity("evaluate", {}, encode.name, slug=slug)),
     )
+
+
+@lru_cache(maxsize=1024)
+def xor_shape(config: Config) -> tuple[int, int]:
+    """`(n_in, n_out)` of the XOR network; n_out predicted to give the fewest value bits where none is given."""
+    xor = config.xor
+    n_out = given_n_out(config)
+    if n_out is None:
+        n_out = choose_n_out(
+            xor.n_in,
+            config.prune.rate,
+            method=xor.method,
+            patch_format=xor.patch_format,
+            patch_block=xor.patch_block,
+        )
+    return xor.n_in, n_out
 
 
 def frozen_layers(config: Config) -> frozenset[str]:
@@ -133,3 +181,8 @@ def frozen_blocks(config: Config) -> int:
     frozen = frozen_layers(config)
     blocks = get_model(config.model.name).blocks
     return next((i for i, block in enumerate(blocks) if block not in frozen), len(blocks))
+
+
+def following_kernels(model: str) -> dict[str, str]:
+    """The kernel that each kernel's outputs meet next, by path."""
+    return {f"{layer}/kernel": f"{after}/kernel" for layer, after in pairwise(get_model(model).blocks)}

@@ -5,14 +5,15 @@ import time
 from pathlib import Path
 
 from xorjax import paths
-from xorjax.config.schema import Config, xor_shape
+from xorjax.config.schema import Config
 from xorjax.pipeline import sweep
 from xorjax.pipeline.artifact import find, write_text
 from xorjax.pipeline.baselines import baselines
 from xorjax.pipeline.dense import dense
 from xorjax.pipeline.encode import encode
 from xorjax.pipeline.evaluate import evaluate
-from xorjax.pipeline.plan import Plan, Stage, make_plan
+from xorjax.pipeline.mask import mask
+from xorjax.pipeline.plan import Plan, Stage, make_plan, xor_shape
 from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.prune import prune
 from xorjax.pipeline.quantize import quantize
@@ -48,9 +49,10 @@ def _run(plan: Plan, runs: Path, progress: Progress, command: str) -> list[dict]
     began = time.perf_counter()
     dense_model = dense(plan, runs, progress)
     pruned = prune(plan, dense_model, runs, progress)
+    pruned = mask(plan, dense_model, pruned, runs, progress)
     quantized = quantize(plan, dense_model, pruned, runs, progress)
     sizes = baselines(plan, quantized, runs, progress)
-    encoded = encode(plan, quantized, runs, progress)
+    encoded = encode(plan, pruned, quantized, runs, progress)
     evaluated = evaluate(plan, quantized, encoded, runs, progress)
     return point_rows(
         plan,
@@ -87,18 +89,25 @@ def _write(file: Path, plan: Plan, runs: Path, status: str, rows: list[dict], er
         "status": status,
         "rows": rows,
         "error": error,
+        "compressed": compressed_file(plan),
         "curves": [
             {
                 "stage": stage.kind,
                 "title": _curve_title(plan, stage),
                 "metrics": str(metrics.relative_to(runs)),
             }
-            for stage in (plan.dense, *plan.levels, plan.quantize)
-            if (metrics := paths.artifact_dir(runs, stage.kind, stage.name) / paths.METRICS).exists()
+            for stage in plan.stages
+            if stage.epochs
+            and (metrics := paths.artifact_dir(runs, stage.kind, stage.name) / paths.METRICS).exists()
         ],
     }
     write_text(file, json.dumps(record, indent=1))
     return record
+
+
+def compressed_file(plan: Plan) -> str:
+    """The compressed file of the point, below the runs directory."""
+    return str(paths.artifact_dir(Path(), plan.encode.kind, plan.encode.name) / paths.COMPRESSED)
 
 
 def _curve_title(plan: Plan, stage: Stage) -> str:

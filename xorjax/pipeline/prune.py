@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from xorjax import paths
+from xorjax.config.schema import Config
 from xorjax.models import create_model, merge
-from xorjax.params import layer_name
+from xorjax.params import Masks, Params, layer_name
 from xorjax.pipeline.arrays import join, load_masks, load_params
 from xorjax.pipeline.artifact import Artifact, make, save_arrays
 from xorjax.pipeline.inputs import training_inputs
-from xorjax.pipeline.plan import Level, Plan, frozen_layers
+from xorjax.pipeline.plan import Level, Plan, following_kernels, frozen_layers
 from xorjax.pipeline.progress import Progress
-from xorjax.prune.masks import apply_masks, full_masks, prune_by_magnitude
+from xorjax.prune.masks import Scores, apply_masks, full_masks, magnitudes, outgoing, prune_by_score
 from xorjax.train.loop import Task, train
 from xorjax.train.predict import accuracy, predict
 
@@ -21,6 +22,14 @@ def prune(plan: Plan, dense: Artifact, runs: Path, progress: Progress) -> Artifa
     for level in plan.levels:
         artifact = _prune_level(plan, level, dense, artifact, runs, progress)
     return artifact
+
+
+def importance(config: Config, params: Params, masks: Masks) -> Scores:
+    """What ranks the weights: `prune.score` says."""
+    scores = magnitudes(params, masks)
+    if config.prune.score == "outgoing":
+        scores = outgoing(scores, params, following_kernels(config.model.name))
+    return scores
 
 
 def _prune_level(
@@ -38,7 +47,8 @@ def _prune_level(
         inputs = training_inputs(config, dense)
         params = load_params(before)
         masks = load_masks(before, params) if before is not dense else full_masks(params, config.prune.layers)
-        masks = prune_by_magnitude(params, masks, level.prune_rate, config.prune.scope)
+        scores = importance(config, params, masks)
+        masks = prune_by_score(scores, masks, level.prune_rate, config.prune.scope, config.prune.structure)
         if config.prune.strategy == "rewind":
             early = load_params(dense, paths.kept_arrays(config.prune.rewind_epoch))
             # Frozen layers stay the dense model's: the inputs were computed with them.

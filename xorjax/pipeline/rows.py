@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from xorjax.config.schema import xor_shape
 from xorjax.pipeline.artifact import Artifact
-from xorjax.pipeline.plan import Plan
+from xorjax.pipeline.plan import Plan, xor_shape
 from xorjax.pipeline.provenance import provenance, versions
 from xorjax.results.rows import SCHEMA
 
@@ -40,6 +39,7 @@ def point_rows(
         "pruned_accuracy": pruned.summary["test_accuracy"],
         "quantized_accuracy": quantized.summary["test_accuracy"],
         "dense_validation_accuracy": dense.summary["validation_accuracy"],
+        "quantized": plan.quantize.name,
         "validation_accuracy": quantized.summary["validation_accuracy"],
         "n_test": evaluated.summary["n_test"],
         "commit": ", ".join(
@@ -53,7 +53,7 @@ def point_rows(
     xor_row = shared | {
         "n_in": n_in,
         "n_out": n_out,
-        "fill": xor.fill if xor.n_out is None else None,
+        "fill": xor.fill,
         "method": xor.method,
         "layout": xor.layout,
         "patch_format": xor.patch_format,
@@ -77,6 +77,8 @@ def point_rows(
                 | _per_weight(layer, layer["n_weights"])
                 | {
                     "n_slices": layer["n_slices"],
+                    "n_bounded": layer["n_bounded"],
+                    "kept_score": 1.0 if plan.mask is None else pruned.summary["kept_score"][path],
                     "matrix_bits": n_in * n_out / layer["n_weights"],
                     "patches_per_slice": layer["n_patches"] / layer["n_slices"],
                     "xor_sha256": layer["xor_sha256"],

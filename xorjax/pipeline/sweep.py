@@ -1,6 +1,7 @@
 """Around the points of a command: its plan on disk first, the report as they finish, the table at the end."""
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,14 +69,23 @@ def finish() -> None:
     global _progress
     if _progress is None:
         return
-    from xorjax.results.collect import collect
+    from xorjax.results.collect import read_experiment, replacing, tabulate
     from xorjax.results.report import build_report
     from xorjax.results.tables import summarise, summary_table
 
     _progress.close()
     for report in _reports:
         page = build_report(report)
-        _progress.console.print(summary_table(summarise(collect(report))))
+        experiment = read_experiment(report)
+        summary = summarise(tabulate(experiment))
+        _progress.console.print(summary_table(summary))
+        files = {point.name: point.compressed for point in experiment.points}
+        for best in summary:
+            model = paths.best_model(report, best.prune_rate)
+            model.parent.mkdir(exist_ok=True)
+            with replacing(model) as temporary:
+                shutil.copyfile(report.parent.parent / files[best.point], temporary)
+            _progress.console.print(f"best model at S = {best.prune_rate:g}: {model}")
         _progress.console.print(f"report: {page}")
     _progress = None
 

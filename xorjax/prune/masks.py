@@ -1,14 +1,17 @@
-"""Masks by magnitude: exact counts, ties by index, nested from level to level, never an empty layer."""
+"""Masks by score, such as magnitude: exact counts, ties by index, nested from level to level, never an empty layer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from xorjax.params import Masks, Params, layer_name
+from xorjax.prune.structure import ROUNDS, density_bias
+
+Scores = dict[str, Float[np.ndarray, "..."]]
+"""How much each weight is worth, by path."""
 
 
 def prunable(path: str, patterns: Iterable[str]) -> bool:
@@ -39,32 +42,81 @@ def n_kept(n_weights: int, prune_rate: float) -> int:
     return max(1, n_weights - round(prune_rate * n_weights))
 
 
-def prune_by_magnitude(params: Params, masks: Masks, prune_rate: float, scope: str) -> Masks:
-    """The masks at `prune_rate`, inside the given ones.
-
-    `scope="layer"` prunes every layer to the rate; `scope="global"` ranks the weights of all layers together,
-    each layer keeping at least its largest. Of equal magnitudes the one with the lower index stays.
+def magnitudes(params: Params, masks: Masks) -> Scores:
+    """The magnitude of every weight that has a mask.
 
     Raises:
-        ValueError: a weight is not finite, or the masks already removed more than `prune_rate`.
+        ValueError: a weight is not finite.
     """
-    scores = {path: _score(path, params[path], mask) for path, mask in masks.items() if mask is not None}
-    kept = _keep_global(scores, prune_rate) if scope == "global" else _keep_each(scores, prune_rate)
-    for path, keep in kept.items():
-        if not (scores[path][keep] >= 0).all():
-            raise ValueError(f"{path}: its mask already removes more than prune_rate {prune_rate}")
-    return {
-        path: None if mask is None else jnp.asarray(kept[path].reshape(mask.shape))
-        for path, mask in masks.items()
+    scores = {
+        path: np.abs(np.asarray(params[path], np.float32)) for path, mask in masks.items() if mask is not None
     }
+    for path, score in scores.items():
+        if not np.isfinite(score).all():
+            raise ValueError(f"{path}: a weight is NaN or infinite, so its magnitudes cannot be ranked")
+    return scores
 
 
-def _score(path: str, weight: jax.Array, mask: jax.Array) -> Float[np.ndarray, " n"]:
-    """Magnitudes, flat; -1 where already pruned, so that those rank below a kept weight that is 0."""
-    magnitude = np.abs(np.asarray(weight, np.float32)).ravel()
-    if not np.isfinite(magnitude).all():
-        raise ValueError(f"{path}: a weight is NaN or infinite, so its magnitudes cannot be ranked")
-    return np.where(np.asarray(mask).ravel(), magnitude, np.float32(-1))
+def outgoing(scores: Scores, params: Params, following: Mapping[str, str]) -> Scores:
+    """Scores times the norm of the weights that each output meets in the layer after.
+
+    A weight's effect on the network is bounded by the two together. `following` names, by path, the kernel after each;
+    the scores of one without stay. The outputs of a layer are its last axis and, flattened channels last, the inputs
+    of the next.
+    """
+    scaled = dict(scores)
+    for path in scores.keys() & following.keys():
+        after = np.asarray(params[following[path]], np.float32)
+        by_output = after.reshape(-1, scores[path].shape[-1], after.shape[-1])
+        scaled[path] = scores[path] * np.sqrt(np.square(by_output).sum(axis=(0, 2)))
+    return scaled
+
+
+def prune_by_magnitude(params: Params, masks: Masks, prune_rate: float, scope: str) -> Masks:
+    """`prune_by_score` by the weights' magnitudes."""
+    return prune_by_score(magnitudes(params, masks), masks, prune_rate, scope)
+
+
+def prune_by_score(
+    scores: Scores, masks: Masks, prune_rate: float, scope: str, structure: float = 0.0
+) -> Masks:
+    """The masks at `prune_rate`, inside the given ones, that keep the largest scores (all >= 0).
+
+    `scope="layer"` prunes every layer to the rate; `scope="global"` ranks the weights of all layers together,
+    each layer keeping at least its largest. Of equal scores the one with the lower index stays. With `structure` > 0
+    the ranking is by log score + structure x the bias of `structure.density_bias`.
+
+    Raises:
+        ValueError: the masks already removed more than `prune_rate`.
+    """
+    before = {path: np.asarray(mask) for path, mask in masks.items() if mask is not None}
+    if structure == 0:
+        kept = _keep(scores, before, prune_rate, scope)
+    else:
+        with np.errstate(divide="ignore"):
+            worth = {path: np.log(score.astype(np.float64)) for path, score in scores.items()}
+        # A mask that keeps all says nothing of its rows and columns: half of it does.
+        full = all(mask.mean() > 0.9 for mask in before.values())
+        kept = _keep(worth, before, min(prune_rate, 0.5), scope) if full else before
+        for _ in range(ROUNDS):
+            biased = {path: worth[path] + structure * density_bias(kept[path]) for path in worth}
+            kept = _keep(biased, before, prune_rate, scope)
+    for path, keep in kept.items():
+        if (keep & ~before[path]).any():
+            raise ValueError(f"{path}: its mask already removes more than prune_rate {prune_rate}")
+    return {path: None if mask is None else jnp.asarray(kept[path]) for path, mask in masks.items()}
+
+
+def _keep(
+    worth: Scores, before: dict[str, np.ndarray], prune_rate: float, scope: str
+) -> dict[str, np.ndarray]:
+    """The masks that keep what is worth most, what was pruned before ranking below all else."""
+    ranked = {path: np.where(before[path], value, -np.inf).ravel() for path, value in worth.items()}
+    # Finite, so that a score of 0, whose logarithm is not, still ranks above what was pruned.
+    for path, mask in before.items():
+        ranked[path][mask.ravel() & np.isneginf(ranked[path])] = np.finfo(np.float32).min
+    kept = _keep_global(ranked, prune_rate) if scope == "global" else _keep_each(ranked, prune_rate)
+    return {path: keep.reshape(before[path].shape) for path, keep in kept.items()}
 
 
 def _keep_each(scores: dict[str, np.ndarray], prune_rate: float) -> dict[str, np.ndarray]:

@@ -24,13 +24,15 @@ class CollectError(ValueError):
 class Point:
     """One finished point: its rows (one failed row where it failed) and the training curves behind it.
 
-    Each curve is {"stage", "title", "metrics"}, metrics a path below the runs directory.
+    Each curve is {"stage", "title", "metrics"}; `compressed`, the point's compressed file, and the metrics are paths
+    below the runs directory.
     """
 
     name: str
     status: str
     error: str | None
     rows: list[dict[str, Any]]
+    compressed: str
     curves: list[dict[str, str]]
 
 
@@ -102,24 +104,6 @@ def flat_config(config: str) -> dict[str, Any]:
     return dict(_leaves("", json.loads(config)))
 
 
-def is_coding_key(key: str) -> bool:
-    """Whether a config key only says how a quantized model is stored."""
-    return key.startswith(("xor.", "mask."))
-
-
-def is_place(key: str) -> bool:
-    """Whether a config key only says where files are."""
-    return key.startswith("paths.") or key in ("data.dir", "data.cache_dir")
-
-
-@lru_cache(maxsize=4096)
-def quantized_model_key(config: str) -> str:
-    """What determines the quantized model: the config without the coding and without the paths."""
-    flat = flat_config(config)
-    kept = {key: flat[key] for key in sorted(flat) if not (is_coding_key(key) or is_place(key))}
-    return json.dumps(kept)
-
-
 def _leaves(prefix: str, tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
         if isinstance(value, dict):
@@ -133,7 +117,7 @@ def _without_repeated_baselines(points: tuple[Point, ...]) -> Iterator[dict[str,
     for point in points:
         for row in point.rows:
             if is_baseline(row):
-                key = (quantized_model_key(row["config"]), row["layer"], row["method"])
+                key = (row["quantized"], row["layer"], row["method"])
                 if key in seen:
                     continue
                 seen.add(key)
@@ -142,7 +126,7 @@ def _without_repeated_baselines(points: tuple[Point, ...]) -> Iterator[dict[str,
 
 def _read_point(report_dir: Path, name: str, plan: dict[str, Any]) -> Point:
     path = report_dir / "points" / f"{name}.json"
-    content = _read_json(path, ("point", "status", "rows", "error", "curves"))
+    content = _read_json(path, ("point", "status", "rows", "error", "compressed", "curves"))
     if content["point"] != name:
         raise CollectError(f"{path} holds the point {content['point']!r}, expected {name!r}")
     if content["status"] not in STATUSES:
@@ -159,7 +143,7 @@ def _read_point(report_dir: Path, name: str, plan: dict[str, Any]) -> Point:
             check_row(row)
     except RowError as error:
         raise CollectError(f"{path}: {error}") from error
-    return Point(name, content["status"], content["error"], rows, content["curves"])
+    return Point(name, content["status"], content["error"], rows, content["compressed"], content["curves"])
 
 
 def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:

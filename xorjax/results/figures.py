@@ -1,14 +1,16 @@
 """The report's figures, drawn by plotly. Everything else of the package does without plotly."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 
+from xorjax.results.notes import TOLERANCE
 from xorjax.results.rows import STREAMS
-from xorjax.results.tables import TOLERANCE, Best
+from xorjax.results.tables import Best
 
 # Okabe and Ito's palette, which the colour-blind can tell apart, and a neutral for what is only context.
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
@@ -17,7 +19,11 @@ CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 STREAM_COLOURS = {"code_bits": BLUE, "patch_bits": RED, "index_bits": NEUTRAL, "scale_bits": PINK}
 STREAM_NAMES = {"code_bits": "code", "patch_bits": "patch", "index_bits": "index", "scale_bits": "scale"}
 STREAM_LEGEND = {STREAM_NAMES[stream]: colour for stream, colour in STREAM_COLOURS.items()}
+METHOD_LINES = {"minimum": ("solid", "circle"), "greedy": ("dash", "square")}
 WIDE_FROM_SHAPES = 14
+WIDE_FROM_SETTINGS = 14
+WIDE_FROM_LETTERS = 20
+PLOT_HEIGHT = 300
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """One figure of the page: `wide` takes a whole line."""
+    """One figure of the page, of a height in pixels: `wide` takes a whole line."""
 
     title: str
     figure: go.Figure
     wide: bool = False
+    height: int = PLOT_HEIGHT
 
 
 def rate_colours(rates: Sequence[float]) -> dict[float, str]:
@@ -50,38 +57,95 @@ def shape_colours(n_ins: Sequence[int]) -> dict[int, str]:
 
 
 def bits_panels(settings: pl.DataFrame) -> list[Panel]:
-    """For every prune rate: bits per weight by stream, a bar an XOR shape, and the value bits' bound."""
+    """For every prune rate: bits per weight by stream, a bar a setting, and the value bits' bound.
+
+    Where the settings are XOR shapes only, the bars stand side by side; else they lie, each with its label.
+    """
+    labels = _setting_labels(settings)
+    if labels is None:
+        return [
+            _bars_by_shape(f"S = {rate:g}", group)
+            for (rate,), group in settings.group_by("prune_rate", maintain_order=True)
+        ]
     panels = []
-    for (rate,), group in settings.group_by("prune_rate", maintain_order=True):
-        n_ins = [f"n_in {n_in}" for n_in in group["n_in"]]
-        n_outs = [_label(n_out, variant) for n_out, variant in group.select("n_out", "variant").iter_rows()]
-        figure = go.Figure(layout=_layout("n_out, grouped by n_in", "bits per weight"))
-        for stream in STREAMS:
-            figure.add_bar(
-                x=[n_ins, n_outs],
-                y=group[stream].to_list(),
-                name=STREAM_NAMES[stream],
-                marker_color=STREAM_COLOURS[stream],
-                width=min(0.7, 0.2 * group.height),
-                hovertemplate="%{x}: %{y:.4f} " + STREAM_NAMES[stream] + " bits per weight<extra></extra>",
-            )
+    rows = settings.with_columns(label=labels)
+    for (rate,), group in rows.group_by("prune_rate", maintain_order=True):
+        ordered = group.sort("bits_per_weight", descending=True, maintain_order=True)
+        figure = _lying_bars([(row["label"], row) for row in ordered.iter_rows(named=True)])
         bound = group["value_bound"][0]
-        figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=bound, y1=bound, line=_dashes())
-        figure.update_layout(barmode="stack", margin_b=74, xaxis_ticklabelstandoff=0)
-        panels.append(Panel(f"S = {rate:g}", figure, wide=group.height > WIDE_FROM_SHAPES))
+        figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=bound, x1=bound, line=_dashes())
+        figure.update_xaxes(range=[0, 1.3 * max(group["bits_per_weight"])])
+        wide = group.height > WIDE_FROM_SETTINGS or max(map(len, group["label"])) > WIDE_FROM_LETTERS
+        panels.append(Panel(f"S = {rate:g}", figure, wide, max(PLOT_HEIGHT, 80 + 26 * group.height)))
     return panels
+
+
+def _bars_by_shape(title: str, group: pl.DataFrame) -> Panel:
+    figure = go.Figure(layout=axes("n_out, grouped by n_in", "bits per weight"))
+    for stream in STREAMS:
+        figure.add_bar(
+            x=[[f"n_in {n_in}" for n_in in group["n_in"]], [str(n_out) for n_out in group["n_out"]]],
+            y=group[stream].to_list(),
+            name=STREAM_NAMES[stream],
+            marker_color=STREAM_COLOURS[stream],
+            width=min(0.7, 0.2 * group.height),
+            hovertemplate="%{x}: %{y:.4f} " + STREAM_NAMES[stream] + " bits per weight<extra></extra>",
+        )
+    bound = group["value_bound"][0]
+    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=bound, y1=bound, line=_dashes())
+    figure.update_layout(barmode="stack", margin_b=74, xaxis_ticklabelstandoff=0)
+    return Panel(title, figure, wide=group.height > WIDE_FROM_SHAPES)
+
+
+def _setting_labels(settings: pl.DataFrame) -> pl.Series | None:
+    """For each setting the names of what differs among them; None if only the XOR shape does."""
+    differing = [
+        name for name in ("method", "patch_format", "mask_codec", "variant") if settings[name].n_unique() > 1
+    ]
+    if not differing:
+        return None
+    shapes = settings.select(pl.struct("n_in", "n_out").n_unique().over("prune_rate"))
+    parts = [pl.col(name) for name in differing]
+    if shapes.to_series().max() != 1:
+        parts.insert(0, pl.format("{} → {}", "n_in", "n_out"))
+    joined = (
+        pl.concat_list(pl.when(part != "").then(part) for part in parts).list.drop_nulls().list.join(", ")
+    )
+    return settings.select(joined).to_series()
+
+
+def _lying_bars(bars: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
+    """Bits per weight by stream, a bar lying for each name, with its total; the first at the bottom."""
+    names = [name for name, _ in bars]
+    figure = go.Figure(layout=axes("bits per weight", ""))
+    for stream in STREAMS:
+        figure.add_bar(
+            orientation="h",
+            y=names,
+            x=[bits[stream] for _, bits in bars],
+            name=STREAM_NAMES[stream],
+            marker_color=STREAM_COLOURS[stream],
+            hovertemplate="%{y}: %{x:.4f} " + STREAM_NAMES[stream] + " bits per weight<extra></extra>",
+        )
+    for name, bits in bars:
+        total = bits["bits_per_weight"]
+        figure.add_annotation(x=total, y=name, text=f"{total:.3f}", showarrow=False, xanchor="left", xshift=4)
+    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_xaxes(showgrid=True, nticks=6)
+    figure.update_yaxes(type="category", showgrid=False, automargin=True, ticklabelstandoff=6)
+    return figure
 
 
 def accuracy_panel(points: pl.DataFrame) -> Panel:
     """Test accuracy against prune rate: a dot a seed, their mean, the mean of the dense models as a line."""
-    models = points.filter(pl.col("n_out").is_not_null()).unique("model_key", maintain_order=True)
-    models = models.sort("prune_rate", "model_variant", "seed")
+    models = points.filter(pl.col("n_out").is_not_null()).unique("quantized", maintain_order=True)
+    models = models.sort("prune_rate", pl.col("model_variant") != "exact", "model_variant", "seed")
     labels = [_label(f"{s:g}", v) for s, v in models.select("prune_rate", "model_variant").iter_rows()]
     models = models.with_columns(label=pl.Series(labels, dtype=pl.String))
     dense = models.unique("seed", maintain_order=True).sort("seed")
     dense_mean = 100 * statistics.fmean(dense["dense_accuracy"])
     means = models.group_by("label", maintain_order=True).agg(pl.col("test_accuracy").mean())
-    figure = go.Figure(layout=_layout("prune rate S", "test accuracy (%)"))
+    figure = go.Figure(layout=axes("prune rate S", "test accuracy (%)"))
     for level, dash in ((dense_mean, "dash"), (dense_mean - 100 * TOLERANCE, "dot")):
         line = {**_dashes(), "dash": dash}
         figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=line)
@@ -106,28 +170,34 @@ def accuracy_panel(points: pl.DataFrame) -> Panel:
         marker={"size": 9, "opacity": 0.9, "color": [NEUTRAL] * dense.height + [BLUE] * models.height},
         hovertemplate="%{x}, seed %{customdata}: %{y:.2f} %<extra></extra>",
     )
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", automargin=True)
     figure.update_yaxes(tickformat=".2f")
     return Panel("", figure, wide=True)
 
 
 def patches_panels(settings: pl.DataFrame) -> list[Panel]:
-    """For every prune rate: mean patches of a slice against n_out, one line an n_in."""
+    """For every prune rate: mean patches of a slice against n_out, one line an n_in and method.
+
+    Neither the patch format nor an exact mask codec changes patches, so of those that differ in them one is drawn.
+    """
     colours = shape_colours(settings["n_in"].to_list())
+    lines = ["n_in", "method", "model_variant", "variant"]
+    settings = settings.unique(["prune_rate", "n_out", *lines], keep="first", maintain_order=True)
     top = 1.1 * max(0.1, *settings["patches_per_slice"])
     panels = []
     for (rate,), group in settings.group_by("prune_rate", maintain_order=True):
-        figure = go.Figure(layout=_layout("n_out", "patches per slice"))
-        for (n_in, variant), line in group.group_by("n_in", "variant", maintain_order=True):
+        figure = go.Figure(layout=axes("n_out", "patches per slice"))
+        for (n_in, method, *variants), line in group.group_by(lines, maintain_order=True):
+            name = ", ".join([f"n_in {n_in}", str(method), *(v for v in dict.fromkeys(variants) if v)])
             figure.add_scatter(
                 x=line["n_out"].to_list(),
                 y=line["patches_per_slice"].to_list(),
                 mode="lines+markers",
-                name=f"n_in {n_in}",
-                line={"color": colours[n_in], "width": 2},
-                marker={"size": 8},
+                name=name,
+                line={"color": colours[n_in], "width": 2, "dash": METHOD_LINES[method][0]},
+                marker={"size": 8, "symbol": METHOD_LINES[method][1]},
                 error_y={"type": "data", "array": line["patches_per_slice_spread"].fill_null(0).to_list()},
-                hovertemplate=f"n_in {n_in}, n_out %{{x}}: %{{y:.2f}} patches {variant}<extra></extra>",
+                hovertemplate=f"{name}, n_out %{{x}}: %{{y:.2f}} patches a slice<extra></extra>",
             )
         figure.update_yaxes(range=[0, top])
         n_outs = group["n_out"].unique().to_list()
@@ -141,8 +211,8 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str]) -> list[Pan
     accuracies, losses = [], []
     for stage in dict.fromkeys(curve.stage for curve in curves):
         chosen = [curve for curve in curves if curve.stage == stage]
-        accuracy = go.Figure(layout=_layout("epoch", "validation accuracy (%)"))
-        loss = go.Figure(layout=_layout("epoch", "loss"))
+        accuracy = go.Figure(layout=axes("epoch", "validation accuracy (%)"))
+        loss = go.Figure(layout=axes("epoch", "loss"))
         for curve in chosen:
             colour = NEUTRAL if curve.prune_rate is None else colours.get(curve.prune_rate, NEUTRAL)
             epochs = curve.metrics["epoch"].to_list()
@@ -181,25 +251,10 @@ def baseline_panels(summary: Sequence[Best]) -> list[Panel]:
     panels = []
     for best, row in zip(summary, codecs, strict=True):
         ordered = sorted(row, key=lambda entry: entry[1].bits_per_weight, reverse=True)
-        names = [f"<b>{name}</b>" if codec is best else name for name, codec in ordered]
-        figure = go.Figure(layout=_layout("bits per weight", ""))
-        for stream in STREAMS:
-            figure.add_bar(
-                orientation="h",
-                y=names,
-                x=[getattr(codec, stream) for _, codec in ordered],
-                name=STREAM_NAMES[stream],
-                marker_color=STREAM_COLOURS[stream],
-                hovertemplate="%{y}: %{x:.4f} " + STREAM_NAMES[stream] + " bits per weight<extra></extra>",
-            )
-        for name, (_, codec) in zip(names, ordered, strict=True):
-            total = codec.bits_per_weight
-            figure.add_annotation(
-                x=total, y=name, text=f"{total:.3f}", showarrow=False, xanchor="left", xshift=4
-            )
-        figure.update_layout(barmode="stack", bargap=0.35)
-        figure.update_xaxes(range=[0, top], showgrid=True, nticks=6)
-        figure.update_yaxes(showgrid=False, automargin=True, ticklabelstandoff=6)
+        figure = _lying_bars(
+            [(f"<b>{name}</b>" if codec is best else name, vars(codec)) for name, codec in ordered]
+        )
+        figure.update_xaxes(range=[0, top])
         panels.append(Panel(f"S = {best.prune_rate:g}", figure))
     return panels
 
@@ -212,7 +267,8 @@ def _dashes() -> dict[str, object]:
     return {"width": 1.5, "dash": "dash", "color": NEUTRAL}
 
 
-def _layout(x_title: str, y_title: str) -> go.Layout:
+def axes(x_title: str, y_title: str) -> go.Layout:
+    """The layout that all figures share, with the titles of its axes."""
     # Colours of text and lines are the page's: report.css sets them, so that they follow light and dark.
     axis = {"showline": False, "zeroline": False, "ticks": ""}
     return go.Layout(

@@ -68,12 +68,13 @@ def table(
     )
 
 
-def panel(title: str, figure: str, wide: bool) -> str:
-    """A figure, given as plotly's JSON, with its title."""
+def panel(title: str, figure: str, wide: bool, height: int | None = None) -> str:
+    """A figure, given as plotly's JSON, with its title; of a height in pixels, or as high as all are."""
+    style = f' style="height:{height}px"' if height else ""
     heading = f"<h3>{escape(title)}</h3>" if title else ""
     return (
         f'<div class="panel{" wide" if wide else ""}">{heading}'
-        f'<div class="plot"><script type="application/json">{_inside_script(figure)}</script></div></div>'
+        f'<div class="plot"{style}><script type="application/json">{_inside_script(figure)}</script></div></div>'
     )
 
 
@@ -94,16 +95,18 @@ def settings_table(settings: Mapping[str, object]) -> str:
     return f'<div class="scroll"><table class="settings"><tbody>\n{lines}\n</tbody></table></div>'
 
 
-def legend(entries: Mapping[str, str]) -> str:
-    """A legend: name -> colour, or the style of a line (solid, dashed, dotted)."""
-    styles = ("solid", "dashed", "dotted")
-    items = "".join(
-        f'<li><i class="{mark}"></i>{escape(name)}</li>'
-        if mark in styles
-        else f'<li><i style="background:{mark}"></i>{escape(name)}</li>'
-        for name, mark in entries.items()
-    )
+def legend(entries: Mapping[str, str | tuple[str, str]]) -> str:
+    """A legend: name -> colour, or the style of a line (solid, dashed, dotted), or a sign and its colour."""
+    items = "".join(f"<li>{_mark(mark)}{escape(name)}</li>" for name, mark in entries.items())
     return f'<ul class="legend">{items}</ul>'
+
+
+def _mark(mark: str | tuple[str, str]) -> str:
+    if isinstance(mark, tuple):
+        return f'<span style="color:{mark[1]}">{mark[0]}</span>'
+    if mark in ("solid", "dashed", "dotted"):
+        return f'<i class="{mark}"></i>'
+    return f'<i style="background:{mark}"></i>'
 
 
 def definitions(entries: Mapping[str, str]) -> str:

@@ -1,10 +1,4 @@
 "use strict";
-for (const place of document.querySelectorAll(".plot")) {
-  const figure = JSON.parse(place.textContent);
-  place.replaceChildren();
-  Plotly.newPlot(place, figure.data, figure.layout, { displayModeBar: false, responsive: true });
-}
-
 const LIMIT = 200;
 const body = document.querySelector("#rows tbody");
 const more = document.querySelector("#rows button");

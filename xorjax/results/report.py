@@ -8,8 +8,9 @@ import polars as pl
 
 from xorjax.results import page
 from xorjax.results.collect import Experiment, read_experiment, replacing, tabulate, write_table
+from xorjax.results.notes import TOLERANCE, verdict
 from xorjax.results.sections import count, glossary, result_sections, settings
-from xorjax.results.tables import TOLERANCE, Best, percent, summarise, verdict
+from xorjax.results.tables import Best, percent, summarise
 
 DISPLAY_NAMES = {"lenet5": "LeNet-5", "lenet300": "LeNet-300-100", "mnist": "MNIST"}
 
@@ -18,7 +19,8 @@ DIGITS: dict[str, int | None] = dict.fromkeys(("layer", "method"))
 DIGITS |= {"seed": 0, "prune_rate": 0, "n_in": 0, "n_out": 0, "dense_accuracy": 4, "pruned_accuracy": 4}
 DIGITS |= {"test_accuracy": 4, "code_bits": 4, "patch_bits": 4, "index_bits": 4, "scale_bits": 4}
 DIGITS |= {"bits_per_weight": 4, "patches_per_slice": 2, "lossless": None, "file_bytes": 0, "wall_seconds": 1}
-DIGITS |= dict.fromkeys(("patch_format", "mask_codec", "status", "point", "command"))
+DIGITS |= {"n_bounded": 0, "kept_score": 4}
+DIGITS |= dict.fromkeys(("patch_format", "mask_codec", "quantized", "status", "point", "command"))
 
 
 def build_report(report_dir: Path) -> Path:
@@ -46,7 +48,11 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
         sections += [glossary(), settings(experiment, results)]
     sections.append(_rows(table))
     parts += [_navigation(sections), *sections]
-    scripts = [page.script_data("ROWS", _row_data(table)), page.resource("report.js")]
+    scripts = [
+        page.resource("plots.js"),
+        page.script_data("ROWS", _row_data(table)),
+        page.resource("report.js"),
+    ]
     if summary:
         from plotly.offline import get_plotlyjs
 
@@ -99,6 +105,17 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
     check = "Every decoded care bit equals the quantized one."
     if wrong:
         check = f"{count(wrong, 'point')} decoded to other signs than the quantized ones: a defect."
+    coded = (
+        count(codes[column].n_unique(), noun)
+        for column, noun in (
+            ("method", "method"),
+            ("patch_format", "patch format"),
+            ("mask_codec", "mask codec"),
+        )
+        if codes[column].n_unique() > 1
+    )
+    if compared := ", ".join(coded):
+        what = f"{what[:-1]}, {compared}."
     texts = [what, f"{found} {verdict(summary)} {check}"]
     if experiment.unfinished:
         texts.append(

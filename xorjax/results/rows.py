@@ -6,8 +6,10 @@ from typing import Any
 import polars as pl
 
 # Accuracies are fractions in [0, 1]; the *_bits and their sum are bits per weight of the layer, pruned weights
-# included; `matrix_bits` is what M would add to them, stored for this layer alone. Times are seconds. Null:
-# undefined for this codec (n_out of a baseline), or failed.
+# included; `matrix_bits` is what M would add to them, stored for this layer alone. `quantized` names the artifact of
+# the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is the sum of
+# the magnitudes that the mask keeps over that of the largest ones at the same prune rate (1 for an exact mask). Times
+# are seconds. Null: undefined for this codec (n_out of a baseline), or failed.
 SCHEMA = pl.Schema(
     {
         "experiment": pl.String(),
@@ -46,6 +48,9 @@ SCHEMA = pl.Schema(
         "validation_accuracy": pl.Float64(),
         "dense_validation_accuracy": pl.Float64(),
         "layout": pl.String(),
+        "quantized": pl.String(),
+        "n_bounded": pl.Int64(),
+        "kept_score": pl.Float64(),
         "matrix_bits": pl.Float64(),
         "file_bytes": pl.Int64(),
         "logit_difference": pl.Float64(),
@@ -77,8 +82,17 @@ ALWAYS = (
     "dense_accuracy",
 )
 ALWAYS += ("code_bits", "patch_bits", "index_bits", "scale_bits", "bits_per_weight")
-ALWAYS += ("point", "config")
-OF_XOR_CODES = ("n_in", "patches_per_slice", "n_slices", "n_planes", "n_kept", "test_accuracy", "lossless")
+ALWAYS += ("quantized", "point", "config")
+OF_XOR_CODES = (
+    "n_in",
+    "patch_format",
+    "mask_codec",
+    "patches_per_slice",
+    "n_slices",
+    "n_bounded",
+    "n_planes",
+)
+OF_XOR_CODES += ("n_kept", "kept_score", "test_accuracy", "lossless")
 STREAMS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
 
 

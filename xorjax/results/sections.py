@@ -8,35 +8,24 @@ import polars as pl
 
 from xorjax.results import page
 from xorjax.results.collect import Experiment, flat_config
+from xorjax.results.masks import MASK_KEY, of_model, per_mask
+from xorjax.results.names import GLOSSARY, MASK_NAMES
+from xorjax.results.notes import TOLERANCE, notes, verdict
 from xorjax.results.rows import STREAMS
 from xorjax.results.tables import (
-    SETTING,
-    TOLERANCE,
     Best,
     marked_accuracy,
-    notes,
+    of_setting,
     per_point,
     per_setting,
     percent,
     three_digits,
-    verdict,
 )
 
 if TYPE_CHECKING:
     from xorjax.results.figures import Curve, Panel
 
-GLOSSARY = {
-    "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
-    "mask": "which weights are kept; storing it costs the index bits",
-    "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
-    "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
-    "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
-    "XOR shape": "n_in and n_out of the XOR network",
-    "patch": "a care bit that the code word gets wrong, stored by its position and flipped after decoding",
-    "value bits": "code words and patches; random signs need at least 1 - S a weight",
-    "scale": "a float by which the signs of a part of the layer are multiplied",
-    "bits per weight": "8 times the bytes on disk over the weights of the layers, removed ones included",
-}
+STREAM_HEADINGS = ("code", "patch", "index", "scale")
 
 
 def result_sections(
@@ -49,6 +38,7 @@ def result_sections(
         _summary(summary, results, points),
         _bits(by_setting),
         _accuracy(points),
+        _masks(points),
         _patches(by_setting),
         _baselines(summary),
         *_training(experiment, results, runs_dir),
@@ -76,9 +66,10 @@ def _bits(by_setting: pl.DataFrame) -> str:
         ),
         _panels(figures.bits_panels(by_setting)),
         page.paragraph(
-            "What one weight costs on disk, by what the bits are spent on; a bar is one XOR shape, the mean "
-            "over seeds. A larger n_out needs fewer code bits and more patches. For random signs, code and "
-            "patch together cannot go below the dashed line. The index bits pay for the mask, whatever the "
+            "What one weight costs on disk, by what the bits are spent on: the mean over seeds. A bar is one XOR shape "
+            "or, where more differs, one setting, named by what differs (n_in → n_out, method, patch format, mask "
+            "codec), the smallest at the top. A larger n_out needs fewer code bits and more patches. For random signs, "
+            "code and patch together cannot go below the dashed line. The index bits pay for the mask, whatever the "
             "shape. Each prune rate has its own scale.",
             "caption",
         ),
@@ -102,20 +93,81 @@ def _accuracy(points: pl.DataFrame) -> str:
         _panels([figures.accuracy_panel(points)]),
         page.paragraph(
             "Accuracy on the test split against the prune rate: a dot is one seed, the bar their mean. All "
-            "XOR shapes of one quantized network share its dot, since decoding is lossless.",
+            "codings of one quantized network share its dot, since decoding is lossless; an approximate mask codec "
+            "makes a network of its own.",
             "caption",
         ),
     )
+
+
+def _masks(points: pl.DataFrame) -> str:
+    from xorjax.results import mask_figures
+
+    masks = per_mask(points)
+    dense = points.unique("seed", maintain_order=True)["dense_accuracy"].to_list()
+    of_others = masks.filter(pl.col("mask_of").is_not_null())["prune_rate"].unique().sort().to_list()
+    borrowed = ""
+    if of_others:
+        rates = ", ".join(f"{rate:g}" for rate in of_others)
+        borrowed = f" At S = {rates} no network has an exact mask: there the exact codecs store the approximate ones."
+    return page.section(
+        "masks",
+        "Masks",
+        page.legend(
+            {
+                **mask_figures.legend(masks),
+                "H(S), the entropy of a random mask": "dashed",
+                "mean of the dense networks": "dotted",
+            }
+        ),
+        "<h3>Accuracy</h3>",
+        _panels(mask_figures.accuracy_panels(masks, sum(dense) / len(dense))),
+        "<h3>Magnitude kept</h3>",
+        _panels(mask_figures.kept_panels(masks)),
+        "<h3>Index bits per weight</h3>",
+        _index_bits(masks),
+        page.paragraph(
+            "What it costs to store which weights are kept, and what that leaves of the network: a marker is one mask "
+            "codec at one prune rate, the mean over seeds with its deviation. Further left is smaller, further up is "
+            "better. Exact codecs (open) store the mask that magnitude pruning chose, so they share one accuracy and "
+            "keep all of its magnitude; they are left of H(S) only where rows or columns of the mask differ in "
+            "density. Approximate codecs (filled) prune to a mask that they can express: they may be left of H(S), and "
+            "lose magnitude for it. The index axis is "
+            f"logarithmic; each panel has its own vertical scale.{borrowed}",
+            "caption",
+        ),
+    )
+
+
+def _index_bits(masks: pl.DataFrame) -> str:
+    rates = masks["prune_rate"].unique().sort().to_list()
+    bits = {(*row[:4],): row[4] for row in masks.select(*MASK_KEY, "prune_rate", "index_bits").iter_rows()}
+    least = dict(masks.group_by("prune_rate").agg(pl.col("index_bits").min()).iter_rows())
+    rows = []
+    for codec, variant, mask_of in sorted(
+        {key[:3] for key in bits}, key=lambda key: (list(MASK_NAMES).index(key[0]), key[1], key[2] or "")
+    ):
+        sizes = [bits.get((codec, variant, mask_of, rate)) for rate in rates]
+        cells = [
+            (three_digits(size), "least" if size == least[rate] else "")
+            for size, rate in zip(sizes, rates, strict=True)
+        ]
+        rows.append([(MASK_NAMES[codec] + of_model(mask_of, variant), "text"), *cells])
+    return page.table(["mask codec", *(f"S = {rate:g}" for rate in rates)], rows)
 
 
 def _patches(by_setting: pl.DataFrame) -> str:
     from xorjax.results import figures
 
     colours = figures.shape_colours(by_setting["n_in"].to_list())
+    marks = {f"n_in {n_in}": colour for n_in, colour in colours.items()}
+    methods = set(by_setting["method"])
+    if len(methods) > 1:
+        marks |= {"minimum ●": "solid", "greedy ■": "dashed"}
     return page.section(
         "patches",
         "Patches per slice",
-        page.legend({f"n_in {n_in}": colour for n_in, colour in colours.items()}),
+        page.legend(marks),
         _panels(figures.patches_panels(by_setting)),
         page.paragraph(
             "How many care bits of a slice its code word gets wrong: the mean over slices and seeds, with "
@@ -171,44 +223,38 @@ def _training(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> 
 
 
 def _panels(panels: "list[Panel]") -> str:
-    drawn = (page.panel(panel.title, panel.figure.to_json() or "", panel.wide) for panel in panels)
+    drawn = (
+        page.panel(panel.title, panel.figure.to_json() or "", panel.wide, panel.height) for panel in panels
+    )
     return '<div class="panels">\n' + "\n".join(drawn) + "\n</div>"
 
 
 def _summary(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
-    methods = {baseline.method: baseline.name for best in summary for baseline in best.baselines}
-    headings = ["S", "n_in → n_out", "patches / slice", "seeds", "XOR code", "dense"]
-    headings += ["code", "patch", "index", "scale", "total", *methods.values()]
-    groups = {
-        "": 4,
-        "test accuracy (%)": 2,
-        "XOR code: bits per weight": 5,
-        "other codecs: total": len(methods),
-    }
-    if any(best.variant for best in summary):
-        headings.insert(2, "variant")
-        groups[""] = 5
+    has_variants = any(best.variant for best in summary)
+    settings = [
+        "n_in → n_out",
+        "method",
+        "patch format",
+        "mask codec",
+        *(["variant"] if has_variants else []),
+    ]
+    headings = ["S", *settings, "patches / slice", "seeds", "XOR code", "dense", *STREAM_HEADINGS, "total"]
+    groups = {"": 1, "XOR point": len(settings) + 2, "test accuracy (%)": 2, "bits per weight": 5}
     rows = []
     for best in summary:
-        least = min([best.bits_per_weight, *best.sizes.values()])
         row = [(f"{best.prune_rate:g}", "strong"), (f"{best.n_in} → {best.n_out}", "")]
-        if "variant" in headings:
+        row += [(name, "text") for name in (best.method, best.patch_format, best.mask_codec)]
+        if has_variants:
             row.append((best.variant, "text"))
         row += [(f"{best.patches_per_slice:.2f}", ""), (str(best.n_seeds), "")]
-        row += [
-            (marked_accuracy(best), "" if best.is_accurate else "bad"),
-            (percent(best.dense_accuracy), ""),
-        ]
+        row.append((marked_accuracy(best), "" if best.is_accurate else "bad"))
+        row.append((percent(best.dense_accuracy), ""))
         row += [(three_digits(getattr(best, stream)), "") for stream in STREAMS]
-        row.append(
-            (three_digits(best.bits_per_weight), "least" if best.bits_per_weight == least else "strong")
-        )
-        for method in methods:
-            size = best.sizes.get(method)
-            row.append((three_digits(size), "least" if size == least else ""))
-        rows.append(row)
+        rows.append([*row, (three_digits(best.bits_per_weight), "strong")])
     parts = [
         page.table(headings, rows, groups),
+        "<h3>All codecs on the same weights: bits per weight</h3>",
+        _sizes(summary),
         *(page.paragraph(line, "caption") for line in notes(summary)),
     ]
     if results["layer"].n_unique() > 1:
@@ -216,13 +262,23 @@ def _summary(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -
     return page.section("summary", "Best XOR point of each prune rate", *parts)
 
 
-def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
-    headings = ["S", "layer", "weights", "code", "patch", "index", "scale", "total", "patches / slice"]
+def _sizes(summary: list[Best]) -> str:
+    methods = {baseline.method: baseline.name for best in summary for baseline in best.baselines}
     rows = []
     for best in summary:
-        same = (pl.col(name) == getattr(best, name) for name in SETTING)
+        least = min([best.bits_per_weight, *best.sizes.values()])
+        sizes = [best.bits_per_weight, *(best.sizes.get(method) for method in methods)]
+        row = [(three_digits(size), "least" if size == least else "") for size in sizes]
+        rows.append([(f"{best.prune_rate:g}", "strong"), *row])
+    return page.table(["S", "XOR code", *methods.values()], rows)
+
+
+def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
+    headings = ["S", "layer", "weights", *STREAM_HEADINGS, "total", "patches / slice"]
+    rows = []
+    for best in summary:
         chosen = results.filter(
-            pl.col("point").is_in(points.filter(*same)["point"].to_list()), pl.col("n_out").is_not_null()
+            pl.col("point").is_in(of_setting(points, best)["point"].to_list()), pl.col("n_out").is_not_null()
         )
         for (layer,), group in chosen.group_by("layer", maintain_order=True):
             bits = (*STREAMS, "bits_per_weight")

@@ -1,6 +1,5 @@
 """From result rows to what they say: the best XOR point of each prune rate and the baselines beside it."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,21 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from xorjax.results.collect import flat_config, is_coding_key, is_place, quantized_model_key
+from xorjax.results.names import codec_name
+from xorjax.results.notes import TOLERANCE, notes
 from xorjax.results.rows import STREAMS
-
-# A point counts as accurate if its mean test accuracy is at most this far below the dense model's (0.15 pp).
-TOLERANCE = 0.0015
-
-# What one point of the sweep is, its seed aside.
-SETTING = ("prune_rate", "n_in", "n_out", "method", "variant")
-
-CODEC_NAMES = {
-    "dense": "dense 1-bit",
-    "bitmap_signs": "bitmap + signs",
-    "ternary_ans": "ternary ANS",
-    "csr5": "5-bit relative index",
-}
+from xorjax.results.variants import SETTING, with_variants
 
 
 @dataclass(frozen=True)
@@ -43,13 +31,20 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Best:
-    """The best XOR point of one prune rate; means over `n_seeds` seeds, `*_spread` their sample deviation."""
+    """The best XOR point of one prune rate; means over `n_seeds` seeds, `*_spread` their sample deviation.
+
+    `point` is the one of the seed with the highest validation accuracy, whose file stands for all. `bounded`: every
+    point of this prune rate, chosen or not, that has slices of a bounded search, and how many.
+    """
 
     prune_rate: float
     method: str
     n_in: int
     n_out: int
+    patch_format: str
+    mask_codec: str
     variant: str
+    point: str
     n_seeds: int
     dense_accuracy: float
     test_accuracy: float
@@ -64,7 +59,9 @@ class Best:
     patches_per_slice: float
     matrix_bits: float
     value_bound: float
+    kept_score: float
     baselines: tuple[Baseline, ...]
+    bounded: tuple[tuple[str, int], ...]
 
     @property
     def value_bits(self) -> float:
@@ -84,29 +81,16 @@ class Best:
         return smallest.name
 
 
-def codec_name(method: str) -> str:
-    """The reader's name of a method."""
-    return CODEC_NAMES.get(method, method)
-
-
 def per_point(table: pl.DataFrame) -> pl.DataFrame:
     """One row a point and method: all encoded layers of the model together, failed rows left out.
 
-    Bits per weight are weighted by the layers' weights, patches by their slices. Added columns: `variant` and
-    `model_variant`, the config values that tell apart points equal in prune rate and XOR shape ("" if none);
-    `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
+    Bits per weight are weighted by the layers' weights, patches by their slices, `kept_score` by the kept weights.
+    Added columns: those of `with_variants`; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
     """
-    rows = table.filter(pl.col("status") == "ok")
-    varied = _varied_keys(rows)
-    rows = rows.with_columns(
-        variant=pl.col("config").map_elements(lambda c: _variant(c, varied), return_dtype=pl.String),
-        model_variant=pl.col("config").map_elements(
-            lambda c: _variant(c, [key for key in varied if not is_coding_key(key)]), return_dtype=pl.String
-        ),
-        model_key=pl.col("config").map_elements(quantized_model_key, return_dtype=pl.String),
-    )
-    n_weights = pl.col("n_weights")
-    first = ("prune_rate", "seed", "n_in", "n_out", "variant", "model_variant", "model_key")
+    rows = with_variants(table.filter(pl.col("status") == "ok"))
+    n_weights, n_kept = pl.col("n_weights"), pl.col("n_kept")
+    first = ("prune_rate", "seed", "n_in", "n_out", "patch_format", "mask_codec", "variant")
+    first += ("model_variant", "quantized")
     first += ("dense_accuracy", "test_accuracy", "dense_validation_accuracy", "validation_accuracy")
     return rows.group_by("point", "method", maintain_order=True).agg(
         *(pl.col(column).first() for column in first),
@@ -114,12 +98,14 @@ def per_point(table: pl.DataFrame) -> pl.DataFrame:
         # Once for all layers of a point.
         matrix_bits=(pl.col("matrix_bits") * n_weights).first() / n_weights.sum(),
         patches_per_slice=(pl.col("patches_per_slice") * pl.col("n_slices")).sum() / pl.col("n_slices").sum(),
-        value_bound=(pl.col("n_kept") * pl.col("n_planes")).sum() / n_weights.sum(),
+        value_bound=(n_kept * pl.col("n_planes")).sum() / n_weights.sum(),
+        kept_score=(pl.col("kept_score") * n_kept).sum() / n_kept.sum(),
+        n_bounded=pl.col("n_bounded").sum(),
     )
 
 
 def per_setting(points: pl.DataFrame) -> pl.DataFrame:
-    """Means over seeds of the XOR points of `per_point`, `*_spread` (deviations), `n_seeds`."""
+    """Means over seeds of the XOR points of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
     means = (
         "dense_accuracy",
         "test_accuracy",
@@ -130,6 +116,7 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
         "bits_per_weight",
         "patches_per_slice",
         "value_bound",
+        "kept_score",
     )
     spreads = ("test_accuracy", "bits_per_weight", "patches_per_slice")
     return (
@@ -139,6 +126,7 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
             *(pl.col(column).mean() for column in means),
             *(pl.col(column).std().alias(f"{column}_spread") for column in spreads),
             n_seeds=pl.col("seed").n_unique(),
+            point=pl.col("point").sort_by("validation_accuracy", "seed", descending=[True, False]).first(),
         )
         .sort(SETTING)
     )
@@ -149,7 +137,7 @@ def summarise(table: pl.DataFrame) -> list[Best]:
 
     It is the one with the smallest mean bits per weight among those whose mean validation accuracy is within
     `TOLERANCE` of the dense model's (nothing is chosen by the test split); where none is, the most accurate one
-    (`is_accurate` False). XOR shapes of one quantized model share its accuracy, as decoding is lossless: among
+    (`is_accurate` False). Codings of one quantized model share its accuracy, as decoding is lossless: among
     them the bits alone decide.
     """
     points = per_point(table)
@@ -168,17 +156,21 @@ def summarise(table: pl.DataFrame) -> list[Best]:
                 maintain_order=True,
             )
         row = chosen.row(0, named=True)
-        fields = {name: row[name] for name in Best.__dataclass_fields__ if name != "baselines"}
-        best.append(Best(**fields, baselines=_baselines(points, row)))
+        others = {"baselines": _baselines(points, row), "bounded": _bounded(points, row["prune_rate"])}
+        fields = {name: row[name] for name in Best.__dataclass_fields__ if name not in others}
+        best.append(Best(**fields, **others))
     return best
 
 
+def of_setting(points: pl.DataFrame, setting: "Best | dict[str, Any]") -> pl.DataFrame:
+    """The points of `per_point` with this setting, one a seed."""
+    values = setting if isinstance(setting, dict) else vars(setting)
+    return points.filter(*(pl.col(name) == values[name] for name in SETTING))
+
+
 def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ...]:
-    same_models = points.filter(
-        pl.col("n_out").is_null(),
-        pl.col("prune_rate") == best["prune_rate"],
-        pl.col("model_variant") == best["model_variant"],
-    )
+    models = of_setting(points, best)["quantized"].to_list()
+    same_models = points.filter(pl.col("n_out").is_null(), pl.col("quantized").is_in(models))
     means = same_models.group_by("method", maintain_order=True).agg(
         *(pl.col(column).mean() for column in (*STREAMS, "bits_per_weight")),
         n_seeds=pl.col("seed").n_unique(),
@@ -189,22 +181,9 @@ def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ..
     )
 
 
-def verdict(summary: list[Best]) -> str:
-    """One honest statement on which codec is smallest."""
-    rates: dict[str, list[str]] = {}
-    for best in summary:
-        rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
-    case = (
-        "a fixed rate and simple, parallel hardware for the code words; mask and patches are stored as serially as "
-        "any other codec's"
-    )
-    if len(rates) > 1:
-        winners = "; ".join(f"{name} at S = {', '.join(where)}" for name, where in rates.items())
-    else:
-        winners = next(iter(rates)) + (" at every prune rate" if len(summary) > 1 else "")
-    if "XOR code" in rates:
-        return f"The smallest codec is the {winners}. Beside its size the XOR code offers {case}."
-    return f"The smallest codec is {winners}. The XOR code's case is not size but {case}."
+def _bounded(points: pl.DataFrame, prune_rate: float) -> tuple[tuple[str, int], ...]:
+    chosen = points.filter(pl.col("prune_rate") == prune_rate, pl.col("n_bounded") > 0)
+    return tuple(chosen.select("point", "n_bounded").iter_rows())
 
 
 def percent(mean: float, spread: float | None = None) -> str:
@@ -225,6 +204,9 @@ def summary_table(summary: list[Best]) -> RenderableType:
         table.add_row(name, *(show(best) for best in summary), style=style, end_section=last)
 
     line("n_in → n_out", lambda best: f"{best.n_in} → {best.n_out}")
+    line("method", lambda best: best.method)
+    line("patch format", lambda best: best.patch_format)
+    line("mask codec", lambda best: best.mask_codec)
     if any(best.variant for best in summary):
         line("variant", lambda best: best.variant.replace(", ", "\n"))
     line("patches per slice", lambda best: f"{best.patches_per_slice:.2f}", last=True)
@@ -247,43 +229,3 @@ def marked_accuracy(best: Best) -> str:
 def three_digits(bits: float | None) -> str:
     """Bits per weight, a dash where there are none."""
     return "-" if bits is None else f"{bits:.3f}"
-
-
-def notes(summary: list[Best]) -> list[str]:
-    """The sentences without which the summary could be misread."""
-    seeds = sorted({best.n_seeds for best in summary})
-    over = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
-    means = f"Means over {over} seeds, ± the sample standard deviation."
-    lines = [
-        ("One seed." if seeds == [1] else means)
-        + " Bits are per weight of the layers, pruned ones included.",
-        "Accuracy does not depend on the XOR shape: decoding is lossless, so only the bits differ.",
-    ]
-    matrix = ", ".join(f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary)
-    lines.append(
-        "The matrix M of the XOR network is not counted: it follows from a seed and serves any number of layers. "
-        f"Stored for these layers alone it would add {matrix} bits per weight."
-    )
-    if not all(best.is_accurate for best in summary):
-        lines.append(
-            f"* no point within {100 * TOLERANCE:.2f} pp of the dense model on the validation split: the most "
-            "accurate one there is shown."
-        )
-    return [*lines, verdict(summary)]
-
-
-def _varied_keys(rows: pl.DataFrame) -> list[str]:
-    """Config keys, not the seed, of several values among XOR points of one prune rate, n_in and n_out."""
-    groups: dict[tuple, dict[str, set[str]]] = {}
-    shapes = rows.filter(pl.col("n_out").is_not_null()).select("prune_rate", "n_in", "n_out", "config")
-    for *shape, config in shapes.unique(maintain_order=True).iter_rows():
-        seen = groups.setdefault(tuple(shape), {})
-        for key, value in flat_config(config).items():
-            seen.setdefault(key, set()).add(json.dumps(value))
-    varied = {key for seen in groups.values() for key, values in seen.items() if len(values) > 1}
-    return sorted(key for key in varied if key != "seed" and not is_place(key))
-
-
-def _variant(config: str, keys: list[str]) -> str:
-    flat = flat_config(config)
-    return ", ".join(f"{key}={flat.get(key)}" for key in keys)

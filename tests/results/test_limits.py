@@ -1,0 +1,71 @@
+"""The page of the codec's limits, and the script that draws it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_report_browser import CHROMIUM, open_page
+
+from xorjax.results import figures
+from xorjax.results.limits import draw, group_colours, kind_styles, write_page
+from xorjax.studies.limits import STUDIES, Line, Panel
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "figures.py"
+PANELS = [
+    Panel(
+        f"S = {rate:g}",
+        "n_out",
+        "value bits per weight",
+        (0.0, 1.0),
+        [
+            Line("n_in 20", "measured", "points", [100.0, 200.0], [0.3, 0.2]),
+            Line("n_in 40", "predicted", "solid", [100.0, 200.0], [0.25, 0.15]),
+            Line(None, "1 - S, the bound", "dashed", [100.0, 200.0], [0.1, 0.1]),
+        ],
+    )
+    for rate in (0.6, 0.9)
+]
+
+
+def test_a_panel_draws_its_lines_in_their_colours_and_styles():
+    figure = draw(PANELS[0], group_colours(PANELS)).to_plotly_json()
+    points, line, bound = figure["data"]
+    assert [points["name"], line["name"]] == ["n_in 20, measured", "n_in 40, predicted"]
+    assert points["mode"] == "markers"
+    assert points["marker"]["color"] == figures.CYCLE[0]
+    assert (line["mode"], line["y"]) == ("lines", [0.25, 0.15])
+    assert (line["line"]["color"], line["line"]["dash"]) == (figures.CYCLE[1], "solid")
+    assert (bound["line"]["color"], bound["line"]["dash"]) == (figures.NEUTRAL, "dash")
+    assert figure["layout"]["yaxis"]["range"] == [0.0, 1.0]
+
+
+def test_one_legend_names_every_colour_and_every_style(tmp_path):
+    path = tmp_path / "limits.html"
+    write_page({"best_bits": PANELS, "patches": PANELS[:1]}, path, "2 seeds <of> 5")
+    text = path.read_text(encoding="utf-8")
+    assert kind_styles(PANELS) == {"measured": "points", "predicted": "solid", "1 - S, the bound": "dashed"}
+    for title in (STUDIES["best_bits"].title, STUDIES["patches"].title, "2 seeds &lt;of&gt; 5"):
+        assert text.count(title) == 1
+    assert text.count('class="plot"') == 3
+    for name in ("n_in 20", "n_in 40", "measured", "predicted", "1 - S, the bound"):
+        assert text.count(f"</i>{name}</li>") + text.count(f"</span>{name}</li>") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_the_script_draws_small_pictures_and_a_page_that_opens_alone(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    command = [sys.executable, str(SCRIPT), "--weights", "3000", "--seeds", "1"]
+    command += ["--out", str(tmp_path / "pictures"), "--page", str(tmp_path / "page")]
+    finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert [path.name for path in pictures] == sorted(f"codec_{name}.png" for name in STUDIES)
+    assert all(path.stat().st_size < 200_000 for path in pictures)
+    assert "| 0.95 | 60 |" in finished.stdout
+    document, console, addresses = open_page(tmp_path / "page" / "codec_limits.html", tmp_path)
+    assert console == []
+    assert addresses == set()
+    assert document.count('class="plot js-plotly-plot"') == 34

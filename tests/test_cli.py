@@ -1,0 +1,555 @@
+"""The `xorjax` command: what it prints and writes, and how it refuses what it is given."""
+
+import json
+import subprocess
+import sys
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from xorjax import cli
+from xorjax.compress import CompressSpec, compress
+from xorjax.container import bits, decode_weights, load, save, verify
+from xorjax.container.tensors import from_bytes, to_bytes
+from xorjax.data import Dataset, Split
+from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
+
+RNG = np.random.default_rng(0)
+TENSORS = {
+    "enc.0.weight": RNG.standard_normal((60, 80), dtype=np.float32),
+    "enc.0.bias": np.zeros(60, np.float32),
+    "enc.1.weight": RNG.standard_normal((80, 40)).astype(np.float16),
+    "conv.weight": RNG.standard_normal((8, 6, 3, 3)).astype(ml_dtypes.bfloat16),
+    "double.weight": RNG.standard_normal((20, 30)),
+    "position_ids": np.arange(7)[None],
+    "flags": np.array([True, False]),
+}
+SETTINGS = ["--n-out", "96", "--prune-rate", "0.9"]
+N_WEIGHTS = 60 * 80 + 80 * 40 + 8 * 6 * 9 + 20 * 30
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A directory with model.safetensors, in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    write({})
+    return tmp_path
+
+
+def write(changes, name="model.safetensors"):
+    with open(name, "wb") as file:
+        file.write(to_bytes({**TENSORS, **changes}, {"format": "pt"}))
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and standard error."""
+    try:
+        code = cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def run_json(capsys, *arguments):
+    code, out, _ = run(capsys, *arguments, "--json")
+    assert out.count("\n") == 1
+    return code, json.loads(out)
+
+
+def compressed(capsys, *arguments):
+    code, result = run_json(
+        capsys, "compress", "model.safetensors", "small.xj", "--layers", "*.weight", *(arguments or SETTINGS)
+    )
+    assert code == 0, result
+    return result
+
+
+def test_compress_reports_what_the_file_holds(here, capsys):
+    result = compressed(capsys)
+    model = load("small.xj")
+    assert [layer["name"] for layer in result["layers"]] == sorted(n for n in TENSORS if n.endswith("weight"))
+    assert result["file_bytes"] == (here / "small.xj").stat().st_size
+    assert {kind: result["totals"][kind] for kind in bits(model)} == bits(model)
+    assert result["totals"]["n_weights"] == N_WEIGHTS
+    assert result["totals"]["bits_per_weight"] == pytest.approx(sum(bits(model).values()) / N_WEIGHTS)
+    for layer in result["layers"]:
+        weights = TENSORS[layer["name"]].astype(np.float64)
+        decoded = decode_weights(model.layers[layer["name"]])
+        error = np.linalg.norm(weights - decoded) / np.linalg.norm(weights)
+        assert layer["relative_error"] == pytest.approx(error, rel=1e-5)
+        assert layer["shape"] == list(weights.shape)
+        assert layer["n_kept"] == np.count_nonzero(decoded) == round(0.1 * weights.size)
+        assert layer["ratio"] == pytest.approx(
+            8 * TENSORS[layer["name"]].nbytes / (layer["bits_per_weight"] * weights.size)
+        )
+
+
+def test_compress_prints_a_table(here, capsys):
+    arguments = ("compress", "model.safetensors", "small.xj", "--layers", "*.weight", *SETTINGS)
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert out.count("\n") == 7
+    for text in (
+        "enc.0.weight",
+        "60x80",
+        "8x6x3x3",
+        "20:96",
+        "bounded",
+        "all layers",
+        "3 other tensors kept",
+    ):
+        assert text in out
+
+
+def test_the_command_and_the_library_write_the_same(here, capsys):
+    compressed(capsys, *SETTINGS, "--scale", "row", "--planes", "2", "--layout", "interleaved")
+    spec = CompressSpec(("*.weight",), 0.9, scale="row", n_planes=2, n_out=96, layout="interleaved")
+    by_library = compress(TENSORS, spec, {"format": "pt"})
+    loaded = load("small.xj")
+    for name, layer in by_library.layers.items():
+        assert np.array_equal(decode_weights(loaded.layers[name]), decode_weights(layer))
+    assert loaded.metadata == {"format": "pt"}
+    assert loaded.params.keys() == by_library.params.keys() == {"enc.0.bias", "position_ids", "flags"}
+    assert np.array_equal(loaded.params["position_ids"], TENSORS["position_ids"])
+
+
+def test_kept_weights_are_the_largest_and_decode_to_their_signs(here, capsys):
+    compressed(capsys)
+    weights, layer = TENSORS["enc.0.weight"], load("small.xj").layers["enc.0.weight"]
+    assert np.abs(weights[layer.mask]).min() >= np.abs(weights[~layer.mask]).max()
+    decoded = decode_weights(layer)
+    assert np.array_equal(decoded[layer.mask] > 0, weights[layer.mask] > 0)
+    means = [
+        np.abs(column[kept]).mean()
+        for column, kept in zip(weights.T, layer.mask.T, strict=True)
+        if kept.any()
+    ]
+    assert np.allclose(np.abs(decoded).max(axis=0)[layer.mask.any(axis=0)], means)
+
+
+@pytest.mark.parametrize("codec", sorted(EXACT_CODECS))
+def test_a_mask_of_ones_own(here, capsys, codec):
+    masks = {n: RNG.random(a.shape) < 0.2 for n, a in TENSORS.items() if n.endswith("weight")}
+    masks["conv.weight"] = masks["conv.weight"].view(np.uint8)
+    (here / "masks.safetensors").write_bytes(to_bytes(masks, {}))
+    compressed(capsys, "--mask", "masks.safetensors", "--mask-codec", codec, "--n-out", "96")
+    layers = load("small.xj").layers
+    assert all(np.array_equal(layers[name].mask, mask == 1) for name, mask in masks.items())
+    assert {layer.index.codec for layer in layers.values()} == {codec}
+
+
+@pytest.mark.parametrize("codec", sorted(APPROXIMATE_CODECS))
+def test_a_mask_that_its_codec_chooses(here, capsys, codec):
+    arguments = ["--layers", "enc.0.weight", *SETTINGS, "--mask-codec", codec]
+    code, result = run_json(capsys, "compress", "model.safetensors", "small.xj", *arguments)
+    assert code == 0
+    assert result["layers"][0]["prune_rate"] == pytest.approx(0.9, abs=0.02)
+    assert result["layers"][0]["mask_codec"] == codec
+    assert verify("small.xj") == ["layers/enc.0.weight/planes/0"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("--n-in", "100", "--n-out", "160"),
+        ("--method", "greedy", "--patch-format", "enumerative"),
+        ("--patch-format", "blocked", "--patch-block", "3", "--layout", "shuffled", "--layout-seed", "9"),
+        ("--planes", "3", "--scale", "tensor", "--seed", "4"),
+    ],
+)
+def test_every_setting_reaches_the_file(here, capsys, settings):
+    result = compressed(capsys, "--prune-rate", "0.9", *settings)
+    given = dict(zip((s[2:].replace("-", "_") for s in settings[::2]), settings[1::2], strict=True))
+    for layer in result["layers"]:
+        assert {k: str(layer[k]) for k in given.keys() & layer.keys()} == {
+            k: given[k] for k in given.keys() & layer.keys()
+        }
+    plane = load("small.xj").layers["conv.weight"].planes[0]
+    assert (plane.layout_seed, plane.patch_block, plane.net.seed) == (
+        int(given.get("layout_seed", 0)),
+        int(given.get("patch_block", 16)),
+        int(given.get("seed", 0)),
+    )
+
+
+def test_n_out_is_chosen_for_each_layer(here, capsys):
+    result = compressed(capsys, "--prune-rate", "0.8")
+    assert all(layer["n_out"] % 32 == 0 and layer["n_out"] > 20 for layer in result["layers"])
+
+
+def test_decompress_gives_the_checkpoint_back(here, capsys):
+    compressed(capsys)
+    code, result = run_json(capsys, "decompress", "small.xj", "back.safetensors")
+    assert (code, result["n_params"]) == (0, 3)
+    tensors, metadata = from_bytes((here / "back.safetensors").read_bytes())
+    assert metadata == {"format": "pt"}
+    assert {n: a.shape for n, a in tensors.items()} == {n: a.shape for n, a in TENSORS.items()}
+    for name, layer in load("small.xj").layers.items():
+        assert np.array_equal(tensors[name], decode_weights(layer))
+    for name in ("enc.0.bias", "position_ids", "flags"):
+        assert np.array_equal(tensors[name], TENSORS[name])
+    code, _ = run_json(capsys, "decompress", "small.xj", "half.safetensors", "--dtype", "BF16")
+    half, _ = from_bytes((here / "half.safetensors").read_bytes())
+    assert code == 0
+    assert half["conv.weight"].dtype == ml_dtypes.bfloat16
+
+
+def test_inspect_and_verify(here, capsys):
+    wrote = compressed(capsys)
+    code, seen = run_json(capsys, "inspect", "small.xj")
+    assert code == 0
+    assert seen["totals"] == {k: wrote["totals"][k] for k in seen["totals"]}
+    assert seen["metadata"] == {"format": "pt"}
+    assert {param["dtype"] for param in seen["params"]} == {"float32", "int64", "bool"}
+    code, result = run_json(capsys, "verify", "small.xj")
+    assert (code, result["ok"], len(result["planes"])) == (0, True, 4)
+    assert "4 planes decoded" in run(capsys, "verify", "small.xj")[1]
+    assert "enc.0.weight" in run(capsys, "inspect", "small.xj")[1]
+
+
+def test_encode_planes_of_ones_own(here, capsys):
+    planes, mask = RNG.random((2, 30, 40)) < 0.5, RNG.random((30, 40)) < 0.1
+    np.save("mask.npy", mask.astype(np.uint8))
+    np.save("bits.npy", planes)
+    arguments = ("--care", "mask.npy", "--bits", "bits.npy", "own.xj", "--name", "fc", "--n-out", "150")
+    code, result = run_json(capsys, "encode", *arguments)
+    assert code == 0
+    layer = load("own.xj").layers["fc"]
+    assert np.array_equal(layer.mask, mask)
+    assert np.array_equal(decode_weights(layer), np.where(mask, (2.0 * planes - 1).sum(axis=0), 0))
+    assert result["layers"][0]["n_planes"] == 2
+    np.save("bits.npy", planes[0])
+    assert run_json(capsys, "encode", *arguments, "--force")[0] == 0
+
+
+def nothing_left(here, *names):
+    return {path.name for path in here.iterdir()} == {"model.safetensors", *names}
+
+
+def refused(here, capsys, message, *arguments, left=()):
+    """Exit code 1, one line without a traceback, nothing written; the same as JSON."""
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("xorjax: error: ")
+    assert message in err
+    assert nothing_left(here, *left)
+    code, result = run_json(capsys, *arguments)
+    assert (code, set(result)) == (1, {"error"})
+    assert message in result["error"]
+
+
+W = "enc.0.weight"
+
+
+def changed(**where):
+    array = TENSORS[W].copy()
+    for place, value in where.items():
+        array.flat[int(place[1:])] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("tensors", "layers", "message"),
+    [
+        ({W: changed(_81=np.nan)}, W, "model.safetensors: tensor 'enc.0.weight': 1 weight is NaN or infinite"),
+        ({W: changed(_5=np.inf, _4799=-np.inf)}, W, "2 weights are NaN or infinite as float32 (the first at [0, 5])"),
+        ({"double.weight": np.full((20, 30), 1e300)}, "double*", "'double.weight': 600 weights are NaN or infinite"),
+        ({W: np.zeros((0, 80), np.float32)}, W, "'enc.0.weight' has shape [0, 80], expected 2 dimensions"),
+        ({W: np.zeros((), np.float32)}, W, "tensor 'enc.0.weight' has shape [], expected 2 dimensions or more"),
+        ({}, "*bias", "tensor 'enc.0.bias' has shape [60], expected 2 dimensions or more"),
+        ({}, "position*", "tensor 'position_ids' has dtype int64, expected one of F16, BF16, F32, F64"),
+        ({}, "fl*", "tensor 'flags' has dtype bool, expected one of F16, BF16, F32, F64"),
+        ({}, "enc.2.weight", "layers: 'enc.2.weight' matches none of 7 tensors; nearest: enc."),
+    ],
+)  # fmt: skip
+def test_bad_weights_are_refused(here, capsys, tensors, layers, message):
+    write(tensors)
+    refused(here, capsys, message, "compress", "model.safetensors", "out.xj", "--layers", layers, *SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (
+            {W: np.ones((80, 60), bool)},
+            "tensor 'enc.0.weight': its mask has shape [80, 60], expected [60, 80]",
+        ),
+        ({"other": np.ones((60, 80), bool)}, "masks: 'other' is the mask of no layer"),
+        ({}, "tensor 'enc.0.weight' has no mask"),
+        ({W: np.zeros((60, 80), bool)}, "tensor 'enc.0.weight': its mask keeps no weight"),
+        (
+            {W: np.full((60, 80), 2, np.uint8)},
+            "tensor 'enc.0.weight': its mask is uint8, expected booleans or bytes",
+        ),
+        (
+            {W: np.ones((60, 80), np.float32)},
+            "tensor 'enc.0.weight': its mask is float32, expected booleans or bytes",
+        ),
+    ],
+)
+def test_bad_masks_are_refused(here, capsys, masks, message):
+    (here / "masks.safetensors").write_bytes(to_bytes(masks, {}))
+    arguments = ("compress", "model.safetensors", "out.xj", "--layers", W, "--mask", "masks.safetensors")
+    refused(here, capsys, message, *arguments, left=["masks.safetensors"])
+
+
+@pytest.mark.parametrize("prune_rate", ["0", "0.9999999", "0.5"])
+def test_prune_rates_at_the_ends(here, capsys, prune_rate):
+    result = compressed(capsys, "--prune-rate", prune_rate, "--n-out", "64")
+    for layer in result["layers"]:
+        assert layer["n_kept"] == max(1, layer["n_weights"] - round(float(prune_rate) * layer["n_weights"]))
+    assert len(verify("small.xj")) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--prune-rate", "1"), "prune_rate is 1.0, expected 0 <= prune_rate < 1"),
+        (("--prune-rate", "-0.1"), "prune_rate is -0.1"),
+        (("--prune-rate", "nan"), "prune_rate is nan"),
+        (("--prune-rate", ".9", "--mask", "m"), "not allowed with argument"),
+        ((), "one of the arguments --prune-rate --mask is required"),
+        (("--prune-rate", ".9", "--n-in", "129"), "n_in is 129, expected 1 to 128"),
+        (("--prune-rate", ".9", "--n-out", "20"), "n_out is 20, expected 21 to"),
+        (("--prune-rate", ".9", "--n-out", "many"), "argument --n-out: invalid value: 'many'"),
+        (("--prune-rate", ".9", "--planes", "0"), "n_planes is 0, expected 1 to 8"),
+        (("--prune-rate", ".9", "--scale", "chanel"), "scale is 'chanel', expected one of tensor, channel, row;"),
+        (("--prune-rate", ".9", "--method", "greddy"), "nearest: 'greedy'"),
+        (("--prune-rate", ".9", "--patch-format", "papr"), "nearest: 'paper'"),
+        (("--prune-rate", ".9", "--layout", "rows"), "layout is 'rows', expected one of"),
+        (("--prune-rate", ".9", "--mask-codec", "bitmpa"), "nearest: 'bitmap'"),
+        (("--prune-rate", ".9", "--mask-option", "rank"), "argument --mask-option: invalid value: 'rank'"),
+        (("--prune-rate", ".9", "--mask-option", "rank=4"), "mask_codec 'ans_rc' is exact and has no mask_options"),
+        (
+            ("--prune-rate", ".9", "--mask-codec", "lowrank", "--mask-option", "rnk=4"),
+            "mask_codec 'lowrank' has no option 'rnk'; it has rank, index_bits",
+        ),
+        (
+            ("--prune-rate", ".9", "--mask-codec", "codebook", "--mask-option", "beam=4"),
+            "mask_codec 'codebook' has no option 'beam'; it has n_in",
+        ),
+        (("--mask", "m", "--mask-codec", "lowrank"), "'lowrank' chooses the mask itself and cannot store given masks"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2(here, capsys, arguments, message):
+    code, out, err = run(
+        capsys, "compress", "model.safetensors", "out.xj", "--layers", "*.weight", *arguments
+    )
+    assert (code, out) == (2, "")
+    assert message in err
+    assert nothing_left(here)
+
+
+def test_files_that_are_not_there_or_in_the_way(here, capsys):
+    command = ("compress", "model.safetensors")
+    rest = ("--layers", W, *SETTINGS)
+    refused(
+        here, capsys, "nothing.safetensors: No such file", "compress", "nothing.safetensors", "out.xj", *rest
+    )
+    refused(
+        here, capsys, "model.safetensors: it exists already; --force", *command, "model.safetensors", *rest
+    )
+    refused(here, capsys, "no/out.xj: its directory does not exist", *command, "no/out.xj", *rest)
+    refused(here, capsys, f"{here}: it is a directory", *command, here, *rest)
+    for command in ("inspect", "verify"):
+        refused(here, capsys, "nothing.xj: No such file", command, "nothing.xj")
+    before = (here / "model.safetensors").read_bytes()
+    assert run(capsys, "compress", "model.safetensors", "model.safetensors", *rest, "--force")[0] == 0
+    assert (here / "model.safetensors").read_bytes() != before
+    assert len(verify("model.safetensors")) == 1
+
+
+def test_checkpoints_cut_short_or_damaged(here, capsys):
+    data = (here / "model.safetensors").read_bytes()
+    arguments = ("compress", "model.safetensors", "out.xj", "--layers", W, *SETTINGS)
+    for end, message in (
+        (4, "header: it ends"),
+        (100, "header: it ends"),
+        (len(data) - 5, "tensor 'enc.1.weight' ends at byte"),
+    ):
+        (here / "model.safetensors").write_bytes(data[:end])
+        refused(here, capsys, f"model.safetensors: {message}", *arguments)
+    (here / "model.safetensors").write_bytes(data.replace(b'"I64"', b'"C64"'))
+    refused(here, capsys, "model.safetensors: tensor 'position_ids' has dtype 'C64'", *arguments)
+
+
+@pytest.mark.parametrize("command", [("inspect",), ("verify",), ("decompress",), ("evaluate",)])
+def test_compressed_files_cut_short_damaged_or_newer(here, capsys, command):
+    compressed(capsys)
+    data = (here / "small.xj").read_bytes()
+    (here / "small.xj").unlink()
+    flipped = bytearray(data)
+    flipped[-30] ^= 4
+    cases = [
+        (data[: len(data) // 2], "bad.xj: header: it ends at byte"),
+        (data[:-1], "bad.xj: tensor 'params/flags' ends at byte"),
+        (bytes(flipped), "bad.xj: tensor '"),
+        (data.replace(b'"format_version":"1"', b'"format_version":"2"'), "format_version is '2', and this reads 1;"),
+        (data.replace(b'"format":"xorjax"', b'"format":"xorjay"', 1), "metadata: format is 'xorjay'"),
+        (b"", "bad.xj: header: it ends at byte 8"),
+        ((here / "model.safetensors").read_bytes(), "metadata: format is 'pt', not 'xorjax'"),
+    ]  # fmt: skip
+    for content, message in cases:
+        (here / "bad.xj").write_bytes(content)
+        out = ("out.safetensors",) if command == ("decompress",) else ()
+        refused(here, capsys, message, *command, "bad.xj", *out, left=["bad.xj"])
+
+
+@pytest.mark.parametrize(
+    ("mask", "bits", "message"),
+    [
+        (
+            np.ones((3, 4)),
+            np.ones((3, 4), bool),
+            "mask.npy: it holds float64, expected booleans or integers 0 and 1",
+        ),
+        (
+            np.ones((3, 4), bool),
+            np.full((3, 4), 2),
+            "bits.npy: it holds int64, expected booleans or integers 0 and 1",
+        ),
+        (
+            np.ones((3, 4), bool),
+            np.ones((4, 3), bool),
+            "bits.npy: the bits have shape [4, 3], expected [3, 4]",
+        ),
+        (np.ones((3, 4), bool), np.ones((0, 3, 4), bool), "bits.npy: the bits have shape [0, 3, 4]"),
+        (
+            np.zeros((3, 4), bool),
+            np.ones((3, 4), bool),
+            "mask.npy: the mask has shape [3, 4] and keeps 0 bits",
+        ),
+        (np.array(True), np.array(True), "mask.npy: the mask has shape []"),
+    ],
+)
+def test_bad_planes_are_refused(here, capsys, mask, bits, message):
+    np.save("mask.npy", mask)
+    np.save("bits.npy", bits)
+    left = ("mask.npy", "bits.npy")
+    refused(here, capsys, message, "encode", "--care", "mask.npy", "--bits", "bits.npy", "out.xj", left=left)
+
+
+def test_nothing_is_unpickled(here, capsys):
+    np.save("mask.npy", np.array([{}], dtype=object), allow_pickle=True)
+    (here / "text.npy").write_text("no array")
+    for name in ("mask.npy", "text.npy"):
+        arguments = ("encode", "--care", name, "--bits", name, "out.xj")
+        refused(here, capsys, f"{name}: it is not an .npy file", *arguments, left=("mask.npy", "text.npy"))
+
+
+def test_a_failed_write_leaves_nothing(here, capsys, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    arguments = ("compress", "model.safetensors", "out.xj", "--layers", W, *SETTINGS)
+    refused(here, capsys, "out.xj: No space left on device", *arguments)
+
+
+def test_evaluate_needs_a_model_of_the_suite(here, capsys):
+    compressed(capsys)
+    message = "small.xj: metadata: 'model' is missing"
+    refused(here, capsys, message, "evaluate", "small.xj", left=["small.xj"])
+
+
+def test_shards(here, capsys):
+    names = sorted(TENSORS)
+    shards = {"m-1.safetensors": names[:3], "m-2.safetensors": names[3:]}
+    (here / "shards").mkdir()
+    for file, held in shards.items():
+        (here / "shards" / file).write_bytes(to_bytes({n: TENSORS[n] for n in held}, {"format": "pt"}))
+    index = {"weight_map": {name: file for file, held in shards.items() for name in held}}
+    (here / "shards" / "m.safetensors.index.json").write_text(json.dumps(index))
+    compressed(capsys)
+    code, result = run_json(capsys, "compress", "shards", "sharded.xj", "--layers", "*.weight", *SETTINGS)
+    assert code == 0
+    assert (here / "sharded.xj").read_bytes() == (here / "small.xj").read_bytes()
+    assert result["input_bytes"] == sum(
+        path.stat().st_size for path in (here / "shards").glob("*.safetensors")
+    )
+
+
+def test_help_waits_for_no_library():
+    code = (
+        "import sys; from xorjax.cli import main\n"
+        "try: main(['compress', '--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'jax', 'numba', 'galois', 'numpy', 'flax', 'rich', 'constriction'}\n"
+        "print(*sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
+    assert "--prune-rate" in done.stdout
+
+
+def test_inspect_and_decompress_wait_for_neither_jax_nor_numba(here, capsys):
+    compressed(capsys)
+    code = (
+        "import sys; from xorjax.cli import main\n"
+        "main(['verify', 'small.xj']); main(['decompress', 'small.xj', 'b.safetensors'])\n"
+        "print(*sorted({'jax', 'numba', 'galois'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
+
+
+@pytest.fixture
+def suite_model(here, monkeypatch):
+    """lenet300.xj, all kernels compressed, and a test split of 300 random images that replaces the real one."""
+    from xorjax.models import create_model
+
+    images = RNG.integers(0, 256, (300, 28, 28, 1), dtype=np.uint8)
+    split = Split(images, RNG.integers(0, 10, 300).astype(np.int32))
+    monkeypatch.setattr(
+        "xorjax.pipeline.evaluate_file.load_data", lambda config: Dataset(split, split, split, 10)
+    )
+    params = {path: np.asarray(value) for path, value in create_model("lenet300", 0)[1].items()}
+    spec = CompressSpec(("*/kernel",), 0.8, n_out=64, mask_codec="bitmap")
+    return params, spec, split
+
+
+def test_evaluate_measures_the_model_that_decodes(here, capsys, suite_model):
+    params, spec, split = suite_model
+    save("suite.xj", compress(params, spec, {"model": "lenet300", "dataset": "mnist"}))
+    code, result = run_json(capsys, "evaluate", "suite.xj")
+    assert code == 0
+    layers = load("suite.xj").layers
+    x = split.inputs.reshape(300, -1).astype(np.float32) / 255
+    for i in (1, 2, 3):
+        x = x @ decode_weights(layers[f"fc{i}/kernel"]) + params[f"fc{i}/bias"]
+        x = np.maximum(x, 0) if i < 3 else x
+    n_correct = int((x.argmax(axis=1) == split.labels).sum())
+    assert (result["n_correct"], result["n_test"]) == (n_correct, 300)
+    assert result["test_accuracy"] == n_correct / 300
+    assert {kind: result["totals"][kind] for kind in bits(load("suite.xj"))} == bits(load("suite.xj"))
+    assert "lenet300 on mnist" in run(capsys, "evaluate", "suite.xj")[1]
+
+
+def test_evaluate_refuses_what_is_not_the_model(here, capsys, suite_model):
+    params, spec, _ = suite_model
+    metadata = {"model": "lenet300", "dataset": "mnist"}
+    cases = [
+        (
+            params,
+            {**metadata, "model": "lenet30"},
+            "suite.xj: unknown model 'lenet30': did you mean 'lenet300'",
+        ),
+        ({**params, "fc4/bias": params["fc3/bias"]}, metadata, "are not those of lenet300: fc4/bias"),
+        (
+            {**params, "fc2/bias": np.zeros(99, np.float32)},
+            metadata,
+            "'fc2/bias' has shape [99], expected [100]",
+        ),
+        ({**params, "fc2/bias": np.zeros(100)}, metadata, "'fc2/bias' has dtype float64, expected float32"),
+        (
+            {**params, "fc3/kernel": np.ones((50, 20), np.float32)},
+            metadata,
+            "'fc3/kernel' has shape [50, 20]",
+        ),
+    ]
+    for arrays, strings, message in cases:
+        save("suite.xj", compress(arrays, spec, strings))
+        refused(here, capsys, message, "evaluate", "suite.xj", left=["suite.xj"])

@@ -1,0 +1,54 @@
+"""The `xorjax` command: arguments in, one table or one JSON object out, exit code 0, 1 (bad input) or 2 (usage)."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from xorjax import __version__
+from xorjax.commands import COMMANDS
+from xorjax.commands.errors import CommandError, UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; with `--json` standard output is one JSON object, also when the input is refused."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    try:
+        result = args.run(args)
+    except UsageError as error:
+        args.parser.error(str(error))
+    except CommandError as error:
+        message = " ".join(str(error).split())
+        print(f"xorjax: error: {message}", file=sys.stderr)
+        if args.json:
+            print(json.dumps({"error": message}))
+        return 1
+    except KeyboardInterrupt:
+        print("xorjax: interrupted", file=sys.stderr)
+        return 130
+    if args.json:
+        print(json.dumps(result, allow_nan=False))
+    else:
+        args.show(result)
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xorjax",
+        description="Pruned, binarized networks as code words of a random XOR-gate network.",
+        epilog="`xorjax COMMAND --help` says more. Every command takes --json.",
+    )
+    parser.add_argument("--version", action="version", version=f"xorjax {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    for subparser in commands.choices.values():
+        subparser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        subparser.set_defaults(parser=subparser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

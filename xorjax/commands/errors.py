@@ -1,0 +1,44 @@
+"""What a command refuses: a bad input, or arguments that do not go together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class CommandError(Exception):
+    """Bad input: one line that names the file, the tensor and what was expected. Exit code 1."""
+
+
+class UsageError(Exception):
+    """Arguments that no input would make right. Exit code 2."""
+
+
+@contextmanager
+def refusing(path: str | Path | None = None) -> Iterator[None]:
+    """Turns what the library raises into a `CommandError`; `path` is named where the library could not."""
+    prefix = "" if path is None else f"{path}: "
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise CommandError(f"{prefix}{error.strerror or error}") from error
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
+    except MemoryError as error:
+        raise CommandError(f"{prefix}there is not enough memory ({error})") from error
+    except ValueError as error:
+        raise CommandError(f"{prefix}{error}") from error
+
+
+def check_output(path: str, force: bool) -> None:
+    """Before any work is done.
+
+    Raises:
+        CommandError: `path` exists and may not be overwritten, or its directory does not exist.
+    """
+    out = Path(path)
+    if out.is_dir():
+        raise CommandError(f"{path}: it is a directory, expected the name of a file")
+    if out.exists() and not force:
+        raise CommandError(f"{path}: it exists already; --force overwrites it")
+    if not out.parent.is_dir():
+        raise CommandError(f"{path}: its directory does not exist")

@@ -1,0 +1,124 @@
+"""A whole set of parameters: the layers that the patterns name are compressed, all others are kept as they are."""
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from xorjax.compress.checkpoint import Checkpoint
+from xorjax.compress.layer import compress_layer
+from xorjax.compress.select import Weights
+from xorjax.compress.spec import CompressSpec
+from xorjax.container import CompressedLayer, CompressedModel
+from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
+
+Told = Callable[[str, float], None]
+"""Is told a layer's name and which fraction of it is done."""
+
+
+def compress(
+    params: Mapping[str, Any],
+    spec: CompressSpec,
+    metadata: Mapping[str, str] | None = None,
+    tell: Told = lambda name, done: None,
+) -> CompressedModel:
+    """The compressed layers, and beside them the other arrays as they are.
+
+    Takes NumPy's and JAX's arrays by name, or nested mappings of them, whose names are joined by "/". A layer's
+    weights are float16, bfloat16, float32 or float64, and are taken as float32.
+
+        spec = CompressSpec(layers=("encoder.*.weight",), prune_rate=0.9, scale="row")
+        save("model.xorjax", compress(params, spec))
+
+    A layer of the loaded file runs inside any jitted function, its weights decoded there from the code words:
+
+        layer = load("model.xorjax").layers["fc1/kernel"]
+        fc1 = xorjax.layers.linear.XorLinear.from_layer(layer, bias)
+        forward = jax.jit(lambda x: jax.nn.relu(fc1(x)))
+
+    Raises:
+        ValueError: a pattern matches no tensor, a layer is not of floats, has fewer than 2 dimensions, no weight or
+            one that is not finite, its mask does not fit, or an array kept as it is has a dtype that the format
+            lacks; the message names the tensor.
+    """
+    arrays = dict(_flatten(params))
+    matched = match(arrays, {name: array.dtype for name, array in arrays.items()}, spec)
+    kept = {name: array for name, array in arrays.items() if name not in matched}
+    for name, array in kept.items():
+        try:
+            dtype_id(array)
+        except ValueError as error:
+            raise ValueError(f"tensor {name!r}: {error}") from error
+    weights = [Weights.of(name, arrays[name]) for name in matched]
+    return CompressedModel(_layers(weights, spec, tell), kept, dict(metadata or {}))
+
+
+def compress_checkpoint(
+    checkpoint: Checkpoint, spec: CompressSpec, tell: Told = lambda name, done: None
+) -> CompressedModel:
+    """As `compress`, reading the weights from their files in pieces; the other tensors are memory-mapped.
+
+    Raises:
+        ValueError: as `compress`.
+    """
+    matched = match_checkpoint(checkpoint, spec)
+    kept = {name: tensor.mapped() for name, tensor in checkpoint.items() if name not in matched}
+    weights = [weights_of(checkpoint, name) for name in matched]
+    return CompressedModel(_layers(weights, spec, tell), kept, dict(checkpoint.metadata))
+
+
+def match_checkpoint(checkpoint: Checkpoint, spec: CompressSpec) -> list[str]:
+    """The tensors that `compress_checkpoint` compresses, in the order in which it does.
+
+    Raises:
+        ValueError: a pattern matches none, or one of them is not of floats.
+    """
+    return match(checkpoint, {name: tensor.dtype for name, tensor in checkpoint.items()}, spec)
+
+
+def weights_of(checkpoint: Checkpoint, name: str) -> Weights:
+    return Weights(name, checkpoint[name].shape, checkpoint[name].read)
+
+
+def match(names: Mapping[str, object], dtypes: Mapping[str, np.dtype], spec: CompressSpec) -> list[str]:
+    """The tensors to compress, in the order of their names.
+
+    Raises:
+        ValueError: a pattern matches none, or one of them is not of floats.
+    """
+    matched: set[str] = set()
+    for pattern in spec.layers:
+        found = {name for name in names if fnmatchcase(name, pattern)}
+        if not found:
+            nearest = get_close_matches(pattern, names, n=3, cutoff=0)
+            near = f"; nearest: {', '.join(nearest)}" if nearest else ""
+            raise ValueError(f"layers: {pattern!r} matches none of {len(names)} tensors{near}")
+        matched |= found
+    matched -= {name for name in matched if any(fnmatchcase(name, pattern) for pattern in spec.skip)}
+    if not matched:
+        raise ValueError(f"skip: {', '.join(spec.skip)} leaves none of the layers")
+    if spec.masks is not None and (unused := sorted(spec.masks.keys() - matched)):
+        raise ValueError(
+            f"masks: {unused[0]!r} is the mask of no layer; layers: {', '.join(sorted(matched)[:8])}"
+        )
+    for name in sorted(matched):
+        if dtypes[name] not in {DTYPES[id] for id in FLOATS}:
+            raise ValueError(
+                f"tensor {name!r} has dtype {dtypes[name]}, expected one of {', '.join(FLOATS)}: narrow the "
+                "patterns, or skip it"
+            )
+    return sorted(matched)
+
+
+def _layers(weights: list[Weights], spec: CompressSpec, tell: Told) -> dict[str, CompressedLayer]:
+    return {w.name: compress_layer(w, spec, lambda done, name=w.name: tell(name, done)) for w in weights}
+
+
+def _flatten(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", np.asarray(value)

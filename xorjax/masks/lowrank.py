@@ -1,0 +1,165 @@
+"""The mask as a Boolean product of two binary matrices (arXiv 1905.05686), tile by tile.
+
+mask[i, j] = OR over k of (Ip[i, k] AND Iz[k, j]): k (m + n) bits for a tile of m x n. The factors start as the
+source's, a non-negative factorization of the scores cut at thresholds, and local search improves them: each
+factor's rows, then its columns, are set to what is best given all others, at a price for each kept weight that
+moves until the prune rate is met; then the factor that serves least is drawn anew, while that helps.
+
+Decoding is exact everywhere. The search is repeatable on one machine, but the factorization's sums depend on
+the order in which BLAS adds: another BLAS, or number of its threads, may find other factors.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log2
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from xorjax.masks.base import Streams, bits_to_bytes, matrix_shape, read_bits, read_stream
+from xorjax.masks.factorize import Factors, FactorSearch, kept_score, least_of_largest, threshold_factors
+
+HEADER_BYTES = 12
+_TILE = 1024
+_FIRST_PRICE = 0.6
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The settings of a low-rank mask: the stream `header`, three 32-bit numbers, least significant byte first.
+
+    Attributes:
+        rank: factors of each tile.
+        tile_rows: of all tiles but the last in a column of them, `tile_columns` likewise.
+    """
+
+    rank: int
+    tile_rows: int
+    tile_columns: int
+
+    def tiles(self, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+        """The rows and columns of each tile, row by row of tiles."""
+        rows, columns = matrix_shape(shape)
+        for top in range(0, rows, self.tile_rows):
+            for left in range(0, columns, self.tile_columns):
+                yield (
+                    slice(top, min(top + self.tile_rows, rows)),
+                    slice(left, min(left + self.tile_columns, columns)),
+                )
+
+    def n_bits(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Bits of the streams `rows` and `columns`."""
+        rows, columns = matrix_shape(shape)
+        return (
+            self.rank * rows * -(-columns // self.tile_columns),
+            self.rank * columns * -(-rows // self.tile_rows),
+        )
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raises ValueError where a setting is out of range for a mask of this shape."""
+        rows, columns = matrix_shape(shape)
+        if not (rows and columns):
+            raise ValueError(f"a mask of shape {shape} has no weights")
+        limits = {"tile_rows": rows, "tile_columns": columns}
+        limits["rank"] = max(1, min(self.tile_rows, self.tile_columns))
+        for name, limit in limits.items():
+            if not 1 <= getattr(self, name) <= limit:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 to {limit} for shape {shape}")
+
+
+class LowRank:
+    """Streams `header`, `rows` and `columns`.
+
+    `rows` holds, tile by tile, row by row of tiles, the m bits of Ip's first column, then of its second, and so on;
+    `columns` the n bits of Iz's first row, and so on. Tiles follow without a gap; the last byte's tail is zero.
+    """
+
+    id = "lowrank"
+    exact = False
+    stream_names = ("header", "rows", "columns")
+
+    def fit(self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, **settings: Any) -> Streams:
+        """The settings are those of `fit_low_rank`."""
+        return fit_low_rank(scores, prune_rate, **settings)
+
+    def decode(self, streams: Streams, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
+        tiling, factors = read_factors(streams, shape)
+        mask = np.empty(matrix_shape(shape), dtype=np.bool_)
+        for tile, factor in zip(tiling.tiles(shape), factors, strict=True):
+            mask[tile] = factor.cover() > 0
+        return mask.reshape(shape)
+
+
+def fit_low_rank(
+    scores: Float32[np.ndarray, "*shape"],
+    prune_rate: float,
+    rank: int | None = None,
+    index_bits: float | None = None,
+    tile_rows: int | None = None,
+    tile_columns: int | None = None,
+    restarts: int = 2,
+    redraws: int = 30,
+    seed: int = 0,
+) -> Streams:
+    """Tiles are of 1024 rows and columns at most unless told; without `rank`, the largest whose index bits
+    a weight are `index_bits` at most, by default a quarter of the entropy of the prune rate.
+
+    The best of `restarts` searches is taken, each with at most `redraws` factors drawn anew in a tile. With
+    `restarts=0` the thresholded factorization is left as it is: the source's method.
+    """
+    rows, columns = matrix_shape(scores.shape)
+    tile_rows = min(tile_rows or -(-rows // -(-rows // _TILE)), rows) if rows else 0
+    tile_columns = min(tile_columns or -(-columns // -(-columns // _TILE)), columns) if columns else 0
+    if rank is None and rows and columns:
+        if index_bits is None:
+            index_bits = 0.25 * sum(-p * log2(p) for p in (prune_rate, 1 - prune_rate) if p > 0)
+        per_rank = sum(Tiling(1, tile_rows, tile_columns).n_bits(scores.shape))
+        rank = int((index_bits * rows * columns - 8 * HEADER_BYTES) // per_rank)
+        rank = max(1, min(rank, tile_rows, tile_columns))
+    tiling = Tiling(rank or 1, tile_rows, tile_columns)
+    tiling.check(scores.shape)
+    matrix = scores.reshape(rows, columns)
+    tiles = [matrix[tile] for tile in tiling.tiles(scores.shape)]
+    n_keep = max(1, scores.size - round(prune_rate * scores.size))
+    if not restarts:
+        return _write(tiling, threshold_factors(tiles, tiling.rank, n_keep, seed))
+    price = _FIRST_PRICE * least_of_largest(tiles, n_keep)
+    found = []
+    for i in range(restarts):
+        start = threshold_factors(tiles, tiling.rank, n_keep, seed + i, soft=True)
+        search = FactorSearch(tiles, start, n_keep, price)
+        found.append(search.run(redraws))
+    return _write(tiling, max(found, key=lambda factors: kept_score(tiles, factors)))
+
+
+def read_factors(streams: Streams, shape: tuple[int, ...]) -> tuple[Tiling, list[Factors]]:
+    """The settings and each tile's factors.
+
+    Raises:
+        ValueError: a stream is missing, has the wrong length, or holds what is out of range; it is named.
+    """
+    header = np.ascontiguousarray(read_stream(streams, "header", HEADER_BYTES)).view("<u4")
+    tiling = Tiling(*(int(number) for number in header))
+    try:
+        tiling.check(shape)
+    except ValueError as error:
+        raise ValueError(f"stream 'header': {error}") from None
+    names = ("rows", "columns")
+    bits = [read_bits(streams, name, n) for name, n in zip(names, tiling.n_bits(shape), strict=True)]
+    factors, begins = [], [0, 0]
+    for tile in tiling.tiles(shape):
+        sizes = [tiling.rank * (part.stop - part.start) for part in tile]
+        ip, iz = (bits[i][begins[i] : begins[i] + sizes[i]].reshape(tiling.rank, -1) for i in (0, 1))
+        factors.append(Factors(ip.T, iz))
+        begins = [begin + size for begin, size in zip(begins, sizes, strict=True)]
+    return tiling, factors
+
+
+def _write(tiling: Tiling, factors: list[Factors]) -> Streams:
+    header = np.array([tiling.rank, tiling.tile_rows, tiling.tile_columns], dtype="<u4")
+    return {
+        "header": header.view(np.uint8),
+        "rows": bits_to_bytes(np.concatenate([each.rows.T.ravel() for each in factors])),
+        "columns": bits_to_bytes(np.concatenate([each.columns.ravel() for each in factors])),
+    }

@@ -1,0 +1,105 @@
+"""The report's figures of masks: what they cost, against accuracy and against the magnitude that they keep."""
+
+from collections.abc import Sequence
+from math import log2, log10
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+
+from xorjax.results.figures import BLUE, GREEN, NEUTRAL, ORANGE, PINK, RED, SKY, Panel, axes
+from xorjax.results.masks import of_model
+from xorjax.results.names import MASK_NAMES
+
+# Plotly's marker and the same sign as a letter, for the legend: open for exact codecs, filled for approximate ones.
+MARKS = {
+    "bitmap": ("circle-open", "○", NEUTRAL),
+    "ans": ("square-open", "□", ORANGE),
+    "ans_rc": ("diamond-open", "◇", PINK),
+    "csr4": ("triangle-up-open", "△", SKY),
+    "csr5": ("triangle-down-open", "▽", SKY),
+    "csr8": ("triangle-right-open", "▷", SKY),
+    "golomb": ("star-open", "☆", ORANGE),
+    "lowrank": ("diamond", "◆", BLUE),
+    "codebook": ("square", "■", RED),
+    "xor": ("star", "★", GREEN),
+}
+TICKS = [base * 10**power for power in (-3, -2, -1, 0) for base in (1, 2, 5)]
+
+
+def legend(masks: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    """The codecs that occur, as `page.legend` takes them."""
+    present = set(masks["codec"])
+    return {MASK_NAMES[codec]: MARKS[codec][1:] for codec in MASK_NAMES if codec in present}
+
+
+def accuracy_panels(masks: pl.DataFrame, dense_accuracy: float) -> list[Panel]:
+    """For every prune rate: test accuracy against index bits, a marker a mask codec."""
+    percents = masks.with_columns(pl.col("test_accuracy", "test_accuracy_spread") * 100)
+    return _panels(percents, "test_accuracy", "test accuracy (%)", (2, 0.03), [100 * dense_accuracy])
+
+
+def kept_panels(masks: pl.DataFrame) -> list[Panel]:
+    """For every prune rate: the magnitude kept against index bits, a marker a mask codec."""
+    return _panels(masks, "kept_score", "kept magnitude", (3, 0.003), [])
+
+
+def entropy(rate: float) -> float:
+    """Bits of a random mask per weight."""
+    return -sum(p * log2(p) for p in (rate, 1 - rate) if p > 0)
+
+
+def _panels(
+    masks: pl.DataFrame, column: str, title: str, scale: tuple[int, float], levels: Sequence[float]
+) -> list[Panel]:
+    """`scale`: the digits of the values, and how much there is at least above and below all of them."""
+    digits, least_margin = scale
+    entropies = [entropy(rate) for rate in masks["prune_rate"].unique()]
+    bits = [*masks["index_bits"], *(bits for bits in entropies if bits > 0)]
+    x_range = [log10(min(bits) / 1.3), log10(max(bits) * 1.3)]
+    panels = []
+    for (rate,), group in masks.group_by("prune_rate", maintain_order=True):
+        figure = go.Figure(layout=axes("index bits per weight", title))
+        spreads = group[f"{column}_spread"].fill_null(0)
+        ends = [*(group[column] - spreads), *(group[column] + spreads), *levels]
+        margin = max(0.12 * (max(ends) - min(ends)), least_margin)
+        y_range = [min(ends) - margin, max(ends) + margin]
+        for level in levels:
+            figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=_line("dot"))
+        # A trace, since the place of a shape on a logarithmic axis cannot be hovered over.
+        figure.add_scatter(
+            x=[entropy(rate)] * 2,
+            y=y_range,
+            mode="lines",
+            name="H(S)",
+            line=_line("dash"),
+            hovertemplate="H(S): %{x:.4f} bits<extra></extra>",
+        )
+        for (codec,), marks in group.group_by("codec", maintain_order=True):
+            figure.add_scatter(**_marks(str(codec), marks, column, digits))
+        figure.update_xaxes(
+            type="log", range=x_range, tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS]
+        )
+        figure.update_yaxes(range=y_range, tickformat=f".{digits}f", nticks=7)
+        panels.append(Panel(f"S = {rate:g}", figure))
+    return panels
+
+
+def _marks(codec: str, marks: pl.DataFrame, column: str, digits: int) -> dict[str, Any]:
+    symbol, _, colour = MARKS[codec]
+    spread = {"type": "data", "thickness": 1.5, "width": 0}
+    return {
+        "x": marks["index_bits"].to_list(),
+        "y": marks[column].to_list(),
+        "error_x": {**spread, "array": marks["index_bits_spread"].fill_null(0).to_list()},
+        "error_y": {**spread, "array": marks[f"{column}_spread"].fill_null(0).to_list()},
+        "customdata": [of_model(*row) for row in marks.select("mask_of", "model_variant").iter_rows()],
+        "mode": "markers",
+        "name": codec,
+        "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+        "hovertemplate": f"{MASK_NAMES[codec]}%{{customdata}}: %{{x:.4f}} index bits, %{{y:.{digits}f}}<extra></extra>",
+    }
+
+
+def _line(dash: str) -> dict[str, Any]:
+    return {"width": 1.5, "dash": dash, "color": NEUTRAL}

@@ -1,0 +1,56 @@
+"""What the masks of a sweep cost and keep: one row for each mask codec and prune rate."""
+
+import polars as pl
+
+from xorjax.results.names import APPROXIMATE_MASKS, BASELINE_MASKS, MASK_NAMES
+
+# What a row is at one prune rate.
+MASK_KEY = ("codec", "model_variant", "mask_of")
+
+
+def per_mask(points: pl.DataFrame) -> pl.DataFrame:
+    """Means over seeds of `index_bits`, `test_accuracy` and `kept_score` (1: exact), `*_spread` and `n_seeds`.
+
+    `points`: as `tables.per_point` gives them. A row for each `prune_rate`, `codec` (a mask codec's id) and
+    `model_variant`; the exact codecs' bits come from XOR points and from baselines alike. `mask_of`: None, or the
+    approximate codec whose mask an exact one stores here, as where a prune rate has no exact mask.
+    """
+    codes = points.filter(pl.col("n_out").is_not_null())
+    models = codes.unique("quantized", maintain_order=True).select(
+        "quantized", "kept_score", pl.col("mask_codec").alias("model_codec")
+    )
+    own = pl.col("mask_codec")
+    masks = (
+        pl.concat([codes, points.filter(pl.col("n_out").is_null())])
+        .with_columns(codec=own.fill_null(pl.col("method").replace_strict(BASELINE_MASKS, default=None)))
+        .filter(pl.col("codec").is_not_null())
+        .drop("kept_score")
+        .unique(["quantized", "codec"], keep="first", maintain_order=True)
+        .join(models, on="quantized", how="left", maintain_order="left")
+        .with_columns(
+            mask_of=pl.when(
+                pl.col("model_codec").is_in(list(APPROXIMATE_MASKS)), pl.col("codec") != pl.col("model_codec")
+            ).then("model_codec")
+        )
+    )
+    has_exact = (~pl.col("model_codec").is_in(list(APPROXIMATE_MASKS))).any().over("prune_rate")
+    values = ("index_bits", "test_accuracy", "kept_score")
+    return (
+        masks.filter(pl.col("mask_of").is_null() | ~has_exact)
+        .group_by("prune_rate", *MASK_KEY)
+        .agg(
+            *(pl.col(column).mean() for column in values),
+            *(pl.col(column).std().alias(f"{column}_spread") for column in values),
+            n_seeds=pl.col("seed").n_unique(),
+        )
+        .sort("prune_rate", "index_bits", "codec", "model_variant")
+    )
+
+
+def of_model(mask_of: str | None, variant: str) -> str:
+    """What to say of a row behind its codec's name, "" where there is nothing."""
+    parts = [f"of the {MASK_NAMES[mask_of]} mask" if mask_of else "", *variant.split(", ")]
+    # The model's own codec is said by the row.
+    return "".join(
+        f", {part}" for part in parts if part and part != "exact" and part not in APPROXIMATE_MASKS
+    )

@@ -1,0 +1,78 @@
+"""Names for readers: the codecs' and the words of the page."""
+
+# The XOR code's rivals, by the method of their rows.
+CODEC_NAMES = {
+    "dense": "dense 1-bit",
+    "bitmap_signs": "bitmap + signs",
+    "ternary_ans": "ternary ANS",
+    "csr5": "5-bit relative index",
+    "golomb_signs": "Golomb + signs",
+    "ans_rc_signs": "row x column ANS",
+}
+
+EXACT_MASKS = {
+    "bitmap": "bitmap",
+    "ans": "ANS, one density",
+    "ans_rc": "ANS, row x column",
+    "csr4": "4-bit relative index",
+    "csr5": "5-bit relative index",
+    "csr8": "8-bit relative index",
+    "golomb": "Golomb",
+}
+# These choose the mask: the quantized model, and with it the accuracy, depends on them.
+APPROXIMATE_MASKS = {"lowrank": "low rank", "codebook": "codebook", "xor": "XOR network"}
+MASK_NAMES = EXACT_MASKS | APPROXIMATE_MASKS
+# Decoded for all weights at once, not one after another.
+PARALLEL_MASKS = ("bitmap", *APPROXIMATE_MASKS)
+
+# The mask codec inside each rival.
+BASELINE_MASKS = {
+    "bitmap_signs": "bitmap",
+    "ternary_ans": "ans",
+    "csr5": "csr5",
+    "golomb_signs": "golomb",
+    "ans_rc_signs": "ans_rc",
+}
+
+GLOSSARY = {
+    "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
+    "mask": "which weights are kept; storing it costs the index bits",
+    "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
+    "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
+    "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
+    "XOR shape": "n_in and n_out of the XOR network",
+    "patch": "a care bit that the code word gets wrong, stored by its position and flipped after decoding",
+    "method": (
+        "how code words are chosen. greedy, the paper's: care bits in order, a patch for each that contradicts those "
+        "before it. minimum: the fewest patches that any code word leaves"
+    ),
+    "bounded slice": "a slice too large for the exact search of minimum: it may have more patches than it must",
+    "patch format": (
+        "how patches are stored. paper: counts and positions of fixed width. blocked: a width of the counts for each "
+        "block of slices. care: positions numbered among the care bits. enumerative: a slice's positions as one "
+        "number, the fewest bits"
+    ),
+    "value bits": "code words and patches; random signs need at least 1 - S a weight",
+    "exact mask codec": (
+        "stores any mask as it is. bitmap: a bit a weight. ans: near the entropy of one density a layer. ans_rc: a "
+        "density for every row and column. csr4, csr5, csr8: 4, 5 or 8 bits for the distance to the next kept weight. "
+        "golomb: that distance in a Golomb code"
+    ),
+    "approximate mask codec": (
+        "stores only masks of its own kind, of which pruning takes the one that keeps the most magnitude. lowrank: the "
+        "Boolean product of two thin factors, the paper's. codebook: each block one of 2^k pseudo-random masks. xor: "
+        "the AND of bit planes that an XOR network makes of code words"
+    ),
+    "kept magnitude": (
+        "the sum of |w| over the weights that a mask keeps, over the largest sum possible at its prune rate; 1 for an "
+        "exact mask codec"
+    ),
+    "H(S)": "the entropy of a random mask of prune rate S, in bits a weight: what an exact codec cannot beat on one",
+    "scale": "a float by which the signs of a part of the layer are multiplied",
+    "bits per weight": "8 times the bytes on disk over the weights of the layers, removed ones included",
+}
+
+
+def codec_name(method: str) -> str:
+    """The reader's name of a method."""
+    return CODEC_NAMES.get(method, method)

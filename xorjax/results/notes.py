@@ -1,0 +1,82 @@
+"""The sentences without which the summary could be misread."""
+
+from typing import TYPE_CHECKING
+
+from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, PARALLEL_MASKS
+
+if TYPE_CHECKING:
+    from xorjax.results.tables import Best
+
+# A point counts as accurate if its mean test accuracy is at most this far below the dense model's (0.15 pp).
+TOLERANCE = 0.0015
+
+# So many points with bounded slices are named; the table of all rows has the others.
+NAMED_POINTS = 6
+
+
+def verdict(summary: "list[Best]") -> str:
+    """One honest statement on which codec is smallest."""
+    rates: dict[str, list[str]] = {}
+    for best in summary:
+        rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
+    parallel = all(best.mask_codec in PARALLEL_MASKS for best in summary)
+    case = (
+        f"a fixed rate and simple, parallel hardware for the code words{' and the mask' if parallel else ''}; "
+        f"{'' if parallel else 'mask and '}patches are stored as serially as any other codec's"
+    )
+    if len(rates) > 1:
+        winners = "; ".join(f"{name} at S = {', '.join(where)}" for name, where in rates.items())
+    else:
+        winners = next(iter(rates)) + (" at every prune rate" if len(summary) > 1 else "")
+    if "XOR code" in rates:
+        return f"The smallest codec is the {winners}. Beside its size the XOR code offers {case}."
+    return f"The smallest codec is {winners}. The XOR code's case is not size but {case}."
+
+
+def notes(summary: "list[Best]") -> list[str]:
+    """How to read the summary, what it leaves out, and what is not as it should be."""
+    seeds = sorted({best.n_seeds for best in summary})
+    over = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
+    means = f"Means over {over} seeds, ± the sample standard deviation."
+    lines = [
+        ("One seed." if seeds == [1] else means)
+        + " Bits are per weight of the layers, pruned ones included.",
+        "Accuracy does not depend on XOR shape, method, patch format or an exact mask codec: decoding is lossless, so "
+        "only the bits differ.",
+    ]
+    masks = [
+        f"{MASK_NAMES[best.mask_codec]} at S = {best.prune_rate:g} ({best.kept_score:.3f})"
+        for best in summary
+        if best.mask_codec in APPROXIMATE_MASKS
+    ]
+    if masks:
+        lines.append(
+            "Approximate mask codecs, with the share of the magnitude that they keep of what exact pruning keeps: "
+            f"{', '.join(masks)}. There the other codecs store the same approximate masks."
+        )
+    matrix = ", ".join(f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary)
+    lines.append(
+        "The matrix M of the XOR network is not counted: it follows from a seed and serves any number of layers. "
+        f"Stored for these layers alone it would add {matrix} bits per weight."
+    )
+    if not all(best.is_accurate for best in summary):
+        lines.append(
+            f"* no point within {100 * TOLERANCE:.2f} pp of the dense model on the validation split: the most "
+            "accurate one there is shown."
+        )
+    return [*lines, *_bounded(summary), verdict(summary)]
+
+
+def _bounded(summary: "list[Best]") -> list[str]:
+    counts = [entry for best in summary for entry in best.bounded]
+    if not counts:
+        return []
+    total = sum(n for _, n in counts)
+    named = [f"{n:,} in {point}" for point, n in counts[:NAMED_POINTS]]
+    if len(counts) > NAMED_POINTS:
+        others = sum(n for _, n in counts[NAMED_POINTS:])
+        named.append(f"{others:,} in {len(counts) - NAMED_POINTS:,} other points, n_bounded of all rows")
+    return [
+        f"The search for the fewest patches was bounded in {total:,} slice{'' if total == 1 else 's'}, which may have "
+        f"more patches than needed: {'; '.join(named)}."
+    ]

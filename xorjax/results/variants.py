@@ -1,0 +1,73 @@
+"""What tells apart the settings of a sweep, and its quantized models, beyond the columns of the result rows."""
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+
+import polars as pl
+
+from xorjax.results.collect import flat_config
+from xorjax.results.names import APPROXIMATE_MASKS
+
+# What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
+SETTING = ("prune_rate", "n_in", "n_out", "method", "patch_format", "mask_codec", "variant")
+_IN_COLUMNS = ("seed", "xor.method", "xor.patch_format", "mask.codec")
+
+
+def with_variants(rows: pl.DataFrame) -> pl.DataFrame:
+    """Finished rows with two more columns.
+
+    `variant`: the config values that tell apart XOR points equal in all other columns of `SETTING`, "" if none.
+    `model_variant`: what tells apart quantized models of one prune rate, their seeds aside. The settings of an
+    approximate mask codec do, those of an exact one and of the XOR code do not.
+    """
+    varied = _varied_keys(rows)
+    configs = rows["config"].unique().to_list()
+    approximate = {c: codec if (codec := _mask_codec(c)) in APPROXIMATE_MASKS else None for c in configs}
+    several = len(set(approximate.values())) > 1
+    exact_keys = {key for codec, keys in varied.items() if codec not in APPROXIMATE_MASKS for key in keys}
+
+    def of_model(config: str) -> str:
+        codec = approximate[config]
+        keys = exact_keys if codec is None else varied.get(codec, set())
+        coding = ("xor.", "mask.") if codec is None else ("xor.",)
+        text = _values(config, (key for key in keys if not key.startswith(coding)))
+        return ", ".join(part for part in ((codec or "exact") if several else "", text) if part)
+
+    variants = {config: _values(config, varied.get(_mask_codec(config), set())) for config in configs}
+    models = {config: of_model(config) for config in configs}
+    return rows.with_columns(
+        variant=pl.col("config").replace_strict(variants, return_dtype=pl.String),
+        model_variant=pl.col("config").replace_strict(models, return_dtype=pl.String),
+    )
+
+
+def _varied_keys(rows: pl.DataFrame) -> dict[str, set[str]]:
+    """For each mask codec the config keys of several values among XOR points equal in the columns of `SETTING`."""
+    columns = [name for name in SETTING if name != "variant"]
+    groups: dict[tuple, dict[str, set[str]]] = {}
+    codes = rows.filter(pl.col("n_out").is_not_null()).select(*columns, "config")
+    for *setting, config in codes.unique(maintain_order=True).iter_rows():
+        seen = groups.setdefault(tuple(setting), {})
+        for key, value in flat_config(config).items():
+            seen.setdefault(key, set()).add(json.dumps(value))
+    varied: dict[str, set[str]] = {}
+    for setting, seen in groups.items():
+        keys = {key for key, values in seen.items() if len(values) > 1 and not _is_place(key)}
+        varied.setdefault(setting[columns.index("mask_codec")], set()).update(keys - set(_IN_COLUMNS))
+    return varied
+
+
+@lru_cache(maxsize=4096)
+def _mask_codec(config: str) -> str:
+    return flat_config(config)["mask.codec"]
+
+
+def _values(config: str, keys: Iterable[str]) -> str:
+    flat = flat_config(config)
+    return ", ".join(f"{key}={flat.get(key)}" for key in sorted(keys))
+
+
+def _is_place(key: str) -> bool:
+    """Whether a config key only says where files are."""
+    return key.startswith("paths.") or key in ("data.dir", "data.cache_dir")
