@@ -90,7 +90,7 @@ def test_compress_prints_a_table(here, capsys):
     arguments = ("compress", "model.safetensors", "small.xj", "--layers", "*.weight", *SETTINGS)
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
-    assert out.count("\n") == 7
+    assert out.count("\n") == 9
     for text in (
         "enc.0.weight",
         "60x80",
@@ -99,6 +99,8 @@ def test_compress_prints_a_table(here, capsys):
         "bounded",
         "all layers",
         "3 other tensors kept",
+        "the matrices of 1 XOR network",
+        "the scales take more than the code words",
     ):
         assert text in out
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xorjax.compress import select
-from xorjax.compress.select import Weights, check_finite, keep_largest, n_kept
+from xorjax.compress.select import Weights, check_finite, keep_largest
+from xorjax.masks.base import n_kept
 from xorjax.prune.masks import prune_by_magnitude
 
 # Few distinct values, so that ties are the rule, and some that differ in their last bit alone.

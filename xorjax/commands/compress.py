@@ -8,7 +8,7 @@ from typing import Any
 
 from xorjax.commands.errors import UsageError, check_output, refusing
 from xorjax.commands.options import add_codec_options, add_force, make_spec
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say
+from xorjax.commands.tables import describe_model, megabytes, print_layers, say, say_networks
 
 DESCRIPTION = """\
 Prunes the named layers of a checkpoint by magnitude, binarizes what is left by least squares and encodes it. All
@@ -123,6 +123,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     print_layers(result, compressed=True)
+    say_networks(result)
+    total = result["totals"]
+    if total["scale_bits"] > total["code_bits"]:
+        say(
+            "the scales take more than the code words: --scale row is one for each output of torch's (out, in), "
+            "channel one for each of flax's (in, out), tensor one for all"
+        )
     kept = sum(param["bytes"] for param in result["params"])
     say(
         f"{result['output']}: {megabytes(result['file_bytes'])} of {megabytes(result['input_bytes'])}; "

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xorjax.commands.errors import refusing
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say
+from xorjax.commands.tables import describe_model, megabytes, print_layers, say, say_networks
 
 DESCRIPTION = (
     "Shows layers, shapes and bits per weight by stream. The file is checked as `load` does; see also verify."
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     print_layers(result)
+    say_networks(result)
     kept = sum(param["bytes"] for param in result["params"])
     say(
         f"{len(result['params'])} other tensors, {megabytes(kept)}; the file: {megabytes(result['file_bytes'])}"

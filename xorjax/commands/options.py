@@ -19,7 +19,7 @@ CODEC = {
     "method": (str, "ID", "minimum or greedy patches (default minimum)"),
     "patch_format": (str, "ID", "paper, blocked, care or enumerative (default care)"),
     "patch_block": (int, "N", "slices in a block of patch counts (default 16)"),
-    "layout": (str, "ID", "row_major, column_major, interleaved or shuffled (default row_major)"),
+    "layout": (str, "ID", "row_major, column_major, interleaved or shuffled (default interleaved)"),
     "layout_seed": (int, "N", "the seed of shuffled (default 0)"),
     "mask_codec": (
         str,

@@ -51,7 +51,13 @@ def describe_model(model: "CompressedModel") -> dict[str, Any]:
             for name, array in sorted(model.params.items())
         ],
         "networks": [
-            {"n_in": net.n_in, "n_out": net.n_out, "seed": net.seed, "sha256": net.sha256}
+            {
+                "n_in": net.n_in,
+                "n_out": net.n_out,
+                "seed": net.seed,
+                "sha256": net.sha256,
+                "bytes": -(-net.n_in * net.n_out // 8),
+            }
             for net in model.networks
         ],
         "totals": totals(layers),
@@ -115,6 +121,14 @@ def _add_total(table: "Table", total: dict[str, Any], compressed: bool) -> None:
         "",
         style="bold",
     )
+
+
+def say_networks(result: dict[str, Any]) -> None:
+    """What bits per weight and ratios leave out: the matrices, which layers of one shape share."""
+    if networks := result["networks"]:
+        n_bytes = sum(network["bytes"] for network in networks)
+        count = "1 XOR network" if len(networks) == 1 else f"{len(networks)} XOR networks"
+        say(f"not in these figures: the matrices of {count}, {megabytes(n_bytes)}")
 
 
 def say(text: str) -> None:

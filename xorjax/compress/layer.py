@@ -9,12 +9,13 @@ from jaxtyping import Bool, Float32
 from xorjax.codec.layout import to_slices
 from xorjax.codec.xor import Encoded, encode
 from xorjax.compress.binarize import binarize
-from xorjax.compress.select import Weights, check_finite, keep_largest, n_kept
+from xorjax.compress.select import Weights, check_finite, keep_largest
 from xorjax.compress.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.planes import decode_plane
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import EncodedMask, encode_mask, fit_mask, get_mask_codec
+from xorjax.masks.base import n_kept
 
 TILE = 1 << 22
 
@@ -32,7 +33,7 @@ def compress_layer(weights: Weights, spec: CompressSpec, tell: Told = lambda don
     if len(weights.shape) < 2 or weights.size == 0:
         raise ValueError(
             f"tensor {weights.name!r} has shape {list(weights.shape)}, expected 2 dimensions or more and a weight "
-            "at least: narrow the patterns, or skip it"
+            "at least: narrow --layers (CompressSpec.layers), or --skip it"
         )
     check_finite(weights)
     index = _index(weights, spec)

@@ -43,7 +43,11 @@ def compress(
             one that is not finite, its mask does not fit, or an array kept as it is has a dtype that the format
             lacks; the message names the tensor.
     """
-    arrays = dict(_flatten(params))
+    arrays = {}
+    for name, array in _flatten(params):
+        if name in arrays:
+            raise ValueError(f"tensor {name!r} is in the tree twice")
+        arrays[name] = array
     matched = match(arrays, {name: array.dtype for name, array in arrays.items()}, spec)
     kept = {name: array for name, array in arrays.items() if name not in matched}
     for name, array in kept.items():

@@ -41,11 +41,6 @@ class Weights:
         return cls(name, array.shape, lambda begin, end: flat[begin:end])
 
 
-def n_kept(n_weights: int, prune_rate: float) -> int:
-    """How many of `n_weights` weights stay at `prune_rate`: the nearest count, at least one."""
-    return max(1, n_weights - round(prune_rate * n_weights))
-
-
 def check_finite(weights: Weights) -> None:
     """Looks at every weight.
 

@@ -58,7 +58,7 @@ class CompressSpec:
     method: str = "minimum"
     patch_format: str = "care"
     patch_block: int = 16
-    layout: str = "row_major"
+    layout: str = "interleaved"
     layout_seed: int = 0
     mask_codec: str = "ans_rc"
     mask_options: Mapping[str, int | float] = field(default_factory=dict)
@@ -102,6 +102,18 @@ class CompressSpec:
                 raise ValueError(
                     f"mask_codec {self.mask_codec!r} has no option {name!r}; it has {', '.join(known)}"
                 )
+            _check_option(name, self.mask_options[name])
+
+
+def _check_option(name: str, value: float) -> None:
+    """Options count something from 1 on, but for the seed and the index bits, which are in (0, 1]."""
+    if name == "index_bits":
+        if not 0 < value <= 1:
+            raise ValueError(f"mask option index_bits is {value}, expected more than 0 and at most 1")
+        return
+    least = 0 if name in ("seed", "restarts", "redraws") else 1
+    if type(value) is not int or value < least:
+        raise ValueError(f"mask option {name} is {value}, expected an integer of {least} or more")
 
 
 def mask_options(mask_codec: str) -> list[str]:

@@ -47,7 +47,7 @@ def load(path: str | Path) -> CompressedModel:
 
 
 def verify(path: str | Path) -> list[str]:
-    """Loads the file, decodes every plane by the definition and compares its SHA-256 with the one stored.
+    """Loads the file, decodes every plane and compares its SHA-256 with the one stored.
 
     Returns:
         The planes that were checked, such as "layers/fc1/kernel/planes/0".
@@ -179,8 +179,6 @@ def _layer(
     for i in range(n_planes):
         with _naming(layer_tensor(name, f"planes/{i}")):
             planes.append(Encoded.from_streams(streams[i], index.mask, net, *settings, n_bounded[i]))
-            if n_bounded[i] > len(planes[i].codes):
-                raise ValueError(f"n_bounded is {n_bounded[i]} of {len(planes[i].codes)} slices")
     with _naming(layer_tensor(name, "scales")):
         scales = _pop(unread, layer_tensor(name, "scales"))
         if scales.dtype != np.float32:

@@ -139,7 +139,9 @@ def header_end(prefix: bytes, size: int) -> int:
     """
     end = 8 + int.from_bytes(prefix, "little")
     if len(prefix) < 8 or end > min(size, MAX_HEADER):
-        raise ValueError(f"header: it ends at byte {end}, but the file has {size}")
+        raise ValueError(
+            f"header: it ends at byte {end}, but the file has {size}: cut short, or no safetensors file"
+        )
     return end
 
 

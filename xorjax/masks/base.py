@@ -100,6 +100,11 @@ class EncodedMask:
         return sum(self.nbits.values()) / self.n_weights
 
 
+def n_kept(n_weights: int, prune_rate: float) -> int:
+    """How many of `n_weights` weights stay at `prune_rate`: the nearest count, at least one."""
+    return max(1, n_weights - round(prune_rate * n_weights))
+
+
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     """Rows and columns of a kernel of any rank: a column for each output, a row for each input of one."""
     return (prod(shape[:-1]), shape[-1]) if shape else (1, 1)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from xorjax.masks.base import Streams, bits_to_bytes, matrix_shape, read_bits, read_stream
+from xorjax.masks.base import Streams, bits_to_bytes, matrix_shape, n_kept, read_bits, read_stream
 from xorjax.masks.factorize import Factors, FactorSearch, kept_score, least_of_largest, threshold_factors
 
 HEADER_BYTES = 12
@@ -121,7 +121,7 @@ def fit_low_rank(
     tiling.check(scores.shape)
     matrix = scores.reshape(rows, columns)
     tiles = [matrix[tile] for tile in tiling.tiles(scores.shape)]
-    n_keep = max(1, scores.size - round(prune_rate * scores.size))
+    n_keep = n_kept(scores.size, prune_rate)
     if not restarts:
         return _write(tiling, threshold_factors(tiles, tiling.rank, n_keep, seed))
     price = _FIRST_PRICE * least_of_largest(tiles, n_keep)

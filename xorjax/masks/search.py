@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Integer, UInt8, UInt16
 
-from xorjax.masks.base import Streams, matrix_shape
+from xorjax.masks.base import Streams, matrix_shape, n_kept
 from xorjax.masks.blocks import MAX_BLOCK, BlockCode, arrange, write_block_mask
 
 MAX_EXHAUSTIVE = 16
@@ -169,7 +169,7 @@ def fit_blocks(
     that the search leaves at each place (Blahut, 1972): words are then drawn at the densities they serve.
     """
     matrix = scores.reshape(matrix_shape(scores.shape)).astype(np.float64)
-    n_keep = max(1, scores.size - round(prune_rate * scores.size))
+    n_keep = n_kept(scores.size, prune_rate)
     target = n_keep / scores.size
     top = np.zeros(scores.size, dtype=bool)
     top[np.argsort(-matrix.ravel(), kind="stable")[:n_keep]] = True

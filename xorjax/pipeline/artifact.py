@@ -100,7 +100,8 @@ def make(runs: Path, stage: Stage, build: Callable[[Path], dict[str, Any]]) -> A
     write_text(work / paths.ARTIFACT, json.dumps(record, indent=1))
     os.replace(work, directory)
     _sync(directory.parent)
-    shutil.rmtree(directory / paths.CHECKPOINTS, ignore_errors=True)
+    for checkpoints in list(directory.rglob(paths.CHECKPOINTS)):
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return Artifact(directory, summary, record["files"], record["provenance"]["commit"])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from xorjax import paths
 from xorjax.masks import EncodedMask, fit_mask
+from xorjax.masks.base import n_kept
 from xorjax.models import create_model, merge
 from xorjax.pipeline.arrays import group, join, load_masks, load_params
 from xorjax.pipeline.artifact import Artifact, make, save_arrays
@@ -14,7 +15,7 @@ from xorjax.pipeline.inputs import training_inputs
 from xorjax.pipeline.plan import Plan, frozen_layers
 from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.prune import importance
-from xorjax.prune.masks import apply_masks, full_masks, n_kept
+from xorjax.prune.masks import apply_masks, full_masks
 from xorjax.train.loop import Task, train
 from xorjax.train.metrics import write_metrics
 from xorjax.train.predict import accuracy, predict
@@ -42,6 +43,7 @@ def mask(plan: Plan, dense: Artifact, pruned: Artifact, runs: Path, progress: Pr
             path: np.where(np.asarray(masks[path]), score, np.float32(0))
             for path, score in importance(config, params, masks).items()
         }
+        first_scores = scores
         best, history, kept_score = None, [], {}
         for number in range(config.mask.rounds):
             fitted = {path: _fit(plan, score) for path, score in scores.items()}
@@ -55,7 +57,9 @@ def mask(plan: Plan, dense: Artifact, pruned: Artifact, runs: Path, progress: Pr
                 work / f"round{number}",
                 on_epoch=progress.epoch,
             )
-            share = {path: _kept_share(scores[path], fitted[path].mask, level.prune_rate) for path in scores}
+            share = {
+                path: _kept_share(first_scores[path], fitted[path].mask, level.prune_rate) for path in scores
+            }
             if best is None or result.validation_accuracy > best[0].validation_accuracy:
                 best, kept_score = (result, masks, fitted), share
             epochs = len(history)

@@ -68,8 +68,8 @@ def _run(plan: Plan, runs: Path, progress: Progress, command: str) -> list[dict]
 
 
 def _finished(plan: Plan, runs: Path, file: Path) -> dict | None:
-    """The point's record if it finished before and the artifact it rests on is still there."""
-    if not file.exists() or find(runs, plan.evaluate) is None:
+    """The point's record if it finished before and the artifacts it rests on are still there."""
+    if not file.exists() or find(runs, plan.evaluate) is None or find(runs, plan.encode) is None:
         return None
     try:
         record = json.loads(file.read_text())

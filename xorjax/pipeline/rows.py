@@ -77,7 +77,8 @@ def point_rows(
                 | _per_weight(layer, layer["n_weights"])
                 | {
                     "n_slices": layer["n_slices"],
-                    "n_bounded": layer["n_bounded"],
+                    # Encoded by 0.1, which searched greedily: none.
+                    "n_bounded": layer.get("n_bounded", 0),
                     "kept_score": 1.0 if plan.mask is None else pruned.summary["kept_score"][path],
                     "matrix_bits": n_in * n_out / layer["n_weights"],
                     "patches_per_slice": layer["n_patches"] / layer["n_slices"],

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from xorjax.masks.base import n_kept
 from xorjax.params import Masks, Params, layer_name
 from xorjax.prune.structure import ROUNDS, density_bias
 
@@ -35,11 +36,6 @@ def apply_masks(params: Params, masks: Masks) -> Params:
 
 def _masked(value: Float[Array, "*shape"], mask: Bool[Array, "*shape"] | None) -> Float[Array, "*shape"]:
     return value if mask is None else value * mask.astype(value.dtype)
-
-
-def n_kept(n_weights: int, prune_rate: float) -> int:
-    """How many of `n_weights` weights stay at `prune_rate`: the nearest count, at least one."""
-    return max(1, n_weights - round(prune_rate * n_weights))
 
 
 def magnitudes(params: Params, masks: Masks) -> Scores:

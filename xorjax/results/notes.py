@@ -7,7 +7,7 @@ from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, PARALLEL_MASKS
 if TYPE_CHECKING:
     from xorjax.results.tables import Best
 
-# A point counts as accurate if its mean test accuracy is at most this far below the dense model's (0.15 pp).
+# A point counts as accurate if its mean validation accuracy is at most this far below the dense model's (0.15 pp).
 TOLERANCE = 0.0015
 
 # So many points with bounded slices are named; the table of all rows has the others.
@@ -51,7 +51,7 @@ def notes(summary: "list[Best]") -> list[str]:
     ]
     if masks:
         lines.append(
-            "Approximate mask codecs, with the share of the magnitude that they keep of what exact pruning keeps: "
+            "Approximate mask codecs, with the share that they keep of the score that exact pruning would keep: "
             f"{', '.join(masks)}. There the other codecs store the same approximate masks."
         )
     matrix = ", ".join(f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary)

@@ -7,9 +7,9 @@ import polars as pl
 
 # Accuracies are fractions in [0, 1]; the *_bits and their sum are bits per weight of the layer, pruned weights
 # included; `matrix_bits` is what M would add to them, stored for this layer alone. `quantized` names the artifact of
-# the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is the sum of
-# the magnitudes that the mask keeps over that of the largest ones at the same prune rate (1 for an exact mask). Times
-# are seconds. Null: undefined for this codec (n_out of a baseline), or failed.
+# the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is what an
+# approximate mask keeps of the scores that it was chosen by (prune.score), over the largest ones at the same rate; 1
+# for an exact mask. Times are seconds. Null: undefined for this codec (n_out of a baseline), or failed.
 SCHEMA = pl.Schema(
     {
         "experiment": pl.String(),

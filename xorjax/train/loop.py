@@ -4,9 +4,10 @@ A kill at any moment costs at most the epoch under way: the same call finds the 
 to the same result bit for bit, since the batches of an epoch depend on (seed, epoch) only.
 """
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def train(
         "first_epoch": first_epoch,
         "keep_epochs": sorted(keep_epochs),
         "n_train": train.size,
+        "began_with": _sha256({**params, **{f"mask of {key}": mask for key, mask in masks.items()}}),
     }
     work_dir.mkdir(parents=True, exist_ok=True)
     with Checkpoints(work_dir / "checkpoints") as checkpoints:
@@ -128,6 +130,14 @@ def train(
     return TrainResult(
         full(progress.best), progress.best_epoch, progress.best_accuracy, kept, progress.history
     )
+
+
+def _sha256(arrays: Mapping[str, jax.Array | None]) -> str:
+    digest = hashlib.sha256()
+    for key, array in sorted(arrays.items()):
+        digest.update(f"{key}:".encode())
+        digest.update(b"" if array is None else np.asarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def evaluate(
