@@ -56,7 +56,7 @@ def notes(summary: "list[Best]") -> list[str]:
         )
     matrix = ", ".join(f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary)
     lines.append(
-        "The matrix M of the XOR network is not counted: it follows from a seed and serves any number of layers. "
+        "The matrix M of the XOR network is not counted: it serves any number of layers, and a file stores it once. "
         f"Stored for these layers alone it would add {matrix} bits per weight."
     )
     if not all(best.is_accurate for best in summary):
