@@ -24,6 +24,7 @@ from xorjax.codec.xor import METHODS, encode
 from xorjax.decode import lookup
 from xorjax.decode.words import read_fields
 from xorjax.gf2.network import XorNetwork
+from xorjax.gf2.tables import CHUNK_BITS
 
 
 def main() -> None:
@@ -79,9 +80,7 @@ def main() -> None:
         f"{' x '.join(map(str, shape))}, S={arguments.rate}, n_in={net.n_in}, n_out={net.n_out}, "
         f"method={arguments.method}"
     )
-    print(
-        f"{jax.devices()[0].device_kind}; jax {jax.__version__}; table chunks of {lookup.CHUNK_BITS} bits at most"
-    )
+    print(f"{jax.devices()[0].device_kind}; jax {jax.__version__}; table chunks of {CHUNK_BITS} bits at most")
     base = np.array(seconds["look-up"])
     for name, times in seconds.items():
         rate = np.prod(shape) / np.median(times) / 1e9

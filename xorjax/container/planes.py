@@ -9,6 +9,7 @@ from xorjax.codec.layout import from_slices
 from xorjax.codec.xor import Encoded
 from xorjax.container.model import CompressedLayer
 from xorjax.gf2.network import XorNetwork
+from xorjax.gf2.tables import xor_tables
 
 _TILE_BITS = 1 << 23
 
@@ -54,9 +55,4 @@ def decode_weights(layer: CompressedLayer) -> Float32[np.ndarray, "..."]:
 
 def _tables(net: XorNetwork) -> UInt8[np.ndarray, "code_bytes 256 out_bytes"]:
     """Entry e of table c: the packed XOR of the columns 8 c + j for which bit j of e is 1."""
-    columns = np.packbits(net.matrix.T, axis=1, bitorder="little")
-    tables = np.zeros((-(-net.n_in // 8), 256, columns.shape[1]), np.uint8)
-    for j, column in enumerate(columns):
-        chunk, bit = divmod(j, 8)
-        tables[chunk, 1 << bit : 2 << bit] = tables[chunk, : 1 << bit] ^ column
-    return tables
+    return xor_tables(np.packbits(net.matrix.T, axis=1, bitorder="little"), 8)

@@ -1,6 +1,6 @@
 """Jitted decoding of packed streams: look-up of code-word chunks in tables of output words, patches flipped.
 
-A code word is cut into chunks of at most `CHUNK_BITS` bits. The XOR of the columns that a chunk selects is
+A code word is cut into chunks of at most 8 bits. The XOR of the columns that a chunk selects is
 read from the chunk's table, and the XOR of the chunks' entries is the slice. The streams stay as they are
 stored, seen as 32-bit words, and are read by shifts.
 """
@@ -23,8 +23,7 @@ from xorjax.decode.patch_paper import PaperLayout
 from xorjax.decode.slices import plane_to_slices, slices_to_plane
 from xorjax.decode.words import as_words, pack_words, read_fields, unpack_words
 from xorjax.gf2.network import XorNetwork
-
-CHUNK_BITS = 8
+from xorjax.gf2.tables import even_chunk_bits, xor_tables
 
 # How each patch format is read: `pack` on the host, `read_counts` and `read_positions` inside jit.
 _READERS: dict[str, ModuleType] = {
@@ -91,21 +90,10 @@ def pack_plane(encoded: Encoded) -> tuple[PlaneWords, PlaneLayout]:
 
 def build_tables(net: XorNetwork) -> UInt32[Array, "chunks entries words"]:
     """Entry e of table c is the packed XOR of the columns that e selects among those of chunk c."""
-    chunk_bits = _chunk_bits(net.n_in)
-    n_chunks = -(-net.n_in // chunk_bits)
-    n_words = -(-net.n_out // 32)
-    bits = np.zeros((n_chunks * chunk_bits, 32 * n_words), dtype=bool)
-    bits[: net.n_in, : net.n_out] = net.matrix.T
+    bits = np.zeros((net.n_in, 32 * -(-net.n_out // 32)), dtype=bool)
+    bits[:, : net.n_out] = net.matrix.T
     columns = np.packbits(bits, axis=1, bitorder="little").view("<u4").astype(np.uint32)
-    tables = np.zeros((n_chunks, 1, n_words), dtype=np.uint32)
-    for column in columns.reshape(n_chunks, chunk_bits, n_words).transpose(1, 0, 2):
-        tables = np.concatenate([tables, tables ^ column[:, None]], axis=1)
-    return jnp.asarray(tables)
-
-
-def _chunk_bits(n_in: int) -> int:
-    n_chunks = -(-n_in // CHUNK_BITS)
-    return -(-n_in // n_chunks)
+    return jnp.asarray(xor_tables(columns, even_chunk_bits(net.n_in)))
 
 
 def decode_words(
@@ -118,7 +106,7 @@ def decode_words(
 
     `care` holds the slices' care bits, packed alike, where the layout `needs_mask`.
     """
-    chunk_bits = _chunk_bits(layout.n_in)
+    chunk_bits = even_chunk_bits(layout.n_in)
     begins = jnp.arange(layout.n_slices, dtype=jnp.uint32) * layout.n_in
     output = jnp.zeros((layout.n_slices, tables.shape[2]), dtype=jnp.uint32)
     for c in range(len(tables)):

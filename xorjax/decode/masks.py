@@ -15,12 +15,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Int32, UInt32
 
 from xorjax.gf2.pack import pack_bits
+from xorjax.gf2.tables import even_chunk_bits, xor_tables
 from xorjax.masks import codebook, xor
 from xorjax.masks.base import EncodedMask, matrix_shape
 from xorjax.masks.blocks import BlockCode, BlockMask, read_block_mask
 from xorjax.masks.lowrank import read_factors
-
-CHUNK_BITS = 8
 
 
 class BitmapWords(NamedTuple):
@@ -120,19 +119,8 @@ def _build_tables(code: BlockCode) -> UInt32[np.ndarray, "chunks entries planes 
     """Entry e of table c holds the planes of the XOR of the columns that e selects among those of chunk c."""
     matrix = xor.network(code).matrix.astype(bool)
     planes = matrix.reshape(code.threshold_bits, code.n_places, code.n_in)
-    width = _chunk_bits(code.n_in)
-    n_chunks = -(-code.n_in // width)
-    columns = np.zeros((n_chunks * width, code.threshold_bits, -(-code.n_places // 32)), dtype=np.uint32)
-    for j in range(code.n_in):
-        columns[j] = _pack_rows(planes[:, :, j], code.n_places)
-    tables = np.zeros((n_chunks, 1, *columns.shape[1:]), dtype=np.uint32)
-    for column in columns.reshape(n_chunks, width, *columns.shape[1:]).swapaxes(0, 1):
-        tables = np.concatenate([tables, tables ^ column[:, None]], axis=1)
-    return tables
-
-
-def _chunk_bits(n_in: int) -> int:
-    return -(-n_in // -(-n_in // CHUNK_BITS))
+    columns = np.stack([_pack_rows(planes[:, :, j], code.n_places) for j in range(code.n_in)])
+    return xor_tables(columns, even_chunk_bits(code.n_in))
 
 
 @partial(jax.jit, static_argnames="layout")
@@ -181,7 +169,7 @@ def _draw_from_codebook(
 def _draw_from_network(
     words: BlockWords, code: BlockCode, n_blocks: int
 ) -> Bool[Array, "{n_blocks} {code.n_places}"]:
-    width = _chunk_bits(code.n_in)
+    width = even_chunk_bits(code.n_in)
     planes = jnp.zeros((n_blocks, *words.tables.shape[2:]), dtype=jnp.uint32)
     for c in range(len(words.tables)):
         chunk = min(width, code.n_in - c * width)

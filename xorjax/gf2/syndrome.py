@@ -9,9 +9,8 @@ general and easy here, since few rows are redundant.
 
 Patterns of 1 to 7 bits are tried in turn by meeting in the middle: the sums of up to 3 columns in a hash table
 behind a bitmap, those of up to 4 looked up in it. Where there are fewer code words than such patterns, all code
-words are tried instead, in Gray code order. What is too redundant for either gets information set decoding
-(Lee and Brickell, 1988): seeded exchanges of independent and redundant rows, each followed by all patterns with
-at most two errors in independent rows.
+words are tried instead, in Gray code order. What is too redundant for either gets a bounded search
+(`gf2.information_sets`).
 
 Columns are in the care bits' reverse order, and of several smallest patterns the lexicographically first set of
 columns is taken: the one whose errors come last. Greedy search with a single patch finds just that one, since
@@ -23,10 +22,9 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from xorjax.gf2.elimination import ONE, ZERO, trailing_zeros
+from xorjax.gf2.information_sets import popcount, search_bounded
 
 MAX_RANK_OF_ALL = 20
 _MAX_WEIGHT = 7
@@ -34,20 +32,8 @@ _MAX_DIRECT_BITS = 10
 _TABLE_BITS = 21  # for the sums of 3 of 192 columns: 128 kept rows and 64 redundant ones
 _EMPTY = np.uint32(0xFFFFFFFF)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_SEED = np.uint64(0x2545F4914F6CDD1D)
-_BOUNDED_WORK = 1 << 23
-_EXCHANGES = 4
 
 # Like elimination's, these are compiled functions: the type checker must not wrap them.
-
-
-@intrinsic
-@no_type_check
-def popcount(typing_context, word):
-    def codegen(context, builder, signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), codegen
 
 
 @numba.njit
@@ -101,7 +87,7 @@ def fewest_errors(rank, n_redundant, scratch):
             return weight, True
     if rank <= MAX_RANK_OF_ALL:
         return _try_all(rank, n_redundant, kept_columns, syndrome, of_kept, of_redundant, pattern), True
-    weight = _search_bounded(rank, n_redundant, kept_columns, syndrome, of_kept, of_redundant, pattern)
+    weight = search_bounded(rank, n_redundant, kept_columns, syndrome, of_kept, of_redundant, pattern)
     return weight, weight == searched + 1
 
 
@@ -274,82 +260,3 @@ def _is_before(one, other):
         if different:
             return ((one[w] >> np.uint64(trailing_zeros(different))) & ONE) == ONE
     return False
-
-
-@numba.njit
-@no_type_check
-def _search_bounded(rank, n_redundant, columns, syndrome, of_column, of_row, pattern):
-    """A small pattern by information set decoding; its weight, never more than the syndrome's ones. All but
-    `pattern` are changed in place: columns and rows trade places."""
-    words = (n_redundant + 63) >> 6
-    state = _SEED
-    best = np.int64(64 * words + 1)
-    weights = np.empty(rank, dtype=np.int64)
-    left = np.empty(words, dtype=np.uint64)
-    n_rounds = max(16, _BOUNDED_WORK // max(1, rank * rank * words))
-    for _ in range(n_rounds):
-        left[:] = syndrome[:words]
-        best = _keep_better(left, n_redundant, -1, -1, of_column, of_row, best, pattern)
-        for a in range(-1, rank):
-            weights[:] = 1 if a < 0 else 2
-            for w in range(words):
-                sum_of_first = syndrome[w] ^ columns[w, a] if a >= 0 else syndrome[w]
-                for b in range(a + 1, rank):
-                    weights[b] += np.int64(popcount(sum_of_first ^ columns[w, b]))
-            lowest = best
-            for b in range(a + 1, rank):
-                lowest = min(lowest, weights[b])
-            if lowest < best:
-                b = a + 1
-                while weights[b] != lowest:
-                    b += 1
-                for w in range(words):
-                    left[w] = syndrome[w] ^ columns[w, b] ^ (columns[w, a] if a >= 0 else ZERO)
-                best = _keep_better(left, n_redundant, a, b, of_column, of_row, best, pattern)
-        for _ in range(_EXCHANGES):
-            state ^= state << np.uint64(13)
-            state ^= state >> np.uint64(7)
-            state ^= state << np.uint64(17)
-            a = np.int64((state >> np.uint64(33)) % np.uint64(rank))
-            i = np.int64((state & np.uint64(0xFFFFFFFF)) % np.uint64(n_redundant))
-            _exchange(rank, words, columns, of_column, syndrome, of_row, a, i)
-    return best
-
-
-@numba.njit
-@no_type_check
-def _keep_better(left, n_redundant, a, b, of_column, of_row, best, pattern):
-    """Writes the pattern of the columns a and b, if 0 or more, and of the rows that are `left`, if it is smaller."""
-    weight = np.int64(a >= 0) + np.int64(b >= 0)
-    for word in left:
-        weight += np.int64(popcount(word))
-    if weight >= best:
-        return best
-    at = 0
-    for column in (a, b):
-        if column >= 0:
-            pattern[at] = of_column[column]
-            at += 1
-    for i in range(n_redundant):
-        if (left[i >> 6] >> np.uint64(i & 63)) & ONE:
-            pattern[at] = of_row[i]
-            at += 1
-    return weight
-
-
-@numba.njit
-@no_type_check
-def _exchange(rank, words, columns, of_column, syndrome, of_row, a, i):
-    """Column a becomes row i's unit vector by row operations, if it can."""
-    row, bit = i >> 6, np.uint64(i & 63)
-    if not (columns[row, a] >> bit) & ONE:
-        return
-    in_syndrome = ZERO - ((syndrome[row] >> bit) & ONE)
-    has = (columns[row, :rank] >> bit) & ONE
-    has[a] = ZERO
-    for w in range(words):
-        added = columns[w, a] ^ (ONE << bit if w == row else ZERO)
-        syndrome[w] ^= added & in_syndrome
-        for b in range(rank):
-            columns[w, b] ^= added & (ZERO - has[b])
-    of_column[a], of_row[i] = of_row[i], of_column[a]

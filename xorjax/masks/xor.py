@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8, UInt16, UInt64
 
 from xorjax.gf2.network import XorNetwork
+from xorjax.gf2.tables import xor_tables
 from xorjax.masks.base import Streams
 from xorjax.masks.blocks import STREAM_NAMES, BlockCode, read_block_mask
 from xorjax.masks.search import MAX_EXHAUSTIVE, WordTable, choose_code, fit_blocks
@@ -39,12 +40,7 @@ def number_tables(net: XorNetwork, threshold_bits: int) -> UInt16[np.ndarray, "c
     """Entry e of table c: the numbers that bits 8 c to 8 c + 7 of a window add, by XOR, where they are e."""
     planes = net.matrix.reshape(threshold_bits, -1, net.n_in).astype(np.uint16)
     weights = (1 << np.arange(threshold_bits)[::-1]).astype(np.uint16)
-    columns = np.zeros((8 * -(-net.n_in // 8), planes.shape[1]), dtype=np.uint16)
-    columns[: net.n_in] = (planes * weights[:, None, None]).sum(axis=0, dtype=np.uint16).T
-    tables = np.zeros((len(columns) // 8, 1, columns.shape[1]), dtype=np.uint16)
-    for column in columns.reshape(-1, 8, columns.shape[1]).swapaxes(0, 1):
-        tables = np.concatenate([tables, tables ^ column[:, None]], axis=1)
-    return tables
+    return xor_tables((planes * weights[:, None, None]).sum(axis=0, dtype=np.uint16).T, 8)
 
 
 def numbers(
