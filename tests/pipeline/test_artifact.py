@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from xorjax import paths
-from xorjax.pipeline.artifact import ArtifactError, find, make, save_arrays, write_text
+from xorjax.files import write_text
+from xorjax.pipeline.artifact import ArtifactError, find, make, save_arrays
 from xorjax.pipeline.plan import Stage
 
 STAGE = Stage("dense", "lenet5-0123456789")

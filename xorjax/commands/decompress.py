@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     from xorjax.container import decode_weights, load
     from xorjax.container.tensors import DTYPES, FLOATS, describe, write_made
-    from xorjax.container.write import replacing
+    from xorjax.files import replacing
 
     if args.dtype not in FLOATS:
         raise UsageError(f"argument --dtype: invalid value: {args.dtype!r} (one of {', '.join(FLOATS)})")
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     described = describe(model.params)
     described |= {name: (args.dtype, layer.shape) for name, layer in model.layers.items()}
-    with refusing(), replacing(args.output) as file:
+    with refusing(), replacing(Path(args.output)) as temporary, temporary.open("wb") as file:
         write_made(file, described, make, model.metadata)
     return {
         "command": "decompress",

@@ -2,11 +2,7 @@
 
 import hashlib
 import json
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedIOBase, BytesIO
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +19,7 @@ from xorjax.container.format import (
 from xorjax.container.model import CompressedLayer, CompressedModel
 from xorjax.container.planes import decode_plane, plane_sha256
 from xorjax.container.tensors import dtype_id, write_tensors
+from xorjax.files import replacing
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.pack import pack_codes
 
@@ -36,7 +33,7 @@ def save(path: str | Path, model: CompressedModel) -> None:
         OSError: the file cannot be written.
     """
     tensors, metadata = content(model)
-    with replacing(path) as file:
+    with replacing(Path(path)) as temporary, temporary.open("wb") as file:
         write_tensors(file, tensors, metadata)
         n_weights = sum(layer.n_weights for layer in model.layers.values())
         if n_weights > WEIGHTS_PER_BYTE * file.tell():
@@ -44,26 +41,6 @@ def save(path: str | Path, model: CompressedModel) -> None:
                 f"{n_weights} weights in {file.tell()} bytes are over {WEIGHTS_PER_BYTE} a byte, which no reader "
                 "would take: prune less"
             )
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[BufferedIOBase]:
-    """A file that takes the place of `path` when the block ends, and leaves nothing behind if it fails."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def serialize(model: CompressedModel) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 import safetensors.numpy
 
 from xorjax import paths
+from xorjax.files import sync, write_text
 from xorjax.pipeline.plan import Stage
 from xorjax.pipeline.provenance import provenance
 
@@ -96,10 +97,10 @@ def make(runs: Path, stage: Stage, build: Callable[[Path], dict[str, Any]]) -> A
         "provenance": provenance(),
     }
     for file in files:
-        _sync(file)
+        sync(file)
     write_text(work / paths.ARTIFACT, json.dumps(record, indent=1))
     os.replace(work, directory)
-    _sync(directory.parent)
+    sync(directory.parent)
     for checkpoints in list(directory.rglob(paths.CHECKPOINTS)):
         shutil.rmtree(checkpoints, ignore_errors=True)
     return Artifact(directory, summary, record["files"], record["provenance"]["commit"])
@@ -108,15 +109,6 @@ def make(runs: Path, stage: Stage, build: Callable[[Path], dict[str, Any]]) -> A
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name as one safetensors file."""
     safetensors.numpy.save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none: under a temporary name, flushed to the disk, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    _sync(temporary)
-    os.replace(temporary, path)
 
 
 def _log(runs: Path, stage: Stage, event: str) -> None:
@@ -130,11 +122,3 @@ def _log(runs: Path, stage: Stage, event: str) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

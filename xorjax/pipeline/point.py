@@ -6,8 +6,9 @@ from pathlib import Path
 
 from xorjax import paths
 from xorjax.config.schema import Config
+from xorjax.files import write_text
 from xorjax.pipeline import sweep
-from xorjax.pipeline.artifact import find, write_text
+from xorjax.pipeline.artifact import find
 from xorjax.pipeline.baselines import baselines
 from xorjax.pipeline.dense import dense
 from xorjax.pipeline.encode import encode

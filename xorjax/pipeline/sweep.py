@@ -8,7 +8,8 @@ from pathlib import Path
 
 from xorjax import paths
 from xorjax.config.schema import Config
-from xorjax.pipeline.artifact import find, write_text
+from xorjax.files import replacing, write_text
+from xorjax.pipeline.artifact import find
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.progress import Progress
@@ -69,7 +70,7 @@ def finish() -> None:
     global _progress
     if _progress is None:
         return
-    from xorjax.results.collect import read_experiment, replacing, tabulate
+    from xorjax.results.collect import read_experiment, tabulate
     from xorjax.results.report import build_report
     from xorjax.results.tables import summarise, summary_table
 

@@ -1,8 +1,6 @@
 """The point files of an experiment, read in the order of its plan into one table, always the same."""
 
-import contextlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from xorjax.files import replacing
 from xorjax.results.rows import COLUMNS, RowError, check_row, to_frame
 
 STATUSES = ("ok", "failed")
@@ -80,17 +79,6 @@ def write_table(table: pl.DataFrame, report_dir: Path) -> None:
         table.write_parquet(temporary)
     with replacing(report_dir / "results.csv") as temporary:
         table.write_csv(temporary)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to, renamed to `path` at the end, deleted after an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def is_baseline(row: dict[str, Any]) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from xorjax.files import replacing
 from xorjax.results import figures, page
-from xorjax.results.collect import replacing
 from xorjax.studies.limits import STUDIES, Line, Panel
 
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}

@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from xorjax.files import replacing
 from xorjax.results import page
-from xorjax.results.collect import Experiment, read_experiment, replacing, tabulate, write_table
+from xorjax.results.collect import Experiment, read_experiment, tabulate, write_table
 from xorjax.results.notes import TOLERANCE, verdict
 from xorjax.results.sections import count, glossary, result_sections, settings
 from xorjax.results.tables import Best, percent, summarise

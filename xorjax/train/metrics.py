@@ -1,18 +1,17 @@
 """A run's metrics: one JSON object a line, one line an epoch."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from xorjax.files import write_text
 
 FILE_NAME = "metrics.jsonl"
 
 
 def write_metrics(path: Path, rows: Iterable[dict]) -> None:
     """Write all lines anew, under a temporary name first, so that the file is whole at any moment."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    os.replace(temporary, path)
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def append_metrics(path: Path, row: dict) -> None:
