@@ -9,9 +9,10 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "xorjax"
 
-# A room may import itself, `files`, and the rooms named here. `files`, `params` and `paths` are modules of the root.
+# A room may import itself, `files`, and the rooms named here. `files`, `engines`, `params` and `paths` are modules.
 ROOMS = {
     "files": set(),
+    "engines": set(),
     "params": set(),
     "paths": set(),
     "config": set(),
@@ -19,7 +20,7 @@ ROOMS = {
     "masks": {"gf2"},
     "codec": {"gf2", "masks"},
     "container": {"gf2", "codec", "masks"},
-    "compress": {"gf2", "codec", "masks", "container"},
+    "compress": {"gf2", "codec", "masks", "container", "engines"},
     "decode": {"gf2", "codec", "masks"},
     "layers": {"gf2", "codec", "masks", "container", "decode"},
     "studies": {"gf2", "codec"},
@@ -31,9 +32,21 @@ ROOMS = {
     "results": {"paths", "studies"},
     "pipeline": {
         *("config", "params", "paths", "data", "models", "prune", "quantize", "train", "results"),
-        *("gf2", "codec", "masks", "container", "decode", "layers"),
+        *("gf2", "codec", "masks", "container", "decode", "layers", "engines", "trackers"),
     },
-    "commands": {"codec", "compress", "container", "gf2", "masks", "pipeline", "__init__"},
+    "trackers": {"paths"},
+    "dashboard": {"paths", "results"},
+    "commands": {
+        "codec",
+        "compress",
+        "container",
+        "dashboard",
+        "engines",
+        "gf2",
+        "masks",
+        "pipeline",
+        "__init__",
+    },
     "cli": {"commands"},
     # The public surface.
     "__init__": {"gf2", "codec", "compress", "decode", "container"},
@@ -53,6 +66,12 @@ LIBRARIES = {
     "constriction": {"masks", "codec"},
     "galois": {"gf2"},
     "numba": {"gf2"},
+    "loky": {"engines"},
+    "ray": {"engines"},
+    "filelock": {"pipeline/claims", "compress"},
+    "tensorboardX": {"trackers"},
+    "mlflow": {"trackers"},
+    "optuna": {"search"},
 }
 
 

@@ -1,5 +1,7 @@
 """Files that are whole or not there: written under a temporary name, flushed to the disk, then renamed."""
 
+import hashlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -39,3 +41,32 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_record(path: Path, record: dict) -> None:
+    """Write a JSON object with its own checksum in it, so that `read_record` tells damage."""
+    write_text(path, json.dumps({**record, "sha256": record_sha256(record)}, indent=1))
+
+
+def read_record(path: Path) -> dict:
+    """A JSON object that `write_record` wrote, its checksum included; one written without any is taken as it is.
+
+    Raises:
+        ValueError: it is no JSON object, or not the one that was written.
+    """
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError(f"it holds a {type(record).__name__}, expected an object")
+    if "sha256" in record and record["sha256"] != record_sha256(record):
+        raise ValueError("its checksum is wrong")
+    return record
+
+
+def record_sha256(record: dict) -> str:
+    """The SHA-256 of a JSON object without its key "sha256", whatever the order of its keys."""
+    text = json.dumps(
+        {key: value for key, value in record.items() if key != "sha256"},
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -24,8 +24,18 @@ def partial_dir(runs: Path, kind: str, name: str) -> Path:
     return runs / kind / f"{name}.partial"
 
 
+def set_aside_dir(runs: Path, kind: str, name: str) -> Path:
+    """Where a damaged artifact is kept when it is made again."""
+    return runs / kind / f"{name}.damaged"
+
+
+def claim_file(runs: Path, kind: str, name: str) -> Path:
+    """Locked while an artifact is being made."""
+    return runs / ".claims" / f"{kind}-{name}"
+
+
 def stage_log(runs: Path) -> Path:
-    """One JSON object a line: which stage was made or found, when."""
+    """One JSON object a line: what happened to which stage, when."""
     return runs / "stages.jsonl"
 
 

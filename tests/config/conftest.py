@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
-STUBS = [f"hydra.callbacks.xorjax.{name}=stub_pipeline.{name}" for name in ("start", "point", "finish")]
+STUBS = ["hydra.callbacks.xorjax.run=stub_pipeline.run"]
 
 
 @pytest.fixture(scope="session")

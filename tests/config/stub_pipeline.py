@@ -1,21 +1,18 @@
 """Stands in for the pipeline: prints what it is called with; fails for the seed in STUB_FAILS, as STUB_ERROR says."""
 
 import os
+from types import SimpleNamespace
 
-from xorjax.config.validate import ConfigError
 
-
-def start(configs, command):
+def run(jobs, command, engine):
     if os.environ.get("STUB_FAILS") == "start":
         raise PermissionError(13, "Permission denied", "runs")
-    print("start", len(configs), command, sep="|", flush=True)
+    print("run", len(jobs), command, "no engine" if engine is None else engine.n_jobs, sep="|", flush=True)
+    return [_point(config, command) for config, command in jobs]
 
 
-def point(config, command):
+def _point(config, command):
     if os.environ.get("STUB_FAILS") == str(config.seed):
-        raise ConfigError(["no such thing"]) if os.environ["STUB_ERROR"] == "user" else RuntimeError("a bug")
+        return SimpleNamespace(status="failed", ours=os.environ["STUB_ERROR"] == "bug")
     print("point", config.prune.rate, config.xor.n_in, config.seed, command, sep="|", flush=True)
-
-
-def finish():
-    print("finish", flush=True)
+    return SimpleNamespace(status="ok", ours=False)

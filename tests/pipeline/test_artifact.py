@@ -21,11 +21,11 @@ def events(runs):
 
 
 def test_made_once_then_found(tmp_path):
-    made = make(tmp_path, STAGE, build)
-    found = make(tmp_path, STAGE, lambda work: pytest.fail("built twice"))
+    made = make(tmp_path, STAGE, {}, build)
+    found = make(tmp_path, STAGE, {}, lambda work: pytest.fail("built twice"))
     assert found.summary == made.summary == {"test_accuracy": 0.5}
     np.testing.assert_array_equal(found.arrays()["params/fc1/kernel"], np.arange(6.0).reshape(2, 3))
-    assert events(tmp_path) == ["made", "found"]
+    assert events(tmp_path) == ["made", "finished", "found"]
 
 
 def test_an_interrupted_build_is_not_whole_and_hands_over_its_directory(tmp_path):
@@ -34,29 +34,29 @@ def test_an_interrupted_build_is_not_whole_and_hands_over_its_directory(tmp_path
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make(tmp_path, STAGE, interrupted)
+        make(tmp_path, STAGE, {}, interrupted)
     assert find(tmp_path, STAGE) is None
 
     def resumed(work):
         assert (work / "half").read_text() == "done"
         return build(work)
 
-    assert make(tmp_path, STAGE, resumed).summary == {"test_accuracy": 0.5}
-    assert events(tmp_path) == ["made", "resumed"]
+    assert make(tmp_path, STAGE, {}, resumed).summary == {"test_accuracy": 0.5}
+    assert events(tmp_path) == ["made", "resumed", "finished"]
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
 def test_a_damaged_file_is_refused_by_name(tmp_path, damage):
-    file = make(tmp_path, STAGE, build).directory / paths.ARRAYS
+    file = make(tmp_path, STAGE, {}, build).directory / paths.ARRAYS
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(ArtifactError, match=r"arrays\.safetensors.*delete"):
+    with pytest.raises(ArtifactError, match=r"arrays\.safetensors.*damaged"):
         find(tmp_path, STAGE).arrays()
 
 
 def test_an_unreadable_record_is_refused_by_name(tmp_path):
-    record = make(tmp_path, STAGE, build).directory / paths.ARTIFACT
+    record = make(tmp_path, STAGE, {}, build).directory / paths.ARTIFACT
     record.write_text(record.read_text()[:20])
-    with pytest.raises(ArtifactError, match=r"artifact\.json.*delete"):
+    with pytest.raises(ArtifactError, match=r"artifact\.json.*damaged"):
         find(tmp_path, STAGE)
 
 
@@ -66,7 +66,7 @@ def test_checkpoints_do_not_outlive_the_training(tmp_path):
         (work / paths.CHECKPOINTS / "1").write_text("state")
         return build(work)
 
-    assert not (make(tmp_path, STAGE, with_checkpoints).directory / paths.CHECKPOINTS).exists()
+    assert not (make(tmp_path, STAGE, {}, with_checkpoints).directory / paths.CHECKPOINTS).exists()
 
 
 def test_write_text_leaves_no_half_written_file(tmp_path):

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -13,13 +14,11 @@ from xorjax import load, paths
 from xorjax.codec import BASELINES
 from xorjax.config.schema import Config, MaskConfig
 from xorjax.models.compressed import decoding_model
-from xorjax.pipeline import evaluate, sweep
+from xorjax.pipeline import evaluate
 from xorjax.pipeline.artifact import find
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.plan import make_plan
-from xorjax.pipeline.point import run_point
-from xorjax.train.loop import TrainingError
 from xorjax.train.predict import predict
 
 TIMES = ("wall_seconds", "finished_at")
@@ -122,7 +121,7 @@ def test_a_single_point_adds_itself_to_the_report(swept, tmp_path):
     assert sorted(shapes.to_list()) == [12, 12, 16, 20, 20]
 
 
-def test_a_point_that_fails_is_a_row_and_the_exception_goes_on(swept, tmp_path, monkeypatch):
+def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypatch, capsys):
     shutil.copytree(swept, tmp_path / "runs")
     other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))
 
@@ -130,13 +129,15 @@ def test_a_point_that_fails_is_a_row_and_the_exception_goes_on(swept, tmp_path, 
         raise LosslessError("fc1/kernel: plane 0 decodes to 1 wrong care bits")
 
     monkeypatch.setattr(evaluate, "check_planes", fail)
-    sweep.start([other], "tests")
-    with pytest.raises(LosslessError):
-        run_point(other, "how to run it alone")
-    sweep.finish()
+    (outcome,) = run_sweep([other])
+    error = "LosslessError: fc1/kernel: plane 0 decodes to 1 wrong care bits"
+    assert (outcome.status, outcome.error) == ("failed", error)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == f"error: evaluate {make_plan(other).evaluate.name}: {error}"
+    assert told[2] == "  alone: tests S=0.8 n_in=16"
     failed = table(tmp_path / "runs").filter(pl.col("status") == "failed")
-    assert failed["error"].to_list() == ["LosslessError: fc1/kernel: plane 0 decodes to 1 wrong care bits"]
-    assert failed["command"].to_list() == ["how to run it alone"]
+    assert failed["error"].to_list() == [error]
+    assert failed["command"].to_list() == ["tests S=0.8 n_in=16"]
     monkeypatch.undo()
     run_sweep([other])
     assert table(tmp_path / "runs").filter(pl.col("status") == "failed").is_empty()
@@ -181,8 +182,9 @@ def test_convolutions_and_several_layers_at_once(tmp_path):
 def test_a_diverging_training_fails_with_its_step(tmp_path):
     base = tiny(tmp_path)
     config = replace(base, optim=replace(base.optim, name="sgd", learning_rate=1e18))
-    with pytest.raises(TrainingError, match=r"epoch 1, step"):
-        run_sweep([config])
+    (outcome,) = run_sweep([config])
+    assert outcome.error.startswith("TrainingError")
+    assert re.search("epoch 1, step [0-9]+", outcome.error)
 
 
 @pytest.mark.parametrize("codec", ["lowrank", "codebook", "xor"])

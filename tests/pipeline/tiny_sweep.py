@@ -13,8 +13,8 @@ from xorjax.config.schema import (
     ScheduleConfig,
     XorConfig,
 )
-from xorjax.pipeline import sweep
-from xorjax.pipeline.point import run_point
+from xorjax.engines import Engine
+from xorjax.pipeline.sweep import Job, Outcome, run
 
 ROOT = Path(__file__).parents[2]
 ONE_EPOCH = OptimConfig(epochs=1, batch_size=100, learning_rate=2e-3)
@@ -46,10 +46,6 @@ def points(tmp: Path) -> list[Config]:
     ]
 
 
-def run_sweep(configs: list[Config]) -> None:
-    sweep.start(configs, "tests")
-    try:
-        for config in configs:
-            run_point(config, f"tests S={config.prune.rate} n_in={config.xor.n_in}")
-    finally:
-        sweep.finish()
+def run_sweep(configs: list[Config], engine: Engine | None = None) -> list[Outcome]:
+    jobs = [Job(config, f"tests S={config.prune.rate} n_in={config.xor.n_in}") for config in configs]
+    return run(jobs, "tests", engine)

@@ -34,8 +34,10 @@ def one_of(choices: Sequence[str]) -> str:
 
 def _single(config: Config) -> Iterator[str]:
     for key, choices in CHOICES.items():
-        if (value := _get(config, key)) not in choices:
-            yield wrong(key, repr(value), one_of(choices), nearest(value, choices))
+        value = _get(config, key)
+        for item in value if isinstance(value, tuple) else (value,):
+            if item not in choices:
+                yield wrong(key, repr(item), one_of(choices), nearest(item, choices))
     for key, allowed in RANGES.items():
         value = _get(config, key)
         for item in value if isinstance(value, tuple) else (value,):

@@ -1,20 +1,18 @@
 """The program behind `scripts/train.py`: check the command line, let Hydra sweep, count failures."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from hydra.utils import get_method
 from omegaconf import DictConfig
 
-from xorjax.config.errors import INTERNAL, INTERRUPTED, report
+from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
 from xorjax.config.overrides import check_arguments
-from xorjax.config.sweep import point_command
-from xorjax.config.validate import load_config
+from xorjax.config.sweep import PointsFailed, given_command, launch_points
 
 
 def launch(conf: Path) -> int:
@@ -25,27 +23,29 @@ def launch(conf: Path) -> int:
     """
     # Lets Hydra's errors through to us; by itself it prints and exits.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    failures: list[int] = []
+    # As Ctrl-C, so that what is being made is left in order. A second one is not waited for.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    errors: list[Exception] = []
 
     def run(cfg: DictConfig) -> None:
-        # Raised, it would be shown only when all points are through, and keep `finish` from being called.
         settings: Any = HydraConfig.get()
-        command = point_command(settings)
         try:
-            get_method(settings.callbacks.xorjax.point)(load_config(cfg), command)
+            launch_points([(cfg, settings)])
         except Exception as error:
-            failures.append(report(error))
-            if settings.mode == RunMode.MULTIRUN:
-                print(f"error: failed point: {command}", file=sys.stderr, flush=True)
+            # Raised, it would be preceded by a line of Hydra's own.
+            errors.append(error)
 
     try:
         check_arguments(sys.argv[1:], conf)
         hydra.main(version_base="1.3", config_path=str(conf), config_name="train")(run)()
+        if errors:
+            raise errors[0]
     except KeyboardInterrupt:
-        print("interrupted; the same command resumes", file=sys.stderr, flush=True)
+        print(f"interrupted; this resumes: {given_command()}", file=sys.stderr, flush=True)
         return INTERRUPTED
+    except PointsFailed as failed:
+        return INTERNAL if failed.ours else USER
     except Exception as error:
         return report(error)
-    if len(failures) > 1:
-        print(f"error: {len(failures)} points failed", file=sys.stderr, flush=True)
-    return INTERNAL if INTERNAL in failures else max(failures, default=0)
+    return 0

@@ -69,6 +69,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "xor.layout": ("row_major", "column_major", "interleaved", "shuffled"),
     "xor.patch_format": ("paper", "blocked", "care", "enumerative"),
     "mask.codec": (*EXACT_MASKS, *APPROXIMATE_MASKS),
+    "sweep.on_error": ("continue", "stop"),
+    "trackers": ("tensorboard", "mlflow"),
     **{f"{key}.name": ("adam", "adamw", "sgd") for key in OPTIMS},
     **{f"{key}.schedule": ("constant", "cosine") for key in OPTIMS},
 }

@@ -110,6 +110,13 @@ class MaskConfig:
 
 
 @dataclass(frozen=True)
+class SweepConfig:
+    """What a command with several points does when one of them fails: "continue" with the others, or "stop"."""
+
+    on_error: str = "continue"
+
+
+@dataclass(frozen=True)
 class PathsConfig:
     """Where things are: `root` the project, `runs` everything that a run writes."""
 
@@ -131,6 +138,8 @@ class Config:
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     xor: XorConfig = field(default_factory=XorConfig)
     mask: MaskConfig = field(default_factory=MaskConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    trackers: tuple[str, ...] = ()
     paths: PathsConfig = field(default_factory=PathsConfig)
 
 

@@ -1,8 +1,4 @@
-"""A sweep's points, expanded and checked before the first of them runs, and the command that runs each alone.
-
-Hydra tells its callbacks when a run begins and ends. Ours turns that into calls of the pipeline's functions,
-named in `conf/hydra/default.yaml`: `start` with the settings of all points, `finish` when they are through.
-"""
+"""A sweep's points, expanded and checked before the first of them runs, and the command that runs each alone."""
 
 import copy
 import shlex
@@ -19,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.experimental.callback import Callback
-from hydra.utils import get_method
+from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from xorjax.config.errors import report
@@ -30,35 +26,50 @@ PROGRAM = "python scripts/train.py"
 
 
 class SweepCallback(Callback):
-    """Checks all points, then tells the pipeline; an error ends the program, where Hydra would only warn."""
+    """Checks all points before Hydra does anything with them; it would only warn of an error raised here."""
 
-    def __init__(self, start: str, point: str, finish: str):
-        self.start, self.finish = start, finish
+    def __init__(self, run: str):
+        """`run` is the function that runs points, by name: `launch_points` looks it up."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
-            get_method(self.start)([load_config(config)], given_command())
+            load_config(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         loader = GlobalHydra.instance().config_loader()
         with _exit_on_error():
             points = expand(loader, config)
             composed = compose(loader, config, points)
-            configs = [load_config(cfg) for cfg in composed]
-            get_method(self.start)(configs, given_command())
+            for cfg in composed:
+                load_config(cfg)
         # Hydra would compose every point twice more, to see whether it can and to run it, 0.1 s each time.
         ready = {tuple(overrides): cfg for overrides, cfg in zip(points, composed, strict=True)}
         loader.load_sweep_config = lambda master_config, sweep_overrides: ready[tuple(sweep_overrides)]
 
-    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
-        self._finish()
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        self._finish()
+class PointsFailed(Exception):
+    """Points failed, each shown by then; `ours`: at least one by a bug."""
 
-    def _finish(self) -> None:
-        with _exit_on_error():
-            get_method(self.finish)()
+    def __init__(self, ours: bool):
+        self.ours = ours
+        super().__init__()
+
+
+def launch_points(points: Sequence[tuple[DictConfig, Any]], engine: DictConfig | None = None) -> None:
+    """Run points that Hydra composed.
+
+    Args:
+        points: the settings of each, and Hydra's own while it runs it.
+        engine: what makes the stages, by name with its arguments; None: this process.
+
+    Raises:
+        PointsFailed: at least one did.
+    """
+    jobs = [(load_config(cfg), point_command(hydra)) for cfg, hydra in points]
+    run = get_method(points[0][1].callbacks.xorjax.run)
+    outcomes = run(jobs, given_command(), engine and instantiate(engine))
+    if any(outcome.status != "ok" for outcome in outcomes):
+        raise PointsFailed(any(outcome.ours for outcome in outcomes))
 
 
 @contextmanager

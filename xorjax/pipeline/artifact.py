@@ -1,7 +1,6 @@
 """Artifacts on disk: made under a temporary name, renamed when whole, found by name ever after."""
 
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -15,23 +14,45 @@ import numpy as np
 import safetensors.numpy
 
 from xorjax import paths
-from xorjax.files import sync, write_text
+from xorjax.files import read_record, record_sha256, sync, write_record
+from xorjax.pipeline.claims import claim
+from xorjax.pipeline.events import log_event
 from xorjax.pipeline.plan import Stage
 from xorjax.pipeline.provenance import provenance
 
 
 class ArtifactError(ValueError):
-    """An artifact on disk is not what was written."""
+    """An artifact on disk is not what was written, or no longer there; `name` is its stage's."""
+
+    def __init__(self, name: str, message: str):
+        self.name = name
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A whole artifact: its directory, what its stage says of it, the SHA-256 of each file, who made it."""
+    """A whole artifact.
+
+    Attributes:
+        directory: where it is.
+        summary: what its stage says of it.
+        files: the SHA-256 of each file.
+        made_from: the `digest` of each artifact that it was made from, by name; None if it was not noted.
+        commit: what code made it.
+        seconds: how long that took.
+    """
 
     directory: Path
     summary: dict[str, Any]
     files: dict[str, str]
+    made_from: dict[str, str] | None
     commit: str
+    seconds: float
+
+    @property
+    def digest(self) -> str:
+        """What tells it from an artifact of the same name with other content."""
+        return record_sha256(self.files)
 
     def path(self, file: str) -> Path:
         """The path of one of its files.
@@ -41,82 +62,117 @@ class Artifact:
         """
         path = self.directory / file
         if not path.is_file() or _sha256(path) != self.files[file]:
-            raise ArtifactError(
-                f"{path}: the file is missing or damaged; delete {self.directory} to have it made again"
-            )
+            raise ArtifactError(self.directory.name, f"{path}: the file is missing or damaged")
         return path
 
     def arrays(self, file: str = paths.ARRAYS) -> dict[str, np.ndarray]:
         """The arrays of one of its files, by name."""
         return safetensors.numpy.load_file(self.path(file))
 
+    def check(self) -> None:
+        """Look at every file.
+
+        Raises:
+            ArtifactError: as `path`.
+        """
+        for file in self.files:
+            self.path(file)
+
 
 def find(runs: Path, stage: Stage) -> Artifact | None:
-    """The artifact of `stage`, or None if it has not been made or is not whole.
+    """The artifact of `stage`, or None if it has not been made. Its files are looked at when they are used.
 
     Raises:
-        ArtifactError: what is there cannot be read.
+        ArtifactError: what is there is not whole.
     """
     directory = paths.artifact_dir(runs, stage.kind, stage.name)
     file = directory / paths.ARTIFACT
     if not file.exists():
+        if directory.exists():
+            raise ArtifactError(stage.name, f"{file}: the file is missing")
         return None
     try:
-        record = json.loads(file.read_text())
-        return Artifact(directory, record["summary"], record["files"], record["provenance"]["commit"])
+        record = read_record(file)
+        return Artifact(
+            directory,
+            record["summary"],
+            record["files"],
+            record.get("made_from"),
+            record["provenance"]["commit"],
+            record["seconds"],
+        )
     except (ValueError, KeyError) as error:
-        raise ArtifactError(f"{file}: not readable; delete {directory} to have it made again") from error
+        raise ArtifactError(stage.name, f"{file}: the file is damaged ({error})") from error
 
 
-def make(runs: Path, stage: Stage, build: Callable[[Path], dict[str, Any]]) -> Artifact:
-    """Find the artifact of `stage`, or make it: `build` fills a directory and returns the summary.
+def make(
+    runs: Path,
+    stage: Stage,
+    upstream: Mapping[str, Artifact],
+    build: Callable[[Path], dict[str, Any]],
+) -> Artifact:
+    """Find the artifact of `stage`, or make it from those `upstream`: `build` fills a directory, returns the summary.
 
     A directory left by a build that was interrupted is handed to the next, which may resume from it.
+
+    Raises:
+        Claimed: another process is making it.
     """
-    if found := find(runs, stage):
-        _log(runs, stage, "found")
-        return found
+    with claim(runs, stage):
+        if found := find(runs, stage):
+            log_event(runs, stage, "found")
+            return found
+        work = paths.partial_dir(runs, stage.kind, stage.name)
+        log_event(runs, stage, "resumed" if work.exists() else "made")
+        work.mkdir(parents=True, exist_ok=True)
+        began = time.perf_counter()
+        summary = build(work)
+        seconds = round(time.perf_counter() - began, 3)
+        files = sorted(file for file in work.iterdir() if file.is_file() and not file.name.startswith("."))
+        for file in files:
+            sync(file)
+        record = {
+            "stage": stage.kind,
+            "name": stage.name,
+            "summary": summary,
+            "seconds": seconds,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "files": {file.name: _sha256(file) for file in files},
+            "made_from": {name: artifact.digest for name, artifact in upstream.items()},
+            "provenance": provenance(),
+        }
+        write_record(work / paths.ARTIFACT, record)
+        directory = paths.artifact_dir(runs, stage.kind, stage.name)
+        os.replace(work, directory)
+        sync(directory.parent)
+        for checkpoints in list(directory.rglob(paths.CHECKPOINTS)):
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        log_event(runs, stage, "finished", seconds=seconds)
+    found = find(runs, stage)
+    assert found is not None
+    return found
+
+
+def set_aside(runs: Path, stage: Stage, reason: str) -> bool:
+    """Keep a damaged artifact under another name, so that it is made again; False if it is not there.
+
+    Raises:
+        Claimed: another process is making it.
+    """
     directory = paths.artifact_dir(runs, stage.kind, stage.name)
-    if directory.exists():
-        raise ArtifactError(
-            f"{directory}: {paths.ARTIFACT} is missing; delete the directory to have it made again"
-        )
-    work = paths.partial_dir(runs, stage.kind, stage.name)
-    _log(runs, stage, "resumed" if work.exists() else "made")
-    work.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
-    summary = build(work)
-    files = sorted(file for file in work.iterdir() if file.is_file() and not file.name.startswith("."))
-    record = {
-        "stage": stage.kind,
-        "name": stage.name,
-        "summary": summary,
-        "seconds": round(time.perf_counter() - began, 3),
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "files": {file.name: _sha256(file) for file in files},
-        "provenance": provenance(),
-    }
-    for file in files:
-        sync(file)
-    write_text(work / paths.ARTIFACT, json.dumps(record, indent=1))
-    os.replace(work, directory)
-    sync(directory.parent)
-    for checkpoints in list(directory.rglob(paths.CHECKPOINTS)):
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    return Artifact(directory, summary, record["files"], record["provenance"]["commit"])
+    with claim(runs, stage):
+        if not directory.exists():
+            return False
+        kept = paths.set_aside_dir(runs, stage.kind, stage.name)
+        shutil.rmtree(kept, ignore_errors=True)
+        os.replace(directory, kept)
+        log_event(runs, stage, "damaged", reason=reason)
+    return True
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name as one safetensors file."""
     safetensors.numpy.save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
-
-
-def _log(runs: Path, stage: Stage, event: str) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    line = json.dumps({"time": now, "event": event, "stage": stage.kind, "name": stage.name})
-    runs.mkdir(parents=True, exist_ok=True)
-    with paths.stage_log(runs).open("a") as log:
-        log.write(line + "\n")
 
 
 def _sha256(path: Path) -> str:

@@ -1,33 +1,22 @@
 """Beside stage 4: the same quantized layers through every baseline codec, counted the same way."""
 
-from pathlib import Path
-
 import numpy as np
 
 from xorjax.codec import BASELINES, LayerCodec, stream_bits
-from xorjax.pipeline.artifact import Artifact, make
+from xorjax.pipeline.build import Build
 from xorjax.pipeline.lossless import LosslessError
-from xorjax.pipeline.plan import Plan
-from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.quantize import Quantized
 
 
-def baselines(plan: Plan, quantized: Artifact, runs: Path, progress: Progress) -> Artifact:
+def baselines(build: Build) -> dict:
     """For each layer and codec the bits of its streams."""
-
-    def build(work: Path) -> dict:
-        model = Quantized.load(quantized)
-        return {
-            "layers": {
-                path: {
-                    name: _count(codec, path, planes, model.masks[path]) for name, codec in BASELINES.items()
-                }
-                for path, planes in model.planes.items()
-            }
+    model = Quantized.load(build.upstream(build.plan.quantize))
+    return {
+        "layers": {
+            path: {name: _count(codec, path, planes, model.masks[path]) for name, codec in BASELINES.items()}
+            for path, planes in model.planes.items()
         }
-
-    with progress.stage(plan.baselines):
-        return make(runs, plan.baselines, build)
+    }
 
 
 def _count(codec: LayerCodec, path: str, planes: np.ndarray, mask: np.ndarray) -> dict[str, int]:

@@ -1,39 +1,32 @@
 """Stage 4: encode the bit planes of a quantized model over GF(2) and write the compressed file."""
 
-from pathlib import Path
-
 from xorjax import paths
 from xorjax.codec.xor import encode as encode_plane
 from xorjax.config.schema import Config
 from xorjax.container import CompressedLayer, CompressedModel, layer_bits, save
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import EncodedMask, encode_mask
-from xorjax.pipeline.artifact import Artifact, make
+from xorjax.pipeline.build import Build
 from xorjax.pipeline.mask import load_index
-from xorjax.pipeline.plan import Plan, xor_shape
-from xorjax.pipeline.progress import Progress
+from xorjax.pipeline.plan import xor_shape
 from xorjax.pipeline.quantize import Quantized
 
 
-def encode(plan: Plan, pruned: Artifact, quantized: Artifact, runs: Path, progress: Progress) -> Artifact:
+def encode(build: Build) -> dict:
     """The compressed file, and for each layer the bits of its streams as written."""
-    config = plan.config
-
-    def build(work: Path) -> dict:
-        model = Quantized.load(quantized)
-        if plan.mask is None:
-            masks = {path: encode_mask(mask, config.mask.codec) for path, mask in model.masks.items()}
-        else:
-            masks = load_index(pruned, config.mask.codec)
-        compressed = compress(model, masks, config)
-        save(work / paths.COMPRESSED, compressed)
-        return {
-            "layers": {path: _describe(layer) for path, layer in compressed.layers.items()},
-            "file_bytes": (work / paths.COMPRESSED).stat().st_size,
-        }
-
-    with progress.stage(plan.encode):
-        return make(runs, plan.encode, build)
+    plan, config = build.plan, build.config
+    model = Quantized.load(build.upstream(plan.quantize))
+    if plan.mask is None:
+        masks = {path: encode_mask(mask, config.mask.codec) for path, mask in model.masks.items()}
+    else:
+        masks = load_index(build.upstream(plan.mask), config.mask.codec)
+    compressed = compress(model, masks, config)
+    file = build.work / paths.COMPRESSED
+    save(file, compressed)
+    return {
+        "layers": {path: _describe(layer) for path, layer in compressed.layers.items()},
+        "file_bytes": file.stat().st_size,
+    }
 
 
 def compress(model: Quantized, masks: dict[str, EncodedMask], config: Config) -> CompressedModel:

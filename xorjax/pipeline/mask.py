@@ -1,88 +1,83 @@
 """After pruning, for approximate mask codecs: a mask that the code can express, and training under it."""
 
-from pathlib import Path
-
 import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
+from xorjax.config.schema import Config
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.models import create_model, merge
-from xorjax.pipeline.arrays import group, join, load_masks, load_params
-from xorjax.pipeline.artifact import Artifact, make, save_arrays
+from xorjax.pipeline.arrays import group, join, load_params
+from xorjax.pipeline.artifact import Artifact, save_arrays
+from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import training_inputs
-from xorjax.pipeline.plan import Plan, frozen_layers
-from xorjax.pipeline.progress import Progress
-from xorjax.pipeline.prune import importance
-from xorjax.prune.masks import apply_masks, full_masks
+from xorjax.pipeline.plan import Level, frozen_layers
+from xorjax.pipeline.prune import importance, starting_masks
+from xorjax.prune.masks import apply_masks
 from xorjax.train.loop import Task, train
 from xorjax.train.metrics import write_metrics
 from xorjax.train.predict import accuracy, predict
 
 
-def mask(plan: Plan, dense: Artifact, pruned: Artifact, runs: Path, progress: Progress) -> Artifact:
-    """The pruned artifact where the mask codec is exact. Otherwise parameters and masks of the best round.
+def mask(build: Build) -> dict:
+    """Parameters and masks of the best round.
 
     A round fits a mask to the scores and trains the weights that it keeps. In the next one these have the scores that
     training gave them, and the others those of before: a weight that was left out can come back.
     """
-    level, config = plan.mask, plan.config
-    if level is None:
-        return pruned
-
-    def build(work: Path) -> dict:
-        inputs = training_inputs(config, dense)
-        params = load_params(pruned)
-        masks = load_masks(pruned, params) if pruned is not dense else full_masks(params, config.prune.layers)
-        graphdef, _ = create_model(config.model.name, config.seed)
-        task = Task(
-            graphdef, apply_masks, config.prune.optim, config.seed, inputs.start, frozen_layers(config)
+    plan, level, config = build.plan, build.stage, build.config
+    assert isinstance(level, Level)
+    inputs = training_inputs(config, build.upstream(plan.dense))
+    before = build.upstream(plan.needs(level)[-1])
+    params = load_params(before)
+    masks = starting_masks(before, params, config)
+    graphdef, _ = create_model(config.model.name, config.seed)
+    task = Task(graphdef, apply_masks, config.prune.optim, config.seed, inputs.start, frozen_layers(config))
+    scores = {
+        path: np.where(np.asarray(masks[path]), score, np.float32(0))
+        for path, score in importance(config, params, masks).items()
+    }
+    first_scores = scores
+    best, history, kept_score = None, [], {}
+    for number in range(config.mask.rounds):
+        fitted = {path: _fit(config, score) for path, score in scores.items()}
+        masks = {path: jnp.asarray(fitted[path].mask) if path in fitted else None for path in params}
+        epochs = len(history)
+        result = train(
+            task,
+            apply_masks(params, masks),
+            masks,
+            inputs.train,
+            inputs.validation,
+            build.work / f"round{number}",
+            on_epoch=lambda row, epochs=epochs: build.on_epoch(_later(row, epochs)),
         )
-        scores = {
-            path: np.where(np.asarray(masks[path]), score, np.float32(0))
-            for path, score in importance(config, params, masks).items()
+        share = {
+            path: _kept_share(first_scores[path], fitted[path].mask, level.prune_rate) for path in scores
         }
-        first_scores = scores
-        best, history, kept_score = None, [], {}
-        for number in range(config.mask.rounds):
-            fitted = {path: _fit(plan, score) for path, score in scores.items()}
-            masks = {path: jnp.asarray(fitted[path].mask) if path in fitted else None for path in params}
-            result = train(
-                task,
-                apply_masks(params, masks),
-                masks,
-                inputs.train,
-                inputs.validation,
-                work / f"round{number}",
-                on_epoch=progress.epoch,
-            )
-            share = {
-                path: _kept_share(first_scores[path], fitted[path].mask, level.prune_rate) for path in scores
-            }
-            if best is None or result.validation_accuracy > best[0].validation_accuracy:
-                best, kept_score = (result, masks, fitted), share
-            epochs = len(history)
-            history += [row | {"epoch": epochs + row["epoch"]} for row in result.history]
-            trained = importance(config, result.params, masks)
-            scores = {
-                path: np.where(fitted[path].mask, trained[path], score) for path, score in scores.items()
-            }
-        assert best is not None
-        result, masks, fitted = best
-        write_metrics(work / paths.METRICS, history)
-        streams = {f"{path}/{name}": s for path, code in fitted.items() for name, s in code.streams.items()}
-        save_arrays(work / paths.ARRAYS, join(params=result.params, masks=masks, index=streams))
-        logits = predict(merge(graphdef, result.params), inputs.test.inputs, inputs.start)
-        return {
-            "prune_rate": level.prune_rate,
-            "validation_accuracy": result.validation_accuracy,
-            "test_accuracy": accuracy(logits, inputs.test.labels),
-            "kept_score": kept_score,
-        }
+        if best is None or result.validation_accuracy > best[0].validation_accuracy:
+            best, kept_score = (result, masks, fitted), share
+        history += [_later(row, epochs) for row in result.history]
+        trained = importance(config, result.params, masks)
+        scores = {path: np.where(fitted[path].mask, trained[path], score) for path, score in scores.items()}
+    assert best is not None
+    result, masks, fitted = best
+    write_metrics(build.work / paths.METRICS, history)
+    streams = {f"{path}/{name}": s for path, code in fitted.items() for name, s in code.streams.items()}
+    save_arrays(build.work / paths.ARRAYS, join(params=result.params, masks=masks, index=streams))
+    logits = predict(merge(graphdef, result.params), inputs.test.inputs, inputs.start)
+    return {
+        "prune_rate": level.prune_rate,
+        "validation_accuracy": result.validation_accuracy,
+        "test_accuracy": accuracy(logits, inputs.test.labels),
+        "kept_score": kept_score,
+    }
 
-    with progress.stage(level):
-        return make(runs, level, build)
+
+def _later(row: dict, epochs: int) -> dict:
+    """A round's line of metrics, its epochs counted on from the rounds before."""
+    return row | {"epoch": epochs + row["epoch"]}
 
 
 def load_index(artifact: Artifact, codec: str) -> dict[str, EncodedMask]:
@@ -99,10 +94,10 @@ def load_index(artifact: Artifact, codec: str) -> dict[str, EncodedMask]:
     }
 
 
-def _fit(plan: Plan, scores: np.ndarray) -> EncodedMask:
-    settings = plan.config.mask
+def _fit(config: Config, scores: np.ndarray) -> EncodedMask:
+    settings = config.mask
     return fit_mask(
-        scores, plan.config.prune.rate, settings.codec, index_bits=settings.index_bits, seed=settings.seed
+        scores, config.prune.rate, settings.codec, index_bits=settings.index_bits, seed=settings.seed
     )
 
 

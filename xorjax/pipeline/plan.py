@@ -53,9 +53,29 @@ class Plan:
         return (self.dense, *self.levels, *mask, self.quantize, self.baselines, self.encode, self.evaluate)
 
     @property
+    def pruned(self) -> Stage:
+        """Where the masks come from; the dense model where nothing is pruned."""
+        return self.mask or (self.levels[-1] if self.levels else self.dense)
+
+    @property
     def point(self) -> str:
         """The point's id: two points with the same results have the same."""
         return self.evaluate.name
+
+    def needs(self, stage: Stage) -> tuple[Stage, ...]:
+        """What `stage` is made from, directly."""
+        if stage is self.dense:
+            return ()
+        if stage is self.quantize:
+            return tuple(dict.fromkeys((self.dense, self.pruned)))
+        if stage is self.baselines:
+            return (self.quantize,)
+        if stage is self.encode:
+            return (self.pruned, self.quantize)
+        if stage is self.evaluate:
+            return (self.quantize, self.encode)
+        # A level of pruning, or the mask after the last: from the stage before, and the dense model's features.
+        return tuple(dict.fromkeys((self.dense, self.stages[self.stages.index(stage) - 1])))
 
 
 def make_plan(config: Config) -> Plan:

@@ -1,90 +1,115 @@
-"""One point of an experiment: all its stages, its result rows, the report brought up to date."""
+"""One point of an experiment on disk: its record of result rows, written when all its stages are there."""
 
-import json
-import time
 from pathlib import Path
 
 from xorjax import paths
 from xorjax.config.schema import Config
-from xorjax.files import write_text
-from xorjax.pipeline import sweep
-from xorjax.pipeline.artifact import find
-from xorjax.pipeline.baselines import baselines
-from xorjax.pipeline.dense import dense
-from xorjax.pipeline.encode import encode
-from xorjax.pipeline.evaluate import evaluate
-from xorjax.pipeline.mask import mask
-from xorjax.pipeline.plan import Plan, Stage, make_plan, xor_shape
-from xorjax.pipeline.progress import Progress
-from xorjax.pipeline.prune import prune
-from xorjax.pipeline.quantize import quantize
+from xorjax.files import read_record, write_record
+from xorjax.pipeline.artifact import Artifact, ArtifactError
+from xorjax.pipeline.build import existing
+from xorjax.pipeline.plan import Plan, Stage, xor_shape
 from xorjax.pipeline.rows import failed_row, point_rows
 from xorjax.results.rows import RowError, check_row
 
 
-def run_point(config: Config, command: str) -> None:
-    """Run the point, or find it finished; `command` is the line that runs it alone.
+def point_file(plan: Plan) -> Path:
+    """Where the point's record is."""
+    runs = Path(plan.config.paths.runs)
+    return paths.point_file(paths.report_dir(runs, plan.config.experiment), plan.point)
 
-    A point that fails leaves a row that says so, then the exception goes on.
+
+def finished_rows(plan: Plan) -> list[dict] | None:
+    """The rows of the point if it finished before and the artifacts that users take from it are still whole.
+
+    Raises:
+        ArtifactError: one of these is damaged.
     """
-    plan = make_plan(config)
-    runs = Path(config.paths.runs)
-    file = paths.point_file(paths.report_dir(runs, config.experiment), plan.point)
-    progress = sweep.progress(config, command)
-    record = _finished(plan, runs, file)
-    if record is None:
-        try:
-            rows = _run(plan, runs, progress, command)
-        except Exception as error:
-            failure = f"{type(error).__name__}: {error}"
-            _write(file, plan, runs, "failed", [failed_row(plan, command, failure)], failure)
-            progress.point(f"{_title(config)}: failed: {error}")
-            sweep.update_report(config)
-            raise
-        record = _write(file, plan, runs, "ok", rows, None)
-        sweep.update_report(config)
-    progress.point(f"{_title(config)}: {_outcome(record['rows'])}")
+    try:
+        record = read_record(point_file(plan))
+        for row in record["rows"]:
+            check_row(row)
+        if record["status"] != "ok":
+            return None
+    except (OSError, ValueError, KeyError, RowError):
+        # Not there, damaged, or of a version with other columns: the artifacts hold all of it.
+        return None
+    for stage in (plan.encode, plan.evaluate):
+        existing(Path(plan.config.paths.runs), stage).check()
+    return record["rows"]
 
 
-def _run(plan: Plan, runs: Path, progress: Progress, command: str) -> list[dict]:
-    began = time.perf_counter()
-    dense_model = dense(plan, runs, progress)
-    pruned = prune(plan, dense_model, runs, progress)
-    pruned = mask(plan, dense_model, pruned, runs, progress)
-    quantized = quantize(plan, dense_model, pruned, runs, progress)
-    sizes = baselines(plan, quantized, runs, progress)
-    encoded = encode(plan, pruned, quantized, runs, progress)
-    evaluated = evaluate(plan, quantized, encoded, runs, progress)
-    return point_rows(
+def finish_point(plan: Plan, command: str) -> list[dict]:
+    """Write the record of a point whose stages are all there; returns its rows.
+
+    Raises:
+        ArtifactError: a stage is damaged, gone, or was made from another than the one that is there now.
+    """
+    runs = Path(plan.config.paths.runs)
+    artifacts = {stage.name: existing(runs, stage) for stage in plan.stages}
+    _check_chain(plan, artifacts)
+    rows = point_rows(
         plan,
         command,
-        time.perf_counter() - began,
-        dense=dense_model,
-        pruned=pruned,
-        quantized=quantized,
-        baselines=sizes,
-        encoded=encoded,
-        evaluated=evaluated,
+        sum(artifact.seconds for artifact in artifacts.values()),
+        dense=artifacts[plan.dense.name],
+        pruned=artifacts[plan.pruned.name],
+        quantized=artifacts[plan.quantize.name],
+        baselines=artifacts[plan.baselines.name],
+        encoded=artifacts[plan.encode.name],
+        evaluated=artifacts[plan.evaluate.name],
+    )
+    for stage in (plan.encode, plan.evaluate):
+        artifacts[stage.name].check()
+    _write(plan, "ok", rows, None)
+    return rows
+
+
+def fail_point(plan: Plan, command: str, error: str) -> None:
+    """Write the record of a point that failed: what is known of it."""
+    _write(plan, "failed", [failed_row(plan, command, error)], error)
+
+
+def compressed_file(plan: Plan) -> str:
+    """The compressed file of the point, below the runs directory."""
+    return str(paths.artifact_dir(Path(), plan.encode.kind, plan.encode.name) / paths.COMPRESSED)
+
+
+def title(config: Config) -> str:
+    """The point's name for people."""
+    n_in, n_out = xor_shape(config)
+    return f"S {config.prune.rate:g}, n_in {n_in}, n_out {n_out}, seed {config.seed}"
+
+
+def outcome(rows: list[dict]) -> str:
+    """What came out of a point, in one line."""
+    xor = [row for row in rows if row["n_out"] is not None]
+    n_weights = sum(row["n_weights"] for row in xor)
+    value, total = (
+        sum(row["n_weights"] * sum(row[key] for key in keys) for row in xor) / n_weights
+        for keys in (("code_bits", "patch_bits"), ("bits_per_weight",))
+    )
+    first = xor[0]
+    return (
+        f"{value:.4f} value bits, {total:.4f} bits/weight, "
+        f"accuracy {first['test_accuracy']:.2%} (dense {first['dense_accuracy']:.2%})"
     )
 
 
-def _finished(plan: Plan, runs: Path, file: Path) -> dict | None:
-    """The point's record if it finished before and the artifacts it rests on are still there."""
-    if not file.exists() or find(runs, plan.evaluate) is None or find(runs, plan.encode) is None:
-        return None
-    try:
-        record = json.loads(file.read_text())
-        for row in record["rows"]:
-            check_row(row)
-    except (ValueError, KeyError, RowError):
-        # Damaged, or of a version with other columns: the artifacts hold all of it.
-        return None
-    return record if record["status"] == "ok" else None
+def _check_chain(plan: Plan, artifacts: dict[str, Artifact]) -> None:
+    """An artifact that was made again elsewhere may differ in a last digit: what was made from the old one goes too."""
+    for stage in plan.stages:
+        made_from = artifacts[stage.name].made_from
+        for need in plan.needs(stage):
+            if made_from is not None and made_from.get(need.name) != artifacts[need.name].digest:
+                raise ArtifactError(
+                    stage.name, f"{artifacts[stage.name].directory}: it was made from another {need.name}"
+                )
 
 
-def _write(file: Path, plan: Plan, runs: Path, status: str, rows: list[dict], error: str | None) -> dict:
+def _write(plan: Plan, status: str, rows: list[dict], error: str | None) -> None:
     for row in rows:
         check_row(row)
+    runs = Path(plan.config.paths.runs)
     record = {
         "point": plan.point,
         "status": status,
@@ -102,34 +127,9 @@ def _write(file: Path, plan: Plan, runs: Path, status: str, rows: list[dict], er
             and (metrics := paths.artifact_dir(runs, stage.kind, stage.name) / paths.METRICS).exists()
         ],
     }
-    write_text(file, json.dumps(record, indent=1))
-    return record
-
-
-def compressed_file(plan: Plan) -> str:
-    """The compressed file of the point, below the runs directory."""
-    return str(paths.artifact_dir(Path(), plan.encode.kind, plan.encode.name) / paths.COMPRESSED)
+    write_record(point_file(plan), record)
 
 
 def _curve_title(plan: Plan, stage: Stage) -> str:
     rate = f", S = {getattr(stage, 'prune_rate', plan.config.prune.rate):.6g}"
     return f"{stage.kind}{'' if stage is plan.dense else rate}, seed {plan.config.seed}"
-
-
-def _title(config: Config) -> str:
-    n_in, n_out = xor_shape(config)
-    return f"S {config.prune.rate:g}, n_in {n_in}, n_out {n_out}, seed {config.seed}"
-
-
-def _outcome(rows: list[dict]) -> str:
-    xor = [row for row in rows if row["n_out"] is not None]
-    n_weights = sum(row["n_weights"] for row in xor)
-    value, total = (
-        sum(row["n_weights"] * sum(row[key] for key in keys) for row in xor) / n_weights
-        for keys in (("code_bits", "patch_bits"), ("bits_per_weight",))
-    )
-    first = xor[0]
-    return (
-        f"{value:.4f} value bits, {total:.4f} bits/weight, "
-        f"accuracy {first['test_accuracy']:.2%} (dense {first['dense_accuracy']:.2%})"
-    )

@@ -1,17 +1,20 @@
-"""What a person sees of a run: a line for each finished point, the training under way, the time left."""
+"""What a person sees of a run: a line for each finished point, the stages being made, the time left, what failed."""
 
 import atexit
+import json
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from xorjax.pipeline.artifact import find
-from xorjax.pipeline.plan import Plan, Stage
+from xorjax import paths
+from xorjax.pipeline.graph import Node
+from xorjax.pipeline.plan import Stage
+from xorjax.pipeline.stage import Failure
 
 SECONDS_BETWEEN_LINES = 10
 """Where no bar can be drawn (a pipe, a file) an epoch is a line, but no more often than this."""
@@ -20,22 +23,42 @@ SECONDS_BETWEEN_LINES = 10
 class Progress:
     """Counts what is left to do over all points, each shared stage once, and tells how it goes.
 
-    The time left is the epochs that remain, each at the mean of its kind's so far. A kind not met yet is taken to
-    cost as much an epoch as the others, a second if it trains nothing.
+    The time left is the epochs that remain, each at the mean of its kind's so far, artifacts of earlier commands
+    included, over the jobs at once. A kind not met yet is taken to cost as much an epoch as the others, a second if it
+    trains nothing. How far a training is, is read from the metrics that it writes, wherever it runs.
+
+    Args:
+        graph: all stages.
+        found: those that are there, and the seconds that each took.
+        commands: the line that runs each point alone.
+        n_jobs: how many stages are made at once.
     """
 
-    def __init__(self, plans: Sequence[Plan], runs: Path, console: Console | None = None):
-        self.console = console or Console(highlight=False, soft_wrap=True)
-        self.n_points, self.n_done = len(plans), 0
-        stages = {stage.name: stage for plan in plans for stage in plan.stages}
-        self._left = {name: stage for name, stage in stages.items() if find(runs, stage) is None}
+    def __init__(
+        self,
+        runs: Path,
+        graph: Mapping[str, Node],
+        found: Mapping[str, float],
+        commands: Mapping[str, str],
+        n_points: int,
+        n_jobs: int,
+    ):
+        self.runs, self.commands, self.n_points, self.n_jobs = runs, commands, n_points, n_jobs
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.errors = Console(highlight=False, soft_wrap=True, stderr=True)
+        self.n_done = 0
+        self._left = {name: node.stage for name, node in graph.items() if name not in found}
         self._total = max(1, sum(_work(stage) for stage in self._left.values()))
-        self._training = {stage.kind for stage in stages.values() if stage.epochs}
         self._spent: dict[str, float] = {}
         self._worked: dict[str, int] = {}
-        self._stage: Stage | None = None
-        self._began = self._told = time.monotonic()
-        self._epochs = 0
+        for name, seconds in found.items():
+            self._count(graph[name].stage, seconds)
+        self._running: dict[str, tuple[Stage, float]] = {}
+        self._epochs: dict[str, int] = {}
+        self._told = time.monotonic()
+        # Its own thread, and the bar's redraw while epochs are counted.
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -44,48 +67,84 @@ class Progress:
         )
         self._bar = Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self._task = self._bar.add_task("", total=self._total, left="")
-        self._tell_plan(stages)
+        self._tell_plan([node.stage for node in graph.values()])
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
         # However the program ends, the terminal gets its cursor back.
         atexit.register(self.close)
 
-    def _tell_plan(self, stages: dict[str, Stage]) -> None:
-        kinds = dict.fromkeys(stage.kind for stage in stages.values())
-        counts = [(kind, sum(s.kind == kind for s in stages.values())) for kind in kinds]
+    def _tell_plan(self, stages: list[Stage]) -> None:
+        kinds = dict.fromkeys(stage.kind for stage in stages)
+        counts = [(kind, sum(s.kind == kind for s in stages)) for kind in kinds]
         what = ", ".join(f"{count} {kind}" for kind, count in counts)
         points = "1 point" if self.n_points == 1 else f"{self.n_points} points"
         found = len(stages) - len(self._left)
+        jobs = f", {self.n_jobs} at once" if self.n_jobs > 1 else ""
         self.console.print(
-            f"{points}: {what}" + (f"; {found} of {len(stages)} stages found" if found else "")
+            f"{points}: {what}{jobs}" + (f"; {found} of {len(stages)} stages found" if found else "")
         )
         self._bar.start()
 
-    @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
-        """Around the making of one artifact."""
-        self._stage, self._epochs, self._began = stage, 0, time.monotonic()
-        finished = False
-        try:
-            yield
-            finished = True
-        finally:
-            # A stage that failed is not tried again in this command.
-            if self._left.pop(stage.name, None) and finished:
-                seconds = time.monotonic() - self._began
-                self._spent[stage.kind] = self._spent.get(stage.kind, 0.0) + seconds
-                self._worked[stage.kind] = self._worked.get(stage.kind, 0) + (self._epochs or _work(stage))
-            self._stage = None
+    def begin(self, stage: Stage) -> None:
+        """Work on a stage begins."""
+        with self._lock:
+            self._running[stage.name] = (stage, time.monotonic())
+            self._epochs[stage.name] = 0
+
+    def end(self, stage: Stage, seconds: float | None) -> None:
+        """Work on a stage is over; `seconds` that it took, None if it was not made."""
+        with self._lock:
+            self._running.pop(stage.name)
+            if seconds is not None and self._left.pop(stage.name, None):
+                self._count(stage, seconds)
         self._draw(stage.kind)
 
-    def epoch(self, row: dict) -> None:
-        """After each epoch of the stage under way; `row` is its line of metrics."""
-        stage = self._stage
-        assert stage is not None
-        self._epochs += 1
-        text = f"{stage.kind} {stage.name}: epoch {row['epoch']}, validation {row['validation_accuracy']:.2%}"
-        self._draw(text)
-        if not self.console.is_terminal and time.monotonic() - self._told > SECONDS_BETWEEN_LINES:
-            self._told = time.monotonic()
-            self.console.print(f"  {text}{self.time_left()}")
+    def waiting(self, stage: Stage, holder: str) -> None:
+        """Another command is making a stage."""
+        self.console.print(
+            f"  {stage.kind} {stage.name} is being made by {holder}: waiting for it", markup=False
+        )
+
+    def again(self, stage: Stage, reason: str) -> None:
+        """A stage that was there is damaged or gone, or its worker died."""
+        self._left.setdefault(stage.name, stage)
+        self.errors.print(f"{reason}; {stage.kind} {stage.name} is made again", markup=False)
+
+    def failed(self, node: Node, failure: Failure) -> None:
+        """A stage failed: what it said, where it is, how to run it alone, what rests on it."""
+        self._left.pop(node.stage.name, None)
+        n = len(node.points)
+        lines = (
+            f"error: {node.stage.kind} {node.stage.name}: {failure.error}",
+            f"  in {failure.directory}; {n} point{' rests' if n == 1 else 's rest'} on it",
+            f"  alone: {self.commands[node.points[0]]}",
+        )
+        text = failure.traceback if failure.ours else ""
+        self.errors.print(text + "\n".join(lines), markup=False)
+
+    def dropped(self, stage: Stage) -> None:
+        """A stage will not be made."""
+        self._left.pop(stage.name, None)
+
+    def found(self, n: int) -> None:
+        """Points that an earlier command finished."""
+        self.n_done += n
+        if n:
+            self.console.print(
+                f"[{self.n_done}/{self.n_points}] finished before{self.time_left()}", markup=False
+            )
+
+    def stopped(self, failure: Failure) -> None:
+        """The command ends before its points."""
+        why = (
+            "what the system refuses one stage it refuses all" if failure.of_system else "sweep.on_error=stop"
+        )
+        self.errors.print(f"stopped ({why}): the same command resumes", markup=False)
+
+    def interrupted(self) -> None:
+        """Ctrl-C."""
+        if state := self._state():
+            self.errors.print(f"stopped in {state}", markup=False)
 
     def point(self, text: str) -> None:
         """After each point."""
@@ -93,40 +152,89 @@ class Progress:
         self._told = time.monotonic()
         self.console.print(f"[{self.n_done}/{self.n_points}] {text}{self.time_left()}", markup=False)
 
+    def _state(self) -> str:
+        with self._lock:
+            return ", ".join(self._describe(stage) for stage, _ in self._running.values())
+
     def close(self) -> None:
+        self._closed.set()
         self._bar.stop()
 
     def time_left(self) -> str:
         """ ", about 5 min left", or nothing when nothing is left or known."""
-        if not self._left:
-            return ""
-        spent, worked = dict(self._spent), dict(self._worked)
-        if self._stage is not None and self._epochs:
-            kind = self._stage.kind
-            spent[kind] = spent.get(kind, 0.0) + time.monotonic() - self._began
-            worked[kind] = worked.get(kind, 0) + self._epochs
-        if not worked:
-            return ""
-        rate = {kind: spent[kind] / worked[kind] for kind in worked}
-        trained = [kind for kind in worked if kind in self._training]
-        epoch = sum(spent[kind] for kind in trained) / max(1, sum(worked[kind] for kind in trained))
-        left = sum(
-            _work(stage) * rate.get(stage.kind, epoch if stage.epochs else 1.0)
-            for stage in self._left.values()
-        )
-        if self._stage is not None:
-            left -= self._epochs * rate.get(self._stage.kind, epoch)
-        return f", about {max(left, 1):.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
+        with self._lock:
+            if not self._left:
+                return ""
+            spent, worked = dict(self._spent), dict(self._worked)
+            now = time.monotonic()
+            for stage, began in self._running.values():
+                if epochs := self._epochs[stage.name]:
+                    spent[stage.kind] = spent.get(stage.kind, 0.0) + now - began
+                    worked[stage.kind] = worked.get(stage.kind, 0) + epochs
+            if not worked:
+                return ""
+            rate = {kind: spent[kind] / worked[kind] for kind in worked}
+            trained = {stage.kind for stage in self._left.values() if stage.epochs} & worked.keys()
+            epoch = sum(spent[kind] for kind in trained) / max(1, sum(worked[kind] for kind in trained))
+            left = sum(
+                max(0, _work(stage) - self._epochs.get(name, 0))
+                * rate.get(stage.kind, epoch if stage.epochs else 1.0)
+                for name, stage in self._left.items()
+            )
+        left = max(left / self.n_jobs, 1)
+        return f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
+
+    def _count(self, stage: Stage, seconds: float) -> None:
+        self._spent[stage.kind] = self._spent.get(stage.kind, 0.0) + seconds
+        self._worked[stage.kind] = self._worked.get(stage.kind, 0) + _work(stage)
+
+    def _watch(self) -> None:
+        while not self._closed.wait(1.0):
+            with self._lock:
+                trained = [stage for stage, _ in self._running.values() if stage.epochs]
+            for stage in trained:
+                n, last = _read_metrics(paths.partial_dir(self.runs, stage.kind, stage.name))
+                with self._lock:
+                    news = n > self._epochs.get(stage.name, 0) and stage.name in self._running
+                    if news:
+                        self._epochs[stage.name] = n
+                if news:
+                    self._tell(stage, last)
+
+    def _tell(self, stage: Stage, row: dict) -> None:
+        text = f"{self._describe(stage)}, validation {row['validation_accuracy']:.2%}"
+        self._draw(text)
+        if not self.console.is_terminal and time.monotonic() - self._told > SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            self.console.print(f"  {text}{self.time_left()}", markup=False)
+
+    def _describe(self, stage: Stage) -> str:
+        epochs = f", epoch {self._epochs[stage.name]} of {stage.epochs}" if stage.epochs else ""
+        return f"{stage.kind} {stage.name}{epochs}"
 
     def _draw(self, text: str) -> None:
-        done = (
-            self._total
-            - sum(_work(stage) for stage in self._left.values())
-            + self._epochs * bool(self._stage)
+        with self._lock:
+            left = sum(max(0, _work(s) - self._epochs.get(name, 0)) for name, s in self._left.items())
+        self._bar.update(
+            self._task, completed=self._total - left, description=text, left=self.time_left().lstrip(", ")
         )
-        self._bar.update(self._task, completed=done, description=text, left=self.time_left().lstrip(", "))
 
 
 def _work(stage: Stage) -> int:
     """What a stage counts for: its epochs, or one."""
     return max(1, stage.epochs)
+
+
+def _read_metrics(work: Path) -> tuple[int, dict]:
+    """How many epochs a training has written down, and the last one's line; a line being written does not count."""
+    lines = list(_lines(work.rglob(paths.METRICS)))
+    return (len(lines), json.loads(lines[-1])) if lines else (0, {})
+
+
+def _lines(files: Iterable[Path]) -> Iterable[str]:
+    for file in sorted(files):
+        try:
+            text = file.read_text()
+        except OSError:
+            continue
+        yield from text[: text.rfind("\n") + 1].splitlines()

@@ -1,7 +1,6 @@
 """Stage 3: fine-tune the pruned layers to binary code with straight-through gradients."""
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +9,12 @@ import numpy as np
 from xorjax import paths
 from xorjax.models import create_model, merge
 from xorjax.params import Masks, Params
-from xorjax.pipeline.arrays import group, join, load_masks, load_params
-from xorjax.pipeline.artifact import Artifact, make, save_arrays
+from xorjax.pipeline.arrays import group, join, load_params
+from xorjax.pipeline.artifact import Artifact, save_arrays
+from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset, training_inputs
-from xorjax.pipeline.plan import Plan, frozen_layers
-from xorjax.pipeline.progress import Progress
-from xorjax.prune.masks import full_masks
+from xorjax.pipeline.plan import frozen_layers
+from xorjax.pipeline.prune import starting_masks
 from xorjax.quantize.binary import BinaryCode
 from xorjax.train.loop import Task, train
 from xorjax.train.predict import accuracy, predict
@@ -45,31 +44,27 @@ class Quantized:
         }
 
 
-def quantize(plan: Plan, dense: Artifact, pruned: Artifact, runs: Path, progress: Progress) -> Artifact:
+def quantize(build: Build) -> dict:
     """The quantized model and its logits for the test split: what every decoded model must equal."""
-    config = plan.config
-
-    def build(work: Path) -> dict:
-        inputs = training_inputs(config, dense)
-        params = load_params(pruned)
-        masks = load_masks(pruned, params) if pruned is not dense else full_masks(params, config.prune.layers)
-        code = BinaryCode.from_config(config.quantize)
-        graphdef, _ = create_model(config.model.name, config.seed)
-        task = Task(graphdef, code, config.quantize.optim, config.seed, inputs.start, frozen_layers(config))
-        result = train(task, params, masks, inputs.train, inputs.validation, work, on_epoch=progress.epoch)
-        model = _encode(code, result.params, masks)
-        weights = jax.tree.map(jnp.asarray, model.weights())
-        test = dataset(config.data).test
-        logits = predict(merge(graphdef, weights), test.inputs)
-        save_arrays(work / paths.ARRAYS, join(**vars(model)) | {TEST_LOGITS: logits})
-        return {
-            "best_epoch": result.best_epoch,
-            "validation_accuracy": result.validation_accuracy,
-            "test_accuracy": accuracy(logits, test.labels),
-        }
-
-    with progress.stage(plan.quantize):
-        return make(runs, plan.quantize, build)
+    plan, config = build.plan, build.config
+    inputs = training_inputs(config, build.upstream(plan.dense))
+    before = build.upstream(plan.pruned)
+    params = load_params(before)
+    masks = starting_masks(before, params, config)
+    code = BinaryCode.from_config(config.quantize)
+    graphdef, _ = create_model(config.model.name, config.seed)
+    task = Task(graphdef, code, config.quantize.optim, config.seed, inputs.start, frozen_layers(config))
+    result = train(task, params, masks, inputs.train, inputs.validation, build.work, on_epoch=build.on_epoch)
+    model = _encode(code, result.params, masks)
+    weights = jax.tree.map(jnp.asarray, model.weights())
+    test = dataset(config.data).test
+    logits = predict(merge(graphdef, weights), test.inputs)
+    save_arrays(build.work / paths.ARRAYS, join(**vars(model)) | {TEST_LOGITS: logits})
+    return {
+        "best_epoch": result.best_epoch,
+        "validation_accuracy": result.validation_accuracy,
+        "test_accuracy": accuracy(logits, test.labels),
+    }
 
 
 def _encode(code: BinaryCode, params: Params, masks: Masks) -> Quantized:

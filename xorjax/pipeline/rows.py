@@ -30,9 +30,13 @@ def point_rows(
     encoded: Artifact,
     evaluated: Artifact,
 ) -> list[dict]:
-    """All rows of a finished point; bits are per weight of the layer, pruned ones included."""
+    """All rows of a finished point; bits are per weight of the layer, pruned ones included.
+
+    `seconds` is what all stages of the point took, whichever commands made them and shared with whichever points.
+    """
     config, xor = plan.config, plan.config.xor
     n_in, n_out = xor_shape(config)
+    artifacts = (dense, pruned, quantized, baselines, encoded, evaluated)
     shared = _row(plan, command) | {
         "status": "ok",
         "dense_accuracy": dense.summary["test_accuracy"],
@@ -42,11 +46,7 @@ def point_rows(
         "quantized": plan.quantize.name,
         "validation_accuracy": quantized.summary["validation_accuracy"],
         "n_test": evaluated.summary["n_test"],
-        "commit": ", ".join(
-            dict.fromkeys(
-                artifact.commit for artifact in (dense, pruned, quantized, baselines, encoded, evaluated)
-            )
-        ),
+        "commit": ", ".join(dict.fromkeys(artifact.commit for artifact in artifacts)),
         "wall_seconds": round(seconds, 3),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -1,99 +1,245 @@
-"""Around the points of a command: its plan on disk first, the report as they finish, the table at the end."""
+"""All points of a command: its plan on disk first, the report as they finish, the table at the end."""
 
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from xorjax import paths
+from xorjax import engines, paths
 from xorjax.config.schema import Config
+from xorjax.engines import Engine
 from xorjax.files import replacing, write_text
-from xorjax.pipeline.artifact import find
+from xorjax.pipeline.artifact import ArtifactError, find
+from xorjax.pipeline.graph import make_graph
 from xorjax.pipeline.inputs import dataset
-from xorjax.pipeline.plan import make_plan
+from xorjax.pipeline.plan import Plan, make_plan
+from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, title
 from xorjax.pipeline.progress import Progress
+from xorjax.pipeline.schedule import Schedule, Stopped
+from xorjax.pipeline.stage import Failure
 
 SECONDS_BETWEEN_REPORTS = 15
-
-_progress: Progress | None = None
-_reports: dict[Path, float] = {}
-"""The reports of this command, and when each was last built."""
+SHARE_OF_REPORTS = 0.1
+"""Of a command's time at most this share goes into reports, however many points they have."""
 
 
-def start(configs: Sequence[Config], command: str) -> None:
-    """Before the first point: write down which points the command will run, all of them valid by now.
+class Job(NamedTuple):
+    """A point, and the command that runs it alone."""
 
-    A command with several points sets what the report shows; one with a single point adds it to what is there.
+    config: Config
+    command: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a point: "ok" with its rows, "failed" with the error, or "left" if the command was stopped.
+
+    `ours`: the failure is a bug, not the user's to mend.
+    """
+
+    point: str
+    status: str
+    rows: list[dict]
+    error: str | None = None
+    ours: bool = False
+
+
+def run(
+    jobs: Sequence[Job],
+    command: str,
+    engine: Engine | None = None,
+    *,
+    grow: bool = False,
+    summary: bool = True,
+) -> list[Outcome]:
+    """Run all points, stages that they share once, and build their reports.
+
+    Args:
+        jobs: the points, settings checked.
+        command: what the user gave.
+        engine: what makes the stages; by default this process, one after the other.
+        grow: the points are added to those that the report's plan has; else they replace them.
+        summary: print the table of the best points at the end.
 
     Raises:
         OSError: the run directory cannot be written.
         DataError: a data set that is still needed is missing or damaged.
     """
-    global _progress
-    _reports.clear()
-    for experiment in dict.fromkeys(config.experiment for config in configs):
-        own = [config for config in configs if config.experiment == experiment]
-        report = paths.report_dir(Path(own[0].paths.runs), experiment)
-        _write_plan(
-            report, experiment, list(dict.fromkeys(make_plan(config).point for config in own)), command
+    return _Run(jobs, command, engine or engines.serial(), grow).run(summary)
+
+
+class _Run:
+    """One command under way."""
+
+    def __init__(self, jobs: Sequence[Job], command: str, engine: Engine, grow: bool):
+        self.engine = engine
+        self.plans: dict[str, Plan] = {}
+        self.commands: dict[str, str] = {}
+        for config, alone in jobs:
+            plan = make_plan(config)
+            self.plans[plan.point], self.commands[plan.point] = plan, alone
+        first = jobs[0][0]
+        self.runs, self.on_error = Path(first.paths.runs), first.sweep.on_error
+        self.trackers = []
+        self.outcomes: dict[str, Outcome] = {}
+        # When each report was last built, and how long that took.
+        self.reports: dict[Path, tuple[float, float]] = {}
+        for experiment in dict.fromkeys(plan.config.experiment for plan in self.plans.values()):
+            own = {p: plan for p, plan in self.plans.items() if plan.config.experiment == experiment}
+            report = paths.report_dir(self.runs, experiment)
+            write_plan(report, own, self.commands, command, grow)
+            self.reports[report] = (0.0, 0.0)
+
+    def run(self, summary: bool) -> list[Outcome]:
+        unfinished, damaged = self._look_for_finished()
+        # A damaged data set fails the command here, not each of its points.
+        for data in {plan.config.data for plan in unfinished.values()}:
+            dataset(data)
+        self.progress = Progress(
+            self.runs,
+            make_graph(self.plans),
+            _seconds(self.runs, self.plans.values()),
+            self.commands,
+            len(self.plans),
+            self.engine.n_jobs,
         )
-        _reports[report] = 0.0
-    plans = [make_plan(config) for config in configs]
-    runs = Path(configs[0].paths.runs)
-    # A damaged data set fails the command here, not each of its points.
-    for data in {plan.config.data for plan in plans if find(runs, plan.evaluate) is None}:
-        dataset(data)
-    _progress = Progress(plans, runs)
+        try:
+            self.progress.found(len(self.outcomes))
+            schedule = Schedule(
+                unfinished, self.runs, self.engine, self.progress, self._finish, self._fail, self.on_error
+            )
+            for error in damaged:
+                schedule.set_aside(error.name, str(error))
+            schedule.run()
+            self.engine.close()
+        except Stopped as stopped:
+            self.progress.stopped(stopped.failure)
+        except KeyboardInterrupt:
+            self.progress.interrupted()
+            raise
+        finally:
+            self.progress.close()
+        self._conclude(summary)
+        return [self.outcomes.get(point, Outcome(point, "left", [])) for point in self.plans]
 
+    def _look_for_finished(self) -> tuple[dict[str, Plan], list[ArtifactError]]:
+        unfinished, damaged = {}, []
+        for point, plan in self.plans.items():
+            try:
+                rows = finished_rows(plan)
+            except ArtifactError as error:
+                rows = None
+                damaged.append(error)
+            if rows is None:
+                unfinished[point] = plan
+            else:
+                self.outcomes[point] = Outcome(point, "ok", rows)
+        return unfinished, damaged
 
-def progress(config: Config, command: str) -> Progress:
-    """The command's progress; a point run without `start` gets one of its own."""
-    if _progress is None:
-        start([config], command)
-    assert _progress is not None
-    return _progress
+    def _finish(self, point: str) -> None:
+        plan = self.plans[point]
+        rows = finish_point(plan, self.commands[point])
+        self.outcomes[point] = Outcome(point, "ok", rows)
+        self.progress.point(f"{title(plan.config)}: {outcome(rows)}")
+        for tracker in self.trackers:
+            for row in (row for row in rows if row["n_out"] is not None):
+                tracker.point(point, title(plan.config), row)
+        self._update_report(plan.config)
 
+    def _fail(self, point: str, failure: Failure) -> None:
+        plan = self.plans[point]
+        self.outcomes[point] = Outcome(point, "failed", [], failure.error, failure.ours)
+        self.progress.point(f"{title(plan.config)}: failed: {failure.error}")
+        # A disk that is full takes no record either; the point is not finished, which a missing one says too.
+        with suppress(OSError):
+            fail_point(plan, self.commands[point], failure.error)
+            self._update_report(plan.config)
 
-def update_report(config: Config) -> None:
-    """Rebuild the tables and the report of a point's experiment, unless that was done a moment ago."""
-    report = paths.report_dir(Path(config.paths.runs), config.experiment)
-    if time.monotonic() - _reports.get(report, 0.0) > SECONDS_BETWEEN_REPORTS:
+    def _update_report(self, config: Config) -> None:
+        """Rebuild the tables and the report of an experiment, unless that was done a moment ago."""
+        report = paths.report_dir(self.runs, config.experiment)
+        last, took = self.reports[report]
+        began = time.monotonic()
+        if began - last > max(SECONDS_BETWEEN_REPORTS, took / SHARE_OF_REPORTS):
+            from xorjax.results.report import build_report
+
+            build_report(report)
+            self.reports[report] = (time.monotonic(), time.monotonic() - began)
+
+    def _conclude(self, summary: bool) -> None:
+        """The reports whole, the best models beside them, the summary on the terminal."""
+        from xorjax.results.collect import read_experiment, tabulate
         from xorjax.results.report import build_report
+        from xorjax.results.tables import summarise, summary_table
 
-        build_report(report)
-        _reports[report] = time.monotonic()
-
-
-def finish() -> None:
-    """After the last point: the reports whole, the summary on the terminal."""
-    global _progress
-    if _progress is None:
-        return
-    from xorjax.results.collect import read_experiment, tabulate
-    from xorjax.results.report import build_report
-    from xorjax.results.tables import summarise, summary_table
-
-    _progress.close()
-    for report in _reports:
-        page = build_report(report)
-        experiment = read_experiment(report)
-        summary = summarise(tabulate(experiment))
-        _progress.console.print(summary_table(summary))
-        files = {point.name: point.compressed for point in experiment.points}
-        for best in summary:
-            model = paths.best_model(report, best.prune_rate)
-            model.parent.mkdir(exist_ok=True)
-            with replacing(model) as temporary:
-                shutil.copyfile(report.parent.parent / files[best.point], temporary)
-            _progress.console.print(f"best model at S = {best.prune_rate:g}: {model}")
-        _progress.console.print(f"report: {page}")
-    _progress = None
+        for report in self.reports:
+            page = build_report(report)
+            if not summary:
+                continue
+            experiment = read_experiment(report)
+            best_points = summarise(tabulate(experiment))
+            self.progress.console.print(summary_table(best_points))
+            files = {point.name: point.compressed for point in experiment.points}
+            for best in best_points:
+                model = paths.best_model(report, best.prune_rate)
+                model.parent.mkdir(exist_ok=True)
+                with replacing(model) as temporary:
+                    shutil.copyfile(self.runs / files[best.point], temporary)
+                self.progress.console.print(f"best model at S = {best.prune_rate:g}: {model}", markup=False)
+            self.progress.console.print(f"report: {page}", markup=False)
 
 
-def _write_plan(report: Path, experiment: str, points: list[str], command: str) -> None:
+def write_plan(
+    report: Path, plans: Mapping[str, Plan], commands: Mapping[str, str], command: str, grow: bool
+) -> None:
+    """Write down which points the command will run, and of which stages each is made.
+
+    A command with several points sets what the report shows; one with a single point, or one that lets it grow, adds
+    to what is there.
+    """
+    points = list(plans)
+    details = {
+        point: {
+            "title": title(plan.config),
+            "command": commands[point],
+            "stages": [(stage.kind, stage.name, stage.epochs) for stage in plan.stages],
+        }
+        for point, plan in plans.items()
+    }
     file = paths.plan_file(report)
-    if len(points) == 1 and file.exists():
+    if (grow or len(points) == 1) and file.exists():
         before = json.loads(file.read_text())
         points, command = [*dict.fromkeys([*before["points"], *points])], before["command"]
-    write_text(file, json.dumps({"experiment": experiment, "points": points, "command": command}, indent=1))
+        known = [(s["kind"], s["name"], s["epochs"]) for s in before.get("stages", ())]
+        old = before.get("details", {}).items()
+        details = {p: {**d, "stages": [known[i] for i in d["stages"]]} for p, d in old} | details
+    stages = {
+        stage: i for i, stage in enumerate(dict.fromkeys(s for d in details.values() for s in d["stages"]))
+    }
+    plan = {
+        "experiment": report.name,
+        "points": points,
+        "command": command,
+        "stages": [{"kind": kind, "name": name, "epochs": epochs} for kind, name, epochs in stages],
+        "details": {p: {**d, "stages": [stages[stage] for stage in d["stages"]]} for p, d in details.items()},
+    }
+    write_text(file, json.dumps(plan))
+
+
+def _seconds(runs: Path, plans: Iterable[Plan]) -> dict[str, float]:
+    """What the stages that are there took, by name."""
+    seconds: dict[str, float] = {}
+    for plan in plans:
+        for stage in plan.stages:
+            if stage.name not in seconds:
+                try:
+                    artifact = find(runs, stage)
+                except ArtifactError:
+                    continue
+                if artifact is not None:
+                    seconds[stage.name] = artifact.seconds
+    return seconds

@@ -1,0 +1,42 @@
+"""What a stage is made from and where: the one argument of all stages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from xorjax import paths
+from xorjax.config.schema import Config
+from xorjax.pipeline.artifact import Artifact, ArtifactError, find
+from xorjax.pipeline.plan import Plan, Stage
+
+
+@dataclass(frozen=True)
+class Build:
+    """One stage of a point being made in the directory `work`; `on_epoch` is told each line of its metrics."""
+
+    plan: Plan
+    stage: Stage
+    runs: Path
+    work: Path
+    on_epoch: Callable[[dict], None]
+
+    @property
+    def config(self) -> Config:
+        return self.plan.config
+
+    def upstream(self, stage: Stage) -> Artifact:
+        """The artifact of a stage that this one needs."""
+        return existing(self.runs, stage)
+
+
+def existing(runs: Path, stage: Stage) -> Artifact:
+    """The artifact of a stage that has been made.
+
+    Raises:
+        ArtifactError: it is gone, or not whole.
+    """
+    if (artifact := find(runs, stage)) is None:
+        raise ArtifactError(
+            stage.name, f"{paths.artifact_dir(runs, stage.kind, stage.name)}: the directory is gone"
+        )
+    return artifact

@@ -1,0 +1,223 @@
+"""Make the stages of a graph on an engine, each when what it needs is there; a point is told of when it has all.
+
+What goes wrong stays where it is: a stage that fails takes with it the points that rest on it, one that another
+command is making is waited for while others are made, one that is damaged or gone is made again.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from xorjax.engines import Engine, WorkerLost
+from xorjax.pipeline.artifact import ArtifactError, find, set_aside
+from xorjax.pipeline.claims import Claimed
+from xorjax.pipeline.events import log_event
+from xorjax.pipeline.graph import Node, make_graph
+from xorjax.pipeline.plan import Plan, Stage
+from xorjax.pipeline.stage import Busy, Failure, Made, Unusable, run_stage
+
+LONGEST_WAIT = 5.0
+"""Seconds between two looks at a stage that another command is making."""
+
+MAX_REMAKES = 3
+"""How often in one command a stage is made again, or tried again after its worker died."""
+
+
+class Stopped(Exception):
+    """The command ends before its points: `failure` is why."""
+
+    def __init__(self, failure: Failure):
+        self.failure = failure
+        super().__init__(failure.error)
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """Is told what happens."""
+
+    def begin(self, stage: Stage) -> None: ...
+    def end(self, stage: Stage, seconds: float | None) -> None:
+        """`seconds`: what the stage took; None if it was not made."""
+
+    def waiting(self, stage: Stage, holder: str) -> None: ...
+    def again(self, stage: Stage, reason: str) -> None: ...
+    def failed(self, node: Node, failure: Failure) -> None: ...
+    def dropped(self, stage: Stage) -> None:
+        """It will not be made: what it rests on failed."""
+
+
+class Schedule:
+    """One command's stages; `run` makes them.
+
+    Args:
+        plans: the points by id.
+        finish: called for a point whose stages are all there. May raise `ArtifactError`: a stage of it is damaged.
+        fail: called for a point whose stage failed.
+        on_error: "continue" with the other points, or "stop".
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[str, Plan],
+        runs: Path,
+        engine: Engine,
+        listener: Listener,
+        finish: Callable[[str], None],
+        fail: Callable[[str, Failure], None],
+        on_error: str,
+    ):
+        self.runs, self.engine, self.listener = runs, engine, listener
+        self.finish, self.fail, self.on_error = finish, fail, on_error
+        self.graph = make_graph(plans)
+        # Of each point the stages that are not there yet; a point that is through is not in it.
+        self.left = {point: {stage.name for stage in plan.stages} for point, plan in plans.items()}
+        self.todo: dict[str, Node] = {}  # in the order in which they are to be made
+        self.running: dict[Future, Node] = {}
+        self.remakes: Counter[str] = Counter()
+        self._look_again: dict[str, tuple[float, float]] = {}
+
+    def run(self) -> None:
+        """Make everything.
+
+        Raises:
+            Stopped: a stage failed and `on_error` says so, or the failure is the system's.
+        """
+        try:
+            for node in self.graph.values():
+                if self._is_there(node.stage):
+                    self._done(node)
+                else:
+                    self.todo[node.stage.name] = node
+            while self.todo or self.running:
+                self._submit()
+                self._collect()
+        except BaseException:
+            for node in self.running.values():
+                self.listener.end(node.stage, None)
+                log_event(self.runs, node.stage, "interrupted")
+            self.engine.close(now=True)
+            raise
+
+    def _submit(self) -> None:
+        now = time.monotonic()
+        for name, node in list(self.todo.items()):
+            if len(self.running) >= self.engine.n_jobs:
+                return
+            if any(need in self.todo for need in node.needs) or self._is_running(node.needs):
+                continue
+            if self._look_again.get(name, (0.0, 0.0))[0] > now:
+                continue
+            if name in self._look_again and self._is_there(node.stage):
+                self._done(self.todo.pop(name))
+                continue
+            del self.todo[name]
+            self.listener.begin(node.stage)
+            # Known to be running before it is: the serial engine returns when it is through.
+            self.running[placeholder := Future()] = node
+            future = self.engine.submit(run_stage, node.plan.config, name)
+            del self.running[placeholder]
+            self.running[future] = node
+
+    def _is_running(self, names: tuple[str, ...]) -> bool:
+        return any(node.stage.name in names for node in self.running.values())
+
+    def _collect(self) -> None:
+        if not self.running:
+            # All that is left waits for another command.
+            soonest = min((moment for moment, _ in self._look_again.values()), default=0.0)
+            time.sleep(max(0.0, min(soonest - time.monotonic(), LONGEST_WAIT)))
+            return
+        finished, _ = wait(self.running, timeout=1.0, return_when=FIRST_COMPLETED)
+        for future in finished:
+            node = self.running.pop(future)
+            try:
+                result = future.result()
+            except WorkerLost as lost:
+                self.listener.end(node.stage, None)
+                self._again(node, str(lost))
+                continue
+            self.listener.end(node.stage, result.seconds if isinstance(result, Made) else None)
+            match result:
+                case Made():
+                    self._look_again.pop(node.stage.name, None)
+                    self._done(node)
+                case Busy(holder):
+                    self._wait_for(node, holder)
+                case Unusable(name, reason):
+                    self.todo[node.stage.name] = node
+                    self._make_again(name, reason)
+                case Failure():
+                    self._failed(node, result)
+
+    def _done(self, node: Node) -> None:
+        for point in node.points:
+            left = self.left.get(point)
+            if left is None:
+                continue
+            left.discard(node.stage.name)
+            if not left:
+                try:
+                    self.finish(point)
+                except ArtifactError as error:
+                    self._make_again(error.name, str(error))
+                else:
+                    del self.left[point]
+
+    def _wait_for(self, node: Node, holder: str) -> None:
+        _, pause = self._look_again.get(node.stage.name, (0.0, 0.0))
+        if not pause:
+            self.listener.waiting(node.stage, holder)
+        pause = min(2 * pause or 0.2, LONGEST_WAIT)
+        self._look_again[node.stage.name] = (time.monotonic() + pause, pause)
+        self.todo[node.stage.name] = node
+
+    def _is_there(self, stage: Stage) -> bool:
+        try:
+            return find(self.runs, stage) is not None
+        except ArtifactError as error:
+            self.set_aside(stage.name, str(error))
+            return False
+
+    def _make_again(self, name: str, reason: str) -> None:
+        """A stage that was there is damaged or gone."""
+        node = self.graph[name]
+        self.set_aside(name, reason)
+        for point in node.points:
+            if point in self.left:
+                self.left[point].add(name)
+        if name not in self.todo and not self._is_running((name,)):
+            self._again(node, reason)
+
+    def set_aside(self, name: str, reason: str) -> None:
+        """A stage is damaged or gone: what is there of it is kept under another name."""
+        stage = self.graph[name].stage
+        try:
+            set_aside(self.runs, stage, reason)
+        except Claimed:
+            # Another command has seen it too.
+            return
+        self.listener.again(stage, reason)
+
+    def _again(self, node: Node, reason: str) -> None:
+        name = node.stage.name
+        self.remakes[name] += 1
+        if self.remakes[name] > MAX_REMAKES:
+            self._failed(node, Failure(reason, str(self.runs / node.stage.kind / name), False, False, ""))
+        else:
+            self.todo[name] = node
+
+    def _failed(self, node: Node, failure: Failure) -> None:
+        self.listener.failed(node, failure)
+        points = [point for point in node.points if self.left.pop(point, None) is not None]
+        # Whatever rests on it cannot be made; what other points need of the rest still is.
+        for name, other in list(self.todo.items()):
+            if not any(point in self.left for point in other.points):
+                del self.todo[name]
+                self.listener.dropped(other.stage)
+        for point in points:
+            self.fail(point, failure)
+        if failure.of_system or self.on_error == "stop":
+            raise Stopped(failure)
