@@ -3,18 +3,20 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from xorjax.data import Split
 from xorjax.train import TrainingError, evaluate, loop, train
-from xorjax.train.checkpoint import Checkpoints
+from xorjax.train.checkpoint import CheckpointError, Checkpoints
 from xorjax.train.metrics import read_metrics
 
 
@@ -105,7 +107,7 @@ def test_killed_after_any_epoch_it_resumes_to_the_same_bits(whole, task, params,
         run(task, params, splits, tmp_path, on_epoch=kill_after(epoch))
     seen = []
     assert_same(run(task, params, splits, tmp_path, on_epoch=seen.append), whole[0])
-    assert [row["epoch"] for row in seen] == list(range(epoch + 1, 5))
+    assert [row["epoch"] for row in seen] == [1, 2, 3, 4]
     assert [row["epoch"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4]
 
 
@@ -206,11 +208,85 @@ def test_a_rewound_run_resumes(task, params, splits, tmp_path):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_another_runs_checkpoint_is_refused(whole, task, params, splits, change):
+def test_another_runs_checkpoint_is_dropped(whole, task, params, splits, tmp_path, change, capsys):
+    shutil.copytree(whole[1], tmp_path / "work")
     if "optim" in change:
         change = {"optim": dataclasses.replace(task.optim, **change["optim"])}
-    with pytest.raises(ValueError, match=rf"holds another run \({next(iter(change))} differ\)"):
-        run(dataclasses.replace(task, **change), params, splits, whole[1])
+    other = dataclasses.replace(task, **change)
+    assert_same(run(other, params, splits, tmp_path / "work"), run(other, params, splits, tmp_path / "new"))
+    said = capsys.readouterr().err
+    assert f"another run's ({next(iter(change))} differ); the training starts again" in said
+
+
+def largest_file(directory):
+    return max(
+        (path for path in directory.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size
+    )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-9]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(bytes(255 - byte for byte in path.read_bytes())),
+    ],
+    ids=["cut", "empty", "missing", "inverted"],
+)
+def test_a_damaged_checkpoint_is_dropped(whole, task, params, splits, tmp_path, damage, capsys):
+    with pytest.raises(Killed):
+        run(task, params, splits, tmp_path, on_epoch=kill_after(2))
+    damage(largest_file(tmp_path / "checkpoints"))
+    assert_same(run(task, params, splits, tmp_path), whole[0])
+    assert "checkpoint 2 is damaged" in capsys.readouterr().err
+
+
+def test_one_changed_bit_of_a_checkpoint_is_seen(whole, tmp_path):
+    """Wherever it lies: read as it was written, or refused."""
+    shutil.copytree(whole[1] / "checkpoints", tmp_path / "checkpoints")
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        arrays, info = checkpoints.restore(4)
+    files = sorted(path for path in (tmp_path / "checkpoints" / "4").rglob("*") if path.is_file())
+    random, n_refused = np.random.default_rng(0), 0
+    for _ in range(40):
+        path = files[random.integers(len(files))]
+        content = path.read_bytes()
+        if not content:
+            continue
+        changed = bytearray(content)
+        changed[random.integers(len(content))] ^= 1 << random.integers(8)
+        path.write_bytes(changed)
+        try:
+            with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+                again = checkpoints.restore(4)
+            assert again[1] == info
+            assert jax.tree.all(jax.tree.map(np.array_equal, again[0], arrays))
+        except CheckpointError:
+            n_refused += 1
+        path.write_bytes(content)
+    assert n_refused > 30
+
+
+def test_a_layer_of_zeros_has_collapsed(task, params, splits, tmp_path):
+    dead = dataclasses.replace(
+        task, weights=lambda params, masks: params | {"fc2/kernel": 0 * params["fc2/kernel"]}
+    )
+    masks = dict.fromkeys(params) | {"fc2/kernel": jnp.ones_like(params["fc2/kernel"], bool)}
+    with pytest.raises(
+        TrainingError, match=r"fc2/kernel has collapsed: .* in epoch 1, step \d+ \(train_loss"
+    ):
+        train(dead, params, masks, *splits, tmp_path)
+
+
+def test_a_layer_that_says_the_same_of_every_image_has_collapsed(task, params, splits, tmp_path):
+    dead = dataclasses.replace(
+        task, weights=lambda params, masks: params | {"fc2/bias": params["fc2/bias"] - 1e6}
+    )
+    with pytest.raises(
+        TrainingError, match="fc2 has collapsed: its output is the same for every image, in epoch 1"
+    ):
+        train(dead, params, dict.fromkeys(params), *splits, tmp_path)
 
 
 def test_a_loss_that_is_not_finite_names_its_step(task, params, splits, tmp_path):

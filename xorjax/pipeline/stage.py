@@ -20,6 +20,7 @@ from xorjax.pipeline.mask import mask
 from xorjax.pipeline.plan import Plan, Stage, make_plan
 from xorjax.pipeline.prune import prune
 from xorjax.pipeline.quantize import quantize
+from xorjax.trackers import open_trackers
 
 STAGES: dict[str, Callable[[Build], dict]] = {
     function.__name__: function for function in (dense, prune, mask, quantize, baselines, encode, evaluate)
@@ -98,8 +99,6 @@ def _tracked(config: Config, stage: Stage, runs: Path) -> Iterator[Callable[[dic
     if not stage.epochs or not config.trackers:
         yield lambda row: None
         return
-    from xorjax.trackers import open_trackers
-
     with ExitStack() as stack:
         logs = [
             stack.enter_context(tracker.stage(stage.kind, stage.name, asdict(config), []))

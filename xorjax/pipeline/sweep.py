@@ -21,6 +21,7 @@ from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outco
 from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.schedule import Schedule, Stopped
 from xorjax.pipeline.stage import Failure
+from xorjax.trackers import open_trackers
 
 SECONDS_BETWEEN_REPORTS = 15
 SHARE_OF_REPORTS = 0.1
@@ -84,7 +85,7 @@ class _Run:
             self.plans[plan.point], self.commands[plan.point] = plan, alone
         first = jobs[0][0]
         self.runs, self.on_error = Path(first.paths.runs), first.sweep.on_error
-        self.trackers = []
+        self.trackers = open_trackers(first.trackers, self.runs)
         self.outcomes: dict[str, Outcome] = {}
         # When each report was last built, and how long that took.
         self.reports: dict[Path, tuple[float, float]] = {}

@@ -4,6 +4,8 @@ Orbax writes under a temporary name and renames, and drops the older checkpoint 
 checkpoint survives a kill at any moment. This module alone knows orbax.
 """
 
+import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,24 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from xorjax.files import read_record, write_record
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is not what was written."""
+
 
 class Checkpoints:
     """The newest checkpoint in a directory; a context manager."""
 
     def __init__(self, directory: Path):
+        self.directory = directory.absolute()
+        self._open()
+
+    def _open(self) -> None:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=1, enable_async_checkpointing=False, cleanup_tmp_directories=True
         )
-        self.directory = directory.absolute()
         self._manager = ocp.CheckpointManager(self.directory, options=options)
 
     def __enter__(self) -> "Checkpoints":
@@ -39,9 +50,50 @@ class Checkpoints:
             arrays=ocp.args.PyTreeSave(jax.tree.map(np.asarray, arrays)), info=ocp.args.JsonSave(info)
         )
         self._manager.save(position, args=args)
+        write_record(self._sums, {"position": position, "files": self._sha256(position)})
 
     def restore(self, position: int) -> tuple[dict[str, Any], dict]:
-        """The tree (NumPy arrays; named tuples come back as lists or dicts) and the JSON object."""
+        """The tree (NumPy arrays; named tuples come back as lists or dicts) and the JSON object.
+
+        Raises:
+            CheckpointError: they are not what was written.
+        """
+        self._check(position)
         args = ocp.args.Composite(arrays=ocp.args.PyTreeRestore(), info=ocp.args.JsonRestore())
-        restored = self._manager.restore(position, args=args)
+        try:
+            restored = self._manager.restore(position, args=args)
+        except Exception as error:
+            # Whatever orbax and what lies below it say of files that are not as they should be.
+            line = str(error).strip().partition("\n")[0][:200]
+            raise CheckpointError(f"checkpoint {position} is damaged: {line}") from error
         return restored["arrays"], restored["info"]
+
+    def clear(self) -> None:
+        """Drop all checkpoints."""
+        self._manager.close()
+        shutil.rmtree(self.directory)
+        self._open()
+
+    def _check(self, position: int) -> None:
+        """Compare the files with their checksums; a kill may have come before these were written."""
+        try:
+            record = read_record(self._sums)
+        except FileNotFoundError:
+            return
+        except ValueError as error:
+            raise CheckpointError(f"checkpoint {position} is damaged: {self._sums.name}: {error}") from error
+        if record["position"] != position:
+            return
+        found = self._sha256(position)
+        for name in sorted(record["files"].keys() | found.keys()):
+            if record["files"].get(name) != found.get(name):
+                raise CheckpointError(f"checkpoint {position} is damaged: {name}")
+
+    @property
+    def _sums(self) -> Path:
+        return self.directory / ".sha256.json"
+
+    def _sha256(self, position: int) -> dict[str, str]:
+        root = self.directory / str(position)
+        files = (path for path in root.rglob("*") if path.is_file())
+        return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

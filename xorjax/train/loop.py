@@ -6,9 +6,11 @@ to the same result bit for bit, since the batches of an epoch depend on (seed, e
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 
 import jax
@@ -19,12 +21,15 @@ from flax import nnx
 from xorjax.config.schema import OptimConfig
 from xorjax.data.batches import Split, eval_batches, steps_per_epoch, train_batches
 from xorjax.params import Masks, Params, layer_name
-from xorjax.train.checkpoint import Checkpoints
+from xorjax.train.checkpoint import CheckpointError, Checkpoints
+from xorjax.train.health import find_collapse
 from xorjax.train.metrics import FILE_NAME, append_metrics, write_metrics
 from xorjax.train.optimizer import Optimizer
 from xorjax.train.step import TrainState, Weights, eval_step, train_step
 
 EVAL_BATCH_SIZE = 1000
+STEPS_BETWEEN_LOOKS = 50
+"""The loss is looked at so often: once it is not finite it stays so."""
 
 
 class TrainingError(ValueError):
@@ -83,11 +88,12 @@ def train(
 
     `keep_epochs` are the epochs after which the parameters are kept as well (`first_epoch`: the initial ones).
     All parameters returned are full: the frozen ones included. `on_epoch` is called with each new line of
-    `work_dir/metrics.jsonl` once its checkpoint is written.
+    `work_dir/metrics.jsonl` once its checkpoint is written, and with those that it resumes from. A checkpoint that is
+    damaged or another run's is dropped, with a line on standard error.
 
     Raises:
-        TrainingError: the loss is not finite; names the epoch and the step.
-        ValueError: nothing to train, or `work_dir` holds another run.
+        TrainingError: the loss is not finite, or a layer has collapsed; names the epoch and the step.
+        ValueError: nothing to train.
     """
     last_epoch = task.optim.epochs
     if not 0 <= first_epoch < last_epoch:
@@ -115,6 +121,8 @@ def train(
     with Checkpoints(work_dir / "checkpoints") as checkpoints:
         _restore(checkpoints, progress, run)
         write_metrics(work_dir / FILE_NAME, progress.history)
+        for row in progress.history:
+            on_epoch(row)
         while progress.epoch < last_epoch:
             row = _run_epoch(task, optimizer, progress, frozen, masks, train, validation)
             if progress.epoch in keep_epochs:
@@ -186,15 +194,22 @@ def _run_epoch(
             task.graphdef, optimizer, task.weights, task.start, state, frozen, masks, batch
         )
         metrics.append(of_step)
-    # Read only now: a read in the loop would make the host wait for every step.
+        # An older one: a read of the last would make the host wait for every step.
+        if len(metrics) % STEPS_BETWEEN_LOOKS == 0 and not isfinite(metrics[-STEPS_BETWEEN_LOOKS]["loss"]):
+            break
     losses = np.array([float(of_step["loss"]) for of_step in metrics])
-    n_correct = sum(float(of_step["correct"]) for of_step in metrics)
     if not np.isfinite(losses).all():
         step = first_step + int(np.flatnonzero(~np.isfinite(losses))[0]) + 1
         raise TrainingError(
-            f"the loss is not finite in epoch {epoch}, step {step}: lower optim.learning_rate."
+            f"the loss is not finite in epoch {epoch}, step {step}: lower optim.learning_rate"
         )
+    n_correct = sum(float(of_step["correct"]) for of_step in metrics)
     full = {**frozen, **state.params}
+    if found := find_collapse(task.graphdef, task.weights, task.start, full, masks, validation):
+        raise TrainingError(
+            f"{found}, in epoch {epoch}, step {first_step + len(metrics)} (train_loss {losses.mean():.4g}): lower "
+            "optim.learning_rate or prune.rate"
+        )
     loss, accuracy = evaluate(task.graphdef, task.weights, task.start, full, masks, validation)
     progress.epoch, progress.state = epoch, state
     if accuracy > progress.best_accuracy:
@@ -232,12 +247,15 @@ def _save(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
 def _restore(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
     if checkpoints.latest is None:
         return
-    arrays, info = checkpoints.restore(checkpoints.latest)
-    if info["run"] != json.loads(json.dumps(run)):
-        differing = [key for key in run if json.dumps(run[key]) != json.dumps(info["run"].get(key))]
-        raise TrainingError(
-            f"{checkpoints.directory} holds another run ({', '.join(differing)} differ): delete that directory."
-        )
+    try:
+        arrays, info = checkpoints.restore(checkpoints.latest)
+        if info["run"] != json.loads(json.dumps(run)):
+            differing = [key for key in run if json.dumps(run[key]) != json.dumps(info["run"].get(key))]
+            raise CheckpointError(f"it is another run's ({', '.join(differing)} differ)")
+    except CheckpointError as error:
+        print(f"{checkpoints.directory}: {error}; the training starts again", file=sys.stderr, flush=True)
+        checkpoints.clear()
+        return
     treedef = jax.tree.structure(progress.state)
     leaves = [jnp.array(arrays["state"][str(i)], copy=True) for i in range(treedef.num_leaves)]
     progress.state = jax.tree.unflatten(treedef, leaves)
