@@ -1,4 +1,4 @@
-.PHONY: check format lint types test slow wheel
+.PHONY: check format lint types test slow soak wheel
 
 # The one entry: everything that must hold before a commit.
 check: format lint types test wheel
@@ -22,3 +22,7 @@ slow:
 wheel:
 	rm -rf dist && uv build --wheel
 	uv run --isolated --no-project --python 3.13 --with dist/*.whl python scripts/try_wheel.py
+
+# An hour of random kills: kills, resumes and differences are printed.
+soak:
+	uv run python scripts/soak.py

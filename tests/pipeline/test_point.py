@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 import shutil
@@ -13,9 +14,10 @@ from tiny_sweep import points, run_sweep, tiny
 from xorjax import load, paths
 from xorjax.codec import BASELINES
 from xorjax.config.schema import Config, MaskConfig
+from xorjax.files import read_record, write_record
 from xorjax.models.compressed import decoding_model
 from xorjax.pipeline import evaluate
-from xorjax.pipeline.artifact import find
+from xorjax.pipeline.artifact import find, save_arrays
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.plan import make_plan
@@ -141,6 +143,71 @@ def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypat
     monkeypatch.undo()
     run_sweep([other])
     assert table(tmp_path / "runs").filter(pl.col("status") == "failed").is_empty()
+
+
+def wound(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["encode", "evaluate"])
+def test_a_damaged_artifact_of_a_finished_point_is_made_again(swept, tmp_path, kind, capsys):
+    shutil.copytree(swept, tmp_path / "runs")
+    before = table(tmp_path / "runs")
+    config = points(tmp_path)[0]
+    stage = getattr(make_plan(config), kind)
+    files = paths.artifact_dir(tmp_path / "runs", kind, stage.name).iterdir()
+    wound(max(files, key=lambda file: file.stat().st_size))
+    events = stage_events(tmp_path / "runs")
+    run_sweep(points(tmp_path))
+    assert stage_events(tmp_path / "runs") - events == {
+        (kind, event): 1 for event in ("damaged", "made", "finished")
+    }
+    assert f"{kind} {stage.name} is made again" in capsys.readouterr().err
+    changing = [*TIMES, "config", "commit"]
+    assert_frame_equal(table(tmp_path / "runs").drop(changing), before.drop(changing))
+
+
+def test_a_damaged_record_of_a_point_is_written_again(swept, tmp_path):
+    """Also one that still reads well: a digit of an accuracy."""
+    shutil.copytree(swept, tmp_path / "runs")
+    before = table(tmp_path / "runs")
+    report = paths.report_dir(tmp_path / "runs", "tiny")
+    plans = [make_plan(config) for config in points(tmp_path)]
+    digit, torn, gone = (paths.point_file(report, plan.point) for plan in plans[:3])
+    text = digit.read_text()
+    digit.write_text(text.replace('"test_accuracy": 0.', '"test_accuracy": 0.9'))
+    assert digit.read_text() != text
+    torn.write_text(torn.read_text()[:100])
+    gone.unlink()
+    events = stage_events(tmp_path / "runs")
+    run_sweep(points(tmp_path))
+    assert stage_events(tmp_path / "runs") == events
+    changing = [*TIMES, "config", "commit"]
+    assert_frame_equal(table(tmp_path / "runs").drop(changing), before.drop(changing))
+
+
+def test_what_was_made_from_another_artifact_is_made_again(swept, tmp_path):
+    """The quantized model is made again elsewhere, and differs: what was encoded from the old one is not kept."""
+    shutil.copytree(swept, tmp_path / "runs")
+    config = points(tmp_path)[0]
+    plan = make_plan(config)
+    directory = paths.artifact_dir(tmp_path / "runs", "quantize", plan.quantize.name)
+    arrays = find(tmp_path / "runs", plan.quantize).arrays()
+    arrays["planes/fc1/kernel"] = ~arrays["planes/fc1/kernel"]
+    save_arrays(directory / paths.ARRAYS, arrays)
+    record = read_record(directory / paths.ARTIFACT)
+    record["files"][paths.ARRAYS] = hashlib.sha256((directory / paths.ARRAYS).read_bytes()).hexdigest()
+    write_record(directory / paths.ARTIFACT, record)
+    paths.point_file(paths.report_dir(tmp_path / "runs", "tiny"), plan.point).unlink()
+    before = stage_events(tmp_path / "runs")
+    (outcome,) = run_sweep([config])
+    made = stage_events(tmp_path / "runs") - before
+    assert made["encode", "damaged"] == made["encode", "made"] == made["baselines", "made"] == 1
+    assert made["quantize", "made"] == 0
+    # The signs no longer fit the logits that were noted beside them.
+    assert outcome.error.startswith("LosslessError")
 
 
 @pytest.mark.parametrize("strategy", ["rewind", "rewind_lr"])

@@ -168,7 +168,11 @@ class _Run:
         if began - last > max(SECONDS_BETWEEN_REPORTS, took / SHARE_OF_REPORTS):
             from xorjax.results.report import build_report
 
-            build_report(report)
+            try:
+                build_report(report)
+            except Exception as error:
+                # Days of training do not end for a page that will be built once more at the end.
+                self.progress.errors.print(f"warning: no report for now: {error}", markup=False)
             self.reports[report] = (time.monotonic(), time.monotonic() - began)
 
     def _conclude(self, summary: bool) -> None:
