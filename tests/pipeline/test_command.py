@@ -1,35 +1,24 @@
 """The command as its users run it: refusals before any work, and the same table however often it is killed."""
 
 import gzip
-import os
+import json
 import random
+import re
+import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
+from collections import Counter
 from pathlib import Path
 
-import polars as pl
 import pytest
+from command import QUICK, ROOT, command, end, n_lines, table
 from polars.testing import assert_frame_equal
 
 from xorjax import paths
 
-ROOT = Path(__file__).parents[2]
-QUICK = ("+experiment=lenet_smoke", "+debug=quick")
 LONGER = (*QUICK, "optim.epochs=4", "prune.optim.epochs=3", "quantize.optim.epochs=3")
-VARYING = ("wall_seconds", "finished_at", "command", "config")
-
-
-def command(runs: Path, *arguments: str, **variables: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "train.py", *arguments],
-        env=os.environ | {"XORJAX_RUNS": str(runs)} | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def refusal(process: subprocess.Popen) -> str:
@@ -64,12 +53,58 @@ def test_a_run_directory_that_cannot_be_written_is_refused_before_training(tmp_p
     assert str(tmp_path / "file") in line
 
 
-def table(runs: Path) -> pl.DataFrame:
-    return pl.read_parquet(paths.report_dir(runs, "debug") / "results.parquet").drop(VARYING)
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_says_how_to_resume(tmp_path, sent):
+    process = command(tmp_path, *LONGER)
+    while not list(tmp_path.glob("prune/*.partial/metrics.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(sent)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    stopped, resumes = errors.splitlines()
+    assert re.fullmatch(r"stopped in prune [\w.-]+, epoch \d of 3", stopped)
+    assert resumes == f"interrupted; this resumes: python scripts/train.py {shlex.join(LONGER)}"
+    process = command(tmp_path, *LONGER)
+    assert end(process) == 0
+    kinds = Counter(json.loads(line)["event"] for line in paths.stage_log(tmp_path).read_text().splitlines())
+    assert (kinds["interrupted"], kinds["resumed"]) == (1, 1)
 
 
-def n_lines(file: Path) -> int:
-    return file.read_text().count("\n") if file.exists() else 0
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 3 MB, and a function that mounts it anew with other options."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(*options: str) -> bool:
+        run = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(disk)], capture_output=True
+        )
+        return run.returncode == 0
+
+    if shutil.which("mount") is None or not mount("size=3m"):
+        pytest.skip("no right to mount a disk")
+    yield disk, lambda *options: mount("remount", *options)
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_stops_the_command_and_loses_nothing(tmp_path, small_disk):
+    disk, remount = small_disk
+    process = command(disk / "runs", *QUICK)
+    _, errors = process.communicate()
+    assert process.returncode == 2, errors
+    assert "No space left on device" in errors
+    assert "Traceback" not in errors
+    assert "the same command resumes" in errors
+    assert remount("size=300m", "ro")
+    assert "Read-only file system" in refusal(command(disk / "runs", *QUICK))
+    assert remount("size=300m", "rw")
+    assert end(command(disk / "runs", *QUICK)) == 0
+    assert end(command(tmp_path / "whole", *QUICK)) == 0
+    assert_frame_equal(table(disk / "runs"), table(tmp_path / "whole"))
 
 
 @pytest.mark.slow

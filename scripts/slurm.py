@@ -1,0 +1,74 @@
+"""Run a sweep by several SLURM jobs that share its stages: `python scripts/slurm.py --jobs 8 +experiment=lenet_sweep`.
+
+Every job runs the command that would run the sweep alone, on the run directory that all of them see; a stage is made
+by the job that claims it first (docs/sweeps.md). A job that SLURM ends at its time limit or preempts is put into the
+queue again and goes on. Needs submitit: pip install 'xorjax[slurm]'. `--cluster local` runs them here.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Worker:
+    """The command, for submitit to run; `checkpoint` is what it runs in its place when a job is ended early."""
+
+    def __init__(self, arguments: list[str]):
+        self.arguments = arguments
+
+    def __call__(self) -> int:
+        process = subprocess.Popen([sys.executable, str(ROOT / "scripts" / "train.py"), *self.arguments])
+        self.process = process
+        return process.wait()
+
+    def checkpoint(self):
+        from submitit.helpers import DelayedSubmission
+
+        # In order: at most the epoch under way is lost.
+        self.process.terminate()
+        self.process.wait()
+        return DelayedSubmission(Worker(self.arguments))
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument(
+        "--cluster", choices=("slurm", "local"), default=None, help="default: slurm if it is here"
+    )
+    parser.add_argument(
+        "--logs", type=Path, default=ROOT / "runs" / "slurm", help="a directory that all jobs see"
+    )
+    parser.add_argument("--minutes", type=int, default=24 * 60, help="a job's time limit")
+    parser.add_argument("--cpus", type=int, default=2, help="a job's cores")
+    parser.add_argument("--gpus", type=int, default=0, help="a job's GPUs")
+    parser.add_argument("--partition")
+    parser.add_argument("--wait", action="store_true", help="until all jobs are through")
+    arguments, overrides = parser.parse_known_args(argv)
+    try:
+        import submitit
+    except ImportError:
+        print("slurm: error: submitit is not installed: pip install 'xorjax[slurm]'", file=sys.stderr)
+        return 1
+    executor = submitit.AutoExecutor(arguments.logs, cluster=arguments.cluster)
+    executor.update_parameters(
+        name="xorjax",
+        timeout_min=arguments.minutes,
+        cpus_per_task=arguments.cpus,
+        gpus_per_node=arguments.gpus,
+    )
+    if arguments.partition:
+        executor.update_parameters(slurm_partition=arguments.partition)
+    jobs = [executor.submit(Worker(overrides)) for _ in range(arguments.jobs)]
+    for job in jobs:
+        print(f"job {job.job_id}: {job.paths.stdout}")
+    return max(job.result() for job in jobs) if arguments.wait else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

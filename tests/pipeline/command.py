@@ -1,0 +1,39 @@
+"""The command as its users run it: a process of its own on a run directory."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from xorjax import paths
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("+experiment=lenet_smoke", "+debug=quick")
+VARYING = ("wall_seconds", "finished_at", "command", "config")
+
+
+def command(runs: Path, *arguments: str, **variables: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "train.py", *arguments],
+        env=os.environ | {"XORJAX_RUNS": str(runs)} | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen) -> int:
+    """Wait for the command; its exit code, and on the terminal what it said, for a test that fails."""
+    output, errors = process.communicate()
+    print(output, errors, sep="\n")
+    return process.returncode
+
+
+def table(runs: Path) -> pl.DataFrame:
+    return pl.read_parquet(paths.report_dir(runs, "debug") / "results.parquet").drop(VARYING)
+
+
+def n_lines(file: Path) -> int:
+    return file.read_text().count("\n") if file.exists() else 0

@@ -1,0 +1,133 @@
+"""Several processes on one run directory, and a cluster that loses a node: the table of one process alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+from command import QUICK, ROOT, command, end, n_lines, table
+from polars.testing import assert_frame_equal
+
+from xorjax import paths
+
+pytestmark = pytest.mark.slow
+# Long enough to meet each other in every kind of stage.
+SWEEP = (*QUICK, "seed=0,1", "prune.optim.epochs=3", "quantize.optim.epochs=3")
+STAGES = {"dense": 2, "prune": 4, "quantize": 4, "baselines": 4, "encode": 8, "evaluate": 8}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """The runs of one process."""
+    runs = tmp_path_factory.mktemp("alone") / "runs"
+    assert end(command(runs, *SWEEP)) == 0
+    return runs
+
+
+def events(runs: Path, *kinds: str) -> list[dict]:
+    lines = paths.stage_log(runs).read_text().splitlines() if paths.stage_log(runs).exists() else []
+    return [event for event in map(json.loads, lines) if event["event"] in kinds]
+
+
+def made(runs: Path) -> Counter:
+    """How often each kind of stage was begun anew."""
+    return Counter(event["stage"] for event in events(runs, "made"))
+
+
+def test_two_commands_share_a_sweep(alone, tmp_path):
+    runs = tmp_path / "runs"
+    both = [command(runs, *SWEEP) for _ in range(2)]
+    assert [end(process) for process in both] == [0, 0]
+    assert made(runs) == STAGES
+    assert events(runs, "resumed", "damaged", "failed") == []
+    # Neither only looked on.
+    assert len({event["pid"] for event in events(runs, "finished")}) == 2
+    assert_frame_equal(table(runs), table(alone))
+
+
+def test_a_command_goes_on_when_the_other_is_killed(alone, tmp_path):
+    runs = tmp_path / "runs"
+    both = [command(runs, *SWEEP) for _ in range(2)]
+    while n_lines(paths.stage_log(runs)) < 8:
+        time.sleep(0.05)
+    both[0].send_signal(signal.SIGKILL)
+    assert [end(process) for process in both] == [-signal.SIGKILL, 0]
+    assert set(made(runs).values()) <= set(STAGES.values())
+    assert made(runs) == STAGES
+    assert_frame_equal(table(runs), table(alone))
+
+
+def test_joblibs_processes_give_the_same_table(alone, tmp_path):
+    runs = tmp_path / "runs"
+    assert end(command(runs, *SWEEP, "hydra/launcher=joblib", "hydra.launcher.engine.n_jobs=2")) == 0
+    assert made(runs) == STAGES
+    assert len({event["pid"] for event in events(runs, "finished")}) == 2
+    assert_frame_equal(table(runs), table(alone))
+
+
+@pytest.fixture
+def cluster():
+    """A head and two more nodes, each of one core, as processes of this machine."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    cluster.wait_for_nodes()
+    yield cluster.address, [node.all_processes["raylet"][0].process.pid for node in nodes]
+    cluster.shutdown()
+
+
+def test_a_cluster_that_loses_a_node_gives_the_same_table(alone, tmp_path, cluster):
+    address, raylets = cluster
+    runs = tmp_path / "runs"
+    process = command(runs, *SWEEP, "hydra/launcher=ray", f"hydra.launcher.engine.address={address}")
+    killed = wait_for_a_stage_of(raylets, runs, process)
+    os.kill(killed, signal.SIGKILL)
+    assert end(process) == 0
+    resumed = len(events(runs, "resumed"))
+    print(f"stages begun: {dict(made(runs))}, {resumed} of them again on another node")
+    assert made(runs) == STAGES
+    assert resumed >= 1
+    assert len({event["pid"] for event in events(runs, "finished")}) >= 2
+    assert_frame_equal(table(runs), table(alone))
+
+
+def wait_for_a_stage_of(raylets: list[int], runs: Path, process: subprocess.Popen) -> int:
+    """Wait until one of the nodes trains; returns its process."""
+    while process.poll() is None:
+        begun = events(runs, "made")
+        done = {event["name"] for event in events(runs, "finished")}
+        for event in begun:
+            work = paths.partial_dir(runs, event["stage"], event["name"])
+            if event["name"] in done or not n_lines(work / paths.METRICS):
+                continue
+            try:
+                parents = {parent.pid for parent in psutil.Process(event["pid"]).parents()}
+            except psutil.NoSuchProcess:
+                continue
+            if found := parents & set(raylets):
+                return found.pop()
+        time.sleep(0.02)
+    pytest.fail("no stage was trained on a node that could be killed")
+
+
+def test_submitted_jobs_share_a_sweep(alone, tmp_path):
+    """By submitit's local executor: the same jobs as SLURM's, as processes."""
+    runs = tmp_path / "runs"
+    slurm = [sys.executable, ROOT / "scripts" / "slurm.py", "--cluster", "local", "--jobs", "2", "--wait"]
+    done = subprocess.run(
+        [*slurm, "--logs", tmp_path / "logs", *SWEEP],
+        env=os.environ | {"XORJAX_RUNS": str(runs)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert made(runs) == STAGES
+    assert len({event["pid"] for event in events(runs, "finished")}) == 2
+    assert_frame_equal(table(runs), table(alone))
