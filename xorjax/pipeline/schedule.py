@@ -96,7 +96,6 @@ class Schedule:
                 self._collect()
         except BaseException:
             for node in self.running.values():
-                self.listener.end(node.stage, None)
                 log_event(self.runs, node.stage, "interrupted")
             self.engine.close(now=True)
             raise
