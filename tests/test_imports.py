@@ -35,7 +35,7 @@ ROOMS = {
         *("gf2", "codec", "masks", "container", "decode", "layers", "engines", "trackers"),
     },
     "trackers": {"paths"},
-    "dashboard": {"paths", "results"},
+    "dashboard": {"paths"},
     "commands": {
         "codec",
         "compress",

@@ -3,8 +3,8 @@
 Nothing heavy is imported before a command runs.
 """
 
-from xorjax.commands import compress, decompress, encode, evaluate, inspect, verify
+from xorjax.commands import compress, dashboard, decompress, encode, evaluate, inspect, verify
 
-COMMANDS = (compress, decompress, inspect, verify, encode, evaluate)
+COMMANDS = (compress, decompress, inspect, verify, encode, evaluate, dashboard)
 
 __all__ = ["COMMANDS"]

@@ -1,0 +1,105 @@
+"""A run directory as the pipeline leaves it at some moment, written by hand."""
+
+import json
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+KINDS = {"dense": 4, "prune": 2, "quantize": 2, "encode": 0, "evaluate": 0}
+
+
+class RunFiles:
+    """Writes the files of one experiment: `n` points that share all stages but encode and evaluate."""
+
+    def __init__(self, runs: Path, n: int = 2, experiment: str = "sweep"):
+        self.runs = runs
+        self.report = runs / "reports" / experiment
+        self.points = [f"evaluate{i}-{experiment}" for i in range(n)]
+        self.now = START
+
+    def plan(self, *, old: bool = False, points: list[str] | None = None) -> None:
+        shared = [{"kind": kind, "name": f"{kind}-a", "epochs": KINDS[kind]} for kind in list(KINDS)[:3]]
+        own = [
+            {"kind": kind, "name": name, "epochs": 0}
+            for point in self.points
+            for kind, name in (("encode", point.replace("evaluate", "encode")), ("evaluate", point))
+        ]
+        details = {
+            point: {"title": f"S 0.9, n_in 20, n_out {200 + i}, seed 0", "command": f"run {point}"}
+            | {"stages": [0, 1, 2, 3 + 2 * i, 4 + 2 * i]}
+            for i, point in enumerate(self.points)
+        }
+        plan = {"experiment": self.report.name, "command": "run all", "points": points or self.points}
+        self.write(
+            self.report / "plan.json", plan if old else plan | {"stages": shared + own, "details": details}
+        )
+
+    def event(self, event: str, kind: str, name: str, **more: object) -> None:
+        self.now += timedelta(seconds=1)
+        line = {"time": self.now.isoformat(), "event": event, "stage": kind, "name": name}
+        line |= {"host": socket.gethostname(), "pid": os.getpid()} | more
+        self.runs.mkdir(parents=True, exist_ok=True)
+        with (self.runs / "stages.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def begin(self, kind: str, name: str, **more: object) -> Path:
+        self.event("made", kind, name, **more)
+        directory = self.runs / kind / f"{name}.partial"
+        directory.mkdir(parents=True)
+        return directory
+
+    def epochs(self, directory: Path, *numbers: int, torn: bool = False) -> None:
+        directory.mkdir(exist_ok=True)
+        with (directory / "metrics.jsonl").open("a") as file:
+            for epoch in numbers:
+                accuracy = 1 - 0.1 / epoch
+                line = {"epoch": epoch, "train_loss": 1 / epoch, "train_accuracy": accuracy}
+                line |= {"validation_loss": 1 / epoch, "validation_accuracy": accuracy, "seconds": 1.0}
+                file.write(json.dumps(line) + "\n")
+            file.write('{"epoch": 99, "train_l' * torn)
+
+    def finish(self, kind: str, name: str, seconds: float = 2.0) -> None:
+        whole = self.runs / kind / name
+        partial = whole.with_name(f"{name}.partial")
+        self.write(partial / "artifact.json", {"stage": kind, "name": name, "seconds": seconds})
+        partial.rename(whole)
+        self.event("finished", kind, name, seconds=seconds)
+
+    def make(self, kind: str, name: str, seconds: float = 2.0) -> None:
+        self.epochs(self.begin(kind, name), *range(1, KINDS[kind] + 1))
+        self.finish(kind, name, seconds)
+
+    def make_shared(self) -> None:
+        for kind in list(KINDS)[:3]:
+            self.make(kind, f"{kind}-a")
+
+    def make_point(self, i: int) -> None:
+        self.make("encode", f"encode{i}-{self.report.name}")
+        self.make("evaluate", self.points[i])
+        self.point(i)
+
+    def point(self, i: int, **changes: object) -> None:
+        row = {"point": self.points[i], "status": "ok", "command": f"run {self.points[i]}", "seed": 0}
+        row |= {"prune_rate": 0.9, "n_in": 20, "n_out": 200 + i, "mask_codec": "ans", "wall_seconds": 3.0}
+        row |= {"test_accuracy": 0.98, "dense_accuracy": 0.99, "dense_validation_accuracy": 0.985}
+        row |= {"validation_accuracy": 0.97 + i / 1000, "finished_at": self.now.isoformat()}
+        rows = [
+            row | {"layer": "fc1", "n_weights": 300, "bits_per_weight": 0.2},
+            row | {"layer": "fc2", "n_weights": 100, "bits_per_weight": 0.6},
+            row | {"n_out": None, "n_weights": 300, "bits_per_weight": 9.0, "method": "csr5"},
+        ]
+        record = {"point": self.points[i], "status": "ok", "rows": rows, "error": None}
+        record |= {"curves": [{"stage": "dense", "metrics": "dense/dense-a/metrics.jsonl"}]}
+        self.write(self.report / "points" / f"{self.points[i]}.json", record | changes)
+
+    def fail_point(self, i: int, error: str) -> None:
+        rows = [{"point": self.points[i], "status": "failed", "error": error}]
+        self.point(i, status="failed", rows=rows, error=error)
+
+    def write(self, path: Path, record: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(json.dumps(record))
+        temporary.replace(path)

@@ -1,0 +1,224 @@
+"""The dashboard in a real browser while a real sweep runs: it fills, follows, shows a failure, and asks nobody else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from run_files import RunFiles
+
+CHROMIUM = shutil.which("chromium")
+ROOT = Path(__file__).parents[2]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SWEEP = ["scripts/train.py", "+experiment=lenet_smoke", "+debug=quick"]
+# A sweep takes half a minute where it is alone.
+SECONDS = 300
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
+]
+
+
+@contextmanager
+def ended(process: subprocess.Popen):
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def dashboard(runs: Path):
+    """The command as a process of its own; its address."""
+    command = [sys.executable, "-m", "xorjax.cli", "dashboard", str(runs), "--port", "0", "--json"]
+    with ended(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+
+
+@pytest.fixture
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Seen:
+    """What a page wrote to its console, what it asked for, how often it was loaded."""
+
+    def __init__(self, page):
+        self.console, self.addresses, self.loads = [], set(), 0
+        page.on("console", lambda message: self.console.append(message.text))
+        page.on("pageerror", lambda error: self.console.append(str(error)))
+        page.on("request", lambda request: self.addresses.add(request.url))
+        page.on("load", lambda page: self._loaded())
+
+    def _loaded(self):
+        self.loads += 1
+
+    def check(self, url: str) -> None:
+        assert self.console == []
+        assert {address for address in self.addresses if not address.startswith((url, "data:"))} == set()
+        assert self.loads == 1
+
+
+def wait_for(page, condition: str, seconds: float = 30) -> None:
+    """Not playwright's own waiting: it evaluates in the page, which the page's policy forbids."""
+    for _ in range(round(10 * seconds)):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"not so after {seconds} s: {condition}; {page.locator('#summary').text_content()}")
+
+
+def states(word: str) -> str:
+    return f"[...document.querySelectorAll('#points td.state')].filter((c) => c.textContent.includes('{word}')).length"
+
+
+def test_a_real_sweep_is_followed_from_an_empty_directory(tmp_path, browser):
+    runs = tmp_path / "runs"
+    environment = {**os.environ, "XORJAX_RUNS": str(runs)}
+    with dashboard(runs) as url:
+        page = browser.new_page()
+        seen = Seen(page)
+        page.goto(url)
+        wait_for(page, "document.querySelector('#nothing h1').textContent.includes('does not exist yet')")
+        sweep = subprocess.Popen(
+            [sys.executable, *SWEEP], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        )
+        with ended(sweep):
+            wait_for(page, "document.querySelector('#working tbody tr') !== null", SECONDS)
+            assert page.locator("#experiment h1").inner_text() == "debug"
+            wait_for(page, f"{states('finished')} >= 1", SECONDS)
+            finished = page.evaluate(states("finished"))
+            assert page.locator("#points tbody tr").count() == 4
+            wait_for(page, f"{states('finished')} > {finished}", SECONDS)
+            wait_for(page, f"{states('finished')} === 4", SECONDS)
+            assert sweep.wait(60) == 0
+        wait_for(page, "document.querySelector('#working').hidden")
+        assert "4 of 4 points finished" in page.locator("#summary").inner_text()
+        assert page.locator("#pareto .scatterlayer path.point").count() == 4
+        assert page.locator("#curves .scatterlayer path.js-line").count() >= 4
+        seen.check(url)
+
+
+def test_a_real_failure_is_shown_as_it_happens(tmp_path, browser):
+    runs = tmp_path / "runs"
+    environment = {**os.environ, "XORJAX_RUNS": str(runs)}
+    command = [
+        sys.executable,
+        *SWEEP,
+        "quantize.optim.learning_rate=0.001,1e30",
+        "xor.n_in=12",
+        "prune.rate=0.9",
+    ]
+    with dashboard(runs) as url:
+        page = browser.new_page()
+        seen = Seen(page)
+        page.goto(url)
+        with ended(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)) as sweep:
+            wait_for(page, "document.querySelector('#failures .failure pre') !== null", SECONDS)
+            assert "not finite" in page.locator("#failures pre").inner_text()
+            assert "1e30" in page.locator("#failures .command code").inner_text().lower().replace("+", "")
+            assert "quantize" in page.locator("#failures small").inner_text()
+            assert sweep.wait(SECONDS) == 2
+        wait_for(page, f"{states('finished')} === 1 && {states('failed')} === 1")
+        seen.check(url)
+
+
+def test_what_the_user_chose_stays_when_news_come(tmp_path, browser):
+    files = RunFiles(tmp_path / "runs", 30)
+    files.plan()
+    files.make_shared()
+    for i in range(12):
+        files.make_point(i)
+    RunFiles(files.runs, 2, "other").plan()
+    with dashboard(files.runs) as url:
+        page = browser.new_page()
+        seen = Seen(page)
+        page.goto(url)
+        page.get_by_role("button", name="sweep").click()
+        wait_for(page, f"{states('finished')} === 12")
+        page.get_by_label("filter").fill("n_out 20")
+        wait_for(page, "document.querySelectorAll('#points tbody tr').length === 10")
+        title = page.get_by_role("button", name="n_out 203,")
+        title.focus()
+        page.keyboard.press("Enter")
+        assert page.locator("#points tr.detail code").inner_text() == "run evaluate3-sweep"
+        zoom = "document.querySelector('#pareto .plot')._fullLayout.xaxis.range"
+        page.evaluate(
+            "Plotly.relayout(document.querySelector('#pareto .plot'), { 'xaxis.range': [0.2, 0.4] })"
+        )
+        files.fail_point(12, "<img src=x onerror=alert(1)> ValueError")
+        wait_for(page, "!document.querySelector('#failures').hidden")
+        assert page.locator("#failures pre").inner_text() == "<img src=x onerror=alert(1)> ValueError"
+        assert page.locator("#failures img").count() == 0
+        files.make_point(13)
+        wait_for(page, "document.querySelector('#summary').textContent.startsWith('13 of 30')")
+        assert page.evaluate(zoom) == [0.2, 0.4]
+        assert page.locator("#points tbody tr:not(.detail)").count() == 10
+        assert page.evaluate("document.activeElement.textContent").startswith("S 0.9, n_in 20, n_out 203")
+        assert page.locator("#points tr.detail").count() == 1
+        seen.check(url)
+
+
+def test_thousands_of_points_are_filtered(tmp_path, browser):
+    files = RunFiles(tmp_path / "runs", 4000)
+    files.plan()
+    files.make_shared()
+    for i in range(3500):
+        files.point(i)
+    with dashboard(files.runs) as url:
+        page = browser.new_page()
+        seen = Seen(page)
+        page.goto(url)
+        wait_for(page, "document.querySelector('#summary').textContent.startsWith('3500 of 4000')", 60)
+        assert page.locator("#points tbody tr").count() == 200
+        page.get_by_label("filter").fill("n_out 3650,")
+        wait_for(page, "document.querySelectorAll('#points tbody tr').length === 1")
+        files.fail_point(3600, "ValueError: one of many")
+        wait_for(page, "!document.querySelector('#failures').hidden")
+        seen.check(url)
+
+
+def test_a_dashboard_that_ended_is_noticed_and_found_again(tmp_path, browser):
+    files = RunFiles(tmp_path / "runs")
+    files.plan()
+    page = browser.new_page()
+    with dashboard(files.runs) as url:
+        page.goto(url)
+        wait_for(page, "document.querySelector('#connection').className === 'live'")
+        page.evaluate("window.same = true")
+    wait_for(page, "document.querySelector('#connection').className === 'lost'")
+    port = url.rstrip("/").rpartition(":")[2]
+    command = [sys.executable, "-m", "xorjax.cli", "dashboard", str(files.runs), "--port", port]
+    with ended(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)):
+        wait_for(page, "document.querySelector('#connection').className === 'live'")
+        files.fail_point(0, "no")
+        wait_for(page, f"{states('failed')} === 1")
+        assert page.evaluate("window.same") is True
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_and_a_narrow_window(tmp_path, browser, scheme):
+    files = RunFiles(tmp_path / "runs")
+    files.plan()
+    files.make_shared()
+    files.make_point(0)
+    with dashboard(files.runs) as url:
+        page = browser.new_page(color_scheme=scheme, viewport={"width": 420, "height": 800})
+        seen = Seen(page)
+        page.goto(url)
+        wait_for(page, f"{states('finished')} === 1")
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        seen.check(url)

@@ -1,0 +1,74 @@
+"""What an experiment is to do, as its plan.json says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xorjax.dashboard.values import UnreadableError, is_name, read_object, text
+
+
+class Stage(NamedTuple):
+    """One artifact to be."""
+
+    kind: str
+    name: str
+    epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A point for people, the command that runs it alone, and its stages: indices into the plan's."""
+
+    title: str
+    command: str
+    stages: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The points in order. `stages` and `details` are empty in plans of before they were written."""
+
+    command: str
+    points: tuple[str, ...]
+    stages: tuple[Stage, ...] = ()
+    details: dict[str, Detail] | None = None
+
+    def detail(self, point: str) -> Detail | None:
+        return (self.details or {}).get(point)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read plan.json.
+
+    Raises:
+        UnreadableError: it is not a plan; the message says what is wrong.
+        OSError: the file cannot be read.
+    """
+    record = read_object(path)
+    points = record.get("points")
+    if not isinstance(points, list) or not all(is_name(point) for point in points):
+        raise UnreadableError(f"{path.name}: 'points' is not a list of names")
+    points = tuple(dict.fromkeys(points))
+    command = text(record.get("command")) or ""
+    try:
+        stages = tuple(_stage(stage) for stage in record.get("stages", ()))
+        found = {point: _detail(value, len(stages)) for point, value in record.get("details", {}).items()}
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise UnreadableError(
+            f"{path.name}: 'stages' or 'details' is not as the pipeline writes it"
+        ) from error
+    return Plan(command, points, stages, found or None)
+
+
+def _stage(value: dict[str, Any]) -> Stage:
+    kind, name, epochs = value["kind"], value["name"], value["epochs"]
+    if not (is_name(kind) and is_name(name) and isinstance(epochs, int) and epochs >= 0):
+        raise ValueError("not a stage")
+    return Stage(kind, name, epochs)
+
+
+def _detail(value: dict[str, Any], n_stages: int) -> Detail:
+    stages = tuple(value["stages"])
+    if not all(isinstance(i, int) and 0 <= i < n_stages for i in stages):
+        raise ValueError("not indices of stages")
+    return Detail(str(value["title"]), str(value["command"]), stages)

@@ -1,0 +1,157 @@
+"""The finished points of an experiment: each file read once, and again when it is replaced."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from xorjax.dashboard.listing import Listing
+from xorjax.dashboard.values import UnreadableError, is_name, number, read_object, seconds_of, text
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a point.
+
+    Accuracies are fractions, `dense_*` the dense model's; `bits` are bits per weight over all its encoded layers,
+    `seconds` what its stages took. `curves` are (kind, name) of its trained stages.
+    """
+
+    status: str
+    error: str | None = None
+    time: float | None = None
+    command: str | None = None
+    prune_rate: float | None = None
+    n_in: float | None = None
+    n_out: float | None = None
+    seed: float | None = None
+    mask_codec: str | None = None
+    bits: float | None = None
+    validation: float | None = None
+    test: float | None = None
+    dense_validation: float | None = None
+    dense_test: float | None = None
+    seconds: float | None = None
+    curves: tuple[tuple[str, str], ...] = ()
+
+
+class PointFiles:
+    """The results in a report's directory of points, by the points' ids."""
+
+    def __init__(self, directory: Path):
+        self.results: dict[str, Result] = {}
+        self.version = 0
+        self._listing = Listing(directory)
+        self._read: dict[str, tuple[int, int, int]] = {}
+        self._unread: dict[str, tuple[int, int, int]] = {}
+        self._listed = False
+
+    @property
+    def n_unread(self) -> int:
+        return len(self._unread)
+
+    @property
+    def changed(self) -> float:
+        """When a point was last written, in seconds since 1970."""
+        return max((entry[0] for entry in self._read.values()), default=0) / 1e9
+
+    def look(self, points: Iterable[str], limit: int) -> int:
+        """Read at most `limit` of the files that are new or replaced; returns how many were read.
+
+        Only files of `points`: whatever else lies there is none of them.
+        """
+        if self._listing.look() or not self._listed:
+            self._listed = True
+            self._list(set(points))
+        chosen = list(self._unread.items())[:limit]
+        for point, entry in chosen:
+            del self._unread[point]
+            try:
+                self.results[point] = _read(self._listing.directory / f"{point}.json", point)
+            except OSError:
+                continue
+            self._read[point] = entry
+            self.version += 1
+        return len(chosen)
+
+    def forget_listing(self) -> None:
+        """The points of interest are others now."""
+        self._listed = False
+
+    def _list(self, points: set[str]) -> None:
+        found = {}
+        with suppress(OSError), os.scandir(self._listing.directory) as entries:
+            for file in entries:
+                point, _, extension = file.name.rpartition(".")
+                if extension == "json" and point in points:
+                    with suppress(FileNotFoundError):
+                        status = file.stat()
+                        found[point] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        self._unread = {point: entry for point, entry in found.items() if self._read.get(point) != entry}
+        for point in self.results.keys() - found.keys():
+            del self.results[point], self._read[point]
+            self.version += 1
+
+
+def _read(path: Path, point: str) -> Result:
+    """What a point file says; one that says nothing understandable is a failure to be looked at.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    written = path.stat().st_mtime
+    try:
+        record = read_object(path)
+        if record.get("point") != point:
+            raise UnreadableError(f"{path.name} is of another point")
+        result = _of_rows([row for row in _list(record.get("rows")) if isinstance(row, dict)])
+        curves = tuple(_curves(record.get("curves")))
+        if record.get("status") == "failed":
+            error = text(record.get("error")) or "it failed, and its file does not say why"
+            return replace(result, status="failed", error=error, time=written, curves=curves)
+        if record.get("status") != "ok":
+            raise UnreadableError(f"{path.name}: its status is neither 'ok' nor 'failed'")
+        return replace(result, time=result.time or written, curves=curves)
+    except UnreadableError as error:
+        return Result("unreadable", str(error), written)
+
+
+def _of_rows(rows: list[dict[str, Any]]) -> Result:
+    """The rows of the XOR code of one point; the baselines have no n_out."""
+    codes = [row for row in rows if row.get("n_out") is not None] or rows[:1]
+    if not codes:
+        return Result("ok")
+    weights = [(number(row.get("n_weights")), number(row.get("bits_per_weight"))) for row in codes]
+    total = sum(n for n, _ in weights if n)
+    whole = total > 0 and all(n is not None and bits is not None for n, bits in weights)
+    first = codes[0]
+    return Result(
+        "ok",
+        time=seconds_of(text(first.get("finished_at"))),
+        command=text(first.get("command")),
+        prune_rate=number(first.get("prune_rate")),
+        n_in=number(first.get("n_in")),
+        n_out=number(first.get("n_out")),
+        seed=number(first.get("seed")),
+        mask_codec=text(first.get("mask_codec")),
+        bits=sum((n or 0) * (bits or 0) for n, bits in weights) / total if whole else None,
+        validation=number(first.get("validation_accuracy")),
+        test=number(first.get("test_accuracy")),
+        dense_validation=number(first.get("dense_validation_accuracy")),
+        dense_test=number(first.get("dense_accuracy")),
+        seconds=number(first.get("wall_seconds")),
+    )
+
+
+def _curves(value: object) -> Iterable[tuple[str, str]]:
+    """(kind, name) of curves given as "kind/name/metrics.jsonl"; anything else is left out."""
+    for curve in _list(value):
+        parts = str(curve.get("metrics")).split("/") if isinstance(curve, dict) else []
+        if len(parts) == 3 and is_name(parts[0]) and is_name(parts[1]):
+            yield parts[0], parts[1]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
