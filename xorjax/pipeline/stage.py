@@ -1,5 +1,7 @@
 """Make one stage of a point, in whichever process: what it needs is on disk, what became of it is returned."""
 
+import errno
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +27,10 @@ from xorjax.trackers import open_trackers
 STAGES: dict[str, Callable[[Build], dict]] = {
     function.__name__: function for function in (dense, prune, mask, quantize, baselines, encode, evaluate)
 }
+
+
+SYSTEM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
+"""What orbax, tensorstore and safetensors pass on in errors of their own; only the text tells."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def _tracked(config: Config, stage: Stage, runs: Path) -> Iterator[Callable[[dic
 
 def _failed(runs: Path, stage: Stage, error: Exception) -> Failure:
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    of_system = isinstance(error, OSError)
+    of_system = isinstance(error, OSError) or any(os.strerror(code) in line for code in SYSTEM_ERRORS)
     try:
         log_event(runs, stage, "failed", error=line)
     except OSError:

@@ -4,7 +4,9 @@ Orbax writes under a temporary name and renames, and drops the older checkpoint 
 checkpoint survives a kill at any moment. This module alone knows orbax.
 """
 
+import errno
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from xorjax.files import read_record, write_record
+
+
+MARGIN = 1 << 20
+"""Bytes that must be left on the disk beside a checkpoint's arrays, for what describes them."""
 
 
 class CheckpointError(ValueError):
@@ -45,10 +51,17 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, position: int, arrays: dict[str, Any], info: dict) -> None:
-        """Write a tree of arrays and a JSON object; returns when they are on disk."""
-        args = ocp.args.Composite(
-            arrays=ocp.args.PyTreeSave(jax.tree.map(np.asarray, arrays)), info=ocp.args.JsonSave(info)
-        )
+        """Write a tree of arrays and a JSON object; returns when they are on disk.
+
+        Raises:
+            OSError: they do not fit there.
+        """
+        arrays = jax.tree.map(np.asarray, arrays)
+        # Orbax would say so by pages of its threads' errors.
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
+        if shutil.disk_usage(self.directory).free < needed + MARGIN:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.directory))
+        args = ocp.args.Composite(arrays=ocp.args.PyTreeSave(arrays), info=ocp.args.JsonSave(info))
         self._manager.save(position, args=args)
         write_record(self._sums, {"position": position, "files": self._sha256(position)})
 
