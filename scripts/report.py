@@ -1,6 +1,7 @@
-"""Rebuild the tables and reports of experiments from the points on disk.
+"""Rebuild the tables and reports of experiments from the points on disk, or compare two of them.
 
 python scripts/report.py [runs/reports/lenet_sweep ...]
+python scripts/report.py --compare runs/reports/lenet_sweep runs/reports/lenet_masks
 """
 
 import argparse
@@ -13,22 +14,54 @@ from xorjax.results.report import build_report
 
 def main(arguments: list[str] | None = None) -> int:
     """Build the report of each directory given, of every experiment below runs/reports if none is."""
-    parser = argparse.ArgumentParser(description="Rebuild tables and reports from the points on disk.")
+    parser = argparse.ArgumentParser(
+        description="Rebuild tables and reports from the points on disk, or compare two experiments."
+    )
     parser.add_argument(
         "directories", nargs="*", type=Path, help="default: every experiment below runs/reports"
     )
-    directories = parser.parse_args(arguments).directories
-    directories = directories or sorted(path.parent for path in Path("runs/reports").glob("*/plan.json"))
-    if not directories:
-        print("no experiment below runs/reports", file=sys.stderr)
-        return 1
-    for directory in directories:
-        try:
-            print(build_report(directory))
-        except CollectError as error:
-            print(error, file=sys.stderr)
+    parser.add_argument(
+        "--compare", nargs=2, type=Path, metavar=("A", "B"), help="the report directories of two experiments"
+    )
+    parser.add_argument(
+        "--to", type=Path, help="where to write the comparison; default: compare-A-B.html beside A"
+    )
+    chosen = parser.parse_args(arguments)
+    if (chosen.compare is None and chosen.to) or (chosen.compare and chosen.directories):
+        parser.error("--compare takes two directories and no others; --to goes with it")
+    try:
+        if chosen.compare:
+            first, second = chosen.compare
+            print(_compare(first, second, chosen.to))
+            return 0
+        directories = chosen.directories or _found()
+        if not directories:
+            print("no experiment below runs/reports", file=sys.stderr)
             return 1
+        for directory in directories:
+            print(build_report(directory))
+    except CollectError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
+
+
+def _found() -> list[Path]:
+    return sorted(path.parent for path in Path("runs/reports").glob("*/plan.json"))
+
+
+def _compare(first: Path, second: Path, to: Path | None) -> Path:
+    from rich.console import Console
+
+    from xorjax.results.compare import compare
+    from xorjax.results.compare_page import write_comparison
+    from xorjax.results.compare_terminal import comparison_table
+
+    comparison = compare(first, second)
+    to = to or first.parent / f"compare-{first.name}-{second.name}.html"
+    write_comparison(comparison, to)
+    Console().print(comparison_table(comparison))
+    return to
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from synthetic import make_failure, make_point, make_row, sweep, write_metrics, write_report
 
+from xorjax.results.caps import BARS, PANELS
 from xorjax.results.collect import CollectError, collect
+from xorjax.results.headline import FAILURES
+from xorjax.results.notes import TOLERANCE
 from xorjax.results.report import build_report
 from xorjax.results.tables import summarise
 
@@ -39,6 +42,12 @@ class Page(HTMLParser):
             self.scripts.append(data)
 
     @property
+    def data(self) -> dict[str, Any]:
+        """What explore.js reads."""
+        script = next(script for script in self.scripts if script.startswith("const DATA = "))
+        return json.loads(script.removeprefix("const DATA = ").removesuffix(";"))
+
+    @property
     def sections(self) -> list[str | None]:
         return [attributes["id"] for tag, attributes in self.elements if tag == "section"]
 
@@ -59,9 +68,9 @@ def whole(runs) -> Path:
 def test_a_whole_sweep_has_every_section_and_figure(whole):
     page = Page(whole / "report.html")
     assert " ".join(str(name) for name in page.sections) == (
-        "progress summary bits accuracy masks patches baselines training glossary settings rows"
+        "progress summary points bits accuracy masks patches baselines training settings glossary"
     )
-    assert len(page.figures) == 3 + 1 + 6 + 3 + 3 + 6
+    assert len(page.figures) == 3 + 2 + 6 + 3 + 3 + 6
     assert "54 of 54 points finished, none failed." in page.text
     assert "XOR-coded weights of LeNet-5 on MNIST" in page.text
 
@@ -75,9 +84,8 @@ def test_the_page_holds_the_numbers_of_the_table(whole):
         sizes = (best.code_bits, best.patch_bits, best.index_bits, best.scale_bits, best.bits_per_weight)
         for size in (*sizes, *best.sizes.values()):
             assert f"{size:.3f}" in page.text
-    rows = json.loads(page.scripts[2].removeprefix("const ROWS = ").removesuffix(";"))
-    assert len(rows["rows"]) == table.height
-    bits = [row[rows["columns"].index("bits_per_weight")] for row in rows["rows"]]
+    assert page.data["n"] == table.height
+    bits = page.data["columns"]["bits_per_weight"]["values"]
     assert bits == pytest.approx(table["bits_per_weight"].to_list(), abs=5e-5)
 
 
@@ -90,10 +98,21 @@ def test_the_bars_are_the_streams_and_the_line_is_the_bound(whole):
 
 
 def test_every_seed_is_a_dot(whole):
-    accuracy = Page(whole / "report.html").figures[3]
-    dots = next(trace for trace in accuracy["data"] if trace["name"] == "one seed")
-    assert dots["x"] == ["dense"] * 3 + ["0.9"] * 3 + ["0.95"] * 3 + ["0.98"] * 3
-    assert dots["customdata"] == [0, 1, 2] * 4
+    for accuracy in Page(whole / "report.html").figures[3:5]:
+        dots = next(trace for trace in accuracy["data"] if trace["name"] == "one seed")
+        assert dots["x"] == ["dense"] * 3 + ["0.9"] * 3 + ["0.95"] * 3 + ["0.98"] * 3
+        assert dots["customdata"] == [0, 1, 2] * 4
+
+
+def test_the_tolerance_is_drawn_where_it_decides(whole):
+    table = collect(whole)
+    validation, test = Page(whole / "report.html").figures[3:5]
+    assert validation["layout"]["yaxis"]["title"]["text"] == "validation accuracy (%)"
+    levels = [shape["y0"] for shape in validation["layout"]["shapes"]]
+    dense = 100 * table.unique("seed")["dense_validation_accuracy"].mean()
+    assert levels == pytest.approx([dense, dense - 100 * TOLERANCE])
+    assert test["layout"]["yaxis"]["title"]["text"] == "test accuracy (%)"
+    assert len(test["layout"]["shapes"]) == 1
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +144,7 @@ def test_every_model_has_its_dots(codings):
 
 
 def test_masks_are_marked_by_index_bits_accuracy_and_magnitude(codings):
-    accuracy, kept = codings.figures[4:7], codings.figures[7:10]
+    accuracy, kept = codings.figures[5:8], codings.figures[8:11]
     for figure in (*accuracy, *kept):
         marks = {trace["name"]: trace for trace in figure["data"]}
         assert set(marks) == {"H(S)", "bitmap", "ans", "ans_rc", "csr5", "golomb", "lowrank", "codebook"}
@@ -150,13 +169,12 @@ def test_exact_codecs_of_approximate_masks_are_shown_only_where_there_is_no_exac
     page = Page(build_report(write_report(tmp_path, points)))
     marks = {trace["name"]: trace for trace in page.figures[3]["data"]}
     assert marks["csr5"]["customdata"] == [", of the low rank mask"]
-    assert page.figures[3]["data"] != []
     assert marks["lowrank"]["customdata"] == [""]
     assert "At S = 0.9 no network has an exact mask" in page.text
 
 
 def test_the_methods_have_lines_of_their_own(codings):
-    for figure in codings.figures[10:13]:
+    for figure in codings.figures[11:14]:
         dashes = {trace["name"]: trace["line"]["dash"] for trace in figure["data"]}
         assert dashes["n_in 20, minimum, exact"] == "solid"
         assert dashes["n_in 20, greedy, lowrank"] == "dash"
@@ -199,13 +217,13 @@ def test_one_point_of_many_is_provisional(tmp_path):
     assert "1 of 54 points finished, none failed." in page.text
     assert "provisional" in page.text
     assert "1 seed." in page.text
-    assert len(page.figures) == 1 + 1 + 2 + 1 + 1 + 6
+    assert len(page.figures) == 1 + 2 + 2 + 1 + 1 + 6
 
 
 def test_nothing_finished_is_a_page_too(tmp_path):
     page = Page(build_report(write_report(tmp_path, [], planned=["a", "b"])))
     assert "0 of 2 points finished" in page.text
-    assert page.sections == ["progress", "rows"]
+    assert page.sections == ["progress", "points"]
     assert page.figures == []
 
 
@@ -232,7 +250,7 @@ def test_no_text_can_end_its_script(tmp_path):
     curve = {"stage": "dense", "title": "</script><b>", "metrics": metrics}
     points = [make_point("a", [make_row(command="</script><b>")], curves=[curve])]
     page = Page(build_report(write_report(tmp_path, points)))
-    assert len(page.scripts) == 4
+    assert len(page.scripts) == 7
     assert not any(tag == "b" for tag, _ in page.elements)
 
 
@@ -248,7 +266,23 @@ def test_several_layers_are_shown_together_and_apart(tmp_path):
     page = Page(build_report(write_report(tmp_path, points)))
     assert "Most weights of fc1, fc2 were pruned" in page.text
     assert "By layer" in page.text
-    assert len(page.figures) == 3 + 1 + 6 + 3 + 3 + 6
+    assert len(page.figures) == 3 + 2 + 6 + 3 + 3 + 6
+    assert ("select", {"id": "setting"}) in page.elements
+
+
+def test_the_layers_of_the_best_points_add_up_to_the_whole(tmp_path):
+    sizes = {"conv1": (500, 100, 0.8), "fc1": (400_000, 20_000, 0.3), "fc2": (5_000, 500, 0.5)}
+    rows = [
+        make_row(
+            layer=layer, n_weights=n_weights, n_kept=n_kept, code_bits=bits, bits_per_weight=bits + 0.3475
+        )
+        for layer, (n_weights, n_kept, bits) in sizes.items()
+    ]
+    text = Page(build_report(write_report(tmp_path, [make_point("a", rows)]))).text
+    by_layer = text[text.index("By layer") :]
+    assert "5.08%" in by_layer
+    total = sum(n_weights * bits for n_weights, _, bits in sizes.values()) / 405_500
+    assert f"{total + 0.3475:.3f}" in by_layer
 
 
 def test_a_curve_whose_metrics_are_gone_is_left_out(tmp_path):
@@ -265,3 +299,33 @@ def test_a_corrupt_point_leaves_the_last_report(tmp_path):
     with pytest.raises(CollectError, match=r"a\.json is not JSON"):
         build_report(report_dir)
     assert (report_dir / "report.html").read_bytes() == before
+
+
+def test_of_many_prune_rates_and_settings_some_are_drawn_and_it_is_said(tmp_path):
+    rates = [round(0.5 + i / 100, 2) for i in range(40)]
+    rows = [make_row(prune_rate=rate, n_out=n_out) for rate in rates for n_out in range(100, 140)]
+    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
+    page = Page(build_report(write_report(tmp_path, points)))
+    bars = [figure for figure in page.figures if figure["data"][0].get("type") == "bar"]
+    assert len(bars) == 2 * PANELS
+    assert {len(figure["data"][0]["x"][0]) for figure in bars[:PANELS]} == {BARS}
+    assert f"Drawn: {PANELS} of 40 prune rates." in page.text
+    assert f"Drawn: {BARS} of 40 settings, the smallest." in page.text
+    assert page.data["n"] == 1600
+    assert ("input", "number") in {(tag, attributes.get("type")) for tag, attributes in page.elements}
+
+
+def test_everything_that_can_be_used_has_a_name(whole):
+    page = Page(whole / "report.html")
+    regions = [a for tag, a in page.elements if tag == "div" and "tabindex" in a]
+    assert len(regions) >= 6
+    assert all(a["role"] == "region" and a["aria-label"] for a in regions)
+    assert all(a.get("scope") for tag, a in page.elements if tag == "th")
+    assert ("a", {"class": "skip", "href": "#main"}) in page.elements
+
+
+def test_a_failure_among_many_is_found(tmp_path):
+    points = [make_failure(f"p{i}", f"message {i}.") for i in range(FAILURES + 3)]
+    page = Page(build_report(write_report(tmp_path, points)))
+    assert f"message {FAILURES - 1}." in page.text
+    assert "3 more failed points in the table" in page.text

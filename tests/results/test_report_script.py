@@ -31,3 +31,18 @@ def test_what_is_missing_is_said_in_one_line(tmp_path):
         finished = run(tmp_path, *arguments)
         assert finished.returncode == 1
         assert finished.stderr.strip() == message
+
+
+def test_two_experiments_are_compared_on_the_terminal_and_a_page(tmp_path):
+    for name in ("one", "other"):
+        report_dir = write_report(tmp_path / "runs" / name, [make_point("a", [make_row()])])
+        (tmp_path / "reports").mkdir(exist_ok=True)
+        report_dir.rename(tmp_path / "reports" / name)
+    finished = run(tmp_path, "--compare", "reports/one", "reports/other")
+    assert finished.returncode == 0, finished.stderr
+    assert "1 setting in common" in finished.stdout
+    assert finished.stdout.splitlines()[-1] == "reports/compare-one-other.html"
+    assert (tmp_path / "reports" / "compare-one-other.html").stat().st_size > 1e6
+    finished = run(tmp_path, "--compare", "reports/one", "reports/no")
+    assert finished.returncode == 1
+    assert finished.stderr.strip() == "reports/no/plan.json is missing"

@@ -1,38 +1,20 @@
 """The point files of an experiment, read in the order of its plan into one table, always the same."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import polars as pl
 
 from xorjax.files import replacing
-from xorjax.results.rows import COLUMNS, RowError, check_row, to_frame
+from xorjax.results.points import CollectError, Point, read_object, read_point
+from xorjax.results.rows import COLUMNS, to_frame
 
-STATUSES = ("ok", "failed")
-
-
-class CollectError(ValueError):
-    """A plan or point file that cannot be read; the message names it."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One finished point: its rows (one failed row where it failed) and the training curves behind it.
-
-    Each curve is {"stage", "title", "metrics"}; `compressed`, the point's compressed file, and the metrics are paths
-    below the runs directory.
-    """
-
-    name: str
-    status: str
-    error: str | None
-    rows: list[dict[str, Any]]
-    compressed: str
-    curves: list[dict[str, str]]
+__all__ = ["CollectError", "Experiment", "Point", "collect", "flat_config", "read_experiment", "tabulate"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +35,18 @@ class Experiment:
 def read_experiment(report_dir: Path) -> Experiment:
     """Read plan.json and the point files that it names; a planned point without a file has not finished.
 
-    Raises `CollectError` naming the file that is missing a key, is not JSON, or belongs to another point.
+    Raises `CollectError` naming the file that is missing a key, is not JSON, is damaged, or belongs to another point.
     """
-    plan = _read_json(report_dir / "plan.json", ("experiment", "points", "command"))
-    present = {path.stem for path in (report_dir / "points").glob("*.json")}
-    points = tuple(_read_point(report_dir, name, plan) for name in plan["points"] if name in present)
+    path = report_dir / "plan.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise CollectError(f"{path} is missing") from None
+    plan = read_object(path, text, ("experiment", "points", "command"))
+    files = {path.stem: path for path in (report_dir / "points").glob("*.json")}
+    points = tuple(
+        read_point(files[name], name, plan["experiment"]) for name in plan["points"] if name in files
+    )
     return Experiment(plan["experiment"], plan["command"], tuple(plan["points"]), points)
 
 
@@ -81,14 +70,9 @@ def write_table(table: pl.DataFrame, report_dir: Path) -> None:
         table.write_csv(temporary)
 
 
-def is_baseline(row: dict[str, Any]) -> bool:
-    """Whether the row is a codec without an XOR network."""
-    return row["status"] == "ok" and row["n_out"] is None
-
-
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**15)
 def flat_config(config: str) -> dict[str, Any]:
-    """A row's config as one flat dict, dotted key -> value."""
+    """A row's config as one flat dict, dotted key -> value (a tuple where it is a list)."""
     return dict(_leaves("", json.loads(config)))
 
 
@@ -97,53 +81,18 @@ def _leaves(prefix: str, tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             yield from _leaves(f"{prefix}{key}.", value)
         else:
-            yield prefix + key, value
+            yield intern(prefix + key), tuple(value) if isinstance(value, list) else value
 
 
-def _without_repeated_baselines(points: tuple[Point, ...]) -> Iterator[dict[str, Any]]:
+def _without_repeated_baselines(points: Iterable[Point]) -> Iterator[tuple[Any, ...]]:
+    names = ("status", "n_out", "quantized", "layer", "method")
+    status, n_out, *of_model = (COLUMNS.index(name) for name in names)
     seen = set()
     for point in points:
         for row in point.rows:
-            if is_baseline(row):
-                key = (row["quantized"], row["layer"], row["method"])
+            if row[status] == "ok" and row[n_out] is None:
+                key = tuple(row[i] for i in of_model)
                 if key in seen:
                     continue
                 seen.add(key)
             yield row
-
-
-def _read_point(report_dir: Path, name: str, plan: dict[str, Any]) -> Point:
-    path = report_dir / "points" / f"{name}.json"
-    content = _read_json(path, ("point", "status", "rows", "error", "compressed", "curves"))
-    if content["point"] != name:
-        raise CollectError(f"{path} holds the point {content['point']!r}, expected {name!r}")
-    if content["status"] not in STATUSES:
-        raise CollectError(f"{path} has the status {content['status']!r}, expected one of {STATUSES}")
-    rows = content["rows"]
-    if not rows:
-        if content["status"] == "ok":
-            raise CollectError(f"{path} has the status 'ok' and no rows")
-        empty = dict.fromkeys(COLUMNS)
-        rows = [empty | {"experiment": plan["experiment"], "point": name, "error": content["error"]}]
-        rows[0]["status"] = "failed"
-    try:
-        for row in rows:
-            check_row(row)
-    except RowError as error:
-        raise CollectError(f"{path}: {error}") from error
-    return Point(name, content["status"], content["error"], rows, content["compressed"], content["curves"])
-
-
-def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CollectError(f"{path} is missing") from None
-    except ValueError as error:
-        raise CollectError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CollectError(f"{path} holds a {type(content).__name__}, expected an object")
-    for key in keys:
-        if key not in content:
-            raise CollectError(f"{path} lacks the key {key!r}")
-    return content

@@ -7,9 +7,10 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from xorjax.results.figures import BLUE, GREEN, NEUTRAL, ORANGE, PINK, RED, SKY, Panel, axes
+from xorjax.results.figures import Panel, axes, dashes
 from xorjax.results.masks import of_model
 from xorjax.results.names import MASK_NAMES
+from xorjax.results.palette import BLUE, GREEN, NEUTRAL, ORANGE, PINK, RED, SKY
 
 # Plotly's marker and the same sign as a letter, for the legend: open for exact codecs, filled for approximate ones.
 MARKS = {
@@ -65,14 +66,14 @@ def _panels(
         margin = max(0.12 * (max(ends) - min(ends)), least_margin)
         y_range = [min(ends) - margin, max(ends) + margin]
         for level in levels:
-            figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=_line("dot"))
+            figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=dashes("dot"))
         # A trace, since the place of a shape on a logarithmic axis cannot be hovered over.
         figure.add_scatter(
             x=[entropy(rate)] * 2,
             y=y_range,
             mode="lines",
             name="H(S)",
-            line=_line("dash"),
+            line=dashes(),
             hovertemplate="H(S): %{x:.4f} bits<extra></extra>",
         )
         for (codec,), marks in group.group_by("codec", maintain_order=True):
@@ -99,7 +100,3 @@ def _marks(codec: str, marks: pl.DataFrame, column: str, digits: int) -> dict[st
         "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
         "hovertemplate": f"{MASK_NAMES[codec]}%{{customdata}}: %{{x:.4f}} index bits, %{{y:.{digits}f}}<extra></extra>",
     }
-
-
-def _line(dash: str) -> dict[str, Any]:
-    return {"width": 1.5, "dash": dash, "color": NEUTRAL}

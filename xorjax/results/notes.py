@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from xorjax.results.caps import listed
 from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, PARALLEL_MASKS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def verdict(summary: "list[Best]") -> str:
         f"{'' if parallel else 'mask and '}patches are stored as serially as any other codec's"
     )
     if len(rates) > 1:
-        winners = "; ".join(f"{name} at S = {', '.join(where)}" for name, where in rates.items())
+        winners = "; ".join(f"{name} at S = {listed(where)}" for name, where in rates.items())
     else:
         winners = next(iter(rates)) + (" at every prune rate" if len(summary) > 1 else "")
     if "XOR code" in rates:
@@ -52,9 +53,9 @@ def notes(summary: "list[Best]") -> list[str]:
     if masks:
         lines.append(
             "Approximate mask codecs, with the share that they keep of the score that exact pruning would keep: "
-            f"{', '.join(masks)}. There the other codecs store the same approximate masks."
+            f"{listed(masks)}. There the other codecs store the same approximate masks."
         )
-    matrix = ", ".join(f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary)
+    matrix = listed([f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary])
     lines.append(
         "The matrix M of the XOR network is not counted: it serves any number of layers, and a file stores it once. "
         f"Stored for these layers alone it would add {matrix} bits per weight."

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
+from xorjax.results.palette import ON_DARK, css, css_variables
+
 # The page may load nothing: a request to anywhere would be refused by the browser and shown as an error.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
@@ -15,15 +17,20 @@ def resource(name: str) -> str:
 
 
 def document(title: str, body: str, scripts: Sequence[str]) -> str:
-    """One self-contained page."""
-    css = resource("report.css")
+    """One self-contained page that is light or dark as the reader has it, or chooses it."""
+    style = resource("report.css").replace("/* light */", css_variables("light"))
+    style = style.replace("/* dark */", css_variables("dark"))
+    # First of all, so that nothing is drawn in the other theme before.
+    before = f"<script>{script_data('ON_DARK', ON_DARK)}\n{resource('theme.js')}</script>"
     tags = "\n".join(f"<script>{script}</script>" for script in scripts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{css}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n{tags}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n{before}\n</head>\n"
+        '<body>\n<a class="skip" href="#main">Skip to the content</a>\n'
+        '<button id="theme" type="button">Dark</button>\n'
+        f'<main id="main" tabindex="-1">\n{body}\n</main>\n{tags}\n</body>\n</html>\n'
     )
 
 
@@ -31,6 +38,11 @@ def script_data(name: str, value: object) -> str:
     """A script that defines the constant `name`, safe inside a script element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return f"const {name} = {_inside_script(text)};"
+
+
+def count(n: int, noun: str) -> str:
+    """A number with its noun, in the plural where it is not one."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def section(name: str, title: str, *parts: str) -> str:
@@ -47,34 +59,46 @@ def table(
     headings: Sequence[str],
     rows: Sequence[Sequence[tuple[str, str]]],
     groups: Mapping[str, int] | None = None,
+    label: str = "table",
 ) -> str:
     """A table; a cell is (text, CSS classes), and a heading is aligned as the cells below it.
 
-    `groups`: headings above the headings, with the number of columns that each spans.
+    `groups`: headings above the headings, with the number of columns that each spans. `label`: what a screen reader
+    calls it.
     """
     aligned = ["text" if "text" in kinds else "" for _, kinds in rows[0]]
-    above = "".join(f'<th colspan="{n}">{escape(name)}</th>' for name, n in (groups or {}).items() if n)
+    above = "".join(
+        f'<th colspan="{n}" scope="colgroup">{escape(name)}</th>' for name, n in (groups or {}).items() if n
+    )
     head = "".join(
-        f'<th class="{kind}">{escape(name)}</th>' for name, kind in zip(headings, aligned, strict=True)
+        f'<th class="{kind}" scope="col">{escape(name)}</th>'
+        for name, kind in zip(headings, aligned, strict=True)
     )
     lines = "\n".join(
         "<tr>" + "".join(f'<td class="{kinds}">{escape(text)}</td>' for text, kinds in row) + "</tr>"
         for row in rows
     )
     above = f'<tr class="groups">{above}</tr>' if groups else ""
-    return (
-        f'<div class="scroll"><table><thead>{above}<tr>{head}</tr></thead>\n'
-        f"<tbody>\n{lines}\n</tbody></table></div>"
+    return scrolled(
+        f"<table><thead>{above}<tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>", label
     )
 
 
-def panel(title: str, figure: str, wide: bool, height: int | None = None) -> str:
-    """A figure, given as plotly's JSON, with its title; of a height in pixels, or as high as all are."""
+def scrolled(content: str, label: str) -> str:
+    """A part of the page that scrolls by itself, by the keyboard too."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{content}</div>'
+
+
+def panel(title: str, figure: str, wide: bool, height: int | None = None, note: str = "") -> str:
+    """A figure, given as plotly's JSON, with its title and a note; of a height in pixels, or as high as all are."""
     style = f' style="height:{height}px"' if height else ""
     heading = f"<h3>{escape(title)}</h3>" if title else ""
+    below = f'<p class="caption">{escape(note.strip())}</p>' if note else ""
+    label = escape(title) or "figure"
+    data = f'<script type="application/json">{_inside_script(figure)}</script>'
     return (
         f'<div class="panel{" wide" if wide else ""}">{heading}'
-        f'<div class="plot"{style}><script type="application/json">{_inside_script(figure)}</script></div></div>'
+        f'<div class="plot" role="img" aria-label="{label}"{style}>{data}</div>{below}</div>'
     )
 
 
@@ -92,7 +116,7 @@ def settings_table(settings: Mapping[str, object]) -> str:
         f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(_plain(value))}</td></tr>'
         for name, value in settings.items()
     )
-    return f'<div class="scroll"><table class="settings"><tbody>\n{lines}\n</tbody></table></div>'
+    return scrolled(f'<table class="settings"><tbody>\n{lines}\n</tbody></table>', "settings")
 
 
 def legend(entries: Mapping[str, str | tuple[str, str]]) -> str:
@@ -103,10 +127,10 @@ def legend(entries: Mapping[str, str | tuple[str, str]]) -> str:
 
 def _mark(mark: str | tuple[str, str]) -> str:
     if isinstance(mark, tuple):
-        return f'<span style="color:{mark[1]}">{mark[0]}</span>'
+        return f'<span style="color:{css(mark[1])}">{mark[0]}</span>'
     if mark in ("solid", "dashed", "dotted"):
         return f'<i class="{mark}"></i>'
-    return f'<i style="background:{mark}"></i>'
+    return f'<i style="background:{css(mark)}"></i>'
 
 
 def definitions(entries: Mapping[str, str]) -> str:
@@ -120,6 +144,6 @@ def _inside_script(text: str) -> str:
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value)
     return "none" if value is None else str(value)

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.names import codec_name
 from xorjax.results.notes import TOLERANCE, notes
 from xorjax.results.rows import STREAMS
@@ -140,7 +141,11 @@ def summarise(table: pl.DataFrame) -> list[Best]:
     (`is_accurate` False). Codings of one quantized model share its accuracy, as decoding is lossless: among
     them the bits alone decide.
     """
-    points = per_point(table)
+    return summarise_points(per_point(table))
+
+
+def summarise_points(points: pl.DataFrame) -> list[Best]:
+    """`summarise` of what `per_point` gives."""
     settings = per_setting(points).with_columns(
         is_accurate=pl.col("dense_validation_accuracy") - pl.col("validation_accuracy") <= TOLERANCE + 1e-9
     )
@@ -192,22 +197,24 @@ def percent(mean: float, spread: float | None = None) -> str:
 
 
 def summary_table(summary: list[Best]) -> RenderableType:
-    """The summary for the terminal, a column each prune rate, and how to read it."""
+    """The summary for the terminal, a column each prune rate (some of them if there are many), and how to read it."""
     if not summary:
         return Text("No point has a result yet.")
+    shown = spread(summary, COLUMNS)
+    more = of_many(len(summary), len(shown), "prune rates, evenly spread; all are in the report").strip()
     table = Table(title="Best XOR point of each prune rate", title_justify="left")
     table.add_column("prune rate S", no_wrap=True)
-    for best in summary:
+    for best in shown:
         table.add_column(f"{best.prune_rate:g}", justify="right", no_wrap=True)
 
     def line(name: str, show: Callable[[Best], str], style: str | None = None, last: bool = False) -> None:
-        table.add_row(name, *(show(best) for best in summary), style=style, end_section=last)
+        table.add_row(name, *(show(best) for best in shown), style=style, end_section=last)
 
     line("n_in → n_out", lambda best: f"{best.n_in} → {best.n_out}")
     line("method", lambda best: best.method)
     line("patch format", lambda best: best.patch_format)
     line("mask codec", lambda best: best.mask_codec)
-    if any(best.variant for best in summary):
+    if any(best.variant for best in shown):
         line("variant", lambda best: best.variant.replace(", ", "\n"))
     line("patches per slice", lambda best: f"{best.patches_per_slice:.2f}", last=True)
     line("dense accuracy %", lambda best: percent(best.dense_accuracy))
@@ -215,10 +222,11 @@ def summary_table(summary: list[Best]) -> RenderableType:
     for stream in STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
     line("XOR code, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=True)
-    methods = {baseline.method: baseline.name for best in summary for baseline in best.baselines}
+    methods = {baseline.method: baseline.name for best in shown for baseline in best.baselines}
     for method, name in methods.items():
         line(f"{name}, total", lambda best, method=method: three_digits(best.sizes.get(method)))
-    return Group(table, *(Text(note, style="dim") for note in notes(summary)))
+    lines = [*([more] if more else []), *notes(summary)]
+    return Group(table, *(Text(note, style="dim") for note in lines))
 
 
 def marked_accuracy(best: Best) -> str:

@@ -1,13 +1,13 @@
 """What tells apart the settings of a sweep, and its quantized models, beyond the columns of the result rows."""
 
-import json
+from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
+from typing import Any
 
 import polars as pl
 
 from xorjax.results.collect import flat_config
-from xorjax.results.names import APPROXIMATE_MASKS
+from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, codec_name
 
 # What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
 SETTING = ("prune_rate", "n_in", "n_out", "method", "patch_format", "mask_codec", "variant")
@@ -42,32 +42,49 @@ def with_variants(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def said(setting: Iterable[Any]) -> str:
+    """The values of `SETTING` for readers, of an XOR point or of another codec."""
+    rate, n_in, n_out, method, patches, mask, variant = setting
+    if n_out is None:
+        parts = (f"S {rate:g}", codec_name(method), variant)
+    else:
+        parts = (f"S {rate:g}", f"{n_in} → {n_out}", method, patches, MASK_NAMES.get(mask, mask), variant)
+    return ", ".join(part for part in parts if part)
+
+
 def _varied_keys(rows: pl.DataFrame) -> dict[str, set[str]]:
     """For each mask codec the config keys of several values among XOR points equal in the columns of `SETTING`."""
     columns = [name for name in SETTING if name != "variant"]
-    groups: dict[tuple, dict[str, set[str]]] = {}
+    # For each setting the (key, value) pairs of any config, and those of all of them.
+    groups: dict[tuple, tuple[set[tuple], set[tuple]]] = {}
     codes = rows.filter(pl.col("n_out").is_not_null()).select(*columns, "config")
     for *setting, config in codes.unique(maintain_order=True).iter_rows():
-        seen = groups.setdefault(tuple(setting), {})
-        for key, value in flat_config(config).items():
-            seen.setdefault(key, set()).add(json.dumps(value))
+        pairs = flat_config(config).items()
+        some, every = groups.setdefault(tuple(setting), (set(pairs), set(pairs)))
+        some.update(pairs)
+        every.intersection_update(pairs)
     varied: dict[str, set[str]] = {}
-    for setting, seen in groups.items():
-        keys = {key for key, values in seen.items() if len(values) > 1 and not _is_place(key)}
+    for setting, (some, every) in groups.items():
+        counts = Counter(key for key, _ in some - every)
+        keys = {key for key, n in counts.items() if n > 1 and not is_place(key)}
         varied.setdefault(setting[columns.index("mask_codec")], set()).update(keys - set(_IN_COLUMNS))
     return varied
 
 
-@lru_cache(maxsize=4096)
 def _mask_codec(config: str) -> str:
     return flat_config(config)["mask.codec"]
 
 
 def _values(config: str, keys: Iterable[str]) -> str:
     flat = flat_config(config)
-    return ", ".join(f"{key}={flat.get(key)}" for key in sorted(keys))
+    return ", ".join(f"{key}={plain(flat.get(key))}" for key in sorted(keys))
 
 
-def _is_place(key: str) -> bool:
+def plain(value: object) -> str:
+    """A value of a config for readers."""
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def is_place(key: str) -> bool:
     """Whether a config key only says where files are."""
     return key.startswith("paths.") or key in ("data.dir", "data.cache_dir")

@@ -1,0 +1,177 @@
+"""How long do 10,000 finished points take to become a table and a report, and how large is the page?
+
+    python benchmarks/report_scale.py [runs/reports/lenet_sweep]
+
+The points are made of real ones: other seeds, prune rates, n_in and n_out, jittered bits and accuracies, with training
+curves for every network. Points of one seed and prune rate share a quantized model, as in a sweep. The ratio is to the
+floor: parsing the same files and writing the same rows as Parquet, nothing checked and nothing drawn. "again" is a
+report after one more point in the same process, as a sweep builds it.
+"""
+
+import argparse
+import hashlib
+import itertools
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from xorjax.results.collect import collect
+from xorjax.results.report import build_report
+from xorjax.results.rows import SCHEMA
+
+RATES = (0.8, 0.85, 0.88, 0.9, 0.92, 0.93, 0.95, 0.96, 0.97, 0.98)
+N_INS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64)
+FILLS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0, 1.05)
+STREAMS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
+Result = TypeVar("Result")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("experiment", nargs="?", type=Path, default=Path("runs/reports/lenet_sweep"))
+    parser.add_argument("--points", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="make the points here and leave them, with the report")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        runs = arguments.keep or Path(temporary)
+        report_dir = make(arguments.experiment, runs, arguments.points, arguments.seed)
+        measure(report_dir, Path(temporary) / "floor.parquet")
+
+
+def measure(report_dir: Path, scratch: Path) -> None:
+    """Print the seconds of the floor, of collecting, of the report and of one more report."""
+    files = sorted((report_dir / "points").glob("*.json"))
+    megabytes = sum(file.stat().st_size for file in files) / 1e6
+    table, collecting = timed(lambda: collect(report_dir))
+    # The floor is measured after, so that the operating system holds the files for both.
+    _, floor = timed(lambda: write_plainly(files, table, scratch))
+    forget()
+    page, reporting = timed(lambda: build_report(report_dir))
+    rewritten = files[len(files) // 2]
+    rewritten.write_text(rewritten.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    _, again = timed(lambda: build_report(report_dir))
+    print(f"{len(files):,} point files, {megabytes:.0f} MB; {table.height:,} rows")
+    print(f"floor: parse, write Parquet   {floor:6.1f} s")
+    print(f"collect                       {collecting:6.1f} s   {collecting / floor:5.2f} of the floor")
+    print(f"collect + report              {reporting:6.1f} s   {reporting / floor:5.2f} of the floor")
+    print(f"again after one more point    {again:6.1f} s   {again / floor:5.2f} of the floor")
+    print(f"report.html                   {page.stat().st_size / 1e6:6.1f} MB")
+
+
+def write_plainly(files: list[Path], table: pl.DataFrame, path: Path) -> None:
+    """Parse every file and write a table of the same rows."""
+    for file in files:
+        json.loads(file.read_text(encoding="utf-8"))
+    table.write_parquet(path)
+
+
+def forget() -> None:
+    """Empty what was kept of files that were read before."""
+    from xorjax.results import points
+
+    points.forget()
+
+
+def timed(do: Callable[[], Result]) -> tuple[Result, float]:
+    started = time.perf_counter()
+    result = do()
+    return result, time.perf_counter() - started
+
+
+def make(experiment: Path, runs: Path, n_points: int, seed: int) -> Path:
+    """Write the plan, the point files and the metrics of `n_points` invented points; returns the report directory."""
+    noise = random.Random(seed)
+    plan = json.loads((experiment / "plan.json").read_text(encoding="utf-8"))
+    present = [experiment / "points" / f"{name}.json" for name in plan["points"]]
+    templates = [json.loads(file.read_text(encoding="utf-8")) for file in present if file.exists()]
+    templates = [point for point in templates if point["status"] == "ok"]
+    if not templates:
+        raise SystemExit(f"{experiment} has no finished point: run python scripts/train.py first")
+    report_dir = runs / "reports" / plan["experiment"]
+    (report_dir / "points").mkdir(parents=True)
+    names = []
+    for i, (run, rate, n_in, fill) in enumerate(itertools.islice(settings(), n_points)):
+        point = vary(templates[i % len(templates)], run, rate, n_in, fill, noise)
+        names.append(point["point"])
+        text = json.dumps(point, sort_keys=True, separators=(",", ":"))
+        signed = point | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+        (report_dir / "points" / f"{point['point']}.json").write_text(json.dumps(signed), encoding="utf-8")
+        for curve in point["curves"]:
+            copy_metrics(curve, experiment.parent.parent, runs)
+    content = {"experiment": plan["experiment"], "command": plan["command"], "points": names}
+    (report_dir / "plan.json").write_text(json.dumps(content), encoding="utf-8")
+    return report_dir
+
+
+def settings() -> Iterator[tuple[int, float, int, float]]:
+    """Seed, prune rate, n_in and fill, seeds outermost."""
+    for run in itertools.count():
+        yield from ((run, rate, n_in, fill) for rate in RATES for n_in in N_INS for fill in FILLS)
+
+
+def vary(
+    template: dict[str, Any], run: int, rate: float, n_in: int, fill: float, noise: random.Random
+) -> dict[str, Any]:
+    """A point like `template` with another seed, prune rate and XOR shape."""
+    n_out = round(fill * n_in / (1 - rate))
+    model = f"lenet5-mnist-seed{run}-S{rate:g}-q1"
+    name = f"{model}-xor{n_in}x{n_out}-{noise.getrandbits(40):010x}"
+    model = f"{model}-{run:04x}{round(1000 * rate):06x}"
+    loss = (0.02 * rate) ** 2 + noise.gauss(0, 3e-4)
+    rows = [
+        vary_row(
+            row, {"seed": run, "prune_rate": rate, "quantized": model, "point": name}, n_in, n_out, fill, loss
+        )
+        for row in template["rows"]
+    ]
+    for row in rows:
+        for stream in STREAMS:
+            row[stream] *= 1 + noise.gauss(0, 0.01)
+        row["bits_per_weight"] = sum(row[stream] for stream in STREAMS)
+    curves = [
+        curve | {"title": f"{curve['stage']}, S = {rate:g}, seed {run}", "from": curve["metrics"]}
+        for curve in template["curves"]
+    ]
+    for i, curve in enumerate(curves):
+        curve["metrics"] = f"{curve['stage']}/{model}-{i}/metrics.jsonl"
+        if curve["stage"] == "dense":
+            curve |= {"metrics": f"dense/seed{run}/metrics.jsonl", "title": f"dense, seed {run}"}
+    return template | {"point": name, "rows": rows, "curves": curves}
+
+
+def vary_row(
+    row: dict[str, Any], common: dict[str, Any], n_in: int, n_out: int, fill: float, loss: float
+) -> dict[str, Any]:
+    config = json.loads(row["config"])
+    config["seed"], config["prune"]["rate"] = common["seed"], common["prune_rate"]
+    config["xor"] |= {"n_in": n_in, "fill": fill}
+    words = [word for word in row["command"].split(" ") if "=" not in word or word.startswith("+")]
+    words += [f"seed={common['seed']}", f"prune.rate={common['prune_rate']:g}"]
+    words += [f"xor.n_in={n_in}", f"xor.fill={fill:g}"]
+    changed = common | {"config": json.dumps(config, sort_keys=True), "command": " ".join(words)}
+    if row["n_out"] is not None:
+        changed |= {"n_in": n_in, "n_out": n_out, "fill": fill, "code_bits": n_in / n_out}
+    if row["test_accuracy"] is not None:
+        changed["test_accuracy"] = row["dense_accuracy"] - loss
+    changed["validation_accuracy"] = row["dense_validation_accuracy"] - loss + 2e-4
+    return dict.fromkeys(SCHEMA) | row | changed
+
+
+def copy_metrics(curve: dict[str, str], from_runs: Path, runs: Path) -> None:
+    source, copy = from_runs / curve["from"], runs / curve["metrics"]
+    if source.exists() and not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(source.read_bytes())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from synthetic import make_config, make_failure, make_point, make_row, sweep, write_report
+from test_report import Page
+
+from xorjax.results.collect import CollectError
+from xorjax.results.compare import compare, difference, front, verdict
+from xorjax.results.compare_page import SIZES, write_comparison
+from xorjax.results.compare_terminal import comparison_table
+
+
+def experiment(runs: Path, bits: dict[tuple[int, int], float], **values: Any) -> Path:
+    """A report directory with a point for each (n_out, seed) of the given bits per weight."""
+    points = [
+        make_point(f"o{n_out}-s{seed}", [make_row(n_out=n_out, seed=seed, bits_per_weight=size, **values)])
+        for (n_out, seed), size in bits.items()
+    ]
+    return write_report(runs, points)
+
+
+def text_of(comparison) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(comparison_table(comparison))
+    return console.file.getvalue()
+
+
+def test_a_difference_counts_only_beyond_its_spread_over_seeds():
+    first = {0: 0.30, 1: 0.32, 2: 0.34}
+    noisy = difference(first, {0: 0.34, 1: 0.30, 2: 0.33})
+    clear = difference(first, {seed: bits - 0.01 for seed, bits in first.items()})
+    assert noisy is not None
+    assert clear is not None
+    assert (verdict(noisy, SIZES), verdict(clear, SIZES)) == ("within the spread", "smaller")
+    assert clear.value == pytest.approx(-0.01)
+    assert clear.spread == pytest.approx(0, abs=1e-12)
+
+
+def test_other_seeds_are_compared_by_both_spreads():
+    between = difference({0: 0.30, 1: 0.32}, {5: 0.40, 6: 0.42})
+    assert between is not None
+    assert between.spread == pytest.approx(0.02)
+    assert verdict(between, SIZES) == "larger"
+    near = difference({0: 0.30, 1: 0.32}, {5: 0.31, 6: 0.33})
+    assert near is not None
+    assert verdict(near, SIZES) == "within the spread"
+
+
+def test_one_seed_is_not_judged_and_nothing_is_no_difference():
+    single = difference({0: 0.30}, {0: 0.10})
+    assert single is not None
+    assert verdict(single, SIZES) == "one seed: not judged"
+    assert difference({}, {0: 0.10}) is None
+    same = difference({0: 0.3, 1: 0.4}, {0: 0.3, 1: 0.4})
+    assert same is not None
+    assert verdict(same, SIZES) == "equal"
+
+
+def test_settings_are_matched_and_those_of_one_side_listed(tmp_path):
+    first = experiment(tmp_path / "a", {(320, 0): 0.40, (320, 1): 0.42, (96, 0): 0.5})
+    second = experiment(tmp_path / "b", {(320, 0): 0.38, (320, 1): 0.40, (200, 0): 0.3})
+    comparison = compare(first, second)
+    (pair,) = comparison.pairs
+    assert pair.name == "S 0.95, 20 → 320, greedy, paper, ANS, one density"
+    assert pair.bits.value == pytest.approx(-0.02)
+    assert [[name.split(", ")[1] for name in only] for only in comparison.only] == [["20 → 96"], ["20 → 200"]]
+    assert "smaller in 1" in text_of(comparison)
+    assert "-0.0200 ± 0.0000" in text_of(comparison)
+
+
+def test_configs_that_differ_are_named_and_places_are_not(tmp_path):
+    configs = [make_config(optim__epochs=8, paths__runs="a"), make_config(optim__epochs=16, paths__runs="b")]
+    first, second = (
+        experiment(tmp_path / name, {(320, 0): 0.4}, config=json.dumps(config))
+        for name, config in zip("ab", configs, strict=True)
+    )
+    assert compare(first, second).config == (("optim.epochs", "8", "16"),)
+    assert "optim.epochs" in text_of(compare(first, second))
+    assert "No setting differs" in text_of(compare(first, first))
+
+
+def test_the_front_is_of_validation_accuracy(tmp_path):
+    sizes = {(100, 0): (0.30, 0.990, 0.980), (200, 0): (0.40, 0.989, 0.999), (300, 0): (0.50, 0.991, 0.970)}
+    rows = [
+        make_row(n_out=n_out, bits_per_weight=bits, validation_accuracy=validation, test_accuracy=test)
+        for (n_out, _), (bits, validation, test) in sizes.items()
+    ]
+    report_dir = write_report(tmp_path, [make_point(f"p{i}", [row]) for i, row in enumerate(rows)])
+    (side, _) = compare(report_dir, report_dir).sides
+    assert front(side.settings)["n_out"].to_list() == [100, 300]
+    assert front(side.settings, "test_accuracy")["n_out"].to_list() == [100, 200]
+
+
+def test_the_page_shows_both_and_loads_nothing(tmp_path):
+    first = write_report(tmp_path / "a", sweep(tmp_path / "a", n_seeds=2, rates=(0.9, 0.95)))
+    second = write_report(tmp_path / "b", sweep(tmp_path / "b", n_seeds=2, rates=(0.95, 0.98)))
+    comparison = compare(first, second)
+    write_comparison(comparison, tmp_path / "page.html")
+    page = Page(tmp_path / "page.html")
+    assert page.sections == ["settings", "best", "fronts", "common", "only"]
+    assert [len(figure["data"]) for figure in page.figures] == [4, 4]
+    assert f"{comparison.pairs[0].bits.first:.4f}" in page.text
+    # Of one name, they are told apart by their paths.
+    assert str(first) in page.text
+    assert str(second) in page.text
+    assert not any({"src", "action"} & set(attributes) for _, attributes in page.elements)
+    assert "none" in page.text[page.text.index("Best XOR point") : page.text.index("Bits against")]
+
+
+def test_an_experiment_without_a_result_is_named(tmp_path):
+    empty = write_report(tmp_path / "empty", [make_failure("p0", "broken")])
+    whole = experiment(tmp_path / "whole", {(320, 0): 0.4})
+    with pytest.raises(CollectError, match="empty/reports/lenet_sweep has no point with a result yet"):
+        compare(whole, empty)

@@ -1,0 +1,36 @@
+import json
+from typing import Any
+
+import polars as pl
+
+from xorjax.results import embedded
+
+
+def unpack(column: dict[str, Any]) -> list[str | None]:
+    """As explore.js does it."""
+    texts = ["".join(column["words"][word] for word in words) for words in column["texts"]]
+    return [None if i < 0 else texts[i] for i in column["index"]]
+
+
+def test_texts_come_back_whole():
+    texts = ["python train.py seed=1", None, "", "a-b", "python train.py seed=1", "π → -", " two  blanks "]
+    assert unpack(embedded.text(pl.Series(texts))) == texts
+
+
+def test_what_commands_share_is_held_once():
+    commands = [
+        f"python scripts/train.py +experiment=lenet_sweep seed={i % 10} n={i // 10}" for i in range(1000)
+    ]
+    packed = embedded.text(pl.Series(commands))
+    assert unpack(packed) == commands
+    assert len(json.dumps(packed, separators=(",", ":"))) < 0.4 * len(json.dumps(commands))
+
+
+def test_numbers_are_rounded_and_what_is_none_is_null():
+    table = pl.DataFrame(
+        {"bits": [0.123456, None, float("nan")], "n": [1, 2, None], "rate": [0.95, 0.9, 0.8]}
+    )
+    packed = embedded.columns(table, {"bits": 4, "n": 0, "rate": 0})
+    assert packed["bits"] == {"digits": 4, "values": [0.1235, None, None]}
+    assert packed["n"]["values"] == [1, 2, None]
+    assert packed["rate"]["values"] == [0.95, 0.9, 0.8]

@@ -1,0 +1,43 @@
+"""A report of as many points as a long search leaves."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from synthetic import sweep, write_report
+
+from xorjax.results.report import build_report
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "report_scale.py"
+
+
+def make(experiment: Path, runs: Path, n_points: int) -> Path:
+    spec = importlib.util.spec_from_file_location("report_scale", BENCHMARK)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make(experiment, runs, n_points, seed=0)
+
+
+def test_the_benchmark_makes_points_that_a_report_is_built_of(tmp_path):
+    templates = write_report(tmp_path / "real", sweep(tmp_path / "real", n_seeds=1, methods=("minimum",)))
+    page = build_report(make(templates, tmp_path / "made", 120))
+    assert "120 of 120 points finished, none failed." in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_ten_thousand_points_fit_a_page_that_can_be_filtered(opened, tmp_path):
+    templates = write_report(tmp_path / "real", sweep(tmp_path / "real", methods=("minimum", "greedy")))
+    path = build_report(make(templates, tmp_path / "made", 10_000))
+    assert path.stat().st_size <= 15e6
+    page = opened(path)
+    assert (
+        page.locator("#shown").inner_text()
+        == "10,000 of 10,000 points and 600 of 600 results of other codecs."
+    )
+    page.locator("#filters input[name=S][value='0.95']").check()
+    page.locator("#filters input[name=n_in][value='64']").check()
+    assert page.locator("#shown").inner_text().startswith("100 of 10,000 points")
+    page.locator("#rows th button", has_text="bits_per_weight").click()
+    assert page.locator("#rows tbody tr").count() == 100

@@ -1,0 +1,174 @@
+"""Two experiments against each other: what differs in their settings, and what came of the settings that both have."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import polars as pl
+
+from xorjax.results.caps import listed
+from xorjax.results.collect import CollectError, flat_config, read_experiment, tabulate
+from xorjax.results.tables import Best, per_point, per_setting, summarise_points
+from xorjax.results.variants import SETTING, is_place, plain, said
+
+COMPARED = ("bits_per_weight", "validation_accuracy", "test_accuracy")
+BySeed = dict[str, dict[int, float]]
+"""Column of `COMPARED` -> seed -> value."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: `settings` as `tables.per_setting` gives them, `by_seed` the values of each setting's seeds."""
+
+    name: str
+    command: str
+    settings: pl.DataFrame
+    summary: tuple[Best, ...]
+    by_seed: dict[tuple, BySeed]
+    values: dict[str, tuple[object, ...]]
+    """The values that each config key has among its points."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Means over seeds of both, the second less the first, and the deviation of that over seeds.
+
+    `spread` is None where one of them has one seed: then nothing says whether the difference is more than luck.
+    """
+
+    first: float
+    second: float
+    value: float
+    spread: float | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is larger than the spread over seeds."""
+        return self.spread is not None and abs(self.value) > self.spread + 1e-12
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What both have of one thing, a setting or the best point of a prune rate; None where a side has no value."""
+
+    name: str
+    n_seeds: tuple[int, int]
+    bits: Difference | None
+    validation: Difference | None
+    test: Difference | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What there is to say of two experiments; `only` are the settings that one has and the other has not."""
+
+    sides: tuple[Side, Side]
+    config: tuple[tuple[str, ...], ...]
+    """Config keys whose values differ, with the values of the first and of the second."""
+    pairs: tuple[Pair, ...]
+    only: tuple[tuple[str, ...], tuple[str, ...]]
+
+    @property
+    def rates(self) -> list[float]:
+        return sorted({best.prune_rate for side in self.sides for best in side.summary})
+
+
+def compare(first: Path, second: Path) -> Comparison:
+    """Compare the experiments in two report directories.
+
+    Raises `CollectError` naming a file that cannot be read, or a directory without a result.
+    """
+    same_name = first.name == second.name
+    sides = (_read(first, same_name), _read(second, same_name))
+    one, other = (side.by_seed for side in sides)
+    keys = sorted({key for side in sides for key in side.values if not is_place(key)})
+    config = tuple(
+        (key, *(listed([plain(value) for value in side.values.get(key, ("not set",))], 8) for side in sides))
+        for key in keys
+        if set(sides[0].values.get(key, ())) != set(sides[1].values.get(key, ()))
+    )
+    pairs = tuple(_pair(said(key), one[key], other[key]) for key in one if key in other)
+    only = (
+        tuple(said(key) for key in one if key not in other),
+        tuple(said(key) for key in other if key not in one),
+    )
+    return Comparison(sides, config, pairs, only)
+
+
+def best_pair(sides: tuple[Side, Side], rate: float) -> tuple[Best | None, Best | None, Pair | None]:
+    """Each side's best point of a prune rate, and both against each other if there are two."""
+    first, second = (next((best for best in side.summary if best.prune_rate == rate), None) for side in sides)
+    if first is None or second is None:
+        return first, second, None
+    values = (
+        side.by_seed[tuple(getattr(best, name) for name in SETTING)]
+        for side, best in zip(sides, (first, second), strict=True)
+    )
+    return first, second, _pair(f"S {rate:g}", *values)
+
+
+def verdict(difference: Difference, words: tuple[str, str]) -> str:
+    """What may be said of the second: `words` are for less and for more, used only beyond the spread over seeds."""
+    if difference.spread is None:
+        return "one seed: not judged"
+    if abs(difference.value) <= 1e-12:
+        return "equal"
+    if not difference.is_clear:
+        return "within the spread"
+    return words[difference.value > 0]
+
+
+def front(settings: pl.DataFrame, accuracy: str = "validation_accuracy") -> pl.DataFrame:
+    """The settings that no other beats in mean bits and mean accuracy, from the smallest on."""
+    ordered = settings.drop_nulls(accuracy).sort("bits_per_weight", accuracy, descending=[False, True])
+    before = pl.col(accuracy).cum_max().shift(1)
+    return ordered.filter(before.is_null() | (pl.col(accuracy) > before))
+
+
+def _read(report_dir: Path, by_path: bool) -> Side:
+    experiment = read_experiment(report_dir)
+    table = tabulate(experiment)
+    points = per_point(table)
+    if points.filter(pl.col("n_out").is_not_null()).is_empty():
+        raise CollectError(f"{report_dir} has no point with a result yet")
+    by_seed: dict[tuple, BySeed] = {}
+    codes = points.filter(pl.col("n_out").is_not_null()).select(*SETTING, "seed", *COMPARED)
+    for row in codes.sort(SETTING, maintain_order=True).iter_rows():
+        seed = row[len(SETTING)]
+        of_setting = by_seed.setdefault(row[: len(SETTING)], {column: {} for column in COMPARED})
+        for column, value in zip(COMPARED, row[-len(COMPARED) :], strict=True):
+            if value is not None:
+                of_setting[column][seed] = value
+    values: dict[str, dict[object, None]] = {}
+    for config in table.filter(pl.col("status") == "ok")["config"].unique(maintain_order=True):
+        for key, value in flat_config(config).items():
+            values.setdefault(key, {})[value] = None
+    found = {key: tuple(seen) for key, seen in values.items()}
+    name = str(report_dir) if by_path else report_dir.name
+    summary = tuple(summarise_points(points))
+    return Side(name, experiment.command, per_setting(points), summary, by_seed, found)
+
+
+def _pair(name: str, first: BySeed, second: BySeed) -> Pair:
+    n_seeds = (len(first[COMPARED[0]]), len(second[COMPARED[0]]))
+    return Pair(name, n_seeds, *(difference(first[column], second[column]) for column in COMPARED))
+
+
+def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
+    """The difference of two means over seeds, from the values by seed.
+
+    Seed by seed where both have at least two in common, since networks differ more than codings do; else of all their
+    seeds, the deviations of both added as independent ones.
+    """
+    if not first or not second:
+        return None
+    means = fmean(first.values()), fmean(second.values())
+    common = [second[seed] - first[seed] for seed in first if seed in second]
+    if len(common) > 1:
+        return Difference(*means, fmean(common), stdev(common))
+    spread = None
+    if len(first) > 1 and len(second) > 1:
+        spread = math.hypot(stdev(first.values()), stdev(second.values()))
+    return Difference(*means, means[1] - means[0], spread)

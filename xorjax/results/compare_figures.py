@@ -1,0 +1,54 @@
+"""The figure of a comparison: both sides' settings and fronts, bits against accuracy."""
+
+import plotly.graph_objects as go
+
+from xorjax.results.caps import of_many, spread
+from xorjax.results.compare import Comparison, Side, front
+from xorjax.results.figures import Panel, axes
+from xorjax.results.palette import BLUE, ORANGE
+from xorjax.results.variants import SETTING, said
+
+STYLES = ((BLUE, "circle"), (ORANGE, "square"))
+DOTS = 1000
+"""Markers of one side."""
+
+
+def front_panels(comparison: Comparison) -> list[Panel]:
+    """On the validation split, which the fronts are found by, and on the test split."""
+    panels = []
+    for split in ("validation", "test"):
+        figure = go.Figure(layout=axes("bits per weight", f"{split} accuracy (%)"))
+        n_all = n_drawn = 0
+        right = max(bits for side in comparison.sides for bits in side.settings["bits_per_weight"])
+        for side, style in zip(comparison.sides, STYLES, strict=True):
+            n_all += side.settings.height
+            n_drawn += _draw(figure, side, f"{split}_accuracy", style, right)
+        figure.update_yaxes(tickformat=".2f")
+        more = of_many(n_all, n_drawn, "settings")
+        panels.append(Panel(f"{split.capitalize()} split", figure, wide=True, height=380, more=more))
+    return panels
+
+
+def _draw(figure: go.Figure, side: Side, accuracy: str, style: tuple[str, str], right: float) -> int:
+    """Adds the markers and the front of one side; returns how many markers."""
+    colour, symbol = style
+    rows = spread(side.settings.select("bits_per_weight", accuracy, *SETTING).rows(), DOTS)
+    figure.add_scatter(
+        x=[row[0] for row in rows],
+        y=[None if row[1] is None else 100 * row[1] for row in rows],
+        mode="markers",
+        name=side.name,
+        text=[said(row[2:]) for row in rows],
+        marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.75},
+        hovertemplate="%{fullData.name}: %{text}<br>%{x:.4f} bits, %{y:.2f} %<extra></extra>",
+    )
+    best = front(side.settings)
+    figure.add_scatter(
+        x=[*best["bits_per_weight"], right],
+        y=[*(100 * best[accuracy]), 100 * best[accuracy][-1]] if best.height else [],
+        mode="lines",
+        name=f"front of {side.name}",
+        line={"shape": "hv", "color": colour, "width": 2},
+        hoverinfo="skip",
+    )
+    return len(rows)

@@ -1,0 +1,82 @@
+"""A comparison of two experiments for the terminal."""
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from xorjax.results.caps import of_many, spread
+from xorjax.results.compare import Comparison, Difference, best_pair
+from xorjax.results.compare_page import shown, summed_up
+from xorjax.results.page import count
+from xorjax.results.tables import percent
+
+ROWS = 20
+"""Lines of a table; the page has the others."""
+READING = (
+    "B - A: ± its deviation over seeds, seed by seed where both have two or more in common; in brackets where it is "
+    "not larger than that, or where there is one seed. Bits are per weight, accuracies in percent."
+)
+
+
+def comparison_table(comparison: Comparison) -> RenderableType:
+    """What differs, the best points side by side, the settings in common, and those that one side has alone."""
+    first, second = comparison.sides
+    parts: list[RenderableType] = [Text(f"A: {first.name}\nB: {second.name}\n{summed_up(comparison)}\n")]
+    parts += [_config(comparison), _best(comparison)]
+    if comparison.pairs:
+        parts.append(_pairs(comparison))
+    parts.append(Text(READING, style="dim"))
+    for letter, settings in zip("AB", comparison.only, strict=True):
+        if settings:
+            more = f" and {len(settings) - 3:,} more" if len(settings) > 3 else ""
+            parts.append(
+                Text(f"Only in {letter}, {count(len(settings), 'setting')}: {'; '.join(settings[:3])}{more}.")
+            )
+    return Group(*parts)
+
+
+def _table(title: str, texts: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    for name in texts:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _config(comparison: Comparison) -> RenderableType:
+    if not comparison.config:
+        return Text("No setting differs.\n")
+    table = _table("Settings that differ", ("setting", "A", "B"), ())
+    for row in comparison.config:
+        table.add_row(*row)
+    return table
+
+
+def _best(comparison: Comparison) -> RenderableType:
+    columns = ("bits A", "bits B", "B - A", "test A", "test B", "B - A")
+    table = _table("Best XOR point of each prune rate", (), ("S", *columns))
+    for rate in spread(comparison.rates, ROWS):
+        *both, pair = best_pair(comparison.sides, rate)
+        bits = [f"{best.bits_per_weight:.4f}" if best else "none" for best in both]
+        accuracies = [percent(best.test_accuracy) if best else "none" for best in both]
+        differences = [_said(pair and pair.bits), _said(pair and pair.test, 100.0, 2)]
+        table.add_row(f"{rate:g}", *bits, differences[0], *accuracies, differences[1])
+    return table
+
+
+def _pairs(comparison: Comparison) -> RenderableType:
+    table = _table("Settings in common", ("setting",), ("bits, B - A", "test, B - A"))
+    pairs = spread(comparison.pairs, ROWS)
+    for pair in pairs:
+        table.add_row(pair.name, _said(pair.bits), _said(pair.test, 100.0, 2))
+    more = of_many(len(comparison.pairs), len(pairs), "settings; the page has all").strip()
+    return Group(table, Text(more, style="dim")) if more else table
+
+
+def _said(each: Difference | None, scale: float = 1.0, digits: int = 4) -> str:
+    if each is None:
+        return ""
+    text = shown(each, scale, digits)
+    return text if each.is_clear else f"({text})"

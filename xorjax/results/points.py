@@ -1,0 +1,107 @@
+"""A finished point as its file holds it, checked; a file that did not change is read once in a process."""
+
+import json
+import os
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from xorjax.files import record_sha256
+from xorjax.results.rows import COLUMNS, RowError, check_row
+
+STATUSES = ("ok", "failed")
+KEYS = ("point", "status", "rows", "error", "compressed", "curves")
+LONG = ("config", "versions", "command", "error")
+_values = itemgetter(*COLUMNS)
+
+_read: dict[Path, tuple[tuple[int, int], "Point"]] = {}
+"""What was read of a point file, and when it had changed and how long it was."""
+
+
+class CollectError(ValueError):
+    """A plan or point file that cannot be read; the message names it."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One finished point: its rows (one failed row where it failed) and the training curves behind it.
+
+    A row is a tuple in the order of `COLUMNS`. Each curve is {"stage", "title", "metrics"}; `compressed`, the point's
+    compressed file, and the metrics are paths below the runs directory.
+    """
+
+    name: str
+    status: str
+    error: str | None
+    rows: tuple[tuple[Any, ...], ...]
+    compressed: str
+    curves: tuple[dict[str, str], ...]
+
+
+def read_point(path: Path, name: str, experiment: str) -> Point:
+    """The point `name` of `experiment` in the file `path`.
+
+    Raises `CollectError` naming the file that is missing a key, is not JSON, is damaged, or belongs to another point.
+    """
+    before = _read.get(path)
+    if before is not None and before[0] == _stamp(os.stat(path)):
+        return before[1]
+    with open(path, encoding="utf-8") as file:
+        stamp = _stamp(os.fstat(file.fileno()))
+        content = read_object(path, file.read(), KEYS)
+    point = _checked(path, content, name, experiment)
+    _read[path] = (stamp, point)
+    return point
+
+
+def read_object(path: Path, text: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """The JSON object in `text`, which stood in the file `path`; `CollectError` if it is none or lacks a key."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise CollectError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise CollectError(f"{path} holds a {type(content).__name__}, expected an object")
+    for key in keys:
+        if key not in content:
+            raise CollectError(f"{path} lacks the key {key!r}")
+    return content
+
+
+def forget() -> None:
+    """Read every file again at the next call."""
+    _read.clear()
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int]:
+    return found.st_mtime_ns, found.st_size
+
+
+def _checked(path: Path, content: dict[str, Any], name: str, experiment: str) -> Point:
+    # Points of before 0.2 have no checksum.
+    if "sha256" in content and content["sha256"] != record_sha256(content):
+        raise CollectError(f"{path} is damaged: its content does not have the SHA-256 that it names")
+    if content["point"] != name:
+        raise CollectError(f"{path} holds the point {content['point']!r}, expected {name!r}")
+    if content["status"] not in STATUSES:
+        raise CollectError(f"{path} has the status {content['status']!r}, expected one of {STATUSES}")
+    rows = content["rows"]
+    if not rows:
+        if content["status"] == "ok":
+            raise CollectError(f"{path} has the status 'ok' and no rows")
+        empty = dict.fromkeys(COLUMNS)
+        rows = [empty | {"experiment": experiment, "point": name, "error": content["error"]}]
+        rows[0]["status"] = "failed"
+    try:
+        for row in rows:
+            check_row(row)
+    except RowError as error:
+        raise CollectError(f"{path}: {error}") from error
+    # Rows share their long texts; parsed, each has its own copy.
+    texts: dict[str | None, str | None] = {}
+    for row in rows:
+        row.update((column, texts.setdefault(row[column], row[column])) for column in LONG)
+    values = tuple(_values(row) for row in rows)
+    curves = tuple(content["curves"])
+    return Point(name, content["status"], content["error"], values, content["compressed"], curves)
