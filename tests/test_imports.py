@@ -35,6 +35,7 @@ ROOMS = {
         *("gf2", "codec", "masks", "container", "decode", "layers", "engines", "trackers"),
     },
     "trackers": {"paths"},
+    "search": {"config", "paths", "pipeline"},
     "dashboard": {"paths"},
     "commands": {
         "codec",
@@ -60,7 +61,7 @@ LIBRARIES = {
     "orbax": {"train/checkpoint"},
     "plotly": {"results"},
     "polars": {"results"},
-    "rich": {"results", "pipeline", "commands"},
+    "rich": {"results", "pipeline", "commands", "search"},
     "tensorflow_datasets": {"data"},
     "tensorflow": set(),
     "constriction": {"masks", "codec"},
@@ -68,7 +69,7 @@ LIBRARIES = {
     "numba": {"gf2"},
     "loky": {"engines"},
     "ray": {"engines"},
-    "filelock": {"pipeline/claims", "compress"},
+    "filelock": {"pipeline/claims", "compress", "search", "trackers"},
     "tensorboardX": {"trackers"},
     "mlflow": {"trackers"},
     "optuna": {"search"},
@@ -122,7 +123,9 @@ def test_only_config_is_known_by_its_plain_half_outside():
             continue
         for name in imported(path):
             if name.startswith("xorjax.config"):
-                assert name in {"xorjax.config.schema", "xorjax.config.identity"}, f"{path} imports {name}"
+                assert name in {f"xorjax.config.{module}" for module in ("schema", "identity", "axes")}, (
+                    f"{path} imports {name}"
+                )
 
 
 def test_importing_the_package_is_light():

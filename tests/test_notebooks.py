@@ -10,20 +10,25 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 TEXTS = sorted(FOLDER.glob("*.py"))
+# They run a sweep first.
+SLOW = ("04_explore_a_sweep",)
+PARAMS = [pytest.param(t, marks=pytest.mark.slow if t.stem in SLOW else (), id=t.stem) for t in TEXTS]
 
 
-@pytest.fixture(scope="module", params=TEXTS, ids=lambda text: text.stem)
+@pytest.fixture(scope="module", params=PARAMS)
 def pair(request, tmp_path_factory) -> tuple[nbformat.NotebookNode, nbformat.NotebookNode]:
     """The notebook executed just now from its .py, and the .ipynb as it is kept."""
     text = request.param
     tmp = tmp_path_factory.mktemp("jupyter")
     executed = jupytext.read(text)
-    client = nbclient.NotebookClient(executed, timeout=300, resources={"metadata": {"path": str(FOLDER)}})
+    client = nbclient.NotebookClient(executed, timeout=900, resources={"metadata": {"path": str(FOLDER)}})
     with pytest.MonkeyPatch.context() as patch:
         # Nothing of the user's own settings, which may change how outputs look.
         for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
             patch.setenv(name, str(tmp))
         patch.delenv("MPLBACKEND", raising=False)
+        # Nor a sweep that happens to be there, nor one left there.
+        patch.setenv("XORJAX_RUNS", str(tmp / "runs"))
         client.execute()
     return executed, nbformat.read(text.with_suffix(".ipynb"), as_version=4)
 

@@ -1,14 +1,17 @@
 """`xorjax compress`: any safetensors checkpoint of float weights, pruned, binarized and encoded."""
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xorjax.commands.errors import UsageError, check_output, refusing
 from xorjax.commands.options import add_codec_options, add_force, make_spec
+from xorjax.commands.progress import progress
+from xorjax.commands.sharded import add_shard_options, check_shard_options, compress_to_directory
 from xorjax.commands.tables import describe_model, megabytes, print_layers, say, say_networks
+
+if TYPE_CHECKING:
+    from xorjax.compress import Checkpoint, CompressSpec
 
 DESCRIPTION = """\
 Prunes the named layers of a checkpoint by magnitude, binarizes what is left by least squares and encodes it. All
@@ -62,6 +65,7 @@ def add_to(commands) -> None:
         help="a setting of an approximate mask codec, such as index-bits=0.2, the bits a weight that its mask may "
         "cost; may be repeated",
     )
+    add_shard_options(parser)
     add_force(parser)
     parser.set_defaults(run=run, show=show)
 
@@ -78,46 +82,45 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     }
     # Usage before input: with a mask its own settings are checked without reading it.
     make_spec(args, **settings, masks={} if args.mask else None)
-    check_output(args.output, args.force)
-    from xorjax.compress import (
-        compress_checkpoint,
-        match_checkpoint,
-        open_checkpoint,
-        relative_error,
-        weights_of,
-    )
-    from xorjax.container import save
+    sharded = check_shard_options(args)
+    if not sharded:
+        check_output(args.output, args.force)
+    from xorjax.compress import Mapped, open_checkpoint
 
     with refusing():
         checkpoint = open_checkpoint(args.input)
         masks = None
         if args.mask:
-            masks = {name: tensor.mapped() for name, tensor in open_checkpoint(args.mask).items()}
+            of_masks = open_checkpoint(args.mask)
+            masks = Mapped(of_masks, tuple(of_masks))
     spec = make_spec(args, **settings, masks=masks)
+    make = compress_to_directory if sharded else _compress_to_file
+    return {"command": "compress", "input": args.input, "output": args.output, **make(args, checkpoint, spec)}
+
+
+def _compress_to_file(
+    args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
+) -> dict[str, Any]:
+    from xorjax.compress import compress_checkpoint, match_checkpoint, weights_of
+    from xorjax.compress.describe import describe_made, totals
+    from xorjax.container import save
+
     with refusing(args.input):
         sizes = {name: checkpoint[name].size for name in match_checkpoint(checkpoint, spec)}
-        with _progress(sizes) as tell:
-            model = compress_checkpoint(checkpoint, spec, tell)
-        errors = {
-            name: relative_error(weights_of(checkpoint, name), layer) for name, layer in model.layers.items()
-        }
+        with progress(sizes) as bar:
+            model = compress_checkpoint(checkpoint, spec, bar.update)
+        layers = [
+            describe_made(layer, weights_of(checkpoint, name), 8 * checkpoint[name].nbytes)
+            for name, layer in sorted(model.layers.items())
+        ]
     with refusing(args.output):
         save(args.output, model)
-    result = describe_model(model)
-    for layer in result["layers"]:
-        layer["input_bits"] = 8 * checkpoint[layer["name"]].nbytes
-        layer["ratio"] = layer["input_bits"] / (layer["bits_per_weight"] * layer["n_weights"])
-        layer["relative_error"] = errors[layer["name"]]
-    total = result["totals"]
-    total["input_bits"] = sum(layer["input_bits"] for layer in result["layers"])
-    total["ratio"] = total["input_bits"] / (total["bits_per_weight"] * total["n_weights"])
     return {
-        "command": "compress",
-        "input": args.input,
-        "output": args.output,
         "input_bytes": checkpoint.n_bytes,
         "file_bytes": Path(args.output).stat().st_size,
-        **result,
+        **describe_model(model),
+        "layers": layers,
+        "totals": totals(layers),
     }
 
 
@@ -135,6 +138,9 @@ def show(result: dict[str, Any]) -> None:
         f"{result['output']}: {megabytes(result['file_bytes'])} of {megabytes(result['input_bytes'])}; "
         f"{len(result['params'])} other tensors kept as they are ({megabytes(kept)})"
     )
+    if shards := result.get("shards"):
+        found = sum(shard["state"] == "found" for shard in shards)
+        say(f"{len(shards)} shards, {found} of them made before; the index: {result['index']}")
     if bounded := sum(layer["n_bounded"] for layer in result["layers"]):
         say(f"{bounded} slices were too redundant for the exact search: their patches may not be the fewest")
 
@@ -147,21 +153,3 @@ def _option(text: str) -> tuple[str, int | float]:
         except ValueError:
             continue
     raise UsageError(f"argument --mask-option: invalid value: {text!r} (NAME=NUMBER is expected)")
-
-
-@contextmanager
-def _progress(sizes: dict[str, int]) -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error with the time left, where that is a terminal; it counts the layers' weights."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console, completed = Console(stderr=True), dict.fromkeys(sizes, 0.0)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("compress", total=sum(sizes.values()))
-
-        def tell(name: str, done: float) -> None:
-            completed[name] = done * sizes[name]
-            bar.update(task, description=name, completed=sum(completed.values()))
-
-        yield tell

@@ -1,16 +1,23 @@
 """`xorjax decompress`: a compressed file back to an ordinary safetensors file of floats."""
 
 import argparse
+import json
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xorjax.commands.errors import UsageError, check_output, refusing
+from xorjax.commands.errors import UsageError, check_output, check_output_directory, refusing
 from xorjax.commands.options import add_force
 from xorjax.commands.tables import megabytes, say
 
+if TYPE_CHECKING:
+    from xorjax.container import CompressedModel
+    from xorjax.container.shards import ShardIndex
+
 DESCRIPTION = """\
 Decodes every compressed layer to floats, pruned weights as zeros, and writes it beside the tensors that were kept as
-they are, under the names that the checkpoint had.
+they are, under the names that the checkpoint had. Where IN is a directory of shards, or its index, OUT is a directory:
+safetensors shards of the same names and their index, one shard at a time in memory.
 """
 
 
@@ -31,48 +38,98 @@ def add_to(commands) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    check_output(args.output, args.force)
-    import numpy as np
-
-    from xorjax.container import decode_weights, load
-    from xorjax.container.tensors import DTYPES, FLOATS, describe, write_made
-    from xorjax.files import replacing
+    from xorjax.container import load
+    from xorjax.container.shards import find_index, read_index
+    from xorjax.container.tensors import FLOATS
 
     if args.dtype not in FLOATS:
         raise UsageError(f"argument --dtype: invalid value: {args.dtype!r} (one of {', '.join(FLOATS)})")
-    with refusing(args.input if not Path(args.input).exists() else None):
-        model = load(args.input)
+    with refusing():
+        found = find_index(args.input)
+    if found is None:
+        check_output(args.output, args.force)
+        with refusing(args.input if not Path(args.input).exists() else None):
+            model = load(args.input)
+        with refusing():
+            _write(model, args.input, Path(args.output), args.dtype)
+        decoded, n_params = _shapes(model), len(model.params)
+        sizes = {
+            "input_bytes": Path(args.input).stat().st_size,
+            "file_bytes": Path(args.output).stat().st_size,
+        }
+    else:
+        check_output_directory(args.output, args.force)
+        with refusing():
+            index = read_index(found)
+            decoded, n_params, n_bytes = _decode_shards(index, Path(args.output), args.dtype)
+        sizes = {"input_bytes": index.n_bytes, "file_bytes": n_bytes, "n_shards": len(index.files)}
+    return {
+        "command": "decompress",
+        "input": args.input,
+        "output": args.output,
+        "dtype": args.dtype,
+        "layers": decoded,
+        "n_params": n_params,
+        **sizes,
+    }
+
+
+def _decode_shards(index: "ShardIndex", out: Path, dtype: str) -> tuple[dict[str, list[int]], int, int]:
+    """The layers' shapes, how many tensors are kept, and the bytes written."""
+    from xorjax.container.shards import SHARD_SUFFIX, load_shard
+    from xorjax.files import write_text
+
+    out.mkdir(exist_ok=True)
+    layers: dict[str, list[int]] = {}
+    n_params = n_bytes = of_tensors = 0
+    names = {file: file.removesuffix(SHARD_SUFFIX) + ".safetensors" for file in sorted(index.files)}
+    for file, name in names.items():
+        model = load_shard(index, file)
+        of_tensors += _write(model, str(index.path.parent / file), out / name, dtype)
+        layers |= _shapes(model)
+        n_params += len(model.params)
+        n_bytes += (out / name).stat().st_size
+        del model  # so that it is gone while the next is read
+    places = {tensor: names[file] for tensor, file in sorted(index.places.items())}
+    text = json.dumps({"metadata": {"total_size": of_tensors}, "weight_map": places}, indent=2)
+    write_text(out / f"{index.name}.safetensors.index.json", text + "\n")
+    return layers, n_params, n_bytes
+
+
+def _write(model: "CompressedModel", source: str, path: Path, dtype: str) -> int:
+    """Writes the model's tensors, each decoded when it is written; how many bytes they take."""
+    import numpy as np
+
+    from xorjax.container import decode_weights
+    from xorjax.container.tensors import DTYPES, describe, write_made
+    from xorjax.files import replacing
 
     def make(name: str) -> np.ndarray:
         if name in model.params:
             return model.params[name]
         weights = decode_weights(model.layers[name])
         with np.errstate(over="ignore"):
-            converted = weights.astype(DTYPES[args.dtype], copy=False)
+            converted = weights.astype(DTYPES[dtype], copy=False)
         if not np.isfinite(converted.astype(np.float32)).all():
             raise ValueError(
-                f"{args.input}: tensor {name!r}: a weight does not fit {args.dtype}, expected F32 or wider"
+                f"{source}: tensor {name!r}: a weight does not fit {dtype}, expected F32 or wider"
             )
         return converted
 
     described = describe(model.params)
-    described |= {name: (args.dtype, layer.shape) for name, layer in model.layers.items()}
-    with refusing(), replacing(Path(args.output)) as temporary, temporary.open("wb") as file:
+    described |= {name: (dtype, layer.shape) for name, layer in model.layers.items()}
+    with replacing(path) as temporary, temporary.open("wb") as file:
         write_made(file, described, make, model.metadata)
-    return {
-        "command": "decompress",
-        "input": args.input,
-        "output": args.output,
-        "dtype": args.dtype,
-        "layers": {name: list(layer.shape) for name, layer in sorted(model.layers.items())},
-        "n_params": len(model.params),
-        "input_bytes": Path(args.input).stat().st_size,
-        "file_bytes": Path(args.output).stat().st_size,
-    }
+    return sum(DTYPES[id].itemsize * prod(shape) for id, shape in described.values())
+
+
+def _shapes(model: "CompressedModel") -> dict[str, list[int]]:
+    return {name: list(layer.shape) for name, layer in sorted(model.layers.items())}
 
 
 def show(result: dict[str, Any]) -> None:
+    shards = f"{result['n_shards']} shards, " if "n_shards" in result else ""
     say(
-        f"{result['output']}: {megabytes(result['file_bytes'])}; {len(result['layers'])} layers decoded to "
+        f"{result['output']}: {megabytes(result['file_bytes'])}; {shards}{len(result['layers'])} layers decoded to "
         f"{result['dtype']}, {result['n_params']} other tensors as they were"
     )

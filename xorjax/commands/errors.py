@@ -42,3 +42,19 @@ def check_output(path: str, force: bool) -> None:
         raise CommandError(f"{path}: it exists already; --force overwrites it")
     if not out.parent.is_dir():
         raise CommandError(f"{path}: its directory does not exist")
+
+
+def check_output_directory(path: str, force: bool) -> None:
+    """Before any work is done.
+
+    Raises:
+        CommandError: `path` is a file, or a directory that is not empty and may not be written into, or its own
+            directory does not exist.
+    """
+    out = Path(path)
+    if out.exists() and not out.is_dir():
+        raise CommandError(f"{path}: it is a file, expected a directory: shards are written to one")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise CommandError(f"{path}: it is not empty; --force writes into it")
+    if not out.parent.is_dir():
+        raise CommandError(f"{path}: its directory does not exist")

@@ -1,75 +1,29 @@
 """What the commands say of a compressed model: plain values for JSON, and tables of them."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from xorjax.container import CompressedLayer, CompressedModel
+    from xorjax.container import CompressedModel
 
 KINDS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
 SHORT_NAMES = {"code_bits": "code", "patch_bits": "patch", "index_bits": "index", "scale_bits": "scale"}
 _WIDEST = 10_000
 
 
-def describe_layer(layer: "CompressedLayer") -> dict[str, Any]:
-    """A layer's shape, settings and bits by stream; bits are counted from the bytes of the streams."""
-    from xorjax.container import layer_bits
-
-    plane, bits = layer.planes[0], layer_bits(layer)
-    n_kept, n = int(layer.mask.sum()), layer.n_weights
-    return {
-        "name": layer.name,
-        "shape": list(layer.shape),
-        "n_weights": n,
-        "n_kept": n_kept,
-        "prune_rate": 1 - n_kept / n,
-        "n_planes": len(layer.planes),
-        "n_in": layer.net.n_in,
-        "n_out": layer.net.n_out,
-        "method": plane.method,
-        "patch_format": plane.patch_format,
-        "layout": plane.layout,
-        "mask_codec": layer.index.codec,
-        "n_slices": sum(len(plane.codes) for plane in layer.planes),
-        "n_patches": sum(int(plane.n_patches.sum()) for plane in layer.planes),
-        "n_bounded": sum(plane.n_bounded for plane in layer.planes),
-        **bits,
-        "bits_per_weight": sum(bits.values()) / n,
-    }
-
-
 def describe_model(model: "CompressedModel") -> dict[str, Any]:
     """All layers, what is kept as it is, the networks, and totals."""
+    from xorjax.compress.describe import describe_layer, describe_networks, describe_param, totals
+
     layers = [describe_layer(model.layers[name]) for name in sorted(model.layers)]
     return {
         "metadata": dict(model.metadata),
         "layers": layers,
-        "params": [
-            {"name": name, "dtype": str(array.dtype), "shape": list(array.shape), "bytes": array.nbytes}
-            for name, array in sorted(model.params.items())
-        ],
-        "networks": [
-            {
-                "n_in": net.n_in,
-                "n_out": net.n_out,
-                "seed": net.seed,
-                "sha256": net.sha256,
-                "bytes": -(-net.n_in * net.n_out // 8),
-            }
-            for net in model.networks
-        ],
+        "params": [describe_param(name, array) for name, array in sorted(model.params.items())],
+        "networks": describe_networks(model.networks),
         "totals": totals(layers),
     }
-
-
-def totals(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The sums over the layers, and their bits per weight."""
-    counts = {kind: sum(layer[kind] for layer in layers) for kind in ("n_weights", "n_kept", *KINDS)}
-    n_bits = sum(counts[kind] for kind in KINDS)
-    n = counts["n_weights"]
-    return {**counts, "bits_per_weight": n_bits / n if n else None}
 
 
 def print_layers(result: dict[str, Any], *, compressed: bool = False) -> None:

@@ -7,7 +7,8 @@ from xorjax.commands.errors import refusing
 from xorjax.commands.tables import say
 
 DESCRIPTION = (
-    "Checks all of a file and decodes every plane; exit code 1, and the tensor's name, if anything is wrong."
+    "Checks all of a file and decodes every plane; exit code 1, and the tensor's name, if anything is wrong. FILE may "
+    "be a directory of shards, or its index: then every shard, one after the other."
 )
 
 
@@ -19,14 +20,20 @@ def add_to(commands) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     from xorjax.container import verify
+    from xorjax.container.shards import find_index, read_index, verify_shard
 
+    result = {"command": "verify", "file": args.file, "ok": True}
     with refusing():
-        planes = verify(args.file)
-    return {"command": "verify", "file": args.file, "planes": planes, "ok": True}
+        if found := find_index(args.file):
+            index = read_index(found)
+            shards = {file: verify_shard(index, file) for file in sorted(index.files)}
+            planes = [plane for of_shard in shards.values() for plane in of_shard]
+            return {**result, "planes": planes, "shards": list(shards)}
+        return {**result, "planes": verify(args.file)}
 
 
 def show(result: dict[str, Any]) -> None:
     n = len(result["planes"])
-    say(
-        f"{result['file']}: whole; {n} plane{'' if n == 1 else 's'} decoded, each with the SHA-256 that was stored"
-    )
+    what = f"{len(result['shards'])} shards, " if "shards" in result else ""
+    what += "1 plane" if n == 1 else f"{n} planes"
+    say(f"{result['file']}: whole; {what} decoded, each with the SHA-256 that was stored")

@@ -68,6 +68,25 @@ class Checkpoint(Mapping[str, Tensor]):
         return len(self.tensors)
 
 
+@dataclass(frozen=True)
+class Mapped(Mapping[str, np.ndarray]):
+    """Some of a checkpoint's tensors as arrays, each mapped when it is asked for and let go with the array."""
+
+    checkpoint: Checkpoint
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.checkpoint[name].mapped()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 def open_checkpoint(path: str | Path) -> Checkpoint:
     """Reads the headers of `path`: a safetensors file, a `*.safetensors.index.json`, or the directory of either.
 
@@ -76,7 +95,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
             file lacks, or the directory holds neither one index nor one file.
         OSError: a file cannot be read.
     """
-    path = _resolve(Path(path))
+    path = find_checkpoint(path)
     if path.name.endswith(".json"):
         tensors, metadata, n_bytes = _sharded(path)
     else:
@@ -84,7 +103,13 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     return Checkpoint(dict(sorted(tensors.items())), metadata, n_bytes)
 
 
-def _resolve(path: Path) -> Path:
+def find_checkpoint(path: str | Path) -> Path:
+    """The file or index that `path` is, or that it is the directory of.
+
+    Raises:
+        CheckpointError: a directory holds neither one index nor one file.
+    """
+    path = Path(path)
     if not path.is_dir():
         return path
     indices, files = sorted(path.glob(f"*{INDEX_SUFFIX}")), sorted(path.glob("*.safetensors"))

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from math import prod
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -30,17 +32,26 @@ def compress_layer(weights: Weights, spec: CompressSpec, tell: Told = lambda don
         ValueError: the tensor has fewer than two dimensions or no weight, or one that is not finite; its mask is
             missing, is not boolean or has another shape. The message names the tensor.
     """
-    if len(weights.shape) < 2 or weights.size == 0:
-        raise ValueError(
-            f"tensor {weights.name!r} has shape {list(weights.shape)}, expected 2 dimensions or more and a weight "
-            "at least: narrow --layers (CompressSpec.layers), or --skip it"
-        )
+    check_shape(weights.name, weights.shape)
     check_finite(weights)
     index = _index(weights, spec)
     tell(0.2)
     planes, scales = binarize(weights, index.mask, spec.n_planes, spec.scale)
     tell(0.4)
     return encode_planes(weights.name, planes, index, scales, spec, lambda done: tell(0.4 + 0.6 * done))
+
+
+def check_shape(name: str, shape: tuple[int, ...]) -> None:
+    """Whether a tensor of this shape can be compressed.
+
+    Raises:
+        ValueError: it cannot; the message names the tensor.
+    """
+    if len(shape) < 2 or prod(shape) == 0:
+        raise ValueError(
+            f"tensor {name!r} has shape {list(shape)}, expected 2 dimensions or more and a weight at least: narrow "
+            "--layers (CompressSpec.layers), or --skip it"
+        )
 
 
 def encode_planes(
@@ -175,21 +186,29 @@ def given_mask(weights: Weights, masks: Mapping[str, np.ndarray | EncodedMask]) 
     Raises:
         ValueError: it is missing, has another shape, holds something else or keeps nothing.
     """
-    if weights.name not in masks:
-        raise ValueError(f"tensor {weights.name!r} has no mask; there are {', '.join(sorted(masks)[:8])}")
+    check_mask(weights.name, weights.shape, masks)
     given = masks[weights.name]
     mask = given.mask if isinstance(given, EncodedMask) else np.asarray(given)
-    if mask.shape != weights.shape:
-        raise ValueError(
-            f"tensor {weights.name!r}: its mask has shape {list(mask.shape)}, expected {list(weights.shape)}"
-        )
-    if mask.dtype != np.bool_ and (mask.dtype != np.uint8 or (mask > 1).any()):
-        raise ValueError(
-            f"tensor {weights.name!r}: its mask is {mask.dtype}, expected booleans or bytes of 0 and 1"
-        )
+    if mask.dtype == np.uint8 and (mask > 1).any():
+        raise ValueError(f"tensor {weights.name!r}: its mask is uint8, expected booleans or bytes of 0 and 1")
     if not mask.any():
         raise ValueError(f"tensor {weights.name!r}: its mask keeps no weight, expected one at least")
     return mask.astype(np.bool_)
+
+
+def check_mask(name: str, shape: tuple[int, ...], masks: Mapping[str, Any]) -> None:
+    """Looks at the mask's shape and dtype and not at its values.
+
+    Raises:
+        ValueError: as `given_mask`.
+    """
+    if name not in masks:
+        raise ValueError(f"tensor {name!r} has no mask; there are {', '.join(sorted(masks)[:8])}")
+    given = masks[name]
+    if tuple(given.shape) != shape:
+        raise ValueError(f"tensor {name!r}: its mask has shape {list(given.shape)}, expected {list(shape)}")
+    if not isinstance(given, EncodedMask) and given.dtype not in (np.bool_, np.uint8):
+        raise ValueError(f"tensor {name!r}: its mask is {given.dtype}, expected booleans or bytes of 0 and 1")
 
 
 def _named(name: str, make: Callable[[], EncodedMask]) -> EncodedMask:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from xorjax.container.format import (
     FORMATS,
+    PARAMS,
     VERSION,
     WEIGHTS_PER_BYTE,
     checksum,
@@ -18,7 +20,7 @@ from xorjax.container.format import (
 )
 from xorjax.container.model import CompressedLayer, CompressedModel
 from xorjax.container.planes import decode_plane, plane_sha256
-from xorjax.container.tensors import dtype_id, write_tensors
+from xorjax.container.tensors import describe, dtype_id, write_made, write_tensors
 from xorjax.files import replacing
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.pack import pack_codes
@@ -32,14 +34,30 @@ def save(path: str | Path, model: CompressedModel) -> None:
             `WEIGHTS_PER_BYTE` weights for each byte of the file.
         OSError: the file cannot be written.
     """
-    tensors, metadata = content(model)
+    save_made(path, _sorted_layers(model), model.params, model.metadata)
+
+
+def save_made(
+    path: str | Path,
+    layers: Iterable[CompressedLayer],
+    params: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+) -> None:
+    """The file that `save` writes, of layers that are made one after the other, in the order of their names.
+
+    Of each only what is written is held, and no parameter, so that `params` may read one when it is asked for it.
+
+    Raises:
+        ValueError: as `save`.
+        OSError: the file cannot be written, or what makes the layers raises it.
+    """
+    whole = _Content(layers, params, metadata)
     with replacing(Path(path)) as temporary, temporary.open("wb") as file:
-        write_tensors(file, tensors, metadata)
-        n_weights = sum(layer.n_weights for layer in model.layers.values())
-        if n_weights > WEIGHTS_PER_BYTE * file.tell():
+        write_made(file, whole.described, whole.read, whole.metadata)
+        if whole.n_weights > WEIGHTS_PER_BYTE * file.tell():
             raise ValueError(
-                f"{n_weights} weights in {file.tell()} bytes are over {WEIGHTS_PER_BYTE} a byte, which no reader "
-                "would take: prune less"
+                f"{whole.n_weights} weights in {file.tell()} bytes are over {WEIGHTS_PER_BYTE} a byte, which no "
+                "reader would take: prune less"
             )
 
 
@@ -60,27 +78,70 @@ def content(model: CompressedModel) -> tuple[dict[str, np.ndarray], dict[str, st
     Raises:
         ValueError: a parameter has a dtype that the format does not know.
     """
-    networks = model.networks
-    tensors = {network_tensor(i): matrix_stream(net) for i, net in enumerate(networks)}
-    for layer in model.layers.values():
-        tensors |= {layer_tensor(layer.name, part): array for part, array in layer_tensors(layer).items()}
-    tensors |= {param_tensor(name): _param(name, array) for name, array in model.params.items()}
-    spec = {
-        "layers": {
-            name: _layer_spec(layer, networks.index(layer.net)) for name, layer in model.layers.items()
-        },
-        "networks": [_network_spec(net) for net in networks],
-        "checksums": {name: checksum(array) for name, array in tensors.items()},
-        "metadata": model.metadata,
-    }
-    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
-    metadata = {
-        "format": FORMATS[0],
-        "format_version": str(VERSION),
-        "spec": text,
-        "spec_sha256": hashlib.sha256(text.encode()).hexdigest(),
-    }
-    return tensors, metadata
+    whole = _Content(_sorted_layers(model), model.params, model.metadata)
+    return {name: whole.read(name) for name in whole.described}, whole.metadata
+
+
+class _Content:
+    """A file's tensors, those of the layers held and the parameters read when they are asked for, and its metadata."""
+
+    def __init__(
+        self,
+        layers: Iterable[CompressedLayer],
+        params: Mapping[str, np.ndarray],
+        metadata: Mapping[str, str],
+    ):
+        self._held: dict[str, np.ndarray] = {}
+        self._params = params
+        self.n_weights = 0
+        networks: list[XorNetwork] = []
+        specs = {}
+        for layer in layers:
+            if layer.net not in networks:
+                networks.append(layer.net)
+            self._held |= {
+                layer_tensor(layer.name, part): data for part, data in layer_tensors(layer).items()
+            }
+            specs[layer.name] = _layer_spec(layer, networks.index(layer.net))
+            self.n_weights += layer.n_weights
+            del layer  # the next one is made before the name is bound again
+        self._held |= {network_tensor(i): matrix_stream(net) for i, net in enumerate(networks)}
+        checksums = {name: checksum(array) for name, array in self._held.items()}
+        self.described = describe(self._held)
+        for name in params:
+            array = self._read_param(name)
+            self.described[param_tensor(name)] = dtype_id(array), array.shape
+            checksums[param_tensor(name)] = checksum(array)
+            del array
+        spec = {
+            "layers": specs,
+            "networks": [_network_spec(net) for net in networks],
+            "checksums": checksums,
+            "metadata": dict(metadata),
+        }
+        text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+        self.metadata = {
+            "format": FORMATS[0],
+            "format_version": str(VERSION),
+            "spec": text,
+            "spec_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        }
+
+    def read(self, tensor: str) -> np.ndarray:
+        held = self._held.get(tensor)
+        return self._read_param(tensor.removeprefix(PARAMS)) if held is None else held
+
+    def _read_param(self, name: str) -> np.ndarray:
+        array = np.asanyarray(self._params[name])
+        try:
+            dtype_id(array)
+        except ValueError as error:
+            raise ValueError(f"parameter {name!r}: {error}") from error
+        return array
+
+
+def _sorted_layers(model: CompressedModel) -> Iterator[CompressedLayer]:
+    return (model.layers[name] for name in sorted(model.layers))
 
 
 def layer_tensors(layer: CompressedLayer) -> dict[str, np.ndarray]:
@@ -119,12 +180,3 @@ def _layer_spec(layer: CompressedLayer, network: int) -> dict:
 
 def _network_spec(net: XorNetwork) -> dict:
     return {"n_in": net.n_in, "n_out": net.n_out, "seed": net.seed, "taps": net.taps, "sha256": net.sha256}
-
-
-def _param(name: str, array: np.ndarray) -> np.ndarray:
-    array = np.asanyarray(array)
-    try:
-        dtype_id(array)
-    except ValueError as error:
-        raise ValueError(f"parameter {name!r}: {error}") from error
-    return array

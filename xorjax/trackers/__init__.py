@@ -108,7 +108,8 @@ class _Harmless:
         except Exception as error:
             if self.name not in _warned:
                 _warned.add(self.name)
-                line = f"{type(error).__name__}: {str(error).partition('\n')[0]}"
+                first = str(error).partition("\n")[0]
+                line = f"{type(error).__name__}: {first}"
                 print(
                     f"warning: the tracker {self.name} fails, the run goes on: {line}",
                     file=sys.stderr,

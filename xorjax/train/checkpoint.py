@@ -17,7 +17,6 @@ import orbax.checkpoint as ocp
 
 from xorjax.files import read_record, write_record
 
-
 MARGIN = 1 << 20
 """Bytes that must be left on the disk beside a checkpoint's arrays, for what describes them."""
 

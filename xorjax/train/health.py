@@ -33,7 +33,7 @@ def find_collapse(
         if mask is not None and not values.any():
             return f"{path} has collapsed: all its kept weights are 0"
     x = jnp.asarray(split.inputs[:N_IMAGES])
-    blocks = merge(graphdef, formed).blocks
+    blocks: tuple[str, ...] = vars(type(merge(graphdef, formed)))["blocks"]
     for index in range(start, len(blocks)):
         x, spread = _run_block(graphdef, formed, index, x)
         if len(x) > 1 and spread == 0:

@@ -1,0 +1,64 @@
+"""Search the space of an experiment instead of running all of it: few bits per weight, high validation accuracy.
+
+python scripts/search.py +experiment=lenet_search
+python scripts/search.py +experiment=lenet_search --trials 60 'prune.rate=interval(0.9,0.98)' xor.n_in=20
+
+A setting is searched whose value, in the experiment's hydra.sweeper.params or here, is choice(a,b),
+range(low,high,step), interval(low,high) or tag(log,interval(low,high)). Several seeds are run in every trial, and
+their mean counts. The same command goes on with the same search, up to --trials in all; several commands at once
+share it.
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
+from xorjax.config.space import open_space
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    """Exit code 0, 2 if all that went wrong is the user's to mend, 130 if interrupted, 1 otherwise."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=30, help="of the search in all (default: 30)")
+    parser.add_argument("overrides", nargs="*", help="as of scripts/train.py")
+    arguments = parser.parse_intermixed_args()
+    if find_spec("optuna") is None:
+        parser.error("Optuna is not installed: pip install 'xorjax[search]'")
+    command = f"python scripts/search.py {shlex.join(sys.argv[1:])}"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with open_space(ROOT / "conf", arguments.overrides) as space:
+            from rich.console import Console
+
+            from xorjax.pipeline.sweep import run
+            from xorjax.search.loop import front_table, search
+
+            console = Console()
+            run_trial = partial(run, command=command, grow=True, summary=False)
+            study, failures = search(space, arguments.trials, run_trial, console)
+            for number, reason in study.reasons().items():
+                console.print(f"trial {number + 1} has no result: {reason}", markup=False)
+            console.print(front_table(study))
+    except KeyboardInterrupt:
+        print(f"interrupted; this resumes: {command}", file=sys.stderr, flush=True)
+        return INTERRUPTED
+    except Exception as error:
+        return report(error)
+    if failures:
+        return INTERNAL if any(failure.ours for failure in failures) else USER
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("XORJAX_ROOT", str(ROOT))
+    raise SystemExit(main())

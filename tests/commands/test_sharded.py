@@ -1,0 +1,265 @@
+"""`xorjax compress --jobs`, and inspect, verify and decompress of what it makes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from xorjax import cli, engines
+from xorjax.container import decode_weights, load
+from xorjax.container.tensors import to_bytes
+
+SETTINGS = ("--layers", "*.weight", "--prune-rate", "0.8", "--n-in", "12", "--scale", "row")
+RNG = np.random.default_rng(3)
+SHARDS = {
+    f"m-{i}-of-3": {
+        f"l{i}.weight": RNG.standard_normal((40, 60), dtype=np.float32),
+        f"l{i}.bias": np.full(40, i, np.float16),
+    }
+    for i in (1, 2, 3)
+}
+
+
+def write(directory, shards):
+    directory.mkdir()
+    for shard, arrays in shards.items():
+        (directory / f"{shard}.safetensors").write_bytes(to_bytes(arrays, {"format": "pt"}))
+    places = {name: f"{shard}.safetensors" for shard, arrays in shards.items() for name in arrays}
+    (directory / "m.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in", SHARDS)
+    return tmp_path
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Shards are made here: a worker takes seconds to start, and the commands cannot tell."""
+    monkeypatch.setattr(engines, "processes", lambda n_jobs: engines.serial())
+
+
+def run(capsys, *argv, code=0):
+    assert cli.main(argv) == code
+    return capsys.readouterr()
+
+
+def test_the_whole_way(here, capsys):
+    printed = run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "2", "--json")
+    assert printed.err == ""
+    result = json.loads(printed.out)
+    assert [shard["file"] for shard in result["shards"]] == [f"{shard}.xorjax" for shard in SHARDS]
+    assert result["totals"]["n_weights"] == 3 * 40 * 60
+    assert result["totals"]["ratio"] > 20
+    assert [layer["name"] for layer in result["layers"]] == ["l1.weight", "l2.weight", "l3.weight"]
+    assert result["file_bytes"] == sum(path.stat().st_size for path in (here / "out").glob("*.xorjax"))
+
+    again = run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "2")
+    assert "m-3-of-3.xorjax: made before; 3 of 3" in again.err
+    assert "3 shards, 3 of them made before" in again.out
+
+    seen = json.loads(run(capsys, "inspect", "out", "--json").out)
+    assert seen["totals"] == {key: result["totals"][key] for key in seen["totals"]}
+    assert seen["file_bytes"] == result["file_bytes"]
+    assert [param["name"] for param in seen["params"]] == ["l1.bias", "l2.bias", "l3.bias"]
+    assert "3 other tensors" in run(capsys, "inspect", "out/m.xorjax.index.json").out
+
+    verified = json.loads(run(capsys, "verify", "out", "--json").out)
+    assert len(verified["planes"]) == len(verified["shards"]) == 3
+    assert "whole; 3 shards, 3 planes decoded" in run(capsys, "verify", "out").out
+    assert "1 plane decoded" in run(capsys, "verify", "out/m-1-of-3.xorjax").out
+
+    run(capsys, "decompress", "out", "back")
+    index = json.loads((here / "back" / "m.safetensors.index.json").read_text())
+    total = 0
+    for shard, arrays in SHARDS.items():
+        back = load_file(here / "back" / f"{shard}.safetensors")
+        assert {index["weight_map"][name] for name in back} == {f"{shard}.safetensors"}
+        layer = load(here / "out" / f"{shard}.xorjax").layers
+        for name, array in arrays.items():
+            expected = decode_weights(layer[name]) if name in layer else array
+            assert back[name].dtype == expected.dtype
+            assert np.array_equal(back[name], expected)
+            total += expected.nbytes
+    assert index["metadata"]["total_size"] == total
+    assert "not empty" in run(capsys, "decompress", "out", "back", code=1).err
+
+
+def test_damage_is_named_by_shard_and_tensor_and_made_again(here, capsys, in_process):
+    run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1", "--json")
+    path = here / "out" / "m-2-of-3.xorjax"
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 255]))
+    error = run(capsys, "verify", "out", code=1).err
+    assert "out/m-2-of-3.xorjax: tensor '" in error
+    assert "is damaged" in error
+    again = run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1")
+    assert (
+        "m-2-of-3.xorjax: it was damaged (its SHA-256 is not the one recorded), and was made again"
+        in again.err
+    )
+    assert path.read_bytes() == data
+    path.unlink()
+    assert (
+        "m-2-of-3.xorjax: it was gone" in run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1").err
+    )
+
+
+def test_what_is_refused(here, capsys, in_process):
+    def refused(message, *argv, settings=SETTINGS):
+        assert message in run(capsys, "compress", "in", "out", *settings, *argv, code=1).err
+
+    refused("matches none of 6", "--jobs", "2", settings=("--layers", "x*", "--prune-rate", "0.8"))
+    refused("it has shards of its own", "--jobs", "2", "--shard-size", "1GB")
+    assert not (here / "out").exists()
+    run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1", "--json")
+    refused("begun with seed 0, not 5; --force starts anew", "--jobs", "1", "--seed", "5")
+    refused("it is a directory, expected the name of a file")
+    (here / "out" / "m.xorjax.index.json").unlink()
+    assert "the same command goes on and writes it" in run(capsys, "verify", "out", code=1).err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--jobs", "0"), "--jobs: invalid value: 0"),
+        (("--jobs", "2", "--ray=local"), "one of --jobs and --ray"),
+        (("--shard-size", "1GB"), "without --jobs or --ray OUT is one file"),
+        (("--jobs", "2", "--shard-size", "big"), "--shard-size: invalid value: 'big'"),
+    ],
+)
+def test_options_that_do_not_go_together(here, capsys, argv, message):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["compress", "in", "out", *SETTINGS, *argv])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_ray(here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert "pip install 'xorjax[ray]'" in run(capsys, "compress", "in", "out", *SETTINGS, "--ray", code=1).err
+
+
+LARGER = {
+    f"m-{i}-of-4": {f"l{i}.{j}.weight": RNG.standard_normal((512, 1024), dtype=np.float32) for j in (1, 2)}
+    for i in (1, 2, 3, 4)
+}
+
+
+def command(*options):
+    return [
+        sys.executable,
+        "-m",
+        "xorjax.cli",
+        "compress",
+        "large",
+        "out",
+        *SETTINGS,
+        "--n-out",
+        "96",
+        *options,
+    ]
+
+
+def made(here):
+    return {path.name: path.read_bytes() for path in (here / "out").iterdir() if path.is_file()}
+
+
+def wait_for(found, process):
+    deadline = time.monotonic() + 300
+    while not found():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_repeated(here):
+    """kill -9 of the command, at several moments: the same command gives the bytes of one that was let be."""
+    write(here / "large", LARGER)
+    subprocess.run(command("--jobs", "2", "--json"), check=True, capture_output=True)
+    expected = made(here)
+    (here / "out").rename(here / "expected")
+    work = here / "out" / ".work"
+    moments = [
+        lambda: list(work.glob("*.progress")),
+        lambda: list((here / "out").glob("*.tmp")) or list((here / "out").glob("*.xorjax")),
+        lambda: len(list(work.glob("m-*.json"))) >= 2,
+    ]
+    for moment in moments:
+        with subprocess.Popen(
+            command("--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            wait_for(moment, process)
+            process.kill()
+    done = subprocess.run(command("--jobs", "2"), check=True, capture_output=True, text=True)
+    assert "made before" in done.stderr
+    assert made(here) == expected
+
+
+@pytest.mark.slow
+def test_interrupted(here):
+    write(here / "large", LARGER)
+    with subprocess.Popen(
+        command("--jobs", "2"), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        wait_for(lambda: list((here / "out").glob("*.xorjax")), process)
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "of 4 shards of out are made; the same command goes on" in error
+    assert "Traceback" not in error
+    subprocess.run(command("--jobs", "2", "--json"), check=True, capture_output=True)
+    assert not list((here / "out").glob("*.tmp"))
+    assert cli.main(["verify", "out"]) == 0
+
+
+@pytest.mark.slow
+def test_two_commands_share_the_shards(here):
+    write(here / "large", LARGER)
+    both = [
+        subprocess.Popen(command("--jobs", "1", "--json"), stdout=subprocess.PIPE, text=True) for _ in "ab"
+    ]
+    results = [json.loads(process.communicate(timeout=300)[0]) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    pairs = zip(*([shard["state"] for shard in result["shards"]] for result in results), strict=True)
+    # Every shard is made by one and found by the other.
+    assert all(sorted(pair) == ["found", "made"] for pair in pairs)
+    assert cli.main(["verify", "out"]) == 0
+
+
+@pytest.mark.slow
+def test_on_ray(here, capsys):
+    run(capsys, "compress", "in", "expected", *SETTINGS, "--jobs", "1", "--json")
+    argv = [sys.executable, "-m", "xorjax.cli", "compress", "in", "out", *SETTINGS, "--json", "--ray=local"]
+    subprocess.run(argv, check=True, capture_output=True)
+    expected = {path.name: path.read_bytes() for path in (here / "expected").iterdir() if path.is_file()}
+    assert made(here) == expected
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_the_largest_tensor(here):
+    """268 MB of weights in tensors of 4 MB: a worker takes a little more than Python and numba, not the shard."""
+    shards = {}
+    for i in (1, 2):
+        names = [f"l{i}.{j}.weight" for j in range(32)]
+        shards[f"m-{i}-of-2"] = {name: RNG.standard_normal((1024, 1024), dtype=np.float32) for name in names}
+    write(here / "large", shards)
+    write(here / "small", {"s-1-of-1": {"x.weight": shards["m-1-of-2"]["l1.0.weight"]}})
+
+    def peak(source):
+        argv = [sys.executable, "-m", "xorjax.cli", "compress", source, f"{source}.out", *SETTINGS]
+        argv += ["--n-out", "96", "--jobs", "1", "--json"]
+        done = subprocess.run(argv, check=True, capture_output=True, text=True)
+        return max(shard["peak_bytes"] for shard in json.loads(done.stdout)["shards"])
+
+    # What is not of the largest tensor: the code words of a shard's 32 layers, 3 MB, and the allocator's slack.
+    assert peak("large") < peak("small") + 40e6

@@ -1,0 +1,179 @@
+"""What the commands do with a checkpoint in shards: compress to a directory, and read one as a whole."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xorjax.commands.errors import CommandError, UsageError, refusing
+from xorjax.commands.progress import Bar, progress
+from xorjax.commands.tables import describe_model, megabytes
+
+if TYPE_CHECKING:
+    from xorjax.compress import Checkpoint, CompressSpec
+    from xorjax.compress.plan import Plan, Shard
+    from xorjax.container.shards import ShardIndex
+    from xorjax.engines import Engine
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def add_shard_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "shard by shard",
+        "With --jobs or --ray OUT is a directory: a file for each shard of IN, each final when it is made, and "
+        "an index. Memory is that of the largest tensor, not of the model. Where a command was stopped, the same one "
+        "goes on.",
+    )
+    group.add_argument(
+        "--jobs", type=int, metavar="N", help="shards made at once, by processes of this machine"
+    )
+    group.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="on a Ray cluster instead, whose machines see the same paths: host:port, auto, or local (one of its own); "
+        "give it last or as --ray=ADDRESS",
+    )
+    group.add_argument(
+        "--shard-size",
+        metavar="SIZE",
+        help="input in a shard where IN is one file, such as 500MB (default 1GB)",
+    )
+
+
+def check_shard_options(args: argparse.Namespace) -> bool:
+    """Whether OUT is a directory of shards.
+
+    Raises:
+        UsageError: the options do not go together.
+    """
+    sharded = args.jobs is not None or args.ray is not None
+    if args.jobs is not None and args.ray is not None:
+        raise UsageError(
+            "one of --jobs and --ray is expected: a cluster runs as many shards as it has room for"
+        )
+    if args.jobs is not None and args.jobs < 1:
+        raise UsageError(f"argument --jobs: invalid value: {args.jobs} (1 or more)")
+    if args.shard_size is not None and not sharded:
+        raise UsageError("argument --shard-size: without --jobs or --ray OUT is one file")
+    _shard_bytes(args)
+    return sharded
+
+
+def _shard_bytes(args: argparse.Namespace) -> int | None:
+    if args.shard_size is None:
+        return None
+    found = re.fullmatch(r"(\d+)\s*(KB|MB|GB|)", args.shard_size.upper())
+    if found is None or int(found[1]) == 0:
+        raise UsageError(f"argument --shard-size: invalid value: {args.shard_size!r} (such as 500MB)")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def compress_to_directory(
+    args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
+) -> dict[str, Any]:
+    from xorjax.compress.describe import totals
+    from xorjax.compress.plan import make_plan
+
+    out = Path(args.output)
+    if not out.absolute().parent.is_dir():
+        raise CommandError(f"{args.output}: its directory does not exist")
+    with refusing(args.input):
+        plan = make_plan(args.input, spec, args.mask, _shard_bytes(args))
+    records = _make(args, plan, out)
+    layers = _merged(records, "layers")
+    return {
+        "input_bytes": checkpoint.n_bytes,
+        "file_bytes": sum(record["bytes"] for record in records),
+        "index": str(out / plan.index_file),
+        "shards": [
+            {key: record[key] for key in ("file", "bytes", "input_bytes", "state", "seconds", "peak_bytes")}
+            for record in records
+        ],
+        "metadata": dict(checkpoint.metadata),
+        "layers": layers,
+        "params": _merged(records, "params"),
+        "networks": _merged(records, "networks"),
+        "totals": totals(layers),
+    }
+
+
+def _make(args: argparse.Namespace, plan: "Plan", out: Path) -> list[dict[str, Any]]:
+    from xorjax.compress.shards import compress_shards
+    from xorjax.engines import EngineError, WorkerLost
+
+    done: set[str] = set()
+    with progress({shard.name: shard.n_weights for shard in plan.shards}, args.json) as bar:
+
+        def tell(shard: "Shard", fraction: float, record: dict[str, Any] | None) -> None:
+            if record is None:
+                bar.update(shard.name, fraction)
+                return
+            done.add(shard.name)
+            _say_made(bar, shard, record, f"{len(done)} of {len(plan.shards)}")
+
+        try:
+            with refusing():
+                return compress_shards(plan, out, lambda: _engine(args, len(plan.shards)), tell, args.force)
+        except EngineError as error:
+            raise CommandError(str(error)) from error
+        except WorkerLost as error:
+            raise CommandError(
+                f"{args.output}: {error}; the same command makes what is missing, with fewer --jobs if it was memory"
+            ) from error
+        except KeyboardInterrupt:
+            print(
+                f"xorjax: {len(done)} of {len(plan.shards)} shards of {args.output} are made; the same command goes on",
+                file=sys.stderr,
+            )
+            raise
+
+
+def _engine(args: argparse.Namespace, n_shards: int) -> "Engine":
+    from xorjax import engines
+
+    if args.ray is not None:
+        return engines.ray_cluster(args.ray or None)
+    return engines.processes(min(args.jobs, n_shards))
+
+
+def _say_made(bar: Bar, shard: "Shard", record: dict[str, Any], count: str) -> None:
+    if record["state"] == "found":
+        bar.skip(shard.name)
+        bar.say(f"{record['file']}: made before; {count}")
+        return
+    bar.update(shard.name, 1.0)
+    if record["state"] != "made":
+        what = "gone" if record["state"] == "missing" else "damaged (its SHA-256 is not the one recorded)"
+        bar.say(f"{record['file']}: it was {what}, and was made again")
+    sizes = f"{megabytes(record['bytes'])} of {megabytes(record['input_bytes'])}"
+    bar.say(f"{record['file']}: {sizes}, {record['seconds']:.0f} s; {count}{bar.left}")
+
+
+def describe_shards(index: "ShardIndex") -> dict[str, Any]:
+    """`describe_model` of all files of an index, one at a time in memory."""
+    from xorjax.compress.describe import totals
+    from xorjax.container.shards import load_shard
+
+    described = [{"file": file, **describe_model(load_shard(index, file))} for file in sorted(index.files)]
+    layers = _merged(described, "layers")
+    metadata: dict[str, str] = {}
+    for shard in described:
+        metadata |= shard["metadata"]
+    return {
+        "shards": [{"file": file, "bytes": index.files[file].n_bytes} for file in sorted(index.files)],
+        "metadata": metadata,
+        "layers": layers,
+        "params": _merged(described, "params"),
+        "networks": _merged(described, "networks"),
+        "totals": totals(layers),
+    }
+
+
+def _merged(shards: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """The entries of all shards, each with its file."""
+    return [{**entry, "file": shard["file"]} for shard in shards for entry in shard[key]]

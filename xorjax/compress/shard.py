@@ -1,0 +1,196 @@
+"""One shard made by a worker: claimed, made if it is not there whole, recorded. Nothing of it outlives a crash by half.
+
+A layer is let go when its streams are made and a kept tensor when it is written, so that a worker holds the shard's
+code words and a few times its largest tensor, whatever the shard's size.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+from xorjax.compress.checkpoint import Checkpoint, CheckpointError, Mapped, open_checkpoint
+from xorjax.compress.describe import describe_made, describe_networks, describe_param
+from xorjax.compress.directory import is_current, shard_lock, work_of
+from xorjax.compress.layer import compress_layer
+from xorjax.compress.model import weights_of
+from xorjax.compress.plan import Plan, Shard, identify
+from xorjax.compress.spec import CompressSpec
+from xorjax.container import CompressedLayer
+from xorjax.container.shards import ShardFile, hash_file
+from xorjax.container.write import save_made
+from xorjax.files import write_text
+from xorjax.gf2.network import XorNetwork
+
+# Seconds between two notes of how far a shard is.
+_PERIOD = 0.5
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a worker needs to make a shard: paths and settings, no arrays."""
+
+    plan_sha256: str
+    source: Path
+    identity: dict[str, Any]
+    spec: CompressSpec
+    masks: Path | None
+    out: Path
+    shard: Shard
+
+    @classmethod
+    def of(cls, plan: Plan, out: Path, shard: Shard) -> "Task":
+        source = plan.directory / shard.source
+        identity = plan.files[shard.source]
+        return cls(plan.sha256, source, identity, plan.spec, plan.masks, out.absolute(), shard)
+
+
+def make_shard(task: Task) -> dict[str, Any] | None:
+    """The shard's record, and under "state" "found" if it was there whole, "made", or "damaged" or "missing" if it had
+    been made before and is made again.
+
+    None where another process is making it.
+
+    Raises:
+        ValueError: as `compress_layer`; the input file is not the one that was planned for; or the directory was begun
+            anew by another command.
+        OSError: a file cannot be read or written.
+    """
+    lock = shard_lock(task.out, task.shard.name)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    try:
+        if not is_current(task.plan_sha256, task.out):
+            raise ValueError(f"{task.out}: another command began it anew with other settings")
+        found = _recorded(task)
+        state = "made" if found is None else _state(task.out, found)
+        if found is not None and state == "found":
+            return {**found, "state": state}
+        made = _make(task)
+        write_text(_record(task), json.dumps(made, indent=1) + "\n")
+        return {**made, "state": state}
+    finally:
+        lock.release()
+
+
+def _record(task: Task) -> Path:
+    return work_of(task.out) / f"{task.shard.name}.json"
+
+
+def _recorded(task: Task) -> dict[str, Any] | None:
+    """What was said of the shard when it was made; a record that is damaged itself is none."""
+    try:
+        return json.loads(_record(task).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _state(out: Path, record: dict[str, Any]) -> str:
+    """Whether the file that a record tells of is there, byte by byte."""
+    path = out / record["file"]
+    if not path.exists():
+        return "missing"
+    return "found" if hash_file(path) == ShardFile(record["bytes"], record["sha256"]) else "damaged"
+
+
+def progress_of(out: Path, shard: Shard) -> float:
+    """Which fraction of a shard's weights is done, as its worker noted last; 0 where none did."""
+    try:
+        return float(_progress(out, shard).read_text())
+    except (FileNotFoundError, ValueError):
+        return 0.0
+
+
+def _progress(out: Path, shard: Shard) -> Path:
+    return work_of(out) / f"{shard.name}.progress"
+
+
+def _make(task: Task) -> dict[str, Any]:
+    shard, started = task.shard, time.perf_counter()
+    for left in task.out.glob(f".{shard.file}.*.tmp"):
+        left.unlink()  # of a command that was killed; who holds the lock is the only one to write it
+    _check_input(task)
+    checkpoint = open_checkpoint(task.source)
+    described: list[dict[str, Any]] = []
+    networks: dict[XorNetwork, None] = {}
+    noted = _noting(task)
+    path = task.out / shard.file
+    save_made(
+        path,
+        _layers(task, checkpoint, described, networks, noted),
+        Mapped(checkpoint, shard.params),
+        checkpoint.metadata,
+    )
+    _check_input(task)
+    written = hash_file(path)
+    _progress(task.out, shard).unlink(missing_ok=True)
+    return {
+        "file": shard.file,
+        "bytes": written.n_bytes,
+        "sha256": written.sha256,
+        "input": shard.source,
+        "input_bytes": sum(checkpoint[name].nbytes for name in (*shard.layers, *shard.params)),
+        "seconds": round(time.perf_counter() - started, 3),
+        "peak_bytes": _peak_bytes(),
+        "metadata": dict(checkpoint.metadata),
+        "layers": described,
+        "params": [describe_param(name, checkpoint[name]) for name in shard.params],
+        "networks": describe_networks(networks),
+    }
+
+
+def _layers(
+    task: Task,
+    checkpoint: Checkpoint,
+    described: list[dict[str, Any]],
+    networks: dict[XorNetwork, None],
+    noted: Callable[[float], None],
+) -> Iterator[CompressedLayer]:
+    """The layers one after the other; what is said of each is added to `described` and `networks`."""
+    spec, total, before = task.spec, task.shard.n_weights, 0
+    if task.masks is not None:
+        spec = replace(spec, masks=Mapped(open_checkpoint(task.masks), task.shard.layers))
+
+    def tell(done: float) -> None:
+        noted((before + 0.95 * done * weights.size) / total)
+
+    for name in task.shard.layers:
+        weights = weights_of(checkpoint, name)
+        layer = compress_layer(weights, spec, tell)
+        described.append(describe_made(layer, weights, 8 * checkpoint[name].nbytes))
+        networks[layer.net] = None
+        yield layer
+        del layer  # so that it is gone while the next is made
+        before += weights.size
+
+
+def _noting(task: Task) -> Callable[[float], None]:
+    path, last = _progress(task.out, task.shard), [0.0]
+
+    def note(done: float) -> None:
+        now = time.monotonic()
+        if now - last[0] >= _PERIOD:
+            last[0] = now
+            path.write_text(f"{done:.4f}")
+
+    return note
+
+
+def _check_input(task: Task) -> None:
+    """Before the shard is made and after: no file is half of one input and half of another."""
+    if identify(task.source) != task.identity:
+        raise CheckpointError(f"{task.source}: it has changed since the command was begun")
+
+
+def _peak_bytes() -> int:
+    """Of this process since it began; ru_maxrss is in bytes on macOS and in KiB elsewhere."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,127 @@
+"""Trial after trial: draw settings, run their points, tell the study; then the front as a table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Protocol, runtime_checkable
+
+from rich.console import Console
+from rich.table import Table
+
+from xorjax.config.axes import Axis
+from xorjax.config.schema import Config
+from xorjax.pipeline.sweep import Job, Outcome
+from xorjax.search.study import Finished, Result, Study, Trial
+
+
+@runtime_checkable
+class Space(Protocol):
+    """What `xorjax.config.space` reads from the command line."""
+
+    name: str
+    runs: Path
+    experiment: str
+    axes: dict[str, Axis]
+
+    def points(self, values: Mapping[str, str]) -> Sequence[tuple[Config, str]]:
+        """The points of a trial and their commands; ValueError, in sentences, where settings contradict."""
+        ...
+
+
+def search(
+    space: Space,
+    n_trials: int,
+    run: Callable[[list[Job]], list[Outcome]],
+    console: Console,
+) -> tuple[Study, list[Outcome]]:
+    """Run trials until the study has `n_trials`, those that were interrupted or failed before first.
+
+    Args:
+        space: what is searched.
+        n_trials: of the study, those of earlier commands included.
+        run: runs the points of a trial.
+        console: where the trials are told.
+
+    Returns:
+        The study, and the points of this command that failed.
+    """
+    study = Study(space.runs, space.experiment, space.name, space.axes)
+    study.repeat_failed()
+    failures: list[Outcome] = []
+    while True:
+        with study.next_trial(n_trials) as trial:
+            if trial is None:
+                break
+            console.print(f"trial {trial.number + 1} of {n_trials}: {describe(trial)}", markup=False)
+            if known := study.equal(trial):
+                number, result = known
+                study.tell(trial, result)
+                console.print(f"  as trial {number + 1}: {_figures(result)}", markup=False)
+                continue
+            try:
+                jobs = [Job(*point) for point in space.points(trial.settings)]
+            except ValueError as error:
+                study.refuse(trial, str(error), points=False)
+                console.print(f"  cannot be: {error}", markup=False)
+                continue
+            outcomes = run(jobs)
+            failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+            failures += failed
+            if failed:
+                study.refuse(trial, failed[0].error or "", points=True)
+            elif all(outcome.status == "ok" for outcome in outcomes):
+                result = mean_result(outcomes)
+                study.tell(trial, result)
+                console.print(f"  {_figures(result)}", markup=False)
+            left = any(outcome.status == "left" for outcome in outcomes)
+            if left or (failed and jobs[0].config.sweep.on_error == "stop"):
+                break
+    return study, failures
+
+
+def mean_result(outcomes: Sequence[Outcome]) -> Result:
+    """Of the points of one trial, which differ by seed: bits over all layers of the XOR code, and accuracies."""
+    points = [[row for row in outcome.rows if row["n_out"] is not None] for outcome in outcomes]
+
+    def bits(rows: Sequence[Mapping[str, Any]]) -> float:
+        n_weights = sum(row["n_weights"] for row in rows)
+        return sum(row["bits_per_weight"] * row["n_weights"] for row in rows) / n_weights
+
+    return Result(
+        fmean(bits(rows) for rows in points),
+        fmean(rows[0]["validation_accuracy"] for rows in points),
+        fmean(rows[0]["test_accuracy"] for rows in points),
+    )
+
+
+def front_table(study: Study) -> Table:
+    """The trials that no other beats in both, fewest bits first."""
+    front = study.front()
+    table = Table(title=f"Front of {study.n_trials} trials", title_justify="left")
+    table.add_column("trial", justify="right")
+    for key in study.axes:
+        table.add_column(key.lstrip("+"), justify="right")
+    for column in ("bits per weight", "validation %", "test %"):
+        table.add_column(column, justify="right")
+    for finished in front:
+        table.add_row(*_cells(finished))
+    return table
+
+
+def _cells(finished: Finished) -> list[str]:
+    trial, result = finished.trial, finished.result
+    figures = (
+        f"{result.bits_per_weight:.4f}",
+        f"{result.validation_accuracy:.2%}",
+        f"{result.test_accuracy:.2%}",
+    )
+    return [str(trial.number + 1), *trial.settings.values(), *(figure.rstrip("%") for figure in figures)]
+
+
+def describe(trial: Trial) -> str:
+    """The settings of a trial as on a command line."""
+    return " ".join(f"{key}={text}" for key, text in trial.settings.items())
+
+
+def _figures(result: Result) -> str:
+    return f"{result.bits_per_weight:.4f} bits/weight, validation accuracy {result.validation_accuracy:.2%}"
