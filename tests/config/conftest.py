@@ -18,18 +18,18 @@ CONF = ROOT / "conf"
 STUBS = ["hydra.callbacks.xorjax.run=stub_pipeline.run"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def loader() -> Iterator[ConfigLoader]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield GlobalHydra.instance().config_loader()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def compose_run(loader: ConfigLoader) -> Callable[..., DictConfig]:
     return lambda *overrides: loader.load_configuration("train", list(overrides), RunMode.RUN)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def compose_multirun(loader: ConfigLoader) -> Callable[..., DictConfig]:
     return lambda *overrides: loader.load_configuration("train", list(overrides), RunMode.MULTIRUN)
 
