@@ -110,7 +110,7 @@ def _compare(out: Path, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
             raise ValueError(
                 f"{out}: it was begun {'without' if was is None else 'with'} the input {name}; {anew}"
             )
-        if False:
+        if was != now:
             raise ValueError(
                 f"{out}: the input {name} has changed since this was begun ({_changed(was, now)}); {anew}"
             )
