@@ -162,7 +162,10 @@ def test_ray_that_is_not_installed_is_said(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+# Ray forks, and an earlier test may have imported jax here.
+@pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::ResourceWarning", "ignore:os.fork:RuntimeWarning"
+)
 def test_ray(tmp_path):
     # The workers have the package, and not this module.
     cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -16,7 +16,8 @@ from polars.testing import assert_frame_equal
 
 from xorjax import paths
 
-pytestmark = pytest.mark.slow
+# Ray forks, and an earlier test may have imported jax here.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")]
 # Long enough to meet each other in every kind of stage.
 SWEEP = (*QUICK, "seed=0,1", "prune.optim.epochs=3", "quantize.optim.epochs=3")
 STAGES = {"dense": 2, "prune": 4, "quantize": 4, "baselines": 4, "encode": 8, "evaluate": 8}
