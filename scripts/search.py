@@ -14,7 +14,6 @@ import os
 import shlex
 import signal
 import sys
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,6 +34,8 @@ def main() -> int:
     if find_spec("optuna") is None:
         parser.error("Optuna is not installed: pip install 'xorjax[search]'")
     command = f"python scripts/search.py {shlex.join(sys.argv[1:])}"
+    # Points that the system refused to make, such as a full disk: the search has ended with them.
+    left = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with open_space(ROOT / "conf", arguments.overrides) as space:
@@ -44,7 +45,12 @@ def main() -> int:
             from xorjax.search.loop import front_table, search
 
             console = Console()
-            run_trial = partial(run, command=command, grow=True, summary=False)
+
+            def run_trial(jobs):
+                outcomes = run(jobs, command, grow=True, summary=False)
+                left.extend(outcome for outcome in outcomes if outcome.status == "left")
+                return outcomes
+
             study, failures = search(space, arguments.trials, run_trial, console)
             for number, reason in study.reasons().items():
                 console.print(f"trial {number + 1} has no result: {reason}", markup=False)
@@ -54,8 +60,8 @@ def main() -> int:
         return INTERRUPTED
     except Exception as error:
         return report(error)
-    if failures:
-        return INTERNAL if any(failure.ours for failure in failures) else USER
+    if unfinished := [*failures, *left]:
+        return INTERNAL if any(outcome.ours for outcome in unfinished) else USER
     return 0
 
 

@@ -69,7 +69,7 @@ LIBRARIES = {
     "numba": {"gf2"},
     "loky": {"engines"},
     "ray": {"engines"},
-    "filelock": {"pipeline/claims", "compress", "search", "trackers"},
+    "filelock": {"pipeline/claims", "compress", "trackers"},
     "tensorboardX": {"trackers"},
     "mlflow": {"trackers"},
     "optuna": {"search"},

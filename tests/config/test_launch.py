@@ -103,6 +103,11 @@ def test_a_parameter_that_is_no_setting_is_refused(loader, compose_multirun):
         expand(loader, master)
 
 
+def test_a_range_is_searched_and_not_swept(loader, compose_multirun):
+    with pytest.raises(ConfigError, match=r"interval\(0.85,0.98\) cannot be swept: .*scripts/search.py"):
+        expand(loader, compose_multirun("+experiment=lenet_search"))
+
+
 def in_job(cfg):
     HydraConfig.instance().set_config(cfg)
     return HydraConfig.get()

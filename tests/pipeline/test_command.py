@@ -17,6 +17,7 @@ from command import QUICK, ROOT, command, end, n_lines, table
 from polars.testing import assert_frame_equal
 
 from xorjax import paths
+from xorjax.pipeline.progress import _read_metrics
 
 LONGER = (*QUICK, "optim.epochs=4", "prune.optim.epochs=3", "quantize.optim.epochs=3")
 
@@ -131,3 +132,13 @@ def test_killed_at_random_moments_and_repeated(tmp_path):
     assert process.returncode == 0, errors
     assert n_kills == 3
     assert_frame_equal(table(killed), table(whole))
+
+
+def test_epochs_of_a_mask_are_counted_once(tmp_path):
+    """While its rounds are trained, when all are in one file, and while a line is being written."""
+    for number in range(2):
+        (tmp_path / f"round{number}").mkdir()
+        (tmp_path / f"round{number}" / paths.METRICS).write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
+    assert _read_metrics(tmp_path) == (4, {"epoch": 2})
+    (tmp_path / paths.METRICS).write_text("".join(f'{{"epoch": {epoch}}}\n' for epoch in range(1, 5)))
+    assert _read_metrics(tmp_path) == (4, {"epoch": 4})

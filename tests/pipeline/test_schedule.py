@@ -16,9 +16,10 @@ from xorjax import engines, paths
 from xorjax.engines import WorkerLost
 from xorjax.pipeline import stage as stages
 from xorjax.pipeline.artifact import find, make, save_arrays
-from xorjax.pipeline.claims import claim
+from xorjax.pipeline.claims import alone, claim
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.schedule import MAX_REMAKES, Schedule, Stopped
+from xorjax.pipeline.sweep import write_plan
 
 SHARED = {"dense": 1, "prune": 3, "quantize": 2, "baselines": 2, "encode": 4, "evaluate": 4}
 """The stages of the tiny sweep's four points."""
@@ -253,6 +254,25 @@ def test_a_stage_of_another_command_is_waited_for_while_others_are_made(sweep):
     assert sorted(sweep.finished) == sorted(sweep.plans)
     assert sweep.finished[0] not in list(sweep.plans)[:2]
     assert sweep.numbers()[stage.name] == 100
+
+
+def test_plans_grow_by_one_command_at_a_time(tmp_path):
+    """Two searches add their points at once: none is lost."""
+    plans = {plan.point: plan for plan in map(make_plan, points(tmp_path))}
+    report = paths.report_dir(tmp_path / "runs", "tiny")
+
+    def add(point):
+        with alone(tmp_path / "runs", "plan", "tiny"):
+            write_plan(report, {point: plans[point]}, {point: "alone"}, "search", True)
+
+    threads = [threading.Thread(target=add, args=(point,)) for point in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    plan = json.loads(paths.plan_file(report).read_text())
+    assert sorted(plan["points"]) == sorted(plan["details"]) == sorted(plans)
+    assert len(plan["stages"]) == sum(SHARED.values())
 
 
 def test_a_claim_is_one_processs(tmp_path):

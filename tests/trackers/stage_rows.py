@@ -35,7 +35,7 @@ def epochs(first: int, last: int) -> list[dict]:
 
 def interrupted_stage(tracker, name: str, rows: list[dict]) -> None:
     """A stage that is stopped by Ctrl-C after these lines."""
-    with tracker.stage("dense", name, {"seed": 0}, []) as log:
+    with tracker.stage("dense", name, {"seed": 0}) as log:
         for row in rows:
             log(row)
         raise KeyboardInterrupt

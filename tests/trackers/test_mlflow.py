@@ -45,7 +45,7 @@ def steps(client, run, key="train_loss"):
 
 
 def test_a_stage_is_a_run(tracker, client, runs):
-    with tracker.stage("dense", "a-1", {"seed": 0, "prune": {"rate": 0.9, "through": (0.5, 0.9)}}, []) as log:
+    with tracker.stage("dense", "a-1", {"seed": 0, "prune": {"rate": 0.9, "through": (0.5, 0.9)}}) as log:
         for row in epochs(1, 3):
             log(row)
     (run,) = find_runs(client, "stages", "a-1")
@@ -69,10 +69,10 @@ def test_a_resumed_stage_has_each_epoch_once(tracker, client, history):
         interrupted_stage(tracker, name, epochs(1, 3))
     (run,) = find_runs(client, "stages", name)
     assert run.info.status == "KILLED"
-    with tracker.stage("dense", name, {"seed": 0, "xor": {"n_in": 12}}, history) as log:
+    with tracker.stage("dense", name, {"seed": 0, "xor": {"n_in": 12}}) as log:
         (run,) = find_runs(client, "stages", name)
         assert run.info.status == "RUNNING"
-        for row in epochs(1, 5):
+        for row in [*history, *epochs(1, 5)]:
             log(row)
     (run,) = find_runs(client, "stages", name)
     assert sorted(steps(client, run)) == [1, 2, 3, 4, 5]
@@ -81,7 +81,7 @@ def test_a_resumed_stage_has_each_epoch_once(tracker, client, history):
 
 def test_a_stage_that_is_made_again_has_a_new_run(tracker, client):
     for loss in (1.0, 2.0):
-        with tracker.stage("dense", "c-1", {}, []) as log:
+        with tracker.stage("dense", "c-1", {}) as log:
             log({"epoch": 1, "train_loss": loss})
     (run,) = find_runs(client, "stages", "c-1")
     assert run.data.metrics == {"train_loss": 2.0}
@@ -89,7 +89,7 @@ def test_a_stage_that_is_made_again_has_a_new_run(tracker, client):
 
 
 def test_a_stage_that_fails_is_marked(tracker, client):
-    with pytest.raises(ZeroDivisionError), tracker.stage("dense", "d-1", {}, []):
+    with pytest.raises(ZeroDivisionError), tracker.stage("dense", "d-1", {}):
         raise ZeroDivisionError
     assert find_runs(client, "stages", "d-1")[0].info.status == "FAILED"
 
@@ -124,7 +124,7 @@ def test_a_locked_database_does_not_stop_the_stage(tracker, client, runs, capsys
         return cursor.connection.execute("PRAGMA busy_timeout = 50") and None
 
     done = []
-    with tracker.stage("dense", "e-1", {}, []) as log:
+    with tracker.stage("dense", "e-1", {}) as log:
         event.listen(engine, "before_cursor_execute", impatient)
         other = sqlite3.connect(runs / "mlflow" / "mlflow.db")
         other.execute("BEGIN EXCLUSIVE")
@@ -152,7 +152,7 @@ import mlflow
 (runs / f"ready{number}").touch()
 while len(list(runs.glob("ready*"))) < 2:
     time.sleep(0.01)
-with tracker.stage("dense", f"stage-{number}", {"seed": number}, []) as log:
+with tracker.stage("dense", f"stage-{number}", {"seed": number}) as log:
     for row in epochs(1, 40):
         log(row)
 tracker.point("shared", "S 0.95", ROW)

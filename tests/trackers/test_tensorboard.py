@@ -46,7 +46,7 @@ def tracker(tmp_path):
 
 
 def test_epochs_are_read_back(tracker, tmp_path):
-    with tracker.stage("dense", "a-1", {"prune": {"rate": 0.9}}, []) as log:
+    with tracker.stage("dense", "a-1", {"prune": {"rate": 0.9}}) as log:
         for row in epochs(1, 3):
             log(row)
     found = scalars(tmp_path / "tensorboard" / "dense" / "a-1")
@@ -62,7 +62,7 @@ def test_epochs_are_read_back(tracker, tmp_path):
 
 
 def test_an_epoch_can_be_seen_while_the_stage_goes_on(tracker, tmp_path):
-    with tracker.stage("dense", "a-1", {}, []) as log:
+    with tracker.stage("dense", "a-1", {}) as log:
         for row in epochs(1, 2):
             log(row)
             assert ("train_loss", row["epoch"]) in scalars(tmp_path / "tensorboard" / "dense" / "a-1")
@@ -76,8 +76,8 @@ def test_a_resumed_stage_has_each_epoch_once(tracker, tmp_path, history):
     # File names tell the second.
     (old,) = directory.glob("events.out.tfevents.*")
     old.rename(directory / "events.out.tfevents.1700000000.host")
-    with tracker.stage("dense", "a-1", {}, history) as log:
-        for row in epochs(1, 5):
+    with tracker.stage("dense", "a-1", {}) as log:
+        for row in [*history, *epochs(1, 5)]:
             log(row)
     assert {step for _, step in scalars(directory)} == {1, 2, 3, 4, 5}
     # Tells a TensorBoard that is running to drop what it has read.
@@ -107,7 +107,7 @@ def test_a_directory_that_cannot_be_written_is_said_once(tmp_path, capsys, monke
     (tmp_path / "tensorboard").write_text("a file")
     for name in ("a-1", "a-2"):
         (tracker,) = open_trackers(["tensorboard"], tmp_path)
-        with tracker.stage("dense", name, {}, []) as log:
+        with tracker.stage("dense", name, {}) as log:
             log(epochs(1, 1)[0])
     tracker.point("p-1", "S 0.95", ROW)
     errors = capsys.readouterr().err
@@ -118,7 +118,7 @@ def test_a_directory_that_cannot_be_written_is_said_once(tmp_path, capsys, monke
 def test_a_full_disk_does_not_stop_the_stage(tracker, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("xorjax.trackers._warned", set())
     done = []
-    with tracker.stage("dense", "a-1", {}, []) as log:
+    with tracker.stage("dense", "a-1", {}) as log:
 
         def full(self, data):
             raise OSError(28, "No space left on device")

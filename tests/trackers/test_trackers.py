@@ -15,7 +15,7 @@ class Failing:
         self.where, self.calls = where, []
 
     @contextmanager
-    def stage(self, kind, name, params, history):
+    def stage(self, kind, name, params):
         self.fail("begin")
         yield lambda row: self.fail("epoch")
         self.fail("end")
@@ -46,7 +46,7 @@ def _nothing_said(monkeypatch):
 def test_a_failing_tracker_is_said_once_and_stops_nothing(where, calls, capsys):
     failing = Failing(where)
     tracker = trackers._Harmless("mlflow", failing)
-    with tracker.stage("dense", "a-1", {}, []) as log:
+    with tracker.stage("dense", "a-1", {}) as log:
         log({"epoch": 1})
         log({"epoch": 2})
     tracker.point("p-1", "", {})
@@ -59,7 +59,7 @@ def test_a_failing_tracker_is_said_once_and_stops_nothing(where, calls, capsys):
 @pytest.mark.parametrize("where", ["begin", "end", None])
 def test_an_error_of_the_stage_goes_through(where):
     tracker = trackers._Harmless("mlflow", Failing(where))
-    with pytest.raises(KeyboardInterrupt), tracker.stage("dense", "a-1", {}, []):
+    with pytest.raises(KeyboardInterrupt), tracker.stage("dense", "a-1", {}):
         raise KeyboardInterrupt
 
 
@@ -68,7 +68,7 @@ def test_the_stage_tells_its_tracker_how_it_ended():
 
     class Watching(Failing):
         @contextmanager
-        def stage(self, kind, name, params, history):
+        def stage(self, kind, name, params):
             try:
                 yield lambda row: None
             except BaseException as error:
@@ -77,9 +77,9 @@ def test_the_stage_tells_its_tracker_how_it_ended():
             ends.append(None)
 
     tracker = trackers._Harmless("mlflow", Watching(None))
-    with tracker.stage("dense", "a-1", {}, []):
+    with tracker.stage("dense", "a-1", {}):
         pass
-    with pytest.raises(ZeroDivisionError), tracker.stage("dense", "a-1", {}, []):
+    with pytest.raises(ZeroDivisionError), tracker.stage("dense", "a-1", {}):
         raise ZeroDivisionError
     assert ends == [None, ZeroDivisionError]
 

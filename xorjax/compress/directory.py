@@ -5,7 +5,6 @@ refused, so that the files of a directory are of one run, however often it was s
 it.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from xorjax.compress.plan import Plan
 from xorjax.container.shards import INDEX_SUFFIX, SHARD_SUFFIX
-from xorjax.files import write_text
+from xorjax.files import sha256, write_text
 
 
 def work_of(out: Path) -> Path:
@@ -57,7 +56,7 @@ def begin(plan: Plan, out: Path, force: bool = False) -> None:
 def is_current(plan_sha256: str, out: Path) -> bool:
     """Whether `out` is still of the plan; another command's --force may have made it another's."""
     path = work_of(out) / "plan.json"
-    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == plan_sha256
+    return path.exists() and sha256(path) == plan_sha256
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from hydra.experimental.callback import Callback
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from xorjax.config.errors import report
+from xorjax.config.errors import ConfigError, report
 from xorjax.config.overrides import check_overrides
 from xorjax.config.validate import KEYS, load_config
 
@@ -87,12 +87,18 @@ def expand(loader: ConfigLoader, config: DictConfig) -> list[list[str]]:
     By Hydra's own code, so that the points are those that it will run.
 
     Raises:
-        ConfigError: a parameter of the experiment names no setting.
+        ConfigError: a parameter of the experiment names no setting, or has a range to be searched.
     """
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
     overrides = [*params, *config.hydra.overrides.task]
     check_overrides(overrides, _conf(config))
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+    if ranges := [
+        text.input_line for text in parsed if text.is_sweep_override() and not text.is_discrete_sweep()
+    ]:
+        raise ConfigError(
+            [f"{text} cannot be swept: search it, by python scripts/search.py" for text in ranges]
+        )
     return BasicSweeper.split_arguments(parsed, None)[0]
 
 

@@ -3,7 +3,6 @@
 Every file is complete by itself; the index beside them makes them one.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from xorjax.container.format import PARAMS, ContainerError
 from xorjax.container.model import CompressedModel
 from xorjax.container.read import load, verify
 from xorjax.container.tensors import header_end, read_header
-from xorjax.files import write_text
+from xorjax.files import sha256, write_text
 
 INDEX_SUFFIX = ".xorjax.index.json"
 SHARD_SUFFIX = ".xorjax"
@@ -146,8 +145,7 @@ def verify_shard(index: ShardIndex, name: str) -> list[str]:
 
 
 def hash_file(path: Path) -> ShardFile:
-    with path.open("rb") as file:
-        return ShardFile(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+    return ShardFile(path.stat().st_size, sha256(path))
 
 
 def _names(path: Path) -> set[str]:

@@ -1,6 +1,5 @@
 """Artifacts on disk: made under a temporary name, renamed when whole, found by name ever after."""
 
-import hashlib
 import os
 import shutil
 import time
@@ -14,7 +13,7 @@ import numpy as np
 import safetensors.numpy
 
 from xorjax import paths
-from xorjax.files import read_record, record_sha256, sync, write_record
+from xorjax.files import read_record, record_sha256, sha256, sync, write_record
 from xorjax.pipeline.claims import claim
 from xorjax.pipeline.events import log_event
 from xorjax.pipeline.plan import Stage
@@ -61,7 +60,7 @@ class Artifact:
             ArtifactError: the file is missing or not as it was written.
         """
         path = self.directory / file
-        if not path.is_file() or _sha256(path) != self.files[file]:
+        if not path.is_file() or sha256(path) != self.files[file]:
             raise ArtifactError(self.directory.name, f"{path}: the file is missing or damaged")
         return path
 
@@ -137,7 +136,7 @@ def make(
             "summary": summary,
             "seconds": seconds,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "files": {file.name: _sha256(file) for file in files},
+            "files": {file.name: sha256(file) for file in files},
             "made_from": {name: artifact.digest for name, artifact in upstream.items()},
             "provenance": provenance(),
         }
@@ -173,8 +172,3 @@ def set_aside(runs: Path, stage: Stage, reason: str) -> bool:
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name as one safetensors file."""
     safetensors.numpy.save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

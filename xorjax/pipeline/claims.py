@@ -21,6 +21,15 @@ class Claimed(Exception):
 
 
 @contextmanager
+def alone(runs: Path, kind: str, name: str) -> Iterator[None]:
+    """While the block runs, nobody else is in one of the same name: they wait for each other."""
+    file = paths.claim_file(runs, kind, name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file):
+        yield
+
+
+@contextmanager
 def claim(runs: Path, stage: Stage) -> Iterator[None]:
     """While the block runs, nobody else makes the stage.
 

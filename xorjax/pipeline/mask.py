@@ -8,12 +8,11 @@ from xorjax.config.schema import Config
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.models import create_model, merge
-from xorjax.pipeline.arrays import group, join, load_params
+from xorjax.pipeline.arrays import group, join
 from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import training_inputs
 from xorjax.pipeline.plan import Level, frozen_layers
-from xorjax.pipeline.prune import importance, starting_masks
+from xorjax.pipeline.prune import going_on, importance
 from xorjax.prune.masks import apply_masks
 from xorjax.train.loop import Task, train
 from xorjax.train.metrics import write_metrics
@@ -26,12 +25,9 @@ def mask(build: Build) -> dict:
     A round fits a mask to the scores and trains the weights that it keeps. In the next one these have the scores that
     training gave them, and the others those of before: a weight that was left out can come back.
     """
-    plan, level, config = build.plan, build.stage, build.config
+    level, config = build.stage, build.config
     assert isinstance(level, Level)
-    inputs = training_inputs(config, build.upstream(plan.dense))
-    before = build.upstream(plan.needs(level)[-1])
-    params = load_params(before)
-    masks = starting_masks(before, params, config)
+    inputs, params, masks = going_on(build)
     graphdef, _ = create_model(config.model.name, config.seed)
     task = Task(graphdef, apply_masks, config.prune.optim, config.seed, inputs.start, frozen_layers(config))
     scores = {

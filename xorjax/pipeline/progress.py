@@ -4,7 +4,8 @@ import atexit
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -227,14 +228,13 @@ def _work(stage: Stage) -> int:
 
 def _read_metrics(work: Path) -> tuple[int, dict]:
     """How many epochs a training has written down, and the last one's line; a line being written does not count."""
-    lines = list(_lines(work.rglob(paths.METRICS)))
-    return (len(lines), json.loads(lines[-1])) if lines else (0, {})
-
-
-def _lines(files: Iterable[Path]) -> Iterable[str]:
-    for file in sorted(files):
-        try:
+    # Rounds of a mask have theirs apart, and in the end one file for all.
+    files = (
+        [work / paths.METRICS] if (work / paths.METRICS).exists() else sorted(work.glob(f"*/{paths.METRICS}"))
+    )
+    lines: list[str] = []
+    for file in files:
+        with suppress(OSError):
             text = file.read_text()
-        except OSError:
-            continue
-        yield from text[: text.rfind("\n") + 1].splitlines()
+            lines += text[: text.rfind("\n") + 1].splitlines()
+    return (len(lines), json.loads(lines[-1])) if lines else (0, {})

@@ -5,9 +5,9 @@ from xorjax.config.schema import Config
 from xorjax.models import create_model, merge
 from xorjax.params import Masks, Params, layer_name
 from xorjax.pipeline.arrays import join, load_masks, load_params
-from xorjax.pipeline.artifact import Artifact, save_arrays
+from xorjax.pipeline.artifact import save_arrays
 from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import training_inputs
+from xorjax.pipeline.inputs import Inputs, training_inputs
 from xorjax.pipeline.plan import Level, following_kernels, frozen_layers
 from xorjax.prune.masks import Scores, apply_masks, full_masks, magnitudes, outgoing, prune_by_score
 from xorjax.train.loop import Task, train
@@ -21,16 +21,13 @@ def prune(build: Build) -> dict:
     training and repeats the rest of it (Frankle et al. 2019); `rewind_lr` keeps the weights and repeats the
     learning rates from that epoch on (Renda et al. 2020).
     """
-    plan, level, config = build.plan, build.stage, build.config
+    level, config = build.stage, build.config
     assert isinstance(level, Level)
-    dense, before = build.upstream(plan.dense), build.upstream(plan.needs(level)[-1])
-    inputs = training_inputs(config, dense)
-    params = load_params(before)
-    masks = starting_masks(before, params, config)
+    inputs, params, masks = going_on(build)
     scores = importance(config, params, masks)
     masks = prune_by_score(scores, masks, level.prune_rate, config.prune.scope, config.prune.structure)
     if config.prune.strategy == "rewind":
-        early = load_params(dense, paths.kept_arrays(config.prune.rewind_epoch))
+        early = load_params(build.upstream(build.plan.dense), paths.kept_arrays(config.prune.rewind_epoch))
         # Frozen layers stay the dense model's: the inputs were computed with them.
         params |= {path: v for path, v in early.items() if layer_name(path) not in frozen_layers(config)}
     continues = config.prune.strategy == "continue"
@@ -64,12 +61,18 @@ def prune(build: Build) -> dict:
     }
 
 
-def starting_masks(before: Artifact, params: Params, config: Config) -> Masks:
-    """The masks that a stage left; full ones after dense training, which has none."""
+def going_on(build: Build) -> tuple[Inputs, Params, Masks]:
+    """What a stage after dense training starts with: its inputs, and what the stage before left.
+
+    Dense training leaves no masks: full ones are then made of the layers to prune.
+    """
+    plan, config = build.plan, build.config
+    before = build.upstream(plan.needs(build.stage)[-1])
+    params = load_params(before)
     masks = load_masks(before, params)
     if all(mask is None for mask in masks.values()):
-        return full_masks(params, config.prune.layers)
-    return masks
+        masks = full_masks(params, config.prune.layers)
+    return training_inputs(config, build.upstream(plan.dense)), params, masks
 
 
 def importance(config: Config, params: Params, masks: Masks) -> Scores:

@@ -9,12 +9,12 @@ import numpy as np
 from xorjax import paths
 from xorjax.models import create_model, merge
 from xorjax.params import Masks, Params
-from xorjax.pipeline.arrays import group, join, load_params
+from xorjax.pipeline.arrays import group, join
 from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import dataset, training_inputs
+from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import frozen_layers
-from xorjax.pipeline.prune import starting_masks
+from xorjax.pipeline.prune import going_on
 from xorjax.quantize.binary import BinaryCode
 from xorjax.train.loop import Task, train
 from xorjax.train.predict import accuracy, predict
@@ -46,11 +46,8 @@ class Quantized:
 
 def quantize(build: Build) -> dict:
     """The quantized model and its logits for the test split: what every decoded model must equal."""
-    plan, config = build.plan, build.config
-    inputs = training_inputs(config, build.upstream(plan.dense))
-    before = build.upstream(plan.pruned)
-    params = load_params(before)
-    masks = starting_masks(before, params, config)
+    config = build.config
+    inputs, params, masks = going_on(build)
     code = BinaryCode.from_config(config.quantize)
     graphdef, _ = create_model(config.model.name, config.seed)
     task = Task(graphdef, code, config.quantize.optim, config.seed, inputs.start, frozen_layers(config))

@@ -107,7 +107,7 @@ def _tracked(config: Config, stage: Stage, runs: Path) -> Iterator[Callable[[dic
         return
     with ExitStack() as stack:
         logs = [
-            stack.enter_context(tracker.stage(stage.kind, stage.name, asdict(config), []))
+            stack.enter_context(tracker.stage(stage.kind, stage.name, asdict(config)))
             for tracker in open_trackers(config.trackers, runs)
         ]
 

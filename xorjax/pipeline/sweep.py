@@ -14,6 +14,7 @@ from xorjax.config.schema import Config
 from xorjax.engines import Engine
 from xorjax.files import replacing, write_text
 from xorjax.pipeline.artifact import ArtifactError, find
+from xorjax.pipeline.claims import alone
 from xorjax.pipeline.graph import make_graph
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import Plan, make_plan
@@ -37,7 +38,9 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a point: "ok" with its rows, "failed" with the error, or "left" if the command was stopped.
+    """What became of a point: "ok" with its rows, "failed" with the error, or "left" to a later command.
+
+    A point is left if the command was stopped before it, or by the system in it: a full disk says nothing of a point.
 
     `ours`: the failure is a bug, not the user's to mend.
     """
@@ -80,9 +83,9 @@ class _Run:
         self.engine = engine
         self.plans: dict[str, Plan] = {}
         self.commands: dict[str, str] = {}
-        for config, alone in jobs:
+        for config, own_command in jobs:
             plan = make_plan(config)
-            self.plans[plan.point], self.commands[plan.point] = plan, alone
+            self.plans[plan.point], self.commands[plan.point] = plan, own_command
         first = jobs[0][0]
         self.runs, self.on_error = Path(first.paths.runs), first.sweep.on_error
         self.trackers = open_trackers(first.trackers, self.runs)
@@ -92,7 +95,8 @@ class _Run:
         for experiment in dict.fromkeys(plan.config.experiment for plan in self.plans.values()):
             own = {p: plan for p, plan in self.plans.items() if plan.config.experiment == experiment}
             report = paths.report_dir(self.runs, experiment)
-            write_plan(report, own, self.commands, command, grow)
+            with alone(self.runs, "plan", experiment):
+                write_plan(report, own, self.commands, command, grow)
             self.reports[report] = (0.0, 0.0)
 
     def run(self, summary: bool) -> list[Outcome]:
@@ -153,7 +157,9 @@ class _Run:
 
     def _fail(self, point: str, failure: Failure) -> None:
         plan = self.plans[point]
-        self.outcomes[point] = Outcome(point, "failed", [], failure.error, failure.ours)
+        self.outcomes[point] = Outcome(
+            point, "left" if failure.of_system else "failed", [], failure.error, failure.ours
+        )
         self.progress.point(f"{title(plan.config)}: failed: {failure.error}")
         # A disk that is full takes no record either; the point is not finished, which a missing one says too.
         with suppress(OSError):

@@ -6,19 +6,18 @@ interrupted: it is run again, with the same settings, before a new one is drawn.
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.pool import NullPool
 
 from xorjax import paths
 from xorjax.config.axes import Axis, Choice, Steps
-from xorjax.pipeline.claims import Claimed, claim
+from xorjax.pipeline.claims import Claimed, alone, claim
 from xorjax.pipeline.plan import Stage
 
 DATABASE = "search.db"
@@ -57,10 +56,8 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         directory = paths.report_dir(runs, experiment)
         directory.mkdir(parents=True, exist_ok=True)
-        self.runs, self.name, self.axes, self.seed = runs, name, axes, seed
-        self._alone = FileLock(paths.claim_file(runs, "search", experiment), timeout=SECONDS_FOR_LOCK)
-        Path(self._alone.lock_file).parent.mkdir(exist_ok=True)
-        with self._alone:
+        self.runs, self.experiment, self.name, self.axes, self.seed = runs, experiment, name, axes, seed
+        with self._alone():
             storage = optuna.storages.RDBStorage(
                 f"sqlite:///{directory / DATABASE}",
                 # No connection stays open while a trial runs for minutes.
@@ -70,9 +67,12 @@ class Study:
                 storage=storage, study_name=name, directions=["minimize", "maximize"], load_if_exists=True
             )
 
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self.runs, "search", self.experiment)
+
     def repeat_failed(self) -> None:
         """Have the trials whose points failed run again, as new ones; those whose settings contradict are not."""
-        with self._alone:
+        with self._alone():
             trials = self._trials()
             repeated = {trial.user_attrs.get(AGAIN) for trial in trials}
             for trial in trials:
@@ -86,7 +86,7 @@ class Study:
         A trial that the block leaves without having told its end stays to be run again.
         """
         with ExitStack() as held:
-            with self._alone:
+            with self._alone():
                 trial = self._interrupted(held) or self._new(held, n_trials)
                 drawn = None if trial is None else Trial(trial.number, self._draw(trial))
             yield drawn

@@ -30,7 +30,7 @@ class Tracker(Protocol):
     """Whoever makes a stage opens its tracker there, in whichever process: stages and points are told apart by name."""
 
     def stage(
-        self, kind: str, name: str, params: Mapping[str, Any], history: Sequence[dict]
+        self, kind: str, name: str, params: Mapping[str, Any]
     ) -> AbstractContextManager[Callable[[dict], None]]:
         """Begin or resume a stage, until the block ends.
 
@@ -38,11 +38,10 @@ class Tracker(Protocol):
             kind: of the stage, "dense", "prune", ...
             name: of its artifact.
             params: its settings, nested.
-            history: lines of its metrics from before; what the tracker has of them already is not doubled.
 
         Returns:
-            A context with the function to be told each line of the metrics; one of an epoch that it has been told of
-            does nothing.
+            A context with the function to be told each line of the metrics. A training that resumes tells all of them
+            again: one of an epoch that the tracker has does nothing.
         """
         ...
 
@@ -76,10 +75,8 @@ class _Harmless:
         self.name, self.tracker = name, tracker
 
     @contextmanager
-    def stage(
-        self, kind: str, name: str, params: Mapping[str, Any], history: Sequence[dict]
-    ) -> Iterator[Callable[[dict], None]]:
-        context = self.tracker.stage(kind, name, params, history)
+    def stage(self, kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Callable[[dict], None]]:
+        context = self.tracker.stage(kind, name, params)
         begun, told = self._try(context.__enter__)
         works = begun
 

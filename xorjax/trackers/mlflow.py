@@ -5,7 +5,7 @@ Look at it with `mlflow ui --backend-store-uri sqlite:///runs/mlflow/mlflow.db`.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -44,9 +44,7 @@ class MLflow:
             return MlflowClient(f"sqlite:///{(self.directory / 'mlflow.db').resolve()}")
 
     @contextmanager
-    def stage(
-        self, kind: str, name: str, params: Mapping[str, Any], history: Sequence[dict]
-    ) -> Iterator[Callable[[dict], None]]:
+    def stage(self, kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Callable[[dict], None]]:
         run = self._run(STAGES, name, name, anew=True)
         self._log_params(run, {"stage": kind, **dict(_flat(params))})
         run_id = run.info.run_id
@@ -59,8 +57,6 @@ class MLflow:
                 values = {key: value for key, value in row.items() if key not in ("epoch", "step")}
                 self._log_metrics(run_id, values, row["epoch"])
 
-        for row in history:
-            log(row)
         try:
             yield log
         except BaseException as error:

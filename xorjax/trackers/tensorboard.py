@@ -6,7 +6,7 @@ disk, the queue fills up and blocks the training.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,7 @@ class TensorBoard:
         self.directory = directory
 
     @contextmanager
-    def stage(
-        self, kind: str, name: str, params: Mapping[str, Any], history: Sequence[dict]
-    ) -> Iterator[Callable[[dict], None]]:
+    def stage(self, kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Callable[[dict], None]]:
         from tensorboardX import summary
 
         with _events(self.directory / kind / name) as write:
@@ -40,8 +38,6 @@ class TensorBoard:
                     values = [(key, value) for key, value in row.items() if key not in ("epoch", "step")]
                     write(row["epoch"], *(summary.scalar(key, value) for key, value in values))
 
-            for row in history:
-                log(row)
             yield log
 
     def point(self, point: str, title: str, row: dict) -> None:

@@ -5,7 +5,6 @@ checkpoint survives a kill at any moment. This module alone knows orbax.
 """
 
 import errno
-import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -15,7 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from xorjax.files import read_record, write_record
+from xorjax.files import read_record, sha256, write_record
 
 MARGIN = 1 << 20
 """Bytes that must be left on the disk beside a checkpoint's arrays, for what describes them."""
@@ -108,4 +107,4 @@ class Checkpoints:
     def _sha256(self, position: int) -> dict[str, str]:
         root = self.directory / str(position)
         files = (path for path in root.rglob("*") if path.is_file())
-        return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        return {str(path.relative_to(root)): sha256(path) for path in files}
