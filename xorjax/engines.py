@@ -68,6 +68,9 @@ def ray_cluster(
     Raises:
         EngineError: Ray is not installed, or there is no cluster at `address`.
     """
+    # Under `uv run` Ray would send a copy of the working directory to its workers, which is no checkout: they have the
+    # package from where the cluster has it.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
     except ImportError as error:
