@@ -6,7 +6,8 @@ python scripts/search.py +experiment=lenet_search --trials 60 'prune.rate=interv
 A setting is searched whose value, in the experiment's hydra.sweeper.params or here, is choice(a,b),
 range(low,high,step), interval(low,high) or tag(log,interval(low,high)). Several seeds are run in every trial, and
 their mean counts. The same command goes on with the same search, up to --trials in all; several commands at once
-share it.
+share it, each a trial at a time. hydra/launcher=joblib or ray makes the stages of one trial side by side, which is for
+trials of several seeds.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from xorjax.config.engine import open_engine
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
 from xorjax.config.space import open_space
 
@@ -38,16 +40,20 @@ def main() -> int:
     left = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with open_space(ROOT / "conf", arguments.overrides) as space:
+        with open_space(ROOT / "conf", arguments.overrides) as space, open_engine(arguments.overrides) as engine:
             from rich.console import Console
 
+            from xorjax import paths
+            from xorjax.engines import Kept
+            from xorjax.pipeline.reports import Reports
             from xorjax.pipeline.sweep import run
-            from xorjax.search.loop import front_table, search
+            from xorjax.search.loop import search
+            from xorjax.search.table import front_table
 
-            console = Console()
+            console, reports, kept = Console(), Reports(space.runs), Kept(engine)
 
             def run_trial(jobs):
-                outcomes = run(jobs, command, grow=True, summary=False)
+                outcomes = run(jobs, command, kept, grow=True, reports=reports)
                 left.extend(outcome for outcome in outcomes if outcome.status == "left")
                 return outcomes
 
@@ -55,6 +61,12 @@ def main() -> int:
             for number, reason in study.reasons().items():
                 console.print(f"trial {number + 1} has no result: {reason}", markup=False)
             console.print(front_table(study))
+            # Also if all trials were run by commands that did not come to this.
+            directory = paths.report_dir(space.runs, space.experiment)
+            if paths.plan_file(directory).exists():
+                reports.add(directory)
+            for page in reports.build():
+                console.print(f"report: {page}", markup=False)
     except KeyboardInterrupt:
         print(f"interrupted; this resumes: {command}", file=sys.stderr, flush=True)
         return INTERRUPTED

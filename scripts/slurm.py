@@ -6,8 +6,11 @@ queue again and goes on. Needs submitit: pip install 'xorjax[slurm]'. `--cluster
 """
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,19 +21,44 @@ class Worker:
 
     def __init__(self, arguments: list[str]):
         self.arguments = arguments
+        self.process: subprocess.Popen | None = None
 
     def __call__(self) -> int:
-        process = subprocess.Popen([sys.executable, str(ROOT / "scripts" / "train.py"), *self.arguments])
-        self.process = process
-        return process.wait()
+        # SLURM's signal goes to all processes of a job. It is for submitit, in this one; others it would kill.
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts" / "train.py"), *self.arguments], preexec_fn=_ignore
+        )
+        return self.process.wait()
 
     def checkpoint(self):
         from submitit.helpers import DelayedSubmission
 
-        # In order: at most the epoch under way is lost.
-        self.process.terminate()
-        self.process.wait()
+        if self.process is not None:
+            # In order: at most the epoch under way is lost.
+            self.process.terminate()
+            # Not by wait(), which a signal's handler has most likely interrupted, and which holds a lock.
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
         return DelayedSubmission(Worker(self.arguments))
+
+
+def _ignore() -> None:
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+def exit_code(jobs: list) -> int:
+    """Waits for the jobs: 0 if all of them ended well; of one that did not, a line says why."""
+    from submitit.core.utils import FailedJobError, UncompletedJobError
+
+    codes = []
+    for job in jobs:
+        try:
+            codes.append(job.result())
+        except (FailedJobError, UncompletedJobError) as error:
+            codes.append(str(error).strip().splitlines()[0])
+        if codes[-1]:
+            print(f"slurm: error: job {job.job_id}: {codes[-1]}", file=sys.stderr)
+    return 1 if any(codes) else 0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     jobs = [executor.submit(Worker(overrides)) for _ in range(arguments.jobs)]
     for job in jobs:
         print(f"job {job.job_id}: {job.paths.stdout}")
-    return max(job.result() for job in jobs) if arguments.wait else 0
+    return exit_code(jobs) if arguments.wait else 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,14 @@ from xorjax.config.launch import launch
 
 ROOT = Path(__file__).resolve().parent.parent
 
+
+def run_points(*arguments):
+    # Imported for seconds: a wrong command is refused before.
+    from xorjax.pipeline.sweep import run
+
+    return run(*arguments)
+
+
 if __name__ == "__main__":
     os.environ.setdefault("XORJAX_ROOT", str(ROOT))
-    raise SystemExit(launch(ROOT / "conf"))
+    raise SystemExit(launch(ROOT / "conf", run_points))

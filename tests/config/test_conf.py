@@ -78,7 +78,7 @@ def test_every_point_of_an_experiment_is_valid(loader, compose_multirun, name):
     master = compose_multirun(f"+experiment={name}")
     configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
     assert master.hydra.mode.name == "MULTIRUN"
-    assert {config.experiment for config in configs} == {name}
+    assert {config.report for config in configs} == {name}
     assert len(set(configs)) == len(configs)
     # All rates of a sweep lie on one trajectory.
     assert {config.prune.rate for config in configs} <= set(configs[0].prune.through)
@@ -115,5 +115,5 @@ def test_the_tables_are_those_of_the_code():
 
 
 def test_every_setting_has_a_rule_or_is_a_path_or_a_pattern():
-    free = {"experiment", "freeze", "prune.layers", "data.dir", "data.cache_dir", "paths.root", "paths.runs"}
+    free = {"report", "freeze", "prune.layers", "data.dir", "data.cache_dir", "paths.root", "paths.runs"}
     assert set(KEYS) - set(CHOICES) - set(RANGES) == free

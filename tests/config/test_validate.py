@@ -83,7 +83,7 @@ WRONG = {
     "too many images": ({"data.n_train": 60_000}, ["data.n_train is 60000", "nearest is 55000"]),
     "batch": ({"data.n_train": 100}, ["batch_size is 128", "training images, 100"]),
     "planes": ({"quantize.n_planes": 0}, ["quantize.n_planes is 0", "nearest is 1"]),
-    "experiment": ({"experiment": "../x"}, ["experiment is '../x'", "nearest is _x"]),
+    "report": ({"report": "../x"}, ["report is '../x'", "nearest is _x"]),
     "interpolation": ({"data.dir": "${oc.env:NOT_SET_ANYWHERE}"}, ["data.dir", "NOT_SET_ANYWHERE"]),
 }
 

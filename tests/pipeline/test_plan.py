@@ -41,7 +41,7 @@ def test_a_sweep_shares_what_its_points_have_in_common():
     [
         (point(n_in=32), {"encode", "evaluate"}),
         (point(mask=MaskConfig("bitmap")), {"encode", "evaluate"}),
-        (point(experiment="other"), set()),
+        (point(report="other"), set()),
         (point(freeze=("conv1", "conv2")), set()),
         (
             point(quantize=replace(BASE.quantize, scale="row")),

@@ -188,7 +188,8 @@ def test_a_damaged_record_of_a_point_is_written_again(swept, tmp_path):
     assert_frame_equal(table(tmp_path / "runs").drop(changing), before.drop(changing))
 
 
-def test_what_was_made_from_another_artifact_is_made_again(swept, tmp_path):
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_was_made_from_another_artifact_is_made_again(swept, tmp_path, finished):
     """The quantized model is made again elsewhere, and differs: what was encoded from the old one is not kept."""
     shutil.copytree(swept, tmp_path / "runs")
     config = points(tmp_path)[0]
@@ -200,7 +201,8 @@ def test_what_was_made_from_another_artifact_is_made_again(swept, tmp_path):
     record = read_record(directory / paths.ARTIFACT)
     record["files"][paths.ARRAYS] = hashlib.sha256((directory / paths.ARRAYS).read_bytes()).hexdigest()
     write_record(directory / paths.ARTIFACT, record)
-    paths.point_file(paths.report_dir(tmp_path / "runs", "tiny"), plan.point).unlink()
+    if not finished:
+        paths.point_file(paths.report_dir(tmp_path / "runs", "tiny"), plan.point).unlink()
     before = stage_events(tmp_path / "runs")
     (outcome,) = run_sweep([config])
     made = stage_events(tmp_path / "runs") - before
@@ -288,3 +290,20 @@ def test_the_best_model_of_each_rate_lies_beside_the_report(swept):
         model = load(paths.best_model(report, rate))
         assert 1 - model.layers["fc1/kernel"].mask.mean() == pytest.approx(rate)
     assert len(list((report / "models").iterdir())) == 2
+
+
+def test_a_sweep_says_what_its_report_no_longer_shows(swept, tmp_path, capsys):
+    shutil.copytree(swept, tmp_path / "runs")
+    some = [points(tmp_path)[0], replace(points(tmp_path)[1], xor=replace(points(tmp_path)[1].xor, n_in=16))]
+    run_sweep(some)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "reports/tiny no longer shows 3 points of an earlier command" in told
+    assert "report=NAME" in told
+    assert set(table(tmp_path / "runs")["n_in"].to_list()) >= {12, 16}
+    other = [replace(config, report="wider") for config in some]
+    run_sweep(other)
+    assert "no longer shows" not in capsys.readouterr().out
+    assert_frame_equal(
+        table(tmp_path / "runs", "wider").drop("experiment", *TIMES, "config", "command"),
+        table(tmp_path / "runs").drop("experiment", *TIMES, "config", "command"),
+    )

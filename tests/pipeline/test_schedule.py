@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections import Counter
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -15,11 +16,12 @@ from tiny_sweep import points
 from xorjax import engines, paths
 from xorjax.engines import WorkerLost
 from xorjax.pipeline import stage as stages
-from xorjax.pipeline.artifact import find, make, save_arrays
+from xorjax.pipeline.artifact import ArtifactError, find, make, save_arrays, set_aside
+from xorjax.pipeline.build import existing
 from xorjax.pipeline.claims import alone, claim
 from xorjax.pipeline.plan import make_plan
+from xorjax.pipeline.plan_file import write_plan
 from xorjax.pipeline.schedule import MAX_REMAKES, Schedule, Stopped
-from xorjax.pipeline.sweep import write_plan
 
 SHARED = {"dense": 1, "prune": 3, "quantize": 2, "baselines": 2, "encode": 4, "evaluate": 4}
 """The stages of the tiny sweep's four points."""
@@ -69,7 +71,7 @@ class Sweep:
 
         def finish(point):
             for stage in self.plans[point].stages if check else ():
-                find(self.runs, stage).check()
+                existing(self.runs, stage).check()
             self.finished.append(point)
 
         schedule = Schedule(
@@ -329,3 +331,156 @@ def test_a_plan_of_other_settings_shares_what_it_can(sweep):
     other = make_plan(replace(plan.config, xor=replace(plan.config.xor, n_in=16)))
     sweep.plans = {other.point: other}
     assert sweep.run() == {"encode": 1, "evaluate": 1}
+
+
+def test_a_full_disk_ends_the_command_though_its_log_takes_no_line(sweep, monkeypatch):
+    """Another stage runs when one fails: the engine is closed and the failure is the one that is told."""
+    last = list(sweep.plans.values())[-1].pruned.name
+
+    class TwoAtOnce:
+        n_jobs, closed = 2, False
+
+        def close(self, now=False):
+            self.closed = now
+
+        def submit(self, function, config, name):
+            future = Future()
+            # The last level of pruning stays under way.
+            if name != last:
+                future.set_result(function(config, name))
+            return future
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def quantize(build):
+        monkeypatch.setattr("xorjax.pipeline.schedule.log_event", full)
+        raise OSError(errno.ENOSPC, "the quantized model")
+
+    monkeypatch.setitem(stages.STAGES, "quantize", quantize)
+    engine = TwoAtOnce()
+    with pytest.raises(Stopped, match="the quantized model"):
+        sweep.run(engine)
+    assert engine.closed
+    assert sweep.listener.running == [last]
+
+
+def test_an_artifact_that_appears_between_two_looks_is_no_damage(tmp_path, monkeypatch):
+    """Another command renames a finished directory into place while this one looks for it."""
+    plan = make_plan(points(tmp_path)[0])
+    runs, stage = tmp_path / "runs", plan.dense
+    directory = paths.artifact_dir(runs, stage.kind, stage.name)
+    make(runs, stage, {}, lambda work: save_arrays(work / paths.ARRAYS, {"number": np.ones(1)}) or {})
+    away = directory.with_name("elsewhere")
+    directory.rename(away)
+    exists = type(directory).exists
+
+    def exists_then_appears(path, **options):
+        there = exists(path, **options)
+        if not there and away.is_dir():
+            away.rename(directory)
+        return there
+
+    monkeypatch.setattr(type(directory), "exists", exists_then_appears)
+    assert find(runs, stage) is None
+    assert find(runs, stage) is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "of_system"),
+    [
+        (PermissionError(errno.EACCES, "may not"), True),
+        (RuntimeError("save failed: No space left on device"), True),
+        (FileNotFoundError(errno.ENOENT, "a file that a stage forgot to write"), False),
+        (RuntimeError("no such luck"), False),
+    ],
+)
+def test_only_what_would_refuse_all_stages_is_the_systems(sweep, monkeypatch, error, of_system):
+    plan = next(iter(sweep.plans.values()))
+    for stage in plan.stages[: plan.stages.index(plan.quantize)]:
+        stages.run_stage(plan.config, stage.name)
+    monkeypatch.setitem(stages.STAGES, "quantize", failing(error))
+    failure = stages.run_stage(plan.config, plan.quantize.name)
+    assert (failure.of_system, failure.ours) == (of_system, not of_system)
+
+
+def test_an_artifact_made_again_meanwhile_is_not_set_aside(sweep):
+    """The verdict of a worker waits while another command makes the stage again."""
+    sweep.run()
+    stage = next(iter(sweep.plans.values())).encode
+    file = paths.artifact_dir(sweep.runs, stage.kind, stage.name) / paths.ARRAYS
+    file.write_bytes(b"")
+    with pytest.raises(ArtifactError) as verdict:
+        find(sweep.runs, stage).check()
+    assert sweep.run()["encode"] == 1
+    assert not set_aside(sweep.runs, stage, verdict.value)
+    find(sweep.runs, stage).check()
+    file.write_bytes(b"")
+    with pytest.raises(ArtifactError) as verdict:
+        find(sweep.runs, stage).check()
+    assert set_aside(sweep.runs, stage, verdict.value)
+
+
+def test_waiting_for_another_command_takes_no_processor(sweep, monkeypatch):
+    """A stage found made by another leaves no moment in the past to wait for."""
+    plans = list(sweep.plans.values())
+    for before in (plans[0].dense, *plans[0].levels):
+        stages.run_stage(plans[0].config, before.name)
+    naps = []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        assert seconds > 0
+        if len(naps) == 1:  # the first stage that is waited for is finished by its command
+            first.close()
+            stages.run_stage(plans[0].config, plans[0].quantize.name)
+        if len(naps) > 3:
+            second.close()
+
+    # A clock that only naps move, so that no moment passes by itself.
+    monkeypatch.setattr("xorjax.pipeline.schedule.time.sleep", sleep)
+    monkeypatch.setattr("xorjax.pipeline.schedule.time.monotonic", lambda: 10.0 + sum(naps))
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(claim(sweep.runs, plans[0].quantize))
+    second.enter_context(claim(sweep.runs, plans[-1].quantize))
+    sweep.run()
+    assert sorted(sweep.finished) == sorted(sweep.plans)
+    assert len(naps) < 10
+
+
+def test_a_lost_worker_is_told_and_in_the_end_logged_as_a_failure(sweep):
+    first = next(iter(sweep.plans.values())).quantize
+
+    class Losing:
+        n_jobs = 1
+
+        def close(self, now=False):
+            pass
+
+        def submit(self, function, config, name):
+            future = Future()
+            if name == first.name:
+                future.set_exception(WorkerLost("killed"))
+            else:
+                future.set_result(function(config, name))
+            return future
+
+    sweep.run(Losing())
+    assert sweep.listener.told.count(("again", "quantize")) == MAX_REMAKES
+    assert ("failed", "quantize", 2) in sweep.listener.told
+    events = [json.loads(line) for line in paths.stage_log(sweep.runs).read_text().splitlines()]
+    assert [(e["name"], e["error"]) for e in events if e["event"] == "failed"] == [(first.name, "killed")]
+
+
+def test_a_stage_found_bad_too_often_drops_what_rests_on_it(sweep, monkeypatch):
+    plan = next(iter(sweep.plans.values()))
+
+    def evaluate(build):
+        if build.stage.name == plan.evaluate.name:
+            shutil.rmtree(paths.artifact_dir(sweep.runs, "encode", plan.encode.name))
+        return pretend(build)
+
+    monkeypatch.setitem(stages.STAGES, "evaluate", evaluate)
+    sweep.run()
+    assert [point for point, _ in sweep.failed] == [plan.point]
+    assert sorted(sweep.finished) == sorted(set(sweep.plans) - {plan.point})

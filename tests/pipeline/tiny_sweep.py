@@ -23,7 +23,7 @@ ONE_EPOCH = OptimConfig(epochs=1, batch_size=100, learning_rate=2e-3)
 def tiny(tmp: Path, **changes) -> Config:
     """The settings of one point; nothing of the checkout's own cache is touched."""
     config = Config(
-        experiment="tiny",
+        report="tiny",
         freeze=("conv*",),
         data=DataConfig("mnist", str(ROOT / "data"), str(ROOT / ".cache"), 1000, 500, 500),
         optim=replace(ONE_EPOCH, epochs=2),

@@ -146,4 +146,4 @@ def test_lenet_search_says_how_it_is_run_and_every_corner_is_valid():
         rates = [rate.text(rate.low), rate.text(rate.high)]
         for values in product(rates, n_in.values, mask.values):
             ((config, _),) = space.points(dict(zip(space.axes, values, strict=True)))
-            assert config.experiment == "lenet_search"
+            assert config.report == "lenet_search"

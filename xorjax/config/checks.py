@@ -43,10 +43,10 @@ def _single(config: Config) -> Iterator[str]:
         for item in value if isinstance(value, tuple) else (value,):
             if item is not None and item not in allowed:
                 yield wrong(key, item, allowed, allowed.nearest(item))
-    name = config.experiment
+    name = config.report
     if not re.fullmatch(r"\w[\w.-]*", name):
         near = re.sub(r"[^\w.-]", "_", name).lstrip(".-") or "single"
-        yield wrong("experiment", repr(name), "a directory's name of letters, digits, _ . and -", near)
+        yield wrong("report", repr(name), "a directory's name of letters, digits, _ . and -", near)
 
 
 def _layers(config: Config) -> Iterator[str]:

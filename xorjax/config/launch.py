@@ -12,11 +12,15 @@ from omegaconf import DictConfig
 
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
 from xorjax.config.overrides import check_arguments
-from xorjax.config.sweep import PointsFailed, given_command, launch_points
+from xorjax.config.sweep import PointsFailed, Run, given_command, launch_points
 
 
-def launch(conf: Path) -> int:
+def launch(conf: Path, run: Run) -> int:
     """Run what the command line asks for with the configuration in `conf`.
+
+    Args:
+        conf: the directory of the configuration.
+        run: runs a single point; those of a sweep are run by the launcher that the configuration names.
 
     Returns:
         The exit code: 0, 2 if all that went wrong is the user's to mend, 130 if interrupted, 1 otherwise.
@@ -28,17 +32,17 @@ def launch(conf: Path) -> int:
 
     errors: list[Exception] = []
 
-    def run(cfg: DictConfig) -> None:
+    def run_point(cfg: DictConfig) -> None:
         settings: Any = HydraConfig.get()
         try:
-            launch_points([(cfg, settings)])
+            launch_points([(cfg, settings)], run)
         except Exception as error:
             # Raised, it would be preceded by a line of Hydra's own.
             errors.append(error)
 
     try:
         check_arguments(sys.argv[1:], conf)
-        hydra.main(version_base="1.3", config_path=str(conf), config_name="train")(run)()
+        hydra.main(version_base="1.3", config_path=str(conf), config_name="train")(run_point)()
         if errors:
             raise errors[0]
     except KeyboardInterrupt:

@@ -128,7 +128,7 @@ class PathsConfig:
 class Config:
     """One point of an experiment."""
 
-    experiment: str = "single"
+    report: str = "single"
     seed: int = 0
     freeze: tuple[str, ...] = ()
     data: DataConfig = field(default_factory=DataConfig)

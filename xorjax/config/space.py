@@ -63,7 +63,7 @@ class Space:
                 ["nothing to search: give settings several values, such as prune.rate=interval(0.85,0.98)"]
             )
         (base,) = compose(loader, self._master, [self._fixed])
-        self.experiment, self.runs = str(base.experiment), Path(base.paths.runs)
+        self.experiment, self.runs = str(base.report), Path(base.paths.runs)
         axes = {key: str(axis) for key, axis in self.axes.items()}
         self.name = identity("search", [_determining(base), self._seeds, axes])
 

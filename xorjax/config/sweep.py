@@ -3,7 +3,7 @@
 import copy
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,23 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.experimental.callback import Callback
-from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from xorjax.config.engine import start_engine
 from xorjax.config.errors import ConfigError, report
 from xorjax.config.overrides import check_overrides
+from xorjax.config.schema import Config
 from xorjax.config.validate import KEYS, load_config
 
 PROGRAM = "python scripts/train.py"
+Run = Callable[[Sequence[tuple[Config, str]], str, Any], Sequence[Any]]
+"""Runs points, each with the command that runs it alone, for a command that the user gave, on an engine or, for None,
+in this process; `xorjax.pipeline.sweep.run`, of which nothing is imported here.
+"""
 
 
 class SweepCallback(Callback):
     """Checks all points before Hydra does anything with them; it would only warn of an error raised here."""
-
-    def __init__(self, run: str):
-        """`run` is the function that runs points, by name: `launch_points` looks it up."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
@@ -55,19 +57,21 @@ class PointsFailed(Exception):
         super().__init__()
 
 
-def launch_points(points: Sequence[tuple[DictConfig, Any]], engine: DictConfig | None = None) -> None:
+def launch_points(
+    points: Sequence[tuple[DictConfig, Any]], run: Run, engine: DictConfig | None = None
+) -> None:
     """Run points that Hydra composed.
 
     Args:
         points: the settings of each, and Hydra's own while it runs it.
+        run: runs them.
         engine: what makes the stages, by name with its arguments; None: this process.
 
     Raises:
         PointsFailed: at least one did.
     """
     jobs = [(load_config(cfg), point_command(hydra)) for cfg, hydra in points]
-    run = get_method(points[0][1].callbacks.xorjax.run)
-    outcomes = run(jobs, given_command(), engine and instantiate(engine))
+    outcomes = run(jobs, given_command(), engine and start_engine(engine))
     if any(outcome.status != "ok" for outcome in outcomes):
         raise PointsFailed(any(outcome.ours for outcome in outcomes))
 

@@ -3,7 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +22,15 @@ from xorjax.pipeline.provenance import provenance
 
 
 class ArtifactError(ValueError):
-    """An artifact on disk is not what was written, or no longer there; `name` is its stage's."""
+    """An artifact on disk is not what was written, or no longer there.
 
-    def __init__(self, name: str, message: str):
-        self.name = name
+    Attributes:
+        name: its stage's.
+        found: the `identity` of the artifact that was looked at; None if it had none that could be read.
+    """
+
+    def __init__(self, name: str, message: str, found: str | None = None):
+        self.name, self.found = name, found
         super().__init__(message)
 
 
@@ -39,6 +45,7 @@ class Artifact:
         made_from: the `digest` of each artifact that it was made from, by name; None if it was not noted.
         commit: what code made it.
         seconds: how long that took.
+        identity: tells it from the same artifact made again.
     """
 
     directory: Path
@@ -47,6 +54,7 @@ class Artifact:
     made_from: dict[str, str] | None
     commit: str
     seconds: float
+    identity: str
 
     @property
     def digest(self) -> str:
@@ -60,13 +68,25 @@ class Artifact:
             ArtifactError: the file is missing or not as it was written.
         """
         path = self.directory / file
-        if not path.is_file() or sha256(path) != self.files[file]:
-            raise ArtifactError(self.directory.name, f"{path}: the file is missing or damaged")
+        try:
+            whole = sha256(path) == self.files[file]
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            raise self.error(f"{path}: the file is missing or damaged")
         return path
+
+    def error(self, message: str) -> ArtifactError:
+        """What is wrong with this artifact."""
+        return ArtifactError(self.directory.name, message, self.identity)
 
     def arrays(self, file: str = paths.ARRAYS) -> dict[str, np.ndarray]:
         """The arrays of one of its files, by name."""
-        return safetensors.numpy.load_file(self.path(file))
+        path = self.path(file)
+        try:
+            return safetensors.numpy.load_file(path)
+        except FileNotFoundError:
+            raise self.error(f"{path}: the file is gone") from None
 
     def check(self) -> None:
         """Look at every file.
@@ -86,9 +106,8 @@ def find(runs: Path, stage: Stage) -> Artifact | None:
     """
     directory = paths.artifact_dir(runs, stage.kind, stage.name)
     file = directory / paths.ARTIFACT
-    if not file.exists():
-        if directory.exists():
-            raise ArtifactError(stage.name, f"{file}: the file is missing")
+    # In this order: the directory appears with the file in it.
+    if not directory.exists():
         return None
     try:
         record = read_record(file)
@@ -99,7 +118,12 @@ def find(runs: Path, stage: Stage) -> Artifact | None:
             record.get("made_from"),
             record["provenance"]["commit"],
             record["seconds"],
+            record_sha256(record),
         )
+    except FileNotFoundError:
+        if not directory.exists():
+            return None  # set aside this very moment
+        raise ArtifactError(stage.name, f"{file}: the file is missing") from None
     except (ValueError, KeyError) as error:
         raise ArtifactError(stage.name, f"{file}: the file is damaged ({error})") from error
 
@@ -130,17 +154,7 @@ def make(
         files = sorted(file for file in work.iterdir() if file.is_file() and not file.name.startswith("."))
         for file in files:
             sync(file)
-        record = {
-            "stage": stage.kind,
-            "name": stage.name,
-            "summary": summary,
-            "seconds": seconds,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "files": {file.name: sha256(file) for file in files},
-            "made_from": {name: artifact.digest for name, artifact in upstream.items()},
-            "provenance": provenance(),
-        }
-        write_record(work / paths.ARTIFACT, record)
+        write_record(work / paths.ARTIFACT, _record(stage, summary, seconds, files, upstream))
         directory = paths.artifact_dir(runs, stage.kind, stage.name)
         os.replace(work, directory)
         sync(directory.parent)
@@ -152,8 +166,25 @@ def make(
     return found
 
 
-def set_aside(runs: Path, stage: Stage, reason: str) -> bool:
-    """Keep a damaged artifact under another name, so that it is made again; False if it is not there.
+def _record(
+    stage: Stage, summary: dict, seconds: float, files: Iterable[Path], upstream: Mapping[str, Artifact]
+) -> dict[str, Any]:
+    return {
+        "stage": stage.kind,
+        "name": stage.name,
+        "summary": summary,
+        "seconds": seconds,
+        "made": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "files": {file.name: sha256(file) for file in files},
+        "made_from": {name: artifact.digest for name, artifact in upstream.items()},
+        "provenance": provenance(),
+    }
+
+
+def set_aside(runs: Path, stage: Stage, error: ArtifactError) -> bool:
+    """Keep the artifact that `error` speaks of under another name, so that it is made again.
+
+    False if there is another by now: it was made again by another command.
 
     Raises:
         Claimed: another process is making it.
@@ -161,11 +192,15 @@ def set_aside(runs: Path, stage: Stage, reason: str) -> bool:
     directory = paths.artifact_dir(runs, stage.kind, stage.name)
     with claim(runs, stage):
         if not directory.exists():
-            return False
+            return True
+        with suppress(ArtifactError):
+            there = find(runs, stage)
+            if there is not None and there.identity != error.found:
+                return False
         kept = paths.set_aside_dir(runs, stage.kind, stage.name)
         shutil.rmtree(kept, ignore_errors=True)
         os.replace(directory, kept)
-        log_event(runs, stage, "damaged", reason=reason)
+        log_event(runs, stage, "damaged", reason=str(error))
     return True
 
 

@@ -1,11 +1,12 @@
 """One point of an experiment on disk: its record of result rows, written when all its stages are there."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from xorjax import paths
 from xorjax.config.schema import Config
 from xorjax.files import read_record, write_record
-from xorjax.pipeline.artifact import Artifact, ArtifactError
+from xorjax.pipeline.artifact import Artifact, find
 from xorjax.pipeline.build import existing
 from xorjax.pipeline.plan import Plan, Stage, xor_shape
 from xorjax.pipeline.rows import failed_row, point_rows
@@ -15,14 +16,16 @@ from xorjax.results.rows import RowError, check_row
 def point_file(plan: Plan) -> Path:
     """Where the point's record is."""
     runs = Path(plan.config.paths.runs)
-    return paths.point_file(paths.report_dir(runs, plan.config.experiment), plan.point)
+    return paths.point_file(paths.report_dir(runs, plan.config.report), plan.point)
 
 
 def finished_rows(plan: Plan) -> list[dict] | None:
     """The rows of the point if it finished before and the artifacts that users take from it are still whole.
 
+    The others may be gone; those that are there must be the ones that it was made from.
+
     Raises:
-        ArtifactError: one of these is damaged.
+        ArtifactError: an artifact is damaged, or was made from another than the one that is there now.
     """
     try:
         record = read_record(point_file(plan))
@@ -33,8 +36,11 @@ def finished_rows(plan: Plan) -> list[dict] | None:
     except (OSError, ValueError, KeyError, RowError):
         # Not there, damaged, or of a version with other columns: the artifacts hold all of it.
         return None
+    runs = Path(plan.config.paths.runs)
+    found = {stage.name: artifact for stage in plan.stages if (artifact := find(runs, stage)) is not None}
+    _check_chain(plan, found)
     for stage in (plan.encode, plan.evaluate):
-        existing(Path(plan.config.paths.runs), stage).check()
+        existing(runs, stage).check()
     return record["rows"]
 
 
@@ -95,15 +101,16 @@ def outcome(rows: list[dict]) -> str:
     )
 
 
-def _check_chain(plan: Plan, artifacts: dict[str, Artifact]) -> None:
+def _check_chain(plan: Plan, artifacts: Mapping[str, Artifact]) -> None:
     """An artifact that was made again elsewhere may differ in a last digit: what was made from the old one goes too."""
     for stage in plan.stages:
-        made_from = artifacts[stage.name].made_from
+        artifact = artifacts.get(stage.name)
+        if artifact is None or artifact.made_from is None:
+            continue
         for need in plan.needs(stage):
-            if made_from is not None and made_from.get(need.name) != artifacts[need.name].digest:
-                raise ArtifactError(
-                    stage.name, f"{artifacts[stage.name].directory}: it was made from another {need.name}"
-                )
+            source = artifacts.get(need.name)
+            if source is not None and artifact.made_from.get(need.name) != source.digest:
+                raise artifact.error(f"{artifact.directory}: it was made from another {need.name}")
 
 
 def _write(plan: Plan, status: str, rows: list[dict], error: str | None) -> None:

@@ -4,6 +4,7 @@ import atexit
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from xorjax import paths
+from xorjax.estimate import seconds_left
 from xorjax.pipeline.graph import Node
 from xorjax.pipeline.plan import Stage
 from xorjax.pipeline.stage import Failure
@@ -24,9 +26,8 @@ SECONDS_BETWEEN_LINES = 10
 class Progress:
     """Counts what is left to do over all points, each shared stage once, and tells how it goes.
 
-    The time left is the epochs that remain, each at the mean of its kind's so far, artifacts of earlier commands
-    included, over the jobs at once. A kind not met yet is taken to cost as much an epoch as the others, a second if it
-    trains nothing. How far a training is, is read from the metrics that it writes, wherever it runs.
+    The time left follows from what stages took so far, artifacts of earlier commands included. How far a training is,
+    is read from the metrics that it writes, wherever it runs.
 
     Args:
         graph: all stages.
@@ -48,10 +49,15 @@ class Progress:
         self.console = Console(highlight=False, soft_wrap=True)
         self.errors = Console(highlight=False, soft_wrap=True, stderr=True)
         self.n_done = 0
-        self._left = {name: node.stage for name, node in graph.items() if name not in found}
-        self._total = max(1, sum(_work(stage) for stage in self._left.values()))
+        self._trained = {node.stage.kind for node in graph.values() if node.stage.epochs}
+        self._left: set[str] = set()
+        self._work_left: Counter[str] = Counter()
+        for name, node in graph.items():
+            if name not in found:
+                self._add(node.stage)
+        self._total = max(1, self._work_left.total())
         self._spent: dict[str, float] = {}
-        self._worked: dict[str, int] = {}
+        self._done: dict[str, int] = {}
         for name, seconds in found.items():
             self._count(graph[name].stage, seconds)
         self._running: dict[str, tuple[Stage, float]] = {}
@@ -73,6 +79,17 @@ class Progress:
         self._watcher.start()
         # However the program ends, the terminal gets its cursor back.
         atexit.register(self.close)
+
+    def _add(self, stage: Stage) -> None:
+        if stage.name not in self._left:
+            self._left.add(stage.name)
+            self._work_left[stage.kind] += _work(stage)
+
+    def _remove(self, stage: Stage) -> bool:
+        if there := stage.name in self._left:
+            self._left.remove(stage.name)
+            self._work_left[stage.kind] -= _work(stage)
+        return there
 
     def _tell_plan(self, stages: list[Stage]) -> None:
         kinds = dict.fromkeys(stage.kind for stage in stages)
@@ -96,7 +113,7 @@ class Progress:
         """Work on a stage is over; `seconds` that it took, None if it was not made."""
         with self._lock:
             self._running.pop(stage.name)
-            if seconds is not None and self._left.pop(stage.name, None):
+            if seconds is not None and self._remove(stage):
                 self._count(stage, seconds)
         self._draw(stage.kind)
 
@@ -108,12 +125,14 @@ class Progress:
 
     def again(self, stage: Stage, reason: str) -> None:
         """A stage that was there is damaged or gone, or its worker died."""
-        self._left.setdefault(stage.name, stage)
+        with self._lock:
+            self._add(stage)
         self.errors.print(f"{reason}; {stage.kind} {stage.name} is made again", markup=False)
 
     def failed(self, node: Node, failure: Failure) -> None:
         """A stage failed: what it said, where it is, how to run it alone, what rests on it."""
-        self._left.pop(node.stage.name, None)
+        with self._lock:
+            self._remove(node.stage)
         n = len(node.points)
         lines = (
             f"error: {node.stage.kind} {node.stage.name}: {failure.error}",
@@ -125,7 +144,18 @@ class Progress:
 
     def dropped(self, stage: Stage) -> None:
         """A stage will not be made."""
-        self._left.pop(stage.name, None)
+        with self._lock:
+            self._remove(stage)
+
+    def hidden(self, report: Path, n: int) -> None:
+        """Points of earlier commands that a report no longer shows."""
+        if n:
+            points = "1 point" if n == 1 else f"{n} points"
+            self.console.print(
+                f"{report} no longer shows {points} of an earlier command, which brings them back when it is repeated; "
+                "report=NAME gives a command a report of its own",
+                markup=False,
+            )
 
     def found(self, n: int) -> None:
         """Points that an earlier command finished."""
@@ -166,28 +196,29 @@ class Progress:
         with self._lock:
             if not self._left:
                 return ""
-            spent, worked = dict(self._spent), dict(self._worked)
+            spent, done = dict(self._spent), dict(self._done)
             now = time.monotonic()
             for stage, began in self._running.values():
                 if epochs := self._epochs[stage.name]:
                     spent[stage.kind] = spent.get(stage.kind, 0.0) + now - began
-                    worked[stage.kind] = worked.get(stage.kind, 0) + epochs
-            if not worked:
-                return ""
-            rate = {kind: spent[kind] / worked[kind] for kind in worked}
-            trained = {stage.kind for stage in self._left.values() if stage.epochs} & worked.keys()
-            epoch = sum(spent[kind] for kind in trained) / max(1, sum(worked[kind] for kind in trained))
-            left = sum(
-                max(0, _work(stage) - self._epochs.get(name, 0))
-                * rate.get(stage.kind, epoch if stage.epochs else 1.0)
-                for name, stage in self._left.items()
-            )
-        left = max(left / self.n_jobs, 1)
+                    done[stage.kind] = done.get(stage.kind, 0) + epochs
+            left = seconds_left(self._to_do(), done, spent, self._trained, self.n_jobs)
+        if left is None:
+            return ""
+        left = max(left, 1)
         return f", about {left:.0f} s left" if left < 90 else f", about {left / 60:.0f} min left"
+
+    def _to_do(self) -> Counter[str]:
+        """What is left of each kind of stage, without the epochs that are through of those under way."""
+        done = Counter[str]()
+        for stage, _ in self._running.values():
+            if stage.name in self._left:
+                done[stage.kind] += min(self._epochs[stage.name], _work(stage))
+        return self._work_left - done
 
     def _count(self, stage: Stage, seconds: float) -> None:
         self._spent[stage.kind] = self._spent.get(stage.kind, 0.0) + seconds
-        self._worked[stage.kind] = self._worked.get(stage.kind, 0) + _work(stage)
+        self._done[stage.kind] = self._done.get(stage.kind, 0) + _work(stage)
 
     def _watch(self) -> None:
         while not self._closed.wait(1.0):
@@ -215,7 +246,7 @@ class Progress:
 
     def _draw(self, text: str) -> None:
         with self._lock:
-            left = sum(max(0, _work(s) - self._epochs.get(name, 0)) for name, s in self._left.items())
+            left = self._to_do().total()
         self._bar.update(
             self._task, completed=self._total - left, description=text, left=self.time_left().lstrip(", ")
         )

@@ -103,7 +103,7 @@ def point_rows(
 def _row(plan: Plan, command: str) -> dict:
     config = plan.config
     known = {
-        "experiment": config.experiment,
+        "experiment": config.report,
         "model": config.model.name,
         "dataset": config.data.name,
         "seed": config.seed,

@@ -8,9 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from xorjax import paths
 from xorjax.engines import Engine, WorkerLost
 from xorjax.pipeline.artifact import ArtifactError, find, set_aside
 from xorjax.pipeline.claims import Claimed
@@ -75,7 +77,8 @@ class Schedule:
         # Of each point the stages that are not there yet; a point that is through is not in it.
         self.left = {point: {stage.name for stage in plan.stages} for point, plan in plans.items()}
         self.todo: dict[str, Node] = {}  # in the order in which they are to be made
-        self.running: dict[Future, Node] = {}
+        self.running: dict[str, Node] = {}
+        self.futures: dict[Future, Node] = {}
         self.remakes: Counter[str] = Counter()
         self._look_again: dict[str, tuple[float, float]] = {}
 
@@ -95,9 +98,11 @@ class Schedule:
                 self._submit()
                 self._collect()
         except BaseException:
-            for node in self.running.values():
-                log_event(self.runs, node.stage, "interrupted")
             self.engine.close(now=True)
+            for node in self.running.values():
+                # A disk that is full, which may be why it ends, takes no line.
+                with suppress(OSError):
+                    log_event(self.runs, node.stage, "interrupted")
             raise
 
     def _submit(self) -> None:
@@ -105,51 +110,55 @@ class Schedule:
         for name, node in list(self.todo.items()):
             if len(self.running) >= self.engine.n_jobs:
                 return
-            if any(need in self.todo for need in node.needs) or self._is_running(node.needs):
+            if name not in self.todo:
+                continue  # dropped: what another led to in this round
+            if any(need in self.todo or need in self.running for need in node.needs):
                 continue
             if self._look_again.get(name, (0.0, 0.0))[0] > now:
                 continue
             if name in self._look_again and self._is_there(node.stage):
-                self._done(self.todo.pop(name))
+                del self.todo[name], self._look_again[name]
+                self._done(node)
                 continue
             del self.todo[name]
-            self.listener.begin(node.stage)
             # Known to be running before it is: the serial engine returns when it is through.
-            self.running[placeholder := Future()] = node
-            future = self.engine.submit(run_stage, node.plan.config, name)
-            del self.running[placeholder]
-            self.running[future] = node
-
-    def _is_running(self, names: tuple[str, ...]) -> bool:
-        return any(node.stage.name in names for node in self.running.values())
+            self.running[name] = node
+            self.listener.begin(node.stage)
+            self.futures[self.engine.submit(run_stage, node.plan.config, name)] = node
 
     def _collect(self) -> None:
         if not self.running:
             # All that is left waits for another command.
-            soonest = min((moment for moment, _ in self._look_again.values()), default=0.0)
+            soonest = min(
+                (self._look_again[name][0] for name in self.todo if name in self._look_again), default=0
+            )
             time.sleep(max(0.0, min(soonest - time.monotonic(), LONGEST_WAIT)))
             return
-        finished, _ = wait(self.running, timeout=1.0, return_when=FIRST_COMPLETED)
+        finished, _ = wait(self.futures, timeout=1.0, return_when=FIRST_COMPLETED)
         for future in finished:
-            node = self.running.pop(future)
+            node = self.futures.pop(future)
+            name = node.stage.name
+            del self.running[name]
             try:
                 result = future.result()
             except WorkerLost as lost:
                 self.listener.end(node.stage, None)
-                self._again(node, str(lost))
+                self._lost(node, str(lost))
                 continue
             self.listener.end(node.stage, result.seconds if isinstance(result, Made) else None)
             match result:
                 case Made():
-                    self._look_again.pop(node.stage.name, None)
+                    self._look_again.pop(name, None)
                     self._done(node)
                 case Busy(holder):
                     self._wait_for(node, holder)
-                case Unusable(name, reason):
-                    self.todo[node.stage.name] = node
-                    self._make_again(name, reason)
+                case Unusable(upstream, reason, found):
+                    self.todo[name] = node
+                    self._make_again(ArtifactError(upstream, reason, found))
                 case Failure():
                     self._failed(node, result)
+                case _:
+                    raise TypeError(f"{node.stage.kind} {name}: a stage returned {result!r}")
 
     def _done(self, node: Node) -> None:
         for point in node.points:
@@ -161,7 +170,7 @@ class Schedule:
                 try:
                     self.finish(point)
                 except ArtifactError as error:
-                    self._make_again(error.name, str(error))
+                    self._make_again(error)
                 else:
                     del self.left[point]
 
@@ -177,36 +186,41 @@ class Schedule:
         try:
             return find(self.runs, stage) is not None
         except ArtifactError as error:
-            self.set_aside(stage.name, str(error))
+            self.set_aside(error)
             return False
 
-    def _make_again(self, name: str, reason: str) -> None:
+    def _make_again(self, error: ArtifactError) -> None:
         """A stage that was there is damaged or gone."""
-        node = self.graph[name]
-        self.set_aside(name, reason)
+        node = self.graph[error.name]
+        self.set_aside(error)
         for point in node.points:
             if point in self.left:
-                self.left[point].add(name)
-        if name not in self.todo and not self._is_running((name,)):
-            self._again(node, reason)
+                self.left[point].add(error.name)
+        if error.name not in self.todo and error.name not in self.running:
+            self._again(node, str(error))
 
-    def set_aside(self, name: str, reason: str) -> None:
-        """A stage is damaged or gone: what is there of it is kept under another name."""
-        stage = self.graph[name].stage
-        try:
-            set_aside(self.runs, stage, reason)
-        except Claimed:
-            # Another command has seen it too.
-            return
-        self.listener.again(stage, reason)
+    def set_aside(self, error: ArtifactError) -> None:
+        """Keep a damaged artifact under another name and tell so, unless another command has done that."""
+        stage = self.graph[error.name].stage
+        with suppress(Claimed):
+            if set_aside(self.runs, stage, error):
+                self.listener.again(stage, str(error))
 
-    def _again(self, node: Node, reason: str) -> None:
-        name = node.stage.name
-        self.remakes[name] += 1
-        if self.remakes[name] > MAX_REMAKES:
-            self._failed(node, Failure(reason, str(self.runs / node.stage.kind / name), False, False, ""))
-        else:
-            self.todo[name] = node
+    def _lost(self, node: Node, reason: str) -> None:
+        if self._again(node, reason):
+            self.listener.again(node.stage, reason)
+
+    def _again(self, node: Node, reason: str) -> bool:
+        """Put the stage back among those to be made, or fail it if that was done too often."""
+        stage = node.stage
+        self.remakes[stage.name] += 1
+        if self.remakes[stage.name] <= MAX_REMAKES:
+            self.todo[stage.name] = node
+            return True
+        log_event(self.runs, stage, "failed", error=reason)
+        directory = paths.partial_dir(self.runs, stage.kind, stage.name)
+        self._failed(node, Failure(reason, str(directory), False, False, ""))
+        return False
 
     def _failed(self, node: Node, failure: Failure) -> None:
         self.listener.failed(node, failure)

@@ -28,9 +28,11 @@ STAGES: dict[str, Callable[[Build], dict]] = {
     function.__name__: function for function in (dense, prune, mask, quantize, baselines, encode, evaluate)
 }
 
-
-SYSTEM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
-"""What orbax, tensorstore and safetensors pass on in errors of their own; only the text tells."""
+SYSTEM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOLCK)
+"""What the system would refuse other stages too; orbax, tensorstore and safetensors pass it on in errors of their own,
+where only the text tells.
+"""
+REFUSED = (errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ class Busy:
 
 @dataclass(frozen=True)
 class Unusable:
-    """The stage `name` that this one needs is damaged or gone."""
+    """A stage that this one needs is damaged or gone: an `ArtifactError` that travels."""
 
     name: str
     reason: str
+    found: str | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def run_stage(config: Config, name: str) -> Made | Busy | Unusable | Failure:
     except Claimed as claimed:
         return Busy(str(claimed))
     except ArtifactError as error:
-        return Unusable(error.name, str(error))
+        return Unusable(error.name, str(error), error.found)
     except Exception as error:
         return _failed(runs, stage, error)
 
@@ -120,7 +123,8 @@ def _tracked(config: Config, stage: Stage, runs: Path) -> Iterator[Callable[[dic
 
 def _failed(runs: Path, stage: Stage, error: Exception) -> Failure:
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    of_system = isinstance(error, OSError) or any(os.strerror(code) in line for code in SYSTEM_ERRORS)
+    refused = isinstance(error, OSError) and error.errno in (*SYSTEM_ERRORS, *REFUSED)
+    of_system = refused or any(os.strerror(code) in line for code in SYSTEM_ERRORS)
     try:
         log_event(runs, stage, "failed", error=line)
     except OSError:

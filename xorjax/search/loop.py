@@ -1,4 +1,4 @@
-"""Trial after trial: draw settings, run their points, tell the study; then the front as a table."""
+"""Trial after trial: draw settings, run their points, tell the study."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,12 +6,11 @@ from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Console
-from rich.table import Table
 
 from xorjax.config.axes import Axis
 from xorjax.config.schema import Config
 from xorjax.pipeline.sweep import Job, Outcome
-from xorjax.search.study import Finished, Result, Study, Trial
+from xorjax.search.study import Result, Study, Trial
 
 
 @runtime_checkable
@@ -92,30 +91,6 @@ def mean_result(outcomes: Sequence[Outcome]) -> Result:
         fmean(rows[0]["validation_accuracy"] for rows in points),
         fmean(rows[0]["test_accuracy"] for rows in points),
     )
-
-
-def front_table(study: Study) -> Table:
-    """The trials that no other beats in both, fewest bits first."""
-    front = study.front()
-    table = Table(title=f"Front of {study.n_trials} trials", title_justify="left")
-    table.add_column("trial", justify="right")
-    for key in study.axes:
-        table.add_column(key.lstrip("+"), justify="right")
-    for column in ("bits per weight", "validation %", "test %"):
-        table.add_column(column, justify="right")
-    for finished in front:
-        table.add_row(*_cells(finished))
-    return table
-
-
-def _cells(finished: Finished) -> list[str]:
-    trial, result = finished.trial, finished.result
-    figures = (
-        f"{result.bits_per_weight:.4f}",
-        f"{result.validation_accuracy:.2%}",
-        f"{result.test_accuracy:.2%}",
-    )
-    return [str(trial.number + 1), *trial.settings.values(), *(figure.rstrip("%") for figure in figures)]
 
 
 def describe(trial: Trial) -> str:

@@ -6,13 +6,15 @@ interrupted: it is run again, with the same settings, before a new one is drawn.
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from xorjax import paths
@@ -25,6 +27,10 @@ SECONDS_FOR_LOCK = 60
 AGAIN = "again"
 """A trial's note of the failed one that it repeats."""
 FAILED, REASON, TEST = "failed", "reason", "test_accuracy"
+
+
+class DatabaseError(OSError):
+    """The database cannot be read or written: a full disk, or one that may not be written."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +51,25 @@ class Result:
 
 
 class Study:
-    """The trials of one space. They are told apart by number and counted from 0, whichever process runs them."""
+    """The trials of one space, numbered from 0 across all processes."""
 
     def __init__(self, runs: Path, experiment: str, name: str, axes: Mapping[str, Axis], seed: int = 0):
         """Open the study `name` of the experiment, or begin it.
 
         Trial n is drawn with a generator of its own, from `seed`, n and the results that are known by then: what one
         process draws does not depend on where it was interrupted.
+
+        Raises:
+            DatabaseError: by any method too; what was told before is kept.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         directory = paths.report_dir(runs, experiment)
         directory.mkdir(parents=True, exist_ok=True)
         self.runs, self.experiment, self.name, self.axes, self.seed = runs, experiment, name, axes, seed
+        self._file = directory / DATABASE
         with self._alone():
             storage = optuna.storages.RDBStorage(
-                f"sqlite:///{directory / DATABASE}",
+                f"sqlite:///{self._file}",
                 # No connection stays open while a trial runs for minutes.
                 engine_kwargs={"connect_args": {"timeout": SECONDS_FOR_LOCK}, "poolclass": NullPool},
             )
@@ -67,8 +77,20 @@ class Study:
                 storage=storage, study_name=name, directions=["minimize", "maximize"], load_if_exists=True
             )
 
-    def _alone(self) -> AbstractContextManager[None]:
-        return alone(self.runs, "search", self.experiment)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with alone(self.runs, "search", self.experiment), self._explained():
+            yield
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, StorageInternalError) as error:
+            # Optuna's error has SQLAlchemy's as its cause, and that one SQLite's.
+            first = error.__cause__ if isinstance(error, StorageInternalError) else error
+            reason = getattr(first, "orig", None) or first
+            raise DatabaseError(f"{self._file}: {reason}; when that is mended, the same command goes on") from error
 
     def repeat_failed(self) -> None:
         """Have the trials whose points failed run again, as new ones; those whose settings contradict are not."""

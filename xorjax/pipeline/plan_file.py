@@ -1,0 +1,60 @@
+"""Which points a report shows, written down before the first of them is made: what a page or a dashboard goes by."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from xorjax import paths
+from xorjax.files import write_text
+from xorjax.pipeline.plan import Plan
+from xorjax.pipeline.point import title
+
+
+def write_plan(
+    report: Path, plans: Mapping[str, Plan], commands: Mapping[str, str], command: str, grow: bool
+) -> int:
+    """Write down which points the command will run, and of which stages each is made.
+
+    A command with several points sets what the report shows; one with a single point, or one that lets it grow, adds
+    to what is there.
+
+    Returns:
+        How many points of earlier commands the report no longer shows. Their records stay.
+    """
+    file = paths.plan_file(report)
+    before = json.loads(file.read_text()) if file.exists() else {"points": []}
+    points, details = list(plans), _details(plans, commands)
+    if (grow or len(points) == 1) and before["points"]:
+        points = list(dict.fromkeys([*before["points"], *points]))
+        command = str(before["command"])
+        details = _known_details(before) | details
+    stages = {
+        stage: i for i, stage in enumerate(dict.fromkeys(s for d in details.values() for s in d["stages"]))
+    }
+    plan = {
+        "experiment": report.name,
+        "points": points,
+        "command": command,
+        "stages": [{"kind": kind, "name": name, "epochs": epochs} for kind, name, epochs in stages],
+        "details": {p: {**d, "stages": [stages[stage] for stage in d["stages"]]} for p, d in details.items()},
+    }
+    write_text(file, json.dumps(plan))
+    return len(set(before["points"]) - set(points))
+
+
+def _details(plans: Mapping[str, Plan], commands: Mapping[str, str]) -> dict[str, dict]:
+    return {
+        point: {
+            "title": title(plan.config),
+            "command": commands[point],
+            "stages": [(stage.kind, stage.name, stage.epochs) for stage in plan.stages],
+        }
+        for point, plan in plans.items()
+    }
+
+
+def _known_details(plan: Mapping) -> dict[str, dict]:
+    """The details in a plan that was written before, its stages in full."""
+    stages = [(s["kind"], s["name"], s["epochs"]) for s in plan.get("stages", ())]
+    details = plan.get("details", {}).items()
+    return {point: {**d, "stages": [stages[i] for i in d["stages"]]} for point, d in details}

@@ -1,0 +1,66 @@
+"""The reports of a command: built now and then while points finish, and once they have."""
+
+import shutil
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from xorjax import paths
+from xorjax.files import replacing
+
+SECONDS_BETWEEN_REPORTS = 15
+SHARE_OF_REPORTS = 0.1
+"""Of a command's time at most this share goes into reports, however many points they have."""
+
+
+class Reports:
+    """The reports under one run directory."""
+
+    def __init__(self, runs: Path):
+        self.runs = runs
+        # When each was last built, and how long that took.
+        self._built: dict[Path, tuple[float, float]] = {}
+
+    def add(self, report: Path) -> None:
+        """A report of the command, in whose directory the plan is."""
+        self._built.setdefault(report, (0.0, 0.0))
+
+    def update(self, report: Path) -> None:
+        """Build the tables and the page, unless that was done a moment ago."""
+        last, took = self._built[report]
+        began = time.monotonic()
+        if began - last <= max(SECONDS_BETWEEN_REPORTS, took / SHARE_OF_REPORTS):
+            return
+        from xorjax.results.report import build_report
+
+        try:
+            build_report(report)
+        except Exception as error:
+            # Days of training do not end for a page that will be built once more at the end.
+            Console(stderr=True, soft_wrap=True).print(f"warning: no report for now: {error}", markup=False)
+        self._built[report] = (time.monotonic(), time.monotonic() - began)
+
+    def build(self) -> list[Path]:
+        """Build all of them whole; returns the pages."""
+        from xorjax.results.report import build_report
+
+        return [build_report(report) for report in self._built]
+
+    def conclude(self, console: Console) -> None:
+        """Build all of them whole, copy the best models beside them, print the summary."""
+        from xorjax.results.collect import read_experiment, tabulate
+        from xorjax.results.tables import summarise, summary_table
+
+        for report, page in zip(self._built, self.build(), strict=True):
+            experiment = read_experiment(report)
+            best_points = summarise(tabulate(experiment))
+            console.print(summary_table(best_points))
+            files = {point.name: point.compressed for point in experiment.points}
+            for best in best_points:
+                model = paths.best_model(report, best.prune_rate)
+                model.parent.mkdir(exist_ok=True)
+                with replacing(model) as temporary:
+                    shutil.copyfile(self.runs / files[best.point], temporary)
+                console.print(f"best model at S = {best.prune_rate:g}: {model}", markup=False)
+            console.print(f"report: {page}", markup=False)
