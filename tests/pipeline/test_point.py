@@ -248,12 +248,17 @@ def test_convolutions_and_several_layers_at_once(tmp_path):
     assert rows["n_planes"].to_list() == [2, 2, 2]
 
 
-def test_a_diverging_training_fails_with_its_step(tmp_path):
+@pytest.mark.parametrize("key", ["optim", "prune.optim", "quantize.optim"])
+def test_a_diverging_training_fails_with_its_step_and_setting(swept, tmp_path, key):
+    shutil.copytree(swept, tmp_path / "runs")
     base = tiny(tmp_path)
-    config = replace(base, optim=replace(base.optim, name="sgd", learning_rate=1e18))
-    (outcome,) = run_sweep([config])
+    wild = replace(base.optim, name="sgd", learning_rate=1e18)
+    section = key.removesuffix("optim").rstrip(".")
+    changed = {section: replace(getattr(base, section), optim=wild)} if section else {"optim": wild}
+    (outcome,) = run_sweep([replace(base, **changed)])
     assert outcome.error.startswith("TrainingError")
     assert re.search("epoch 1, step [0-9]+", outcome.error)
+    assert f" lower {key}.learning_rate" in outcome.error
 
 
 @pytest.mark.parametrize("codec", ["lowrank", "codebook", "xor"])

@@ -29,7 +29,15 @@ def mask(build: Build) -> dict:
     assert isinstance(level, Level)
     inputs, params, masks = going_on(build)
     graphdef, _ = create_model(config.model.name, config.seed)
-    task = Task(graphdef, apply_masks, config.prune.optim, config.seed, inputs.start, frozen_layers(config))
+    task = Task(
+        graphdef,
+        apply_masks,
+        config.prune.optim,
+        config.seed,
+        inputs.start,
+        frozen_layers(config),
+        "prune.optim",
+    )
     scores = {
         path: np.where(np.asarray(masks[path]), score, np.float32(0))
         for path, score in importance(config, params, masks).items()

@@ -7,7 +7,7 @@ from pathlib import Path
 from xorjax import paths
 from xorjax.files import write_text
 from xorjax.pipeline.plan import Plan
-from xorjax.pipeline.point import title
+from xorjax.pipeline.point import titles
 
 
 def write_plan(
@@ -43,9 +43,10 @@ def write_plan(
 
 
 def _details(plans: Mapping[str, Plan], commands: Mapping[str, str]) -> dict[str, dict]:
+    named = titles(plans)
     return {
         point: {
-            "title": title(plan.config),
+            "title": named[point],
             "command": commands[point],
             "stages": [(stage.kind, stage.name, stage.epochs) for stage in plan.stages],
         }

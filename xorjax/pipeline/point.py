@@ -1,10 +1,11 @@
 """One point of an experiment on disk: its record of result rows, written when all its stages are there."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from xorjax import paths
-from xorjax.config.schema import Config
 from xorjax.files import read_record, write_record
 from xorjax.pipeline.artifact import Artifact, find
 from xorjax.pipeline.build import existing
@@ -80,10 +81,28 @@ def compressed_file(plan: Plan) -> str:
     return str(paths.artifact_dir(Path(), plan.encode.kind, plan.encode.name) / paths.COMPRESSED)
 
 
-def title(config: Config) -> str:
-    """The point's name for people."""
-    n_in, n_out = xor_shape(config)
-    return f"S {config.prune.rate:g}, n_in {n_in}, n_out {n_out}, seed {config.seed}"
+def titles(plans: Mapping[str, Plan]) -> dict[str, str]:
+    """A name for people of each point; what else tells points apart that would have the same is added to it."""
+    short: dict[str, list[str]] = {}
+    for point, plan in plans.items():
+        n_in, n_out = xor_shape(plan.config)
+        name = f"S {plan.config.prune.rate:g}, n_in {n_in}, n_out {n_out}, seed {plan.config.seed}"
+        short.setdefault(name, []).append(point)
+    named = {}
+    for name, points in short.items():
+        settings = [_leaves(asdict(plans[point].config)) for point in points]
+        differing = [key for key in settings[0] if any(own[key] != settings[0][key] for own in settings)]
+        for point, own in zip(points, settings, strict=True):
+            named[point] = ", ".join((name, *(f"{key}={own[key]}" for key in differing)))
+    return {point: named[point] for point in plans}
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key."""
+    leaves = {}
+    for key, value in settings.items():
+        leaves |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return leaves
 
 
 def outcome(rows: list[dict]) -> str:

@@ -5,8 +5,9 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +22,20 @@ from xorjax.pipeline.stage import Failure
 
 SECONDS_BETWEEN_LINES = 10
 """Where no bar can be drawn (a pipe, a file) an epoch is a line, but no more often than this."""
+
+
+@dataclass
+class _UnderWay:
+    """A stage being made: since when, and of its epochs those through now and those that were before."""
+
+    stage: Stage
+    began: float
+    first: int
+    epochs: int
+
+    def __str__(self) -> str:
+        epochs = f", epoch {self.epochs} of {self.stage.epochs}" if self.stage.epochs else ""
+        return f"{self.stage.kind} {self.stage.name}{epochs}"
 
 
 class Progress:
@@ -60,8 +75,7 @@ class Progress:
         self._done: dict[str, int] = {}
         for name, seconds in found.items():
             self._count(graph[name].stage, seconds)
-        self._running: dict[str, tuple[Stage, float]] = {}
-        self._epochs: dict[str, int] = {}
+        self._running: dict[str, _UnderWay] = {}
         self._told = time.monotonic()
         # Its own thread, and the bar's redraw while epochs are counted.
         self._lock = threading.RLock()
@@ -92,29 +106,29 @@ class Progress:
         return there
 
     def _tell_plan(self, stages: list[Stage]) -> None:
-        kinds = dict.fromkeys(stage.kind for stage in stages)
-        counts = [(kind, sum(s.kind == kind for s in stages)) for kind in kinds]
-        what = ", ".join(f"{count} {kind}" for kind, count in counts)
         points = "1 point" if self.n_points == 1 else f"{self.n_points} points"
-        found = len(stages) - len(self._left)
         jobs = f", {self.n_jobs} at once" if self.n_jobs > 1 else ""
-        self.console.print(
-            f"{points}: {what}{jobs}" + (f"; {found} of {len(stages)} stages found" if found else "")
-        )
+        self.console.print(f"{points}: {_by_kind(stages)}{jobs}")
+        if found := [stage for stage in stages if stage.name not in self._left]:
+            self.console.print(f"{len(found)} of {len(stages)} stages found: {_by_kind(found)}")
         self._bar.start()
 
     def begin(self, stage: Stage) -> None:
         """Work on a stage begins."""
+        epoch, _ = _read_metrics(paths.partial_dir(self.runs, stage.kind, stage.name))
+        if epoch:
+            self.console.print(
+                f"  {stage.kind} {stage.name} goes on after epoch {epoch} of {stage.epochs}", markup=False
+            )
         with self._lock:
-            self._running[stage.name] = (stage, time.monotonic())
-            self._epochs[stage.name] = 0
+            self._running[stage.name] = _UnderWay(stage, time.monotonic(), epoch, epoch)
 
     def end(self, stage: Stage, seconds: float | None) -> None:
         """Work on a stage is over; `seconds` that it took, None if it was not made."""
         with self._lock:
-            self._running.pop(stage.name)
+            work = self._running.pop(stage.name)
             if seconds is not None and self._remove(stage):
-                self._count(stage, seconds)
+                self._count(stage, seconds, work.first)
         self._draw(stage.kind)
 
     def waiting(self, stage: Stage, holder: str) -> None:
@@ -185,7 +199,7 @@ class Progress:
 
     def _state(self) -> str:
         with self._lock:
-            return ", ".join(self._describe(stage) for stage, _ in self._running.values())
+            return ", ".join(map(str, self._running.values()))
 
     def close(self) -> None:
         self._closed.set()
@@ -198,10 +212,11 @@ class Progress:
                 return ""
             spent, done = dict(self._spent), dict(self._done)
             now = time.monotonic()
-            for stage, began in self._running.values():
-                if epochs := self._epochs[stage.name]:
-                    spent[stage.kind] = spent.get(stage.kind, 0.0) + now - began
-                    done[stage.kind] = done.get(stage.kind, 0) + epochs
+            for work in self._running.values():
+                if epochs := work.epochs - work.first:
+                    kind = work.stage.kind
+                    spent[kind] = spent.get(kind, 0.0) + now - work.began
+                    done[kind] = done.get(kind, 0) + epochs
             left = seconds_left(self._to_do(), done, spent, self._trained, self.n_jobs)
         if left is None:
             return ""
@@ -211,38 +226,33 @@ class Progress:
     def _to_do(self) -> Counter[str]:
         """What is left of each kind of stage, without the epochs that are through of those under way."""
         done = Counter[str]()
-        for stage, _ in self._running.values():
-            if stage.name in self._left:
-                done[stage.kind] += min(self._epochs[stage.name], _work(stage))
+        for work in self._running.values():
+            if work.stage.name in self._left:
+                done[work.stage.kind] += min(work.epochs, _work(work.stage))
         return self._work_left - done
 
-    def _count(self, stage: Stage, seconds: float) -> None:
+    def _count(self, stage: Stage, seconds: float, first: int = 0) -> None:
         self._spent[stage.kind] = self._spent.get(stage.kind, 0.0) + seconds
-        self._done[stage.kind] = self._done.get(stage.kind, 0) + _work(stage)
+        self._done[stage.kind] = self._done.get(stage.kind, 0) + max(0, _work(stage) - first)
 
     def _watch(self) -> None:
         while not self._closed.wait(1.0):
             with self._lock:
-                trained = [stage for stage, _ in self._running.values() if stage.epochs]
-            for stage in trained:
-                n, last = _read_metrics(paths.partial_dir(self.runs, stage.kind, stage.name))
+                trained = [work for work in self._running.values() if work.stage.epochs]
+            for work in trained:
+                n, last = _read_metrics(paths.partial_dir(self.runs, work.stage.kind, work.stage.name))
                 with self._lock:
-                    news = n > self._epochs.get(stage.name, 0) and stage.name in self._running
+                    news = n > work.epochs and work.stage.name in self._running
                     if news:
-                        self._epochs[stage.name] = n
+                        work.epochs = n
                 if news:
-                    self._tell(stage, last)
+                    self._tell(f"{work}, validation {last['validation_accuracy']:.2%}")
 
-    def _tell(self, stage: Stage, row: dict) -> None:
-        text = f"{self._describe(stage)}, validation {row['validation_accuracy']:.2%}"
+    def _tell(self, text: str) -> None:
         self._draw(text)
         if not self.console.is_terminal and time.monotonic() - self._told > SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
             self.console.print(f"  {text}{self.time_left()}", markup=False)
-
-    def _describe(self, stage: Stage) -> str:
-        epochs = f", epoch {self._epochs[stage.name]} of {stage.epochs}" if stage.epochs else ""
-        return f"{stage.kind} {stage.name}{epochs}"
 
     def _draw(self, text: str) -> None:
         with self._lock:
@@ -250,6 +260,10 @@ class Progress:
         self._bar.update(
             self._task, completed=self._total - left, description=text, left=self.time_left().lstrip(", ")
         )
+
+
+def _by_kind(stages: Iterable[Stage]) -> str:
+    return ", ".join(f"{n} {kind}" for kind, n in Counter(stage.kind for stage in stages).items())
 
 
 def _work(stage: Stage) -> int:

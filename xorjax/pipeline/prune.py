@@ -39,6 +39,7 @@ def prune(build: Build) -> dict:
         config.seed,
         inputs.start,
         frozen_layers(config),
+        "prune.optim" if continues else "optim",
     )
     result = train(
         task,

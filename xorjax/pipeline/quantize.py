@@ -50,7 +50,15 @@ def quantize(build: Build) -> dict:
     inputs, params, masks = going_on(build)
     code = BinaryCode.from_config(config.quantize)
     graphdef, _ = create_model(config.model.name, config.seed)
-    task = Task(graphdef, code, config.quantize.optim, config.seed, inputs.start, frozen_layers(config))
+    task = Task(
+        graphdef,
+        code,
+        config.quantize.optim,
+        config.seed,
+        inputs.start,
+        frozen_layers(config),
+        "quantize.optim",
+    )
     result = train(task, params, masks, inputs.train, inputs.validation, build.work, on_epoch=build.on_epoch)
     model = _encode(code, result.params, masks)
     weights = jax.tree.map(jnp.asarray, model.weights())

@@ -14,7 +14,7 @@ from xorjax.pipeline.graph import make_graph
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.plan_file import write_plan
-from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, title
+from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, titles
 from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.reports import Reports
 from xorjax.pipeline.schedule import Schedule, Stopped
@@ -86,6 +86,7 @@ class _Run:
         for config, own_command in jobs:
             plan = make_plan(config)
             self.plans[plan.point], self.commands[plan.point] = plan, own_command
+        self.titles = titles(self.plans)
         first, _ = jobs[0]
         self.runs, self.on_error = Path(first.paths.runs), first.sweep.on_error
         self.trackers = open_trackers(first.trackers, self.runs)
@@ -151,10 +152,10 @@ class _Run:
         plan = self.plans[point]
         rows = finish_point(plan, self.commands[point])
         self.outcomes[point] = Outcome(point, "ok", rows)
-        self.progress.point(f"{title(plan.config)}: {outcome(rows)}")
+        self.progress.point(f"{self.titles[point]}: {outcome(rows)}")
         for tracker in self.trackers:
             for row in (row for row in rows if row["n_out"] is not None):
-                tracker.point(point, title(plan.config), row)
+                tracker.point(point, self.titles[point], row)
         self.reports.update(paths.report_dir(self.runs, plan.config.report))
 
     def _fail(self, point: str, failure: Failure) -> None:
@@ -162,7 +163,7 @@ class _Run:
         status = "left" if failure.of_system else "failed"
         self.outcomes[point] = Outcome(point, status, [], failure.error, failure.ours)
         self.progress.point(
-            f"{title(plan.config)}: {'not made' if failure.of_system else 'failed'}: {failure.error}"
+            f"{self.titles[point]}: {'not made' if failure.of_system else 'failed'}: {failure.error}"
         )
         if not failure.of_system:
             fail_point(plan, self.commands[point], failure.error)

@@ -38,7 +38,10 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained. Blocks before number `start` are not run: the inputs are their features."""
+    """What is trained. Blocks before number `start` are not run: the inputs are their features.
+
+    `key` is the setting that `optim` comes from, for messages.
+    """
 
     graphdef: nnx.GraphDef
     weights: Weights
@@ -46,6 +49,7 @@ class Task:
     seed: int
     start: int = 0
     frozen: frozenset[str] = frozenset()
+    key: str = "optim"
 
 
 @dataclass(frozen=True)
@@ -201,14 +205,14 @@ def _run_epoch(
     if not np.isfinite(losses).all():
         step = first_step + int(np.flatnonzero(~np.isfinite(losses))[0]) + 1
         raise TrainingError(
-            f"the loss is not finite in epoch {epoch}, step {step}: lower optim.learning_rate"
+            f"the loss is not finite in epoch {epoch}, step {step}: lower {task.key}.learning_rate"
         )
     n_correct = sum(float(of_step["correct"]) for of_step in metrics)
     full = {**frozen, **state.params}
     if found := find_collapse(task.graphdef, task.weights, task.start, full, masks, validation):
         raise TrainingError(
             f"{found}, in epoch {epoch}, step {first_step + len(metrics)} (train_loss {losses.mean():.4g}): lower "
-            "optim.learning_rate or prune.rate"
+            f"{task.key}.learning_rate or prune.rate"
         )
     loss, accuracy = evaluate(task.graphdef, task.weights, task.start, full, masks, validation)
     progress.epoch, progress.state = epoch, state
