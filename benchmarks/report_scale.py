@@ -3,33 +3,41 @@
     python benchmarks/report_scale.py [runs/reports/lenet_sweep]
 
 The points are made of real ones: other seeds, prune rates, n_in and n_out, jittered bits and accuracies, with training
-curves for every network. Points of one seed and prune rate share a quantized model, as in a sweep. The ratio is to the
-floor: parsing the same files and writing the same rows as Parquet, nothing checked and nothing drawn. "again" is a
-report after one more point in the same process, as a sweep builds it.
+curves for every network. Points of one seed and prune rate share a quantized model, as in a sweep. The peer is the
+floor: parsing the same files and writing the same rows as Parquet, nothing checked and nothing drawn. A round times
+each in a process of its own, in turn, the order reversed from round to round; printed are medians over rounds of the
+times and of their ratios to the floor of the same round. "again" is a report after one more point in the same process,
+as a sweep builds it.
 """
 
 import argparse
 import hashlib
 import itertools
 import json
+import os
+import platform
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from statistics import median
+from typing import Any
 
 import polars as pl
+from encode import cpu
 
-from xorjax.results.collect import collect
+from xorjax.results.collect import read_experiment, tabulate, write_table
 from xorjax.results.report import build_report
 from xorjax.results.rows import SCHEMA
+from xorjax.streams import BIT_STREAMS
 
 RATES = (0.8, 0.85, 0.88, 0.9, 0.92, 0.93, 0.95, 0.96, 0.97, 0.98)
 N_INS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64)
 FILLS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0, 1.05)
-STREAMS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
-Result = TypeVar("Result")
+FLOOR = "floor: parse, write Parquet"
 
 
 def main() -> None:
@@ -39,52 +47,70 @@ def main() -> None:
     parser.add_argument("experiment", nargs="?", type=Path, default=Path("runs/reports/lenet_sweep"))
     parser.add_argument("--points", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--keep", type=Path, help="make the points here and leave them, with the report")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         runs = arguments.keep or Path(temporary)
         report_dir = make(arguments.experiment, runs, arguments.points, arguments.seed)
-        measure(report_dir, Path(temporary) / "floor.parquet")
+        measure(report_dir, Path(temporary) / "floor.parquet", arguments.rounds)
 
 
-def measure(report_dir: Path, scratch: Path) -> None:
+def measure(report_dir: Path, scratch: Path, rounds: int) -> None:
     """Print the seconds of the floor, of collecting, of the report and of one more report."""
+    page, table = build_report(report_dir), pl.read_parquet(report_dir / "results.parquet")
     files = sorted((report_dir / "points").glob("*.json"))
     megabytes = sum(file.stat().st_size for file in files) / 1e6
-    table, collecting = timed(lambda: collect(report_dir))
-    # The floor is measured after, so that the operating system holds the files for both.
-    _, floor = timed(lambda: write_plainly(files, table, scratch))
-    forget()
-    page, reporting = timed(lambda: build_report(report_dir))
-    rewritten = files[len(files) // 2]
-    rewritten.write_text(rewritten.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    _, again = timed(lambda: build_report(report_dir))
     print(f"{len(files):,} point files, {megabytes:.0f} MB; {table.height:,} rows")
-    print(f"floor: parse, write Parquet   {floor:6.1f} s")
-    print(f"collect                       {collecting:6.1f} s   {collecting / floor:5.2f} of the floor")
-    print(f"collect + report              {reporting:6.1f} s   {reporting / floor:5.2f} of the floor")
-    print(f"again after one more point    {again:6.1f} s   {again / floor:5.2f} of the floor")
+    print(
+        f"{cpu()}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, polars {pl.__version__} with "
+        f"{pl.thread_pool_size()} threads, Python {platform.python_version()}; {rounds} rounds"
+    )
+    seconds: dict[str, list[float]] = {}
+    for turn in range(rounds):
+        for program in (floor, collecting, reporting)[:: -1 if turn % 2 else 1]:
+            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+                for name, took in alone.submit(program, report_dir, scratch).result().items():
+                    seconds.setdefault(name, []).append(took)
+    least = seconds[FLOOR]
+    for name in sorted(seconds, key=lambda name: median(seconds[name])):
+        ratios = [own / peer for own, peer in zip(seconds[name], least, strict=True)]
+        print(
+            f"{name:29} {median(seconds[name]):6.1f} s   {median(ratios):5.2f} of the floor "
+            f"(rounds {min(ratios):.2f} to {max(ratios):.2f})"
+        )
     print(f"report.html                   {page.stat().st_size / 1e6:6.1f} MB")
 
 
-def write_plainly(files: list[Path], table: pl.DataFrame, path: Path) -> None:
+def floor(report_dir: Path, scratch: Path) -> dict[str, float]:
     """Parse every file and write a table of the same rows."""
-    for file in files:
-        json.loads(file.read_text(encoding="utf-8"))
-    table.write_parquet(path)
-
-
-def forget() -> None:
-    """Empty what was kept of files that were read before."""
-    from xorjax.results import points
-
-    points.forget()
-
-
-def timed(do: Callable[[], Result]) -> tuple[Result, float]:
+    table = pl.read_parquet(report_dir / "results.parquet")
     started = time.perf_counter()
-    result = do()
-    return result, time.perf_counter() - started
+    for file in sorted((report_dir / "points").glob("*.json")):
+        json.loads(file.read_text(encoding="utf-8"))
+    table.write_parquet(scratch)
+    return {FLOOR: time.perf_counter() - started}
+
+
+def collecting(report_dir: Path, scratch: Path) -> dict[str, float]:
+    started = time.perf_counter()
+    write_table(tabulate(read_experiment(report_dir)), report_dir)
+    return {"collect": time.perf_counter() - started}
+
+
+def reporting(report_dir: Path, scratch: Path) -> dict[str, float]:
+    started = time.perf_counter()
+    build_report(report_dir)
+    built = time.perf_counter()
+    files = sorted((report_dir / "points").glob("*.json"))
+    rewritten = files[len(files) // 2]
+    rewritten.write_text(rewritten.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    began = time.perf_counter()
+    build_report(report_dir)
+    return {
+        "collect + report": built - started,
+        "again after one more point": time.perf_counter() - began,
+    }
 
 
 def make(experiment: Path, runs: Path, n_points: int, seed: int) -> Path:
@@ -134,9 +160,9 @@ def vary(
         for row in template["rows"]
     ]
     for row in rows:
-        for stream in STREAMS:
+        for stream in BIT_STREAMS:
             row[stream] *= 1 + noise.gauss(0, 0.01)
-        row["bits_per_weight"] = sum(row[stream] for stream in STREAMS)
+        row["bits_per_weight"] = sum(row[stream] for stream in BIT_STREAMS)
     curves = [
         curve | {"title": f"{curve['stage']}, S = {rate:g}, seed {run}", "from": curve["metrics"]}
         for curve in template["curves"]

@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from rich.progress import track
 
-from xorjax.results.figures import CYCLE
 from xorjax.results.limits import write_page
+from xorjax.results.palette import CYCLE
 from xorjax.studies.limits import CARE, FLOOR, PAPER, PATCH_FORMATS, STUDIES, Panel, best
 from xorjax.studies.synthetic import Measured, sweep
 

@@ -34,9 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
             first, second = chosen.compare
             print(_compare(first, second, chosen.to))
             return 0
-        directories = chosen.directories or _found()
+        # Comparisons lie beside the reports: `runs/reports/*` names them too.
+        directories = [place for place in chosen.directories or _found() if not _is_comparison(place)]
         if not directories:
-            print("no experiment below runs/reports", file=sys.stderr)
+            where = "among those named" if chosen.directories else "below runs/reports"
+            print(f"no experiment {where}", file=sys.stderr)
             return 1
         for directory in directories:
             print(build_report(directory))
@@ -44,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _is_comparison(path: Path) -> bool:
+    return path.match("compare-*.html") and path.is_file()
 
 
 def _found() -> list[Path]:

@@ -40,7 +40,10 @@ def main() -> int:
     left = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with open_space(ROOT / "conf", arguments.overrides) as space, open_engine(arguments.overrides) as engine:
+        with (
+            open_space(ROOT / "conf", arguments.overrides) as space,
+            open_engine(arguments.overrides) as engine,
+        ):
             from rich.console import Console
 
             from xorjax import paths

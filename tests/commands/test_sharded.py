@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
+import psutil
 import pytest
 from safetensors.numpy import load_file
 
@@ -44,7 +47,7 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def in_process(monkeypatch):
     """Shards are made here: a worker takes seconds to start, and the commands cannot tell."""
-    monkeypatch.setattr(engines, "processes", lambda n_jobs: engines.serial())
+    monkeypatch.setattr(engines, "Processes", lambda n_jobs: engines.Serial())
 
 
 def run(capsys, *argv, code=0):
@@ -93,6 +96,18 @@ def test_the_whole_way(here, capsys):
             total += expected.nbytes
     assert index["metadata"]["total_size"] == total
     assert "not empty" in run(capsys, "decompress", "out", "back", code=1).err
+
+
+def test_what_an_engine_prints_is_no_part_of_the_json(here, capsys, monkeypatch):
+    class Talking(engines.Serial):
+        def submit(self, function, *args):
+            print("a task is run again")
+            return super().submit(function, *args)
+
+    monkeypatch.setattr(engines, "Ray", lambda address: Talking())
+    printed = run(capsys, "compress", "in", "out", *SETTINGS, "--json", "--ray=local")
+    assert len(json.loads(printed.out)["shards"]) == 3
+    assert "a task is run again" in printed.err
 
 
 def test_damage_is_named_by_shard_and_tensor_and_made_again(here, capsys, in_process):
@@ -156,14 +171,14 @@ LARGER = {
 }
 
 
-def command(*options):
+def command(*options, out="out"):
     return [
         sys.executable,
         "-m",
         "xorjax.cli",
         "compress",
         "large",
-        "out",
+        str(out),
         *SETTINGS,
         "--n-out",
         "96",
@@ -171,16 +186,17 @@ def command(*options):
     ]
 
 
-def made(here):
-    return {path.name: path.read_bytes() for path in (here / "out").iterdir() if path.is_file()}
+def made(here, out="out"):
+    return {path.name: path.read_bytes() for path in (here / out).iterdir() if path.is_file()}
 
 
 def wait_for(found, process):
     deadline = time.monotonic() + 300
-    while not found():
+    while not (value := found()):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    return value
 
 
 @pytest.mark.slow
@@ -245,6 +261,72 @@ def test_on_ray(here, capsys):
     subprocess.run(argv, check=True, capture_output=True)
     expected = {path.name: path.read_bytes() for path in (here / "expected").iterdir() if path.is_file()}
     assert made(here) == expected
+
+
+@pytest.mark.slow
+def test_a_full_disk_and_one_that_cannot_be_written(here, small_disk):
+    """One line that names the place, nothing half-written taken for whole, and the same command goes on."""
+    disk, remount = small_disk
+    write(here / "large", LARGER)
+    subprocess.run(command("--jobs", "2", "--json"), check=True, capture_output=True)
+    expected, out = made(here), disk / "out"
+    largest = max(map(len, expected.values()))
+    assert remount(f"size={int(2.5 * largest) // 1024}k")
+
+    def refused(reason):
+        done = subprocess.run(command("--jobs", "2", out=out), capture_output=True, text=True)
+        assert done.returncode == 1
+        (error,) = [
+            line
+            for line in done.stderr.splitlines()
+            if ": made before; " not in line and " MB of " not in line
+        ]
+        assert re.fullmatch(
+            rf"xorjax: error: {out}\S*: {reason}; once that is mended, the same command makes what is missing",
+            error,
+        )
+
+    refused("No space left on device")
+    for name, content in made(here, out).items():
+        assert name.endswith(".tmp") or content == expected[name]
+    assert cli.main(["verify", str(out)]) == 1
+    refused("No space left on device")
+    assert remount("size=30m", "ro")
+    refused("Read-only file system")
+    assert remount("size=30m", "rw")
+    done = subprocess.run(command("--jobs", "2", out=out), check=True, capture_output=True, text=True)
+    assert "made before" in done.stderr
+    assert made(here, out) == expected
+    assert cli.main(["verify", str(out)]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+def test_a_cluster_that_loses_a_node_gives_the_same_bytes(here, cluster):
+    address, raylets = cluster
+    write(here / "large", LARGER)
+    subprocess.run(command("--jobs", "1", "--json", out="expected"), check=True, capture_output=True)
+    process = subprocess.Popen(
+        command("--json", f"--ray={address}"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    shard, node = wait_for(lambda: under_way(here / "out", raylets), process)
+    for part in [node, *node.children(recursive=True)]:
+        part.kill()
+    assert (here / "out" / f"{shard}.xorjax").exists() is False
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert [each["state"] for each in json.loads(output)["shards"]] == ["made"] * 4
+    assert made(here) == made(here, "expected")
+
+
+def under_way(out, raylets):
+    """A shard that a worker of one of the nodes is making, and the process of that node; None if there is none."""
+    for noted in out.glob(".work/*.progress"):
+        worker = int(noted.with_suffix(".lock").read_text().split()[1])
+        with suppress(psutil.NoSuchProcess):
+            if found := {parent.pid for parent in psutil.Process(worker).parents()} & set(raylets):
+                return noted.stem, psutil.Process(found.pop())
+    return None
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
-STUBS = ["hydra.callbacks.xorjax.run=stub_pipeline.run"]
+STUBBED = str(Path(__file__).with_name("stubbed_train.py"))
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +35,29 @@ def compose_multirun(loader: ConfigLoader) -> Callable[..., DictConfig]:
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
-    """Runs scripts/train.py on stubs that print what they are called with; `tmp_path / "runs"` is its runs/."""
+def start_train(tmp_path: Path) -> Callable[..., subprocess.Popen]:
+    """Starts scripts/train.py on stubs that print what they are called with; `tmp_path / "runs"` is its runs/."""
 
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        environment = {
-            **os.environ,
-            "XORJAX_RUNS": str(tmp_path / "runs"),
-            "PYTHONPATH": str(Path(__file__).parent),
-        }
-        return subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / "train.py"), *arguments, *STUBS],
-            env=environment | variables,
+    def start(*arguments: str, **variables: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, STUBBED, *arguments],
+            env=os.environ | {"XORJAX_RUNS": str(tmp_path / "runs")} | variables,
             cwd=tmp_path,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
+
+    return start
+
+
+@pytest.fixture
+def train(start_train: Callable[..., subprocess.Popen]) -> Callable[..., subprocess.CompletedProcess]:
+    """As `start_train`, to its end."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+        process = start_train(*arguments, **variables)
+        output, errors = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     return run

@@ -1,13 +1,18 @@
-"""Stands in for the pipeline: prints what it is called with; fails for the seed in STUB_FAILS, as STUB_ERROR says."""
+"""Stands in for the pipeline: prints what it is called with. It fails for the seed in STUB_FAILS, as STUB_ERROR says,
+and waits if there is STUB_WAITS.
+"""
 
 import os
+import time
 from types import SimpleNamespace
 
 
-def run(jobs, command, engine):
+def run(jobs, command, engine=None):
     if os.environ.get("STUB_FAILS") == "start":
         raise PermissionError(13, "Permission denied", "runs")
     print("run", len(jobs), command, "no engine" if engine is None else engine.n_jobs, sep="|", flush=True)
+    if "STUB_WAITS" in os.environ:
+        time.sleep(600)
     return [_point(config, command) for config, command in jobs]
 
 

@@ -1,4 +1,6 @@
 import shlex
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,10 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from omegaconf import OmegaConf, open_dict
 
+from xorjax.config.engine import start_engine
 from xorjax.config.sweep import compose, expand, point_command
 from xorjax.config.validate import ConfigError, load_config
+from xorjax.engines import EngineError
 
 
 class Recorder:
@@ -151,8 +155,8 @@ def test_a_sweep_is_handed_over_with_all_points(train, tmp_path):
     assert [line.split("|")[0] for line in done.stdout.splitlines()] == ["run", *["point"] * 18]
     (call,) = lines(done.stdout, "run")
     assert (call[1], call[3]) == ("18", "1")
-    assert call[2].startswith(
-        "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 xor.patch_format=care"
+    assert (
+        call[2] == "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 xor.patch_format=care"
     )
     assert lines(done.stdout, "point")[17][1:4] == ["0.98", "64", "2"]
     # No folder with a job's number, none of a point: only Hydra's own record of the last sweep.
@@ -182,6 +186,35 @@ def test_another_launcher_runs_point_after_point(train):
     assert (done.returncode, done.stderr) == (0, "")
     assert [call[1:2] + call[3:] for call in lines(done.stdout, "run")] == [["1", "no engine"]] * 2
     assert [line[3] for line in lines(done.stdout, "point")] == ["0", "1"]
+
+
+def test_a_sweep_in_batches_is_refused(train, tmp_path):
+    done = train("-m", "seed=0,1,2", "hydra.sweeper.max_batch_size=2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: hydra.sweeper.max_batch_size is 2; it must be null")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_an_engine_that_cannot_be_had_its_own_sentence_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EngineError, match=r"^Ray is not installed"):
+        start_engine(OmegaConf.create({"_target_": "xorjax.engines.Ray", "address": "local"}))
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    ["serial", pytest.param("ray", marks=pytest.mark.slow), pytest.param("joblib", marks=pytest.mark.slow)],
+)
+def test_sigterm_is_an_interruption_on_every_engine(start_train, launcher):
+    address = ["hydra.launcher.engine.address=local"] if launcher == "ray" else []
+    arguments = ["-m", "seed=0,1", f"hydra/launcher={launcher}", *address]
+    process = start_train(*arguments, STUB_WAITS="1")
+    assert process.stdout.readline().startswith("run|2|")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors == f"interrupted; this resumes: python scripts/train.py {shlex.join(arguments)}\n"
 
 
 @pytest.mark.parametrize(("kind", "code"), [("user", 2), ("bug", 1)])

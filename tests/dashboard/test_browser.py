@@ -170,6 +170,40 @@ def test_what_the_user_chose_stays_when_news_come(tmp_path, browser):
         seen.check(url)
 
 
+@pytest.mark.parametrize("address", ["#%", "#%E0%A4%A"])
+def test_an_address_that_cannot_be_decoded_leaves_the_page_alive(tmp_path, browser, address):
+    files = RunFiles(tmp_path / "runs")
+    files.plan()
+    with dashboard(files.runs) as url:
+        page = browser.new_page()
+        seen = Seen(page)
+        page.goto(url + address)
+        wait_for(page, "document.querySelector('#experiment h1').textContent === 'sweep'")
+        page.evaluate("location.hash = '#%'")
+        files.fail_point(0, "no")
+        wait_for(page, f"{states('failed')} === 1")
+        seen.check(url)
+
+
+def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(tmp_path, browser):
+    """The points are the better by validation the larger they are, and the worse by test."""
+    files = RunFiles(tmp_path / "runs", 4)
+    files.plan()
+    files.make_shared()
+    for i in range(4):
+        layer = {"n_out": 200, "n_weights": 100, "bits_per_weight": 0.2 + i / 10, "prune_rate": 0.9}
+        layer |= {"validation_accuracy": 0.95 + i / 100, "test_accuracy": 0.99 - i / 100}
+        files.point(i, rows=[layer])
+    front = "document.querySelector('#pareto .plot').data.find((trace) => trace.name === 'front').x.length"
+    with dashboard(files.runs) as url:
+        page = browser.new_page()
+        page.goto(url)
+        wait_for(page, f"{states('finished')} === 4 && {front} === 4")
+        page.locator("#split").select_option("test")
+        assert page.locator("#pareto .ytitle").count() == 1
+        assert page.evaluate(front) == 4
+
+
 def test_thousands_of_points_are_filtered(tmp_path, browser):
     files = RunFiles(tmp_path / "runs", 4000)
     files.plan()

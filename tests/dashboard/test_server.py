@@ -114,7 +114,16 @@ def test_only_get_is_answered(ask, method):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8765", "10.0.0.1", "127.0.0.1.evil.example", "[", "", "localhost@evil"],
+    [
+        "evil.example",
+        "evil.example:8765",
+        "10.0.0.1",
+        "127.0.0.1.evil.example",
+        "[",
+        "",
+        "localhost@evil",
+        "evil@localhost",
+    ],
 )
 def test_a_foreign_name_is_refused(ask, host):
     for path in ("/", "/state.json"):
@@ -171,3 +180,4 @@ def test_the_command_refuses_what_it_cannot_serve(tmp_path, capsys, server):
     with pytest.raises(SystemExit) as stop:
         cli.main(["dashboard", "--port", "70000"])
     assert stop.value.code == 2
+    assert "argument --port: invalid port value: '70000'" in capsys.readouterr().err

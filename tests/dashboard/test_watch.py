@@ -93,12 +93,34 @@ def test_the_time_left_is_that_of_the_stages_left(files, ask):
     files.plan()
     files.make("dense", "dense-a", 12.0)  # 3 s an epoch
     files.begin("prune", "prune-a")
-    # 2 epochs each of prune and quantize as of dense; 4 stages of kinds not met yet at 1 s.
-    assert ask()["experiment"]["left"] == 4 * 3 + 4
+    # 2 epochs each of prune and quantize, which may cost a small part of dense training's.
+    assert ask()["experiment"]["left"] is None
     files.epochs(files.runs / "prune" / "prune-a.partial", 1)
     files.finish("prune", "prune-a", 4.0)
     files.begin("quantize", "quantize-a")
-    assert ask()["experiment"]["left"] == pytest.approx(2 * (3 + 2) / 2 + 4)
+    assert ask()["experiment"]["left"] is None
+    files.epochs(files.runs / "quantize" / "quantize-a.partial", 1, 2)
+    files.finish("quantize", "quantize-a", 6.0)
+    files.begin("encode", "encode0-sweep")
+    # 4 stages of kinds not met yet at 1 s.
+    assert ask()["experiment"]["left"] == 4
+    files.finish("encode", "encode0-sweep", 7.0)
+    files.begin("encode", "encode1-sweep")
+    assert ask()["experiment"]["left"] == 7 + 2
+
+
+def test_the_time_left_counts_the_epochs_of_what_is_under_way(files, ask):
+    files.plan()
+    files.make("dense", "dense-a", 12.0)
+    files.make("prune", "prune-a", 4.0)
+    work = files.begin("quantize", "quantize-a")
+    files.epochs(work, 1)
+    seconds = files.now.timestamp()
+    os.utime(work / "metrics.jsonl", (seconds + 5, seconds + 5))
+    for path in (work, *work.iterdir()):
+        os.utime(path, (seconds + 5, seconds + 5))
+    # It has taken 5 s for the one epoch, and has one more to go.
+    assert ask()["experiment"]["left"] == 5 + 4
 
 
 def test_the_time_left_is_shared_by_those_at_work(files, ask):
@@ -114,10 +136,13 @@ def test_the_time_left_is_shared_by_those_at_work(files, ask):
 def test_seconds_of_old_logs_come_from_the_artifacts(files, ask):
     files.plan()
     files.make("dense", "dense-a", 20.0)
+    files.make("prune", "prune-a", 10.0)
+    files.make("quantize", "quantize-a", 6.0)
+    files.make("encode", "encode0-sweep", 8.0)
     log = files.runs / "stages.jsonl"
     log.write_text("".join(line for line in log.read_text().splitlines(True) if "finished" not in line))
-    files.begin("prune", "prune-a")
-    assert ask()["experiment"]["left"] == 4 * 5 + 4
+    files.begin("encode", "encode1-sweep")
+    assert ask()["experiment"]["left"] == 8 + 2
 
 
 def test_a_failed_point_is_shown_with_its_directory_and_command(files, ask):
@@ -188,6 +213,33 @@ def test_work_that_was_interrupted_or_left_has_stopped(files, ask):
     assert states(ask()) == ["stopped", "stopped"]
     shutil.rmtree(files.runs / "dense")
     assert states(ask()) == ["waiting", "waiting"]
+
+
+@pytest.mark.parametrize("remove", ["stages.jsonl", "."])
+def test_a_log_that_is_gone_under_open_work_is_begun_anew(files, ask, remove):
+    files.plan()
+    files.begin("dense", "dense-a")
+    assert states(ask()) == ["running", "running"]
+    if remove == ".":
+        shutil.rmtree(files.runs)
+        files.plan()
+        assert states(ask()) == ["waiting", "waiting"]
+    else:
+        (files.runs / remove).unlink()
+        assert states(ask()) == ["stopped", "stopped"]
+    assert ask()["experiment"]["working"] == []
+    files.event("resumed", "dense", "dense-a")
+    assert states(ask()) == ["running", "running"]
+
+
+def test_a_log_that_was_replaced_is_read_anew(files, ask):
+    files.plan()
+    files.begin("dense", "dense-a")
+    assert states(ask()) == ["running", "running"]
+    (files.runs / "stages.jsonl").write_text("")
+    files.event("made", "prune", "prune-a")
+    (work,) = ask()["experiment"]["working"]
+    assert work["name"] == "prune-a"
 
 
 def test_work_on_another_host_is_judged_by_its_signs_of_life(files, ask, monkeypatch):

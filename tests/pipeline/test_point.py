@@ -312,3 +312,13 @@ def test_a_sweep_says_what_its_report_no_longer_shows(swept, tmp_path, capsys):
         table(tmp_path / "runs", "wider").drop("experiment", *TIMES, "config", "command"),
         table(tmp_path / "runs").drop("experiment", *TIMES, "config", "command"),
     )
+
+
+def test_signs_that_quantized_training_flips_are_counted(swept, tmp_path):
+    """Against the signs of the pruned model, of the weights that are kept."""
+    for row in table(swept).filter(pl.col("n_out").is_not_null()).iter_rows(named=True):
+        plan = make_plan(config_of(row, swept))
+        pruned, quantized = (find(swept, stage).arrays() for stage in (plan.pruned, plan.quantize))
+        mask = quantized["masks/fc1/kernel"]
+        changed = (pruned["params/fc1/kernel"] > 0) != quantized["planes/fc1/kernel"][0]
+        assert row["flipped_signs"] == pytest.approx(changed[mask].mean())

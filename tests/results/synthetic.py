@@ -8,6 +8,10 @@ import random
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from xorjax.results.collect import read_experiment, tabulate, write_table
+
 N_WEIGHTS = 400_000
 BASELINES = ("dense", "bitmap_signs", "ternary_ans", "csr5", "golomb_signs", "ans_rc_signs")
 # Of approximate mask codecs: index bits over the entropy, magnitude kept, accuracy lost.
@@ -100,6 +104,7 @@ def make_row(**values: Any) -> dict[str, Any]:
         "layout": "interleaved",
         "n_bounded": 0,
         "kept_score": 1.0,
+        "flipped_signs": 0.01,
         "matrix_bits": 0.016,
         "file_bytes": 20_500,
         "logit_difference": 0.0,
@@ -139,6 +144,7 @@ def make_baseline(method: str, index_bits: float, code_bits: float, **values: An
             "patches_per_slice": None,
             "n_bounded": None,
             "kept_score": None,
+            "flipped_signs": None,
             "index_bits": index_bits,
             "code_bits": code_bits,
             "patch_bits": 0.0,
@@ -176,7 +182,9 @@ def make_failure(name: str, message: str, **values: Any) -> dict[str, Any]:
     }
 
 
-def write_report(runs: Path, points: list[dict[str, Any]], planned: list[str] | None = None) -> Path:
+def write_report(
+    runs: Path, points: list[dict[str, Any]], planned: list[str] | None = None, **plan_values: Any
+) -> Path:
     """A report directory with these finished points; `planned` defaults to just them."""
     report_dir = runs / "reports" / "lenet_sweep"
     (report_dir / "points").mkdir(parents=True)
@@ -184,11 +192,19 @@ def write_report(runs: Path, points: list[dict[str, Any]], planned: list[str] | 
         "experiment": "lenet_sweep",
         "points": planned or [point["point"] for point in points],
         "command": "python scripts/train.py +experiment=lenet_sweep",
+        **plan_values,
     }
     (report_dir / "plan.json").write_text(json.dumps(plan))
     for point in points:
         (report_dir / "points" / f"{point['point']}.json").write_text(json.dumps(point))
     return report_dir
+
+
+def collect(report_dir: Path) -> pl.DataFrame:
+    """The table of an experiment, and its files beside it."""
+    table = tabulate(read_experiment(report_dir))
+    write_table(table, report_dir)
+    return table
 
 
 def write_metrics(runs: Path, name: str, epochs: int, start: float, end: float, noise: random.Random) -> str:

@@ -4,9 +4,18 @@ import random
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from synthetic import BASELINES, make_baseline, make_failure, make_point, make_row, sweep, write_report
+from synthetic import (
+    BASELINES,
+    collect,
+    make_baseline,
+    make_failure,
+    make_point,
+    make_row,
+    sweep,
+    write_report,
+)
 
-from xorjax.results.collect import CollectError, collect, read_experiment
+from xorjax.results.collect import CollectError, read_experiment
 from xorjax.results.rows import SCHEMA
 
 
@@ -83,8 +92,8 @@ def test_nothing_finished_is_an_empty_table(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"point": "p0", "status"', "p0.json is not JSON"),
-        ("[]", "p0.json holds a list"),
+        ('{"point": "p0", "status"', "p0.json is damaged: Expecting"),
+        ("[]", "p0.json is damaged: it holds a list"),
         ('{"point": "p0"}', "p0.json lacks the key 'status'"),
         (json.dumps(make_point("p1", [make_row()])), "p0.json holds the point 'p1'"),
         (json.dumps(make_point("p0", [make_row()], status="done")), "p0.json has the status 'done'"),
@@ -103,3 +112,7 @@ def test_a_corrupt_point_file_is_named(tmp_path, content, message):
 def test_a_missing_plan_is_named(tmp_path):
     with pytest.raises(CollectError, match=r"plan\.json is missing"):
         collect(tmp_path)
+    (tmp_path / "page.html").touch()
+    for name in ("page.html", "no"):
+        with pytest.raises(CollectError, match=f"{name}: expected the directory of a report"):
+            collect(tmp_path / name)

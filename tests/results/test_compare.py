@@ -9,8 +9,8 @@ from synthetic import make_config, make_failure, make_point, make_row, sweep, wr
 from test_report import Page
 
 from xorjax.results.collect import CollectError
-from xorjax.results.compare import compare, difference, front, verdict
-from xorjax.results.compare_page import SIZES, write_comparison
+from xorjax.results.compare import SIZES, compare, difference, front, verdict
+from xorjax.results.compare_page import write_comparison
 from xorjax.results.compare_terminal import comparison_table
 
 
@@ -92,7 +92,6 @@ def test_the_front_is_of_validation_accuracy(tmp_path):
     report_dir = write_report(tmp_path, [make_point(f"p{i}", [row]) for i, row in enumerate(rows)])
     (side, _) = compare(report_dir, report_dir).sides
     assert front(side.settings)["n_out"].to_list() == [100, 300]
-    assert front(side.settings, "test_accuracy")["n_out"].to_list() == [100, 200]
 
 
 def test_the_page_shows_both_and_loads_nothing(tmp_path):

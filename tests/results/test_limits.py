@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xorjax.results import figures
 from xorjax.results.limits import draw, group_colours, kind_styles, write_page
+from xorjax.results.palette import CYCLE, NEUTRAL
 from xorjax.studies.limits import STUDIES, Line, Panel
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "figures.py"
@@ -33,10 +33,10 @@ def test_a_panel_draws_its_lines_in_their_colours_and_styles():
     points, line, bound = figure["data"]
     assert [points["name"], line["name"]] == ["n_in 20, measured", "n_in 40, predicted"]
     assert points["mode"] == "markers"
-    assert points["marker"]["color"] == figures.CYCLE[0]
+    assert points["marker"]["color"] == CYCLE[0]
     assert (line["mode"], line["y"]) == ("lines", [0.25, 0.15])
-    assert (line["line"]["color"], line["line"]["dash"]) == (figures.CYCLE[1], "solid")
-    assert (bound["line"]["color"], bound["line"]["dash"]) == (figures.NEUTRAL, "dash")
+    assert (line["line"]["color"], line["line"]["dash"]) == (CYCLE[1], "solid")
+    assert (bound["line"]["color"], bound["line"]["dash"]) == (NEUTRAL, "dash")
     assert figure["layout"]["yaxis"]["range"] == [0.0, 1.0]
 
 

@@ -8,14 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import make_failure, make_point, make_row, sweep, write_metrics, write_report
+from synthetic import (
+    collect,
+    make_baseline,
+    make_failure,
+    make_point,
+    make_row,
+    sweep,
+    write_metrics,
+    write_report,
+)
 
 from xorjax.results.caps import BARS, PANELS
-from xorjax.results.collect import CollectError, collect
+from xorjax.results.collect import CollectError
 from xorjax.results.headline import FAILURES
 from xorjax.results.notes import TOLERANCE
 from xorjax.results.report import build_report
 from xorjax.results.tables import summarise
+
+BASELINE = [make_baseline("csr5", 0.3, 0.06)]
 
 
 class Page(HTMLParser):
@@ -254,6 +265,21 @@ def test_no_text_can_end_its_script(tmp_path):
     assert not any(tag == "b" for tag, _ in page.elements)
 
 
+def test_no_text_can_begin_a_comment_in_its_script(tmp_path):
+    """After "<!--<script" a browser would not take the closing tag of the page's own script as one."""
+    metrics = write_metrics(tmp_path, "dense/0", 3, 0.9, 0.99, random.Random(0))
+    curve = {"stage": "dense", "title": "<!--<script>", "metrics": metrics}
+    points = [make_point("a", [make_row(command="<!--<script>")], curves=[curve])]
+    path = build_report(write_report(tmp_path, points))
+    text = path.read_text(encoding="utf-8")
+    figures = re.findall('<script type="application/json">(.*)</script>', text)
+    (data,) = re.findall("<script>(const DATA = .*)</script>", text)
+    assert len(figures) == 9
+    assert not [json for json in (*figures, data) if "<" in json]
+    assert Page(path).data["columns"]["command"]["words"] == ["<!-", "-", "<script>"]
+    assert "<!--<script>" in str(Page(path).figures)
+
+
 def test_a_defect_of_decoding_is_said(tmp_path):
     points = [make_point("a", [make_row()]), make_point("b", [make_row(lossless=False, n_out=200)])]
     page = Page(build_report(write_report(tmp_path, points)))
@@ -296,7 +322,7 @@ def test_a_corrupt_point_leaves_the_last_report(tmp_path):
     report_dir = write_report(tmp_path, [make_point("a", [make_row()])])
     before = build_report(report_dir).read_bytes()
     (report_dir / "points" / "a.json").write_text("{")
-    with pytest.raises(CollectError, match=r"a\.json is not JSON"):
+    with pytest.raises(CollectError, match=r"a\.json is damaged"):
         build_report(report_dir)
     assert (report_dir / "report.html").read_bytes() == before
 
@@ -322,6 +348,20 @@ def test_everything_that_can_be_used_has_a_name(whole):
     assert all(a["role"] == "region" and a["aria-label"] for a in regions)
     assert all(a.get("scope") for tag, a in page.elements if tag == "th")
     assert ("a", {"class": "skip", "href": "#main"}) in page.elements
+
+
+def test_points_of_a_search_are_told_from_those_of_a_sweep(tmp_path):
+    points = [make_point(name, [make_row(n_out=300 + i), *BASELINE]) for i, name in enumerate("abc")]
+    mixed = Page(build_report(write_report(tmp_path / "mixed", points, searched=["b", "c"])))
+    assert mixed.data["filters"]["origin"] == "origin"
+    origin = mixed.data["columns"]["origin"]
+    words = ["".join(origin["words"][i] for i in text) for text in origin["texts"]]
+    assert [None if i < 0 else words[i] for i in origin["index"]] == ["sweep", None, "search", "search"]
+    boxes = [a["value"] for tag, a in mixed.elements if tag == "input" and a.get("name") == "origin"]
+    assert boxes == ["search", "sweep"]
+    plain = Page(build_report(write_report(tmp_path / "plain", points)))
+    assert "origin" not in plain.data["filters"]
+    assert "origin" not in plain.data["columns"]
 
 
 def test_a_failure_among_many_is_found(tmp_path):

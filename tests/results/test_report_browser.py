@@ -1,10 +1,11 @@
 """The pages in a real browser: they open from disk, can be used by mouse and keyboard, and ask nobody for anything."""
 
+import random
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
-from synthetic import make_failure, make_point, make_row, sweep, write_report
+from synthetic import make_failure, make_point, make_row, sweep, write_metrics, write_report
 
 from xorjax.results.compare import compare
 from xorjax.results.compare_page import write_comparison
@@ -81,7 +82,7 @@ def test_the_front_is_what_no_shown_point_beats(opened, report):
     page = opened(report)
     page.locator("input[name=seed][value='1']").check()
     front = page.evaluate("""() => {
-        const left = ALL.filter((p) => kept[POINTS.row[p]] && IS_CODE[p]);
+        const left = ALL.filter((p) => kept[POINTS.row[p]] && POINTS.isCode[p]);
         const beats = (a, b) => a !== b && POINTS.bits_per_weight[a] <= POINTS.bits_per_weight[b]
             && POINTS.validation_accuracy[a] >= POINTS.validation_accuracy[b];
         return left.filter((b) => !left.some((a) => beats(a, b))).length;
@@ -89,6 +90,68 @@ def test_the_front_is_what_no_shown_point_beats(opened, report):
     assert page.locator("#front tbody tr").count() == front > 1
     bits = [float(text) for text in page.locator("#front td:first-child").all_text_contents()]
     assert bits == sorted(bits)
+
+
+def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(opened, tmp_path):
+    accuracies = [(0.980, 0.999), (0.985, 0.98), (0.990, 0.97), (0.970, 0.9999)]
+    points = [
+        make_point(
+            f"p{i}",
+            [
+                make_row(
+                    n_out=300 - i, bits_per_weight=0.3 + i / 100, validation_accuracy=val, test_accuracy=test
+                )
+            ],
+        )
+        for i, (val, test) in enumerate(accuracies)
+    ]
+    page = opened(build_report(write_report(tmp_path, points)), "#axis=test&front=test")
+    bits = page.locator("#front td:first-child").all_text_contents()
+    assert bits == ["0.3000", "0.3100", "0.3200"]
+    assert page.evaluate("place.data[0].y.slice(0, 3)") == pytest.approx([99.9, 98, 97])
+    assert page.locator("input[name=front]").count() == 0
+
+
+def test_dots_may_be_means_over_seeds(opened, report):
+    page = opened(report, "#dots=mean")
+    assert page.locator("#shown").inner_text().startswith("54 of 54 points")
+    assert page.evaluate("shown.filter((p) => POINTS.isCode[p]).length") == 54 / 3
+    wrong = """() => shown.filter((dot) => {
+        const mine = ALL.filter((p) => POINTS.setting[p] === POINTS.setting[dot]);
+        const of = (name) => mine.map((p) => POINTS[name][p]).reduce((a, b) => a + b) / mine.length;
+        return ["bits_per_weight", "validation_accuracy", "test_accuracy"]
+            .some((name) => Math.abs(POINTS[name][dot] - of(name)) > 1e-9);
+    }).length"""
+    assert page.evaluate(wrong) == 0
+    assert set(page.locator("#front td:nth-child(4)").all_text_contents()) == {"0, 1, 2"}
+    page.locator("input[name=seed][value='1']").check()
+    page.locator("input[name=seed][value='2']").check()
+    assert set(page.locator("#front td:nth-child(4)").all_text_contents()) == {"1, 2"}
+    page.get_by_role("button", name="Show all").click()
+    eventually(page, "!location.hash.includes('dots')")
+    assert page.evaluate("shown.filter((p) => POINTS.isCode[p]).length") == 54
+
+
+def test_a_mean_gives_the_command_of_one_of_its_points(opened, report):
+    page = opened(report, "#dots=mean&codec=minimum&S=0.95")
+    page.locator("#pareto").scroll_into_view_if_needed()
+    x, y = page.evaluate("""() => {
+        const box = place.getBoundingClientRect();
+        const [x, y] = placeOf(shown[0]);
+        return [box.left + x, box.top + y];
+    }""")
+    page.mouse.move(x, y)
+    assert "mean over seeds 0, 1, 2" in page.locator("#tip strong").inner_text()
+    page.mouse.click(x, y)
+    assert "prune.rate=0.95" in page.locator("#chosen code").inner_text()
+
+
+def test_points_of_a_search_are_filtered(opened, tmp_path):
+    points = [make_point(name, [make_row(n_out=300 + i)]) for i, name in enumerate("abc")]
+    page = opened(build_report(write_report(tmp_path, points, searched=["b", "c"])), "#origin=search")
+    assert rows(page, "point") == ["b", "c"]
+    page.locator("input[name=origin][value=search]").uncheck()
+    assert rows(page, "origin") == ["sweep", "search", "search"]
 
 
 def test_a_dot_says_what_it_is_and_gives_its_command(opened, report):
@@ -213,6 +276,28 @@ def test_partial_sweeps_open_without_an_error(opened, tmp_path, n_done):
     assert (page.locator("#pareto").count() > 0) == (n_done > 0)
     assert page.locator("#rows tbody tr").count() == n_done
     assert f"{n_done} of 3 points finished" in page.locator("#progress").inner_text()
+
+
+def test_a_name_that_looks_like_a_script_swallows_nothing(opened, tmp_path):
+    metrics = write_metrics(tmp_path / "runs", "dense/0", 3, 0.9, 0.99, random.Random(0))
+    curve = {"stage": "dense", "title": "<!--<script>", "metrics": metrics}
+    point = make_point("a", [make_row(command="<!--<script>")], curves=[curve])
+    page = opened(build_report(write_report(tmp_path / "runs", [point])))
+    assert rows(page, "command") == ["<!--<script>"]
+    page.locator("#training .plot").first.scroll_into_view_if_needed()
+    page.locator("#training .js-plotly-plot").first.wait_for()
+
+
+@pytest.mark.parametrize("address", ["#S=%", "#S=%E0%A4%A&axis=test", "#S", "#=", "#%"])
+def test_an_address_that_means_nothing_leaves_the_page_alive(opened, report, address):
+    page = opened(report, address)
+    assert page.locator("#shown").inner_text().startswith("54 of 54")
+    axis = page.locator("input[name=axis]:checked").get_attribute("value")
+    assert axis == ("test" if "axis=test" in address else "validation")
+    page.get_by_label("0.95", exact=True).check()
+    assert set(rows(page, "prune_rate")) == {"0.95"}
+    page.evaluate("location.hash = '#codec=%'")
+    eventually(page, "document.querySelector('#shown').textContent.startsWith('54 of 54')")
 
 
 def test_many_values_of_a_filter_are_chosen_by_their_ends(opened, tmp_path):

@@ -1,6 +1,8 @@
 """A report of as many points as a long search leaves."""
 
 import importlib.util
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,23 +13,25 @@ from xorjax.results.report import build_report
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "report_scale.py"
 
 
-def make(experiment: Path, runs: Path, n_points: int) -> Path:
+@pytest.fixture
+def make(monkeypatch) -> Callable[[Path, Path, int], Path]:
+    monkeypatch.syspath_prepend(BENCHMARK.parent)
     spec = importlib.util.spec_from_file_location("report_scale", BENCHMARK)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.make(experiment, runs, n_points, seed=0)
+    return partial(module.make, seed=0)
 
 
-def test_the_benchmark_makes_points_that_a_report_is_built_of(tmp_path):
+def test_the_benchmark_makes_points_that_a_report_is_built_of(make, tmp_path):
     templates = write_report(tmp_path / "real", sweep(tmp_path / "real", n_seeds=1, methods=("minimum",)))
     page = build_report(make(templates, tmp_path / "made", 120))
     assert "120 of 120 points finished, none failed." in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_ten_thousand_points_fit_a_page_that_can_be_filtered(opened, tmp_path):
+def test_ten_thousand_points_fit_a_page_that_can_be_filtered(opened, make, tmp_path):
     templates = write_report(tmp_path / "real", sweep(tmp_path / "real", methods=("minimum", "greedy")))
     path = build_report(make(templates, tmp_path / "made", 10_000))
     assert path.stat().st_size <= 15e6

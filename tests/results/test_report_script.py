@@ -24,9 +24,13 @@ def test_every_experiment_is_found_or_just_the_one_named(tmp_path):
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path):
+    for name in ("notes.txt", "compare-a-b.html"):
+        (tmp_path / name).touch()
     for arguments, message in (
         ((), "no experiment below runs/reports"),
-        (("no",), "no/plan.json is missing"),
+        (("no",), "no: expected the directory of a report, which holds its plan.json"),
+        (("notes.txt",), "notes.txt: expected the directory of a report, which holds its plan.json"),
+        (("compare-a-b.html",), "no experiment among those named"),
     ):
         finished = run(tmp_path, *arguments)
         assert finished.returncode == 1
@@ -45,4 +49,7 @@ def test_two_experiments_are_compared_on_the_terminal_and_a_page(tmp_path):
     assert (tmp_path / "reports" / "compare-one-other.html").stat().st_size > 1e6
     finished = run(tmp_path, "--compare", "reports/one", "reports/no")
     assert finished.returncode == 1
-    assert finished.stderr.strip() == "reports/no/plan.json is missing"
+    assert finished.stderr.startswith("reports/no: expected the directory of a report")
+    finished = run(tmp_path, *sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("reports/*")))
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.split() == ["reports/one/report.html", "reports/other/report.html"]

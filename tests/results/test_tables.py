@@ -9,6 +9,7 @@ from synthetic import make_baseline, make_config, make_failure, make_row, sweep
 from xorjax.results.notes import notes, verdict
 from xorjax.results.rows import to_frame
 from xorjax.results.tables import per_point, per_setting, summarise, summary_table
+from xorjax.streams import BIT_STREAMS, bits_over_layers
 
 
 def code(bits: float, **values: Any) -> dict[str, Any]:
@@ -85,6 +86,8 @@ def test_layers_are_weighted_by_their_weights_and_slices():
     ]
     point = per_point(to_frame(rows)).row(0, named=True)
     assert point["bits_per_weight"] == pytest.approx(0.5)
+    for column in (*BIT_STREAMS, "bits_per_weight"):
+        assert point[column] == pytest.approx(bits_over_layers(rows, column))
     assert point["patches_per_slice"] == pytest.approx(4.0)
     assert point["value_bound"] == pytest.approx(35 / 400)
 

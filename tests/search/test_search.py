@@ -6,7 +6,8 @@ from trials import AXES, StubRun, StubSpace, outcome_of
 
 from xorjax.config.axes import Choice, Steps
 from xorjax.pipeline.sweep import Outcome
-from xorjax.search.loop import front_table, mean_result, search
+from xorjax.search.loop import mean_result, search
+from xorjax.search.table import front_table
 
 
 def run_search(space, run, n_trials):
@@ -75,6 +76,7 @@ def test_points_that_fail_are_run_again_by_the_next_command(tmp_path):
     assert run.calls[3] == run.calls[1]
     assert len(run.calls) == 4
     assert len(study.finished()) == study.n_trials == 3
+    assert study.reasons() == {}
 
 
 @pytest.mark.parametrize(("does", "on_error"), [("failed", "stop"), ("left", "continue")])

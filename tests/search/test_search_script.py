@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,12 @@ OVERRIDES = [
         "xor.taps=null",
     ),
 ]
-COMMAND = [sys.executable, str(ROOT / "scripts" / "search.py"), *OVERRIDES, "--trials", "4"]
+SCRIPT = str(ROOT / "scripts" / "search.py")
 
 
-def start(runs: Path) -> subprocess.Popen:
+def start(runs: Path, *more: str, n_trials: int = 4) -> subprocess.Popen:
     return subprocess.Popen(
-        COMMAND,
+        [sys.executable, SCRIPT, *OVERRIDES, *more, "--trials", str(n_trials)],
         env=os.environ | {"XORJAX_RUNS": str(runs)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -48,8 +49,8 @@ def stop_in(process: subprocess.Popen, trial: int, how: signal.Signals) -> tuple
     return process.returncode, errors
 
 
-def open_study(runs: Path) -> Study:
-    with open_space(ROOT / "conf", OVERRIDES) as space:
+def open_study(runs: Path, *more: str) -> Study:
+    with open_space(ROOT / "conf", [*OVERRIDES, *more]) as space:
         return Study(runs, space.experiment, space.name, space.axes)
 
 
@@ -67,7 +68,7 @@ def test_a_search_that_is_stopped_and_killed_ends_as_one_that_is_not(tmp_path):
     code, errors = stop_in(start(stopped), 1, signal.SIGINT)
     assert code == 130
     assert errors.rstrip().endswith(
-        f"interrupted; this resumes: python scripts/search.py {shlex.join(COMMAND[2:])}"
+        f"interrupted; this resumes: python scripts/search.py {shlex.join([*OVERRIDES, '--trials', '4'])}"
     )
     assert stop_in(start(stopped), 2, signal.SIGKILL)[0] == -signal.SIGKILL
     assert open_study(stopped).n_trials == 2
@@ -84,12 +85,87 @@ def test_a_search_that_is_stopped_and_killed_ends_as_one_that_is_not(tmp_path):
     plans = [json.loads((runs / "reports" / "debug" / "plan.json").read_text()) for runs in (stopped, whole)]
     assert plans[0]["points"] == plans[1]["points"]
     assert len(list((stopped / "reports" / "debug" / "points").iterdir())) == len(plans[0]["points"])
-    assert (stopped / "reports" / "debug" / "report.html").is_file()
+    report = stopped / "reports" / "debug" / "report.html"
+    assert report.is_file()
+    # A command that finds nothing left to run still leaves the report whole.
+    report.unlink()
+    _, errors = (process := start(stopped)).communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert report.is_file()
+
+
+@pytest.mark.slow
+def test_stages_of_a_trial_are_made_by_the_engine_that_is_chosen(tmp_path):
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.engine.n_jobs=2")
+    for runs, launcher in ((alone, ()), (together, joblib)):
+        output, errors = (process := start(runs, "seed=0,1", *launcher, n_trials=2)).communicate()
+        assert (process.returncode, errors) == (0, ""), output
+    studies = [
+        open_study(runs, "seed=0,1", *launcher) for runs, launcher in ((alone, ()), (together, joblib))
+    ]
+    assert trials(studies[0]) == trials(studies[1])
+    assert len(trials(studies[0])) == 2
+    events = [json.loads(line) for line in (together / "stages.jsonl").read_text().splitlines()]
+    # Two processes, and neither of them begun anew for the second trial.
+    workers = {event["pid"] for event in events if event["event"] == "finished"}
+    assert len(workers) == 2
+    assert process.pid not in workers
+
+
+@pytest.mark.slow
+def test_a_full_disk_stops_the_search_and_loses_nothing(disk):
+    runs = disk("size=300m") / "runs"
+    output, errors = (process := start(runs, n_trials=1)).communicate()
+    assert (process.returncode, errors) == (0, ""), output
+    first = trials(open_study(runs))
+    fill(filler := runs.parent / "filler")
+    _, errors = (process := start(runs, n_trials=2)).communicate()
+    assert process.returncode == 2
+    assert errors == (
+        f"error: {runs}/reports/debug/search.db: database or disk is full; "
+        "when that is mended, the same command goes on\n"
+    )
+    disk("remount", "size=300m", "ro")
+    _, errors = (process := start(runs, n_trials=2)).communicate()
+    assert process.returncode == 2
+    assert errors.startswith("error: [Errno 30] Read-only file system")
+    assert errors.count("\n") == 1
+    disk("remount", "size=300m", "rw")
+    filler.unlink()
+    output, errors = (process := start(runs, n_trials=2)).communicate()
+    assert (process.returncode, errors) == (0, ""), output
+    both = trials(open_study(runs))
+    assert both[:1] == first
+    assert len(both) == 2
+
+
+def fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as to_be_filled:
+        for size in (2**20, 1):
+            with suppress(OSError):
+                while True:
+                    to_be_filled.write(bytes(size))
+
+
+def test_a_launcher_without_an_engine_is_refused(tmp_path):
+    run = subprocess.run(
+        [sys.executable, SCRIPT, *OVERRIDES, "hydra/launcher=basic"],
+        env=os.environ | {"XORJAX_RUNS": str(tmp_path / "runs")},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    assert (
+        run.stderr
+        == "error: hydra/launcher=basic has no engine to search with; it must be serial, joblib or ray\n"
+    )
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_wrong_command_is_one_line():
     run = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "search.py"), "prune.rate=0.9"],
+        [sys.executable, SCRIPT, "prune.rate=0.9"],
         capture_output=True,
         text=True,
     )

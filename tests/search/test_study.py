@@ -7,9 +7,10 @@ from pathlib import Path
 
 import optuna
 import pytest
+from sqlalchemy import Engine, event
 from trials import AXES, outcome_of
 
-from xorjax.search.study import Result, Study
+from xorjax.search.study import DatabaseError, Result, Study
 
 
 def open_study(runs, seed=0):
@@ -134,6 +135,73 @@ def test_the_repeated_trial_has_the_same_settings(tmp_path):
         assert again.settings == trial.settings
 
 
+def test_of_a_trial_that_is_repeated_the_repetition_tells(tmp_path):
+    study = open_study(tmp_path)
+    for reason in ("first", "second"):
+        study.repeat_failed()
+        with study.next_trial(1) as trial:
+            study.refuse(trial, reason, points=True)
+    assert study.reasons() == {1: "second"}
+    study.repeat_failed()
+    with study.next_trial(1) as trial:
+        study.tell(trial, outcome_of(trial.settings))
+    assert study.reasons() == {}
+
+
+def test_a_trial_that_is_interrupted_while_it_is_refused_is_run_again(tmp_path, monkeypatch):
+    study = open_study(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(study._study, "tell", lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt), study.next_trial(1) as trial:
+            study.refuse(trial, "why", points=True)
+    assert study.reasons() == {}
+    study.repeat_failed()
+    with study.next_trial(1) as again:
+        assert again == trial
+        study.tell(again, outcome_of(again.settings))
+    study.repeat_failed()
+    with study.next_trial(1) as none:
+        assert none is None
+    assert study.reasons() == {}
+
+
+@pytest.fixture
+def limit_pages():
+    """Limits the database to a number of pages: beyond them SQLite says that the disk is full."""
+    limits = []
+
+    def connected(connection, record):
+        connection.execute(f"PRAGMA max_page_count = {limits[-1] if limits else 2**20}")
+
+    event.listen(Engine, "connect", connected)
+    yield limits.append
+    event.remove(Engine, "connect", connected)
+
+
+@pytest.mark.parametrize("n_pages", [1, 20, 33])
+def test_a_full_database_is_said_by_name_and_loses_nothing(tmp_path, limit_pages, n_pages):
+    limit_pages(n_pages)
+    told = []
+    with pytest.raises(
+        DatabaseError, match=r"search\.db: database or disk is full; .* the same command goes on"
+    ):
+        run_until_full(tmp_path, told)
+    limit_pages(2**20)
+    settings = [trial.settings for trial in told]
+    assert settings_of(open_study(tmp_path)) == settings
+    run(open_study(tmp_path), len(told) + 2)
+    assert [f.trial.number for f in open_study(tmp_path).finished()] == list(range(len(told) + 2))
+    assert settings_of(open_study(tmp_path))[: len(told)] == settings
+
+
+def run_until_full(runs, told):
+    study = open_study(runs)
+    while True:
+        with study.next_trial(1000) as trial:
+            study.tell(trial, outcome_of(trial.settings))
+            told.append(trial)
+
+
 def test_the_front_is_what_no_trial_beats(tmp_path):
     study = open_study(tmp_path)
     results = [(0.3, 0.9), (0.2, 0.8), (0.25, 0.7), (0.1, 0.6)]
@@ -167,6 +235,23 @@ while True:
             os.kill(os.getpid(), signal.SIGKILL)
         study.tell(trial, outcome_of(trial.settings))
 """
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [4, 100, 128, 144, 160, 190, 240])
+def test_a_full_disk_loses_nothing(disk, size):
+    mount = disk(f"size={size}k")
+    told = []
+    with pytest.raises(DatabaseError, match=r"search\.db: database or disk is full"):
+        run_until_full(mount / "runs", told)
+    disk("remount", "size=100m", "ro")
+    with pytest.raises(OSError, match="Read-only file system"):
+        open_study(mount / "runs")
+    disk("remount", "size=100m", "rw")
+    run(open_study(mount / "runs"), len(told) + 2)
+    study = open_study(mount / "runs")
+    assert [f.trial.number for f in study.finished()] == list(range(len(told) + 2))
+    assert settings_of(study)[: len(told)] == [trial.settings for trial in told]
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def add_to(commands) -> None:
         help="the address to serve at (default 127.0.0.1: this machine alone)",
     )
     parser.add_argument(
-        "--port", type=_port, default=8765, help="the port to serve at, 0 for any free one (default 8765)"
+        "--port", type=port, default=8765, help="the port to serve at, 0 for any free one (default 8765)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.set_defaults(run=run, show=show)
@@ -78,8 +78,8 @@ def _tell(args: argparse.Namespace, runs: Path, url: str, local: bool) -> None:
         say("whoever reaches this address can read what the run directory says")
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
+def port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
         raise ValueError
-    return port
+    return number

@@ -12,7 +12,7 @@ from xorjax.commands.tables import megabytes, say
 
 if TYPE_CHECKING:
     from xorjax.container import CompressedModel
-    from xorjax.container.shards import ShardIndex
+    from xorjax.container.index import ShardIndex
 
 DESCRIPTION = """\
 Decodes every compressed layer to floats, pruned weights as zeros, and writes it beside the tensors that were kept as
@@ -39,7 +39,7 @@ def add_to(commands) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     from xorjax.container import load
-    from xorjax.container.shards import find_index, read_index
+    from xorjax.container.index import find_index, read_index
     from xorjax.container.tensors import FLOATS
 
     if args.dtype not in FLOATS:
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def _decode_shards(index: "ShardIndex", out: Path, dtype: str) -> tuple[dict[str, list[int]], int, int]:
     """The layers' shapes, how many tensors are kept, and the bytes written."""
-    from xorjax.container.shards import SHARD_SUFFIX, load_shard
+    from xorjax.container.index import SHARD_SUFFIX, load_shard
     from xorjax.files import write_text
 
     out.mkdir(exist_ok=True)

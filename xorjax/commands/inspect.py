@@ -22,7 +22,7 @@ def add_to(commands) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     from xorjax.container import load
-    from xorjax.container.shards import find_index, read_index
+    from xorjax.container.index import find_index, read_index
 
     with refusing():
         if found := find_index(args.file):

@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from xorjax.commands.tables import describe_model, megabytes
 
 if TYPE_CHECKING:
     from xorjax.compress import Checkpoint, CompressSpec
-    from xorjax.compress.plan import Plan, Shard
-    from xorjax.container.shards import ShardIndex
+    from xorjax.compress.cut import Cut, Shard
+    from xorjax.container.index import ShardIndex
     from xorjax.engines import Engine
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -76,20 +77,20 @@ def _shard_bytes(args: argparse.Namespace) -> int | None:
 def compress_to_directory(
     args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
 ) -> dict[str, Any]:
+    from xorjax.compress.cut import make_cut
     from xorjax.compress.describe import totals
-    from xorjax.compress.plan import make_plan
 
     out = Path(args.output)
     if not out.absolute().parent.is_dir():
         raise CommandError(f"{args.output}: its directory does not exist")
     with refusing(args.input):
-        plan = make_plan(args.input, spec, args.mask, _shard_bytes(args))
-    records = _make(args, plan, out)
+        cut = make_cut(args.input, spec, args.mask, _shard_bytes(args))
+    records = _make(args, cut, out)
     layers = _merged(records, "layers")
     return {
         "input_bytes": checkpoint.n_bytes,
         "file_bytes": sum(record["bytes"] for record in records),
-        "index": str(out / plan.index_file),
+        "index": str(out / cut.index_file),
         "shards": [
             {key: record[key] for key in ("file", "bytes", "input_bytes", "state", "seconds", "peak_bytes")}
             for record in records
@@ -102,23 +103,29 @@ def compress_to_directory(
     }
 
 
-def _make(args: argparse.Namespace, plan: "Plan", out: Path) -> list[dict[str, Any]]:
-    from xorjax.compress.shards import compress_shards
+def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any]]:
+    from xorjax.compress.run import compress_shards
     from xorjax.engines import EngineError, WorkerLost
 
     done: set[str] = set()
-    with progress({shard.name: shard.n_weights for shard in plan.shards}, args.json) as bar:
+    sizes = {shard.name: shard.n_weights for shard in cut.shards}
+    # Ray says on standard output what it does about a node that was lost.
+    with refusing(), redirect_stdout(sys.stderr), progress(sizes, args.json) as bar:
 
         def tell(shard: "Shard", fraction: float, record: dict[str, Any] | None) -> None:
             if record is None:
                 bar.update(shard.name, fraction)
                 return
             done.add(shard.name)
-            _say_made(bar, shard, record, f"{len(done)} of {len(plan.shards)}")
+            _say_made(bar, shard, record, f"{len(done)} of {len(cut.shards)}")
 
         try:
-            with refusing():
-                return compress_shards(plan, out, lambda: _engine(args, len(plan.shards)), tell, args.force)
+            return compress_shards(cut, out, lambda: _engine(args, len(cut.shards)), tell, args.force)
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename or args.output}: {error.strerror or error}; once that is mended, the same command "
+                "makes what is missing"
+            ) from error
         except EngineError as error:
             raise CommandError(str(error)) from error
         except WorkerLost as error:
@@ -127,7 +134,7 @@ def _make(args: argparse.Namespace, plan: "Plan", out: Path) -> list[dict[str, A
             ) from error
         except KeyboardInterrupt:
             print(
-                f"xorjax: {len(done)} of {len(plan.shards)} shards of {args.output} are made; the same command goes on",
+                f"xorjax: {len(done)} of {len(cut.shards)} shards of {args.output} are made; the same command goes on",
                 file=sys.stderr,
             )
             raise
@@ -137,8 +144,8 @@ def _engine(args: argparse.Namespace, n_shards: int) -> "Engine":
     from xorjax import engines
 
     if args.ray is not None:
-        return engines.ray_cluster(args.ray or None)
-    return engines.processes(min(args.jobs, n_shards))
+        return engines.Ray(args.ray or None)
+    return engines.Processes(min(args.jobs, n_shards))
 
 
 def _say_made(bar: Bar, shard: "Shard", record: dict[str, Any], count: str) -> None:
@@ -157,7 +164,7 @@ def _say_made(bar: Bar, shard: "Shard", record: dict[str, Any], count: str) -> N
 def describe_shards(index: "ShardIndex") -> dict[str, Any]:
     """`describe_model` of all files of an index, one at a time in memory."""
     from xorjax.compress.describe import totals
-    from xorjax.container.shards import load_shard
+    from xorjax.container.index import load_shard
 
     described = [{"file": file, **describe_model(load_shard(index, file))} for file in sorted(index.files)]
     layers = _merged(described, "layers")

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from xorjax.streams import BIT_NAMES, BIT_STREAMS
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from xorjax.container import CompressedModel
 
-KINDS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
-SHORT_NAMES = {"code_bits": "code", "patch_bits": "patch", "index_bits": "index", "scale_bits": "scale"}
 _WIDEST = 10_000
 
 
@@ -33,7 +33,7 @@ def print_layers(result: dict[str, Any], *, compressed: bool = False) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold")
-    for name in ("shape", "S", "planes", "n_in:n_out", *SHORT_NAMES.values(), "bits/weight"):
+    for name in ("shape", "S", "planes", "n_in:n_out", *BIT_NAMES.values(), "bits/weight"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("ratio", "error") if compressed else ():
         table.add_column(name, justify="right", no_wrap=True)
@@ -54,7 +54,7 @@ def _add_row(table: "Table", layer: dict[str, Any], compressed: bool) -> None:
         f"{layer['prune_rate']:.4g}",
         str(layer["n_planes"]),
         f"{layer['n_in']}:{layer['n_out']}",
-        *(f"{layer[kind] / n:.4f}" for kind in KINDS),
+        *(f"{layer[kind] / n:.4f}" for kind in BIT_STREAMS),
         f"{layer['bits_per_weight']:.4f}",
         *((f"{layer['ratio']:.1f}", f"{layer['relative_error']:.4f}") if compressed else ()),
         str(layer["n_bounded"]),
@@ -69,7 +69,7 @@ def _add_total(table: "Table", total: dict[str, Any], compressed: bool) -> None:
         f"{1 - total['n_kept'] / n:.4g}",
         "",
         "",
-        *(f"{total[kind] / n:.4f}" for kind in KINDS),
+        *(f"{total[kind] / n:.4f}" for kind in BIT_STREAMS),
         f"{total['bits_per_weight']:.4f}",
         *((f"{total['ratio']:.1f}", "") if compressed else ()),
         "",

@@ -20,7 +20,7 @@ def add_to(commands) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     from xorjax.container import verify
-    from xorjax.container.shards import find_index, read_index, verify_shard
+    from xorjax.container.index import find_index, read_index, verify_shard
 
     result = {"command": "verify", "file": args.file, "ok": True}
     with refusing():

@@ -1,10 +1,10 @@
 """Any set of float weights to a compressed model: pruned by magnitude, binarized by least squares, encoded."""
 
 from xorjax.compress.checkpoint import Checkpoint, CheckpointError, Mapped, open_checkpoint
+from xorjax.compress.cut import make_cut
 from xorjax.compress.layer import encode_planes, relative_error
 from xorjax.compress.model import compress, compress_checkpoint, match_checkpoint, weights_of
-from xorjax.compress.plan import make_plan
-from xorjax.compress.shards import compress_shards
+from xorjax.compress.run import compress_shards
 from xorjax.compress.spec import CompressSpec
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "compress_checkpoint",
     "compress_shards",
     "encode_planes",
-    "make_plan",
+    "make_cut",
     "match_checkpoint",
     "open_checkpoint",
     "relative_error",

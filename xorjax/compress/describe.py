@@ -9,8 +9,8 @@ from xorjax.compress.checkpoint import Tensor
 from xorjax.compress.layer import relative_error
 from xorjax.compress.select import Weights
 from xorjax.container import CompressedLayer, layer_bits
-from xorjax.container.count import KINDS
 from xorjax.gf2.network import XorNetwork
+from xorjax.streams import BIT_STREAMS
 
 
 def describe_layer(layer: CompressedLayer) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def describe_networks(networks: Iterable[XorNetwork]) -> list[dict[str, Any]]:
 
 def totals(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The sums over the layers, and their bits per weight; the ratio too, where they say what they were made of."""
-    counts = {kind: sum(layer[kind] for layer in layers) for kind in ("n_weights", "n_kept", *KINDS)}
-    n_bits = sum(counts[kind] for kind in KINDS)
+    counts = {kind: sum(layer[kind] for layer in layers) for kind in ("n_weights", "n_kept", *BIT_STREAMS)}
+    n_bits = sum(counts[kind] for kind in BIT_STREAMS)
     n = counts["n_weights"]
     total = {**counts, "bits_per_weight": n_bits / n if n else None}
     if layers and "input_bits" in layers[0]:

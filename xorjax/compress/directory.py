@@ -1,21 +1,20 @@
-"""The directory that shards are written to: begun under one plan, which every later command is held against.
+"""The directory that shards are written to: begun for one cut, which every later command's is held against.
 
-`OUT/.work` holds the plan, a lock and a record for each shard, and how far it is. A command whose plan differs is
-refused, so that the files of a directory are of one run, however often it was stopped and however many commands share
-it.
+`OUT/.work` holds in plan.json what was cut and how it is compressed, a lock and a record for each shard, and how far
+it is. A command that wants something else is refused, so that the files of a directory are of one run, however often
+it was stopped and however many commands share it.
 """
 
 import json
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from xorjax.compress.plan import Plan
-from xorjax.container.shards import INDEX_SUFFIX, SHARD_SUFFIX
+from xorjax.compress.cut import Cut
+from xorjax.container.index import SHARD_SUFFIX
 from xorjax.files import sha256, write_text
+from xorjax.locks import Locked, try_for, wait_for
 
 
 def work_of(out: Path) -> Path:
@@ -23,13 +22,13 @@ def work_of(out: Path) -> Path:
     return out / ".work"
 
 
-def shard_lock(out: Path, shard: str) -> FileLock:
-    """Held by who makes the shard, on every machine; the kernel frees it if that process dies."""
-    return FileLock(work_of(out) / f"{shard}.lock")
+def shard_lock(out: Path, shard: str) -> AbstractContextManager[None]:
+    """Held by who makes the shard, on every machine; raises `Locked` where another has it."""
+    return try_for(_lock_file(out, shard))
 
 
-def begin(plan: Plan, out: Path, force: bool = False) -> None:
-    """Makes `out` the directory of this plan, or finds that it is; `force` starts anew where it is another's.
+def begin(cut: Cut, out: Path, force: bool = False) -> None:
+    """Makes `out` the directory of this cut, or finds that it is; `force` starts anew whatever it was begun with.
 
     Raises:
         ValueError: `out` is not empty and no such directory, or was begun otherwise; the message names what differs.
@@ -38,51 +37,69 @@ def begin(plan: Plan, out: Path, force: bool = False) -> None:
     """
     if out.is_file():
         raise ValueError(f"{out}: it is a file, expected a directory: shards are written to one")
-    work = work_of(out)
-    path = work / "plan.json"
+    work, path = work_of(out), _plan(out)
     if not force and not path.exists() and out.is_dir() and _visible(out):
         raise ValueError(f"{out}: it is not empty and holds no compressed shards; --force writes into it")
     work.mkdir(parents=True, exist_ok=True)
-    with FileLock(work / "plan.lock"):
-        begun = _read(path)
-        if force and begun is not None:
-            _clear(out, begun)
-        if force or begun is None:
-            write_text(path, plan.text)
-        else:
-            _compare(out, begun, json.loads(plan.text))
+    with wait_for(work / "plan.lock"):
+        if path.exists() and not force:
+            _compare(out, _read(path), json.loads(cut.text))
+            return
+        if force:
+            _clear(out, cut)
+        write_text(path, cut.text)
 
 
-def is_current(plan_sha256: str, out: Path) -> bool:
-    """Whether `out` is still of the plan; another command's --force may have made it another's."""
-    path = work_of(out) / "plan.json"
-    return path.exists() and sha256(path) == plan_sha256
+def is_current(cut_sha256: str, out: Path) -> bool:
+    """Whether `out` is still of the cut; another command's --force may have made it another's."""
+    path = _plan(out)
+    return path.exists() and sha256(path) == cut_sha256
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
+def _plan(out: Path) -> Path:
+    return work_of(out) / "plan.json"
+
+
+def _lock_file(out: Path, shard: str) -> Path:
+    return work_of(out) / f"{shard}.lock"
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        begun = json.loads(path.read_text())
+        if isinstance(begun, dict) and {"settings", "files", "shards"} <= begun.keys():
+            return begun
+        reason = "it lacks its settings, files or shards"
     except ValueError as error:
-        raise ValueError(f"{path}: it is damaged; remove the directory and start anew") from error
+        reason = str(error)
+    raise ValueError(f"{path}: it is damaged ({reason}); --force starts anew")
 
 
 def _visible(out: Path) -> list[Path]:
     return [path for path in out.iterdir() if path != work_of(out)]
 
 
-def _clear(out: Path, begun: Mapping[str, Any]) -> None:
-    """Removes what was made under the plan that is there, unless somebody is making it."""
-    shards = [shard["name"] for shard in begun["shards"]]
+def _clear(out: Path, cut: Cut) -> None:
+    """Removes what was made before, unless somebody is making it: the shards that were begun, and their index.
+
+    The plan that is there may be damaged or gone: who began a shard left its lock, and the index is most likely that of
+    `cut`.
+    """
+    shards, index = {lock.stem for lock in work_of(out).glob("*.lock")} - {"plan"}, cut.index_file
+    with suppress(ValueError, FileNotFoundError):
+        begun = _read(_plan(out))
+        shards |= {shard["name"] for shard in begun["shards"]}
+        index = begun.get("index", index)
     with ExitStack() as held:
-        for shard in shards:
+        for shard in sorted(shards):
             try:
-                held.enter_context(shard_lock(out, shard).acquire(blocking=False))
-            except Timeout as error:
-                raise ValueError(f"{out}: another command is making {shard}{SHARD_SUFFIX}") from error
-        for path in (work_of(out) / "plan.json", *out.glob(f"*{INDEX_SUFFIX}")):
-            path.unlink()
+                held.enter_context(shard_lock(out, shard))
+            except Locked as error:
+                raise ValueError(
+                    f"{out}: another command is making {shard}{SHARD_SUFFIX} ({error})"
+                ) from error
+        for path in (_plan(out), out / index):
+            path.unlink(missing_ok=True)
         for shard in shards:
             (out / f"{shard}{SHARD_SUFFIX}").unlink(missing_ok=True)
             (work_of(out) / f"{shard}.json").unlink(missing_ok=True)

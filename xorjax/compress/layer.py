@@ -21,11 +21,13 @@ from xorjax.masks.base import n_kept
 
 TILE = 1 << 22
 
-Told = Callable[[float], None]
+HearFraction = Callable[[float], None]
 """Is told, now and then, which fraction of a layer is done."""
 
 
-def compress_layer(weights: Weights, spec: CompressSpec, tell: Told = lambda done: None) -> CompressedLayer:
+def compress_layer(
+    weights: Weights, spec: CompressSpec, tell: HearFraction = lambda done: None
+) -> CompressedLayer:
     """Prunes, binarizes and encodes one tensor.
 
     Raises:
@@ -60,7 +62,7 @@ def encode_planes(
     index: EncodedMask,
     scales: Float32[np.ndarray, "planes ..."],
     spec: CompressSpec,
-    tell: Told = lambda done: None,
+    tell: HearFraction = lambda done: None,
 ) -> CompressedLayer:
     """The layer of these bit planes under this mask; each plane is decoded again and compared.
 
@@ -92,7 +94,7 @@ def encode_planes(
     return CompressedLayer(name, tuple(encoded), index, scales)
 
 
-def _tell_part(tell: Told, part: int, parts: int, done: float) -> None:
+def _tell_part(tell: HearFraction, part: int, parts: int, done: float) -> None:
     tell((part + 0.9 * done) / parts)
 
 
@@ -107,7 +109,7 @@ def encode_in_tiles(
     care: Bool[np.ndarray, "*shape"],
     net: XorNetwork,
     spec: CompressSpec,
-    tell: Told = lambda done: None,
+    tell: HearFraction = lambda done: None,
 ) -> Encoded:
     """What `encode` gives, a run of slices at a time: no more memory than the plane's and mask's slices."""
     settings = (spec.layout, spec.layout_seed)

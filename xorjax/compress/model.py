@@ -14,7 +14,7 @@ from xorjax.compress.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
 
-Told = Callable[[str, float], None]
+HearLayer = Callable[[str, float], None]
 """Is told a layer's name and which fraction of it is done."""
 
 
@@ -22,7 +22,7 @@ def compress(
     params: Mapping[str, Any],
     spec: CompressSpec,
     metadata: Mapping[str, str] | None = None,
-    tell: Told = lambda name, done: None,
+    tell: HearLayer = lambda name, done: None,
 ) -> CompressedModel:
     """The compressed layers, and beside them the other arrays as they are.
 
@@ -60,7 +60,7 @@ def compress(
 
 
 def compress_checkpoint(
-    checkpoint: Checkpoint, spec: CompressSpec, tell: Told = lambda name, done: None
+    checkpoint: Checkpoint, spec: CompressSpec, tell: HearLayer = lambda name, done: None
 ) -> CompressedModel:
     """As `compress`, reading the weights from their files in pieces; the other tensors are memory-mapped.
 
@@ -116,7 +116,7 @@ def match(names: Mapping[str, object], dtypes: Mapping[str, np.dtype], spec: Com
     return sorted(matched)
 
 
-def _layers(weights: list[Weights], spec: CompressSpec, tell: Told) -> dict[str, CompressedLayer]:
+def _layers(weights: list[Weights], spec: CompressSpec, tell: HearLayer) -> dict[str, CompressedLayer]:
     return {w.name: compress_layer(w, spec, lambda done, name=w.name: tell(name, done)) for w in weights}
 
 

@@ -13,20 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from xorjax.compress.checkpoint import Checkpoint, CheckpointError, Mapped, open_checkpoint
+from xorjax.compress.cut import Cut, Shard, identify
 from xorjax.compress.describe import describe_made, describe_networks, describe_param
 from xorjax.compress.directory import is_current, shard_lock, work_of
 from xorjax.compress.layer import compress_layer
 from xorjax.compress.model import weights_of
-from xorjax.compress.plan import Plan, Shard, identify
 from xorjax.compress.spec import CompressSpec
 from xorjax.container import CompressedLayer
-from xorjax.container.shards import ShardFile, hash_file
+from xorjax.container.index import ShardFile, hash_file
 from xorjax.container.write import save_made
 from xorjax.files import write_text
 from xorjax.gf2.network import XorNetwork
+from xorjax.locks import Locked
 
 # Seconds between two notes of how far a shard is.
 _PERIOD = 0.5
@@ -36,7 +35,7 @@ _PERIOD = 0.5
 class Task:
     """All that a worker needs to make a shard: paths and settings, no arrays."""
 
-    plan_sha256: str
+    cut_sha256: str
     source: Path
     identity: dict[str, Any]
     spec: CompressSpec
@@ -45,10 +44,10 @@ class Task:
     shard: Shard
 
     @classmethod
-    def of(cls, plan: Plan, out: Path, shard: Shard) -> "Task":
-        source = plan.directory / shard.source
-        identity = plan.files[shard.source]
-        return cls(plan.sha256, source, identity, plan.spec, plan.masks, out.absolute(), shard)
+    def of(cls, cut: Cut, out: Path, shard: Shard) -> "Task":
+        source = cut.directory / shard.source
+        identity = cut.files[shard.source]
+        return cls(cut.sha256, source, identity, cut.spec, cut.masks, out.absolute(), shard)
 
 
 def make_shard(task: Task) -> dict[str, Any] | None:
@@ -58,27 +57,27 @@ def make_shard(task: Task) -> dict[str, Any] | None:
     None where another process is making it.
 
     Raises:
-        ValueError: as `compress_layer`; the input file is not the one that was planned for; or the directory was begun
+        ValueError: as `compress_layer`; the input file is not the one that was cut; or the directory was begun
             anew by another command.
         OSError: a file cannot be read or written.
     """
-    lock = shard_lock(task.out, task.shard.name)
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
+        with shard_lock(task.out, task.shard.name):
+            return _find_or_make(task)
+    except Locked:
         return None
-    try:
-        if not is_current(task.plan_sha256, task.out):
-            raise ValueError(f"{task.out}: another command began it anew with other settings")
-        found = _recorded(task)
-        state = "made" if found is None else _state(task.out, found)
-        if found is not None and state == "found":
-            return {**found, "state": state}
-        made = _make(task)
-        write_text(_record(task), json.dumps(made, indent=1) + "\n")
-        return {**made, "state": state}
-    finally:
-        lock.release()
+
+
+def _find_or_make(task: Task) -> dict[str, Any]:
+    if not is_current(task.cut_sha256, task.out):
+        raise ValueError(f"{task.out}: another command began it anew with other settings")
+    found = _recorded(task)
+    state = "made" if found is None else _state(task.out, found)
+    if found is not None and state == "found":
+        return {**found, "state": state}
+    made = _make(task)
+    write_text(_record(task), json.dumps(made, indent=1) + "\n")
+    return {**made, "state": state}
 
 
 def _record(task: Task) -> Path:
@@ -173,12 +172,13 @@ def _layers(
 
 
 def _noting(task: Task) -> Callable[[float], None]:
-    path, last = _progress(task.out, task.shard), [0.0]
+    path, last = _progress(task.out, task.shard), 0.0
 
     def note(done: float) -> None:
+        nonlocal last
         now = time.monotonic()
-        if now - last[0] >= _PERIOD:
-            last[0] = now
+        if now - last >= _PERIOD:
+            last = now
             path.write_text(f"{done:.4f}")
 
     return note

@@ -41,6 +41,8 @@ def open_engine(overrides: Sequence[str]) -> Iterator[Any]:
     hydra = loader.load_configuration("train", list(overrides), RunMode.MULTIRUN).hydra
     if "engine" not in hydra.launcher:
         launcher = hydra.runtime.choices["hydra/launcher"]
-        raise ConfigError([f"hydra/launcher={launcher} has no engine to search with; it must be serial, joblib or ray"])
+        raise ConfigError(
+            [f"hydra/launcher={launcher} has no engine to search with; it must be serial, joblib or ray"]
+        )
     with closing(start_engine(hydra.launcher.engine)) as engine:
         yield engine

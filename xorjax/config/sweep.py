@@ -20,13 +20,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from xorjax.config.engine import start_engine
 from xorjax.config.errors import ConfigError, report
 from xorjax.config.overrides import check_overrides
-from xorjax.config.schema import Config
 from xorjax.config.validate import KEYS, load_config
 
 PROGRAM = "python scripts/train.py"
-Run = Callable[[Sequence[tuple[Config, str]], str, Any], Sequence[Any]]
-"""Runs points, each with the command that runs it alone, for a command that the user gave, on an engine or, for None,
-in this process; `xorjax.pipeline.sweep.run`, of which nothing is imported here.
+Run = Callable[[Sequence[Any], str, Any], Sequence[Any]]
+"""`xorjax.pipeline.sweep.run`, of which nothing is imported here: runs points, each its settings and the command that
+runs it alone, for a command that the user gave, on an engine or, for None, in this process.
 """
 
 

@@ -3,8 +3,7 @@
 from xorjax.container.model import CompressedLayer, CompressedModel
 from xorjax.container.tensors import describe, make_header
 from xorjax.container.write import content, layer_tensors
-
-KINDS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
+from xorjax.streams import BIT_STREAMS
 
 
 def layer_bits(layer: CompressedLayer) -> dict[str, int]:
@@ -12,7 +11,7 @@ def layer_bits(layer: CompressedLayer) -> dict[str, int]:
 
     M is not among them: it is stored once for all layers that use it. Nor is the header: see `file_bytes`.
     """
-    counts: dict[str, int] = dict.fromkeys(KINDS, 0)
+    counts: dict[str, int] = dict.fromkeys(BIT_STREAMS, 0)
     for part, array in layer_tensors(layer).items():
         counts[_kind(part)] += 8 * array.nbytes
     return counts
@@ -21,7 +20,7 @@ def layer_bits(layer: CompressedLayer) -> dict[str, int]:
 def bits(model: CompressedModel) -> dict[str, int]:
     """The sums of `layer_bits` over the compressed layers."""
     counts = [layer_bits(layer) for layer in model.layers.values()]
-    return {kind: sum(count[kind] for count in counts) for kind in KINDS}
+    return {kind: sum(count[kind] for count in counts) for kind in BIT_STREAMS}
 
 
 def file_bytes(model: CompressedModel) -> int:

@@ -7,10 +7,11 @@ from typing import Any
 
 from xorjax import paths
 from xorjax.dashboard.log import BEGAN
-from xorjax.dashboard.plan import Plan, Stage, read_plan
+from xorjax.dashboard.planned import Planned, Stage, read_planned
 from xorjax.dashboard.points import PointFiles, Result
 from xorjax.dashboard.stages import RunDirectory, Work
 from xorjax.dashboard.values import UnreadableError
+from xorjax.estimate import seconds_left
 
 SHOWN_FAILURES = 50
 SHOWN_EVENTS = 12
@@ -30,7 +31,7 @@ class Experiment:
         self.name = report.name
         self.report = report
         self.run = run
-        self.plan = Plan("", ())
+        self.plan = Planned("", ())
         self.error: str | None = None
         self.version = self.whole_since = 0
         self.points: list[tuple[int, dict[str, Any]]] = []
@@ -85,9 +86,9 @@ class Experiment:
             if seen == self._plan_seen:
                 return
             self._plan_seen = seen
-            self.plan, self.error = read_plan(path), None
+            self.plan, self.error = read_planned(path), None
         except (OSError, UnreadableError) as error:
-            self.plan, self.error = Plan("", ()), str(error)
+            self.plan, self.error = Planned("", ()), str(error)
         self._files.forget_listing()
         self.points, self.states = [], []
         self.version += 1
@@ -160,37 +161,30 @@ class Experiment:
         }
 
     def _time_left(self, states: list[tuple[str, str]]) -> float | None:
-        """Seconds: the epochs that are left, each at the mean of its kind so far, over who is at work.
-
-        A kind not met yet is taken to cost as much an epoch as the others; None if nobody works or nothing is known.
-        """
+        """Seconds; None if nobody works, or if too little is known."""
         at_work = [(stage, work) for stage, work in self._open if work.state == "running"]
         workers = len({(work.host, work.pid) for _, work in at_work})
+        if not workers or not self.plan.stages:
+            return None
         spent: dict[str, float] = defaultdict(float)
-        done, asked = Counter[str](), Counter[str]()
+        left, done, asked = Counter[str](), Counter[str](), Counter[str]()
         for stage, (state, _) in zip(self.plan.stages, states, strict=True):
-            if state == "done" and asked[stage.kind] < _ASKED_FOR_SECONDS:
+            if state not in ("done", "failed"):
+                left[stage.kind] += max(1, stage.epochs)
+            elif state == "done" and asked[stage.kind] < _ASKED_FOR_SECONDS:
                 asked[stage.kind] += (stage.kind, stage.name) not in self.run.log.seconds
                 if (seconds := self.run.seconds(stage)) is not None:
                     spent[stage.kind] += seconds
                     done[stage.kind] += max(1, stage.epochs)
+        finished = set(done)
         for stage, work in at_work:
-            if work.epochs and work.began and work.seen and stage.kind not in done:
+            left[stage.kind] -= min(work.epochs, max(1, stage.epochs))
+            if work.epochs and work.began and work.seen and stage.kind not in finished:
                 spent[stage.kind] += max(0.0, work.seen - work.began)
                 done[stage.kind] += work.epochs
-        if not workers or not done or not self.plan.stages:
-            return None
-        rates = {kind: spent[kind] / n for kind, n in done.items()}
-        trained = {stage.kind for stage in self.plan.stages if stage.epochs} & rates.keys()
-        epoch = sum(rates[kind] for kind in trained) / len(trained) if trained else 1.0
-        begun = {stage: work.epochs for stage, work in at_work}
-        left = sum(
-            max(0, max(1, stage.epochs) - begun.get(stage, 0))
-            * rates.get(stage.kind, epoch if stage.epochs else 1.0)
-            for stage, (state, _) in zip(self.plan.stages, states, strict=True)
-            if state not in ("done", "failed")
-        )
-        return round(left / workers, 1)
+        trained = {stage.kind for stage in self.plan.stages if stage.epochs}
+        seconds = seconds_left(left, done, spent, trained, workers)
+        return None if seconds is None else round(seconds, 1)
 
     def _failures(self, states: list[tuple[str, str]], points: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Points that failed alike together, the newest first."""
@@ -254,7 +248,7 @@ def _note(known: list[tuple[int, Any]], news: Sequence[Any], version: int) -> bo
 
 
 def _state_of_point(result: Result | None, stages: list[tuple[str, str]]) -> tuple[str, str]:
-    """A point's state and why. It is as its file says, unless a stage that it needs is being made again."""
+    """A point's state and why. One that is ok stays so; a failed one runs while a stage of it is made again."""
     following = next((stage for stage in stages if stage[0] != "done"), None)
     running = any(state == "running" for state, _ in stages)
     if result and result.status == "ok":

@@ -76,5 +76,5 @@ def _event(record: dict[str, Any]) -> Event | None:
         text(record.get("host")),
         pid if isinstance(pid, int) and 0 < pid < 2**31 else None,
         number(record.get("seconds")),
-        next((message for key in ("error", "reason", "file") if (message := text(record.get(key)))), None),
+        next((message for key in ("error", "reason") if (message := text(record.get(key)))), None),
     )

@@ -11,11 +11,20 @@ const EVENTS = { made: "begun", found: "found made by another command" };
 
 const find = (selector) => document.querySelector(selector);
 let token = null;
-let chosen = decodeURIComponent(location.hash.slice(1)) || null;
+let chosen = addressed();
 let experiment = null;
 let drawn = "";
 let changed = false;
 let timer = 0;
+
+// The experiment that the page's address names; null if it names none, or nothing that can be decoded.
+function addressed() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || null;
+  } catch {
+    return null;
+  }
+}
 
 async function look() {
   clearTimeout(timer);
@@ -276,6 +285,9 @@ find("#split").addEventListener("change", redraw);
 find("#metric").addEventListener("change", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
-addEventListener("hashchange", () => choose(decodeURIComponent(location.hash.slice(1))));
+addEventListener("hashchange", () => {
+  const name = addressed();
+  if (name !== null) choose(name);
+});
 setCommand(find("#nothing .command"), find("#nothing code").textContent);
 look();

@@ -38,7 +38,8 @@ export function drawPareto(experiment) {
   const points = experiment.points.filter((point) => point.state === "ok" && point.bits !== null && point[split] !== null);
   if (points.length === 0) return;
   const { soft, page, cycle } = colours();
-  const front = frontOf(points, split);
+  // Whatever is drawn: the test split chooses nothing.
+  const front = frontOf(points);
   const drawn = thin(points, split, front);
   const rates = [...new Set(points.map((point) => point.prune_rate))].sort((a, b) => a - b);
   shown = rates.map((rate) => drawn.filter((point) => point.prune_rate === rate));
@@ -68,18 +69,20 @@ export function drawPareto(experiment) {
     if (shown[curveNumber]) showPoint(shown[curveNumber][pointNumber]);
   });
   const some = drawn.length < points.length ? ` Of ${points.length} points ${drawn.length} are drawn, none of the front left out.` : "";
-  find("#pareto .caption").textContent = `All layers of a finished point together; to the upper left is better. Click a point for its command.${some}`;
+  find("#pareto .caption").textContent = `All layers of a finished point together; to the upper left is better. The front is found by validation accuracy. Click a point for its command.${some}`;
 }
 
 function extent(values) {
   return values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
 }
 
-function frontOf(points, split) {
+// The points that no other beats in both bits and validation accuracy, from the smallest on.
+function frontOf(points) {
   let best = -Infinity;
-  return points.slice().sort((a, b) => a.bits - b.bits || b[split] - a[split]).filter((point) => {
-    if (point[split] <= best) return false;
-    best = point[split];
+  const known = points.filter((point) => point.validation !== null);
+  return known.sort((a, b) => a.bits - b.bits || b.validation - a.validation).filter((point) => {
+    if (point.validation <= best) return false;
+    best = point.validation;
     return true;
   });
 }

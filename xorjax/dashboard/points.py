@@ -9,6 +9,7 @@ from typing import Any
 
 from xorjax.dashboard.listing import Listing
 from xorjax.dashboard.values import UnreadableError, is_name, number, read_object, seconds_of, text
+from xorjax.streams import bits_over_layers
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,6 @@ def _of_rows(rows: list[dict[str, Any]]) -> Result:
     codes = [row for row in rows if row.get("n_out") is not None] or rows[:1]
     if not codes:
         return Result("ok")
-    weights = [(number(row.get("n_weights")), number(row.get("bits_per_weight"))) for row in codes]
-    total = sum(n for n, _ in weights if n)
-    whole = total > 0 and all(n is not None and bits is not None for n, bits in weights)
     first = codes[0]
     return Result(
         "ok",
@@ -136,13 +134,21 @@ def _of_rows(rows: list[dict[str, Any]]) -> Result:
         n_out=number(first.get("n_out")),
         seed=number(first.get("seed")),
         mask_codec=text(first.get("mask_codec")),
-        bits=sum((n or 0) * (bits or 0) for n, bits in weights) / total if whole else None,
+        bits=_bits(codes),
         validation=number(first.get("validation_accuracy")),
         test=number(first.get("test_accuracy")),
         dense_validation=number(first.get("dense_validation_accuracy")),
         dense_test=number(first.get("dense_accuracy")),
         seconds=number(first.get("wall_seconds")),
     )
+
+
+def _bits(rows: list[dict[str, Any]]) -> float | None:
+    """Bits per weight over all layers; None if a row does not say its own."""
+    found = [{name: number(row.get(name)) for name in ("n_weights", "bits_per_weight")} for row in rows]
+    if any(None in row.values() for row in found) or sum(row["n_weights"] or 0 for row in found) <= 0:
+        return None
+    return bits_over_layers(found)
 
 
 def _curves(value: object) -> Iterable[tuple[str, str]]:

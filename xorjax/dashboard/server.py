@@ -92,8 +92,9 @@ def _names(host: str) -> frozenset[str]:
 
 
 def _host_name(header: str) -> str:
+    """The name in a Host header, "" if there is none; a user before it has no place there."""
     try:
-        return urlsplit(f"//{header}").hostname or ""
+        return "" if "@" in header else urlsplit(f"//{header}").hostname or ""
     except ValueError:
         return ""
 

@@ -10,7 +10,7 @@ from typing import Any
 from xorjax import paths
 from xorjax.dashboard.listing import Listing
 from xorjax.dashboard.log import BEGAN, StageLog
-from xorjax.dashboard.plan import Stage
+from xorjax.dashboard.planned import Stage
 from xorjax.dashboard.tail import Tail
 from xorjax.dashboard.values import UnreadableError, number, read_object
 
@@ -100,8 +100,10 @@ class RunDirectory:
         return "waiting", "its artifact was damaged: to be made again" if event == "damaged" else ""
 
     def work(self, stage: Stage) -> Work | None:
-        """Who is at a stage that was begun, and how far; None if it has just become whole."""
-        last = self.log.last[stage.kind, stage.name]
+        """Who is at a stage that was begun, and how far; None if it has just become whole, or the log begun anew."""
+        last = self.log.last.get(stage[:2])
+        if last is None:
+            return None
         directory = paths.partial_dir(self.runs, stage.kind, stage.name)
         signs = [last.time, *_touched(directory)]
         seen = max((sign for sign in signs if sign is not None), default=None)

@@ -40,8 +40,9 @@ def prepare(dataset: str, arrays: dict[str, UInt8[np.ndarray, "..."]], data_dir:
                 return {"train": examples("train"), "test": examples("t10k")}
 
     tfds.disable_progress_bar()
-    # Standard output belongs to the command; TFDS prints what it does.
-    with contextlib.redirect_stdout(sys.stderr):
+    print(f"{dataset}: preparing {data_dir} from the files here, once", file=sys.stderr)
+    # TFDS speaks of a download, and there is none.
+    with contextlib.redirect_stdout(io.StringIO()):
         Prepared(data_dir=os.fspath(data_dir), file_format="array_record").download_and_prepare()
 
 

@@ -77,7 +77,9 @@ class Ray:
             ray.shutdown()
 
 
-def tasks_at_once(nodes: Iterable[Mapping[str, float]], cpus_per_task: float, gpus_per_task: float) -> int:
+def tasks_at_once(
+    nodes: Iterable[Mapping[str, int | float]], cpus_per_task: int | float, gpus_per_task: int | float
+) -> int:
     """How many tasks the nodes hold together, from what each has: "CPU", "GPU".
 
     Raises:
@@ -87,10 +89,13 @@ def tasks_at_once(nodes: Iterable[Mapping[str, float]], cpus_per_task: float, gp
     nodes = list(nodes)
     # Not //, by which 1 GPU holds 9 tasks of 0.1.
     n_tasks = sum(
-        min((int(node.get(kind, 0) / n + 1e-9) for kind, n in wanted.items() if n), default=1) for node in nodes
+        min((int(node.get(kind, 0) / n + 1e-9) for kind, n in wanted.items() if n), default=1)
+        for node in nodes
     )
     if not n_tasks:
-        most = max(nodes, key=lambda node: [node.get(kind, 0) for kind in ("GPU", "CPU") if wanted[kind]], default={})
+        most = max(
+            nodes, key=lambda node: [node.get(kind, 0) for kind in ("GPU", "CPU") if wanted[kind]], default={}
+        )
         raise EngineError(
             f"no node of the Ray cluster holds a task of cpus_per_task={cpus_per_task:g} and "
             f"gpus_per_task={gpus_per_task:g}: the largest has {most.get('CPU', 0):g} cores and "
@@ -110,7 +115,7 @@ def _connect(address: str | None) -> None:
         raise EngineError(f"no Ray cluster at {address or 'this machine'}: {reason}") from error
     finally:
         # In its place Ray puts one that exits at once.
-        if threading.current_thread() is threading.main_thread():
+        if on_sigterm is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)
 
 
@@ -138,7 +143,9 @@ def _explained(error: Exception) -> EngineError | WorkerLost:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if isinstance(error, RayTaskError):
         # What a task itself raises is in its answer. Of a traceback the last line says what it is about.
-        return EngineError(f"a worker of the Ray cluster cannot run tasks: {lines[-1]}; it needs the packages of this")
+        return EngineError(
+            f"a worker of the Ray cluster cannot run tasks: {lines[-1]}; it needs the packages of this process"
+        )
     said = f"{type(error).__name__}: {lines[0]}"
     if isinstance(error, (RuntimeEnvSetupError, TaskUnschedulableError)):
         return EngineError(f"the Ray cluster cannot run the task: {said}")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from xorjax import paths
+from xorjax.locks import wait_for
 from xorjax.pipeline.plan import Stage
 
 
 def log_event(runs: Path, stage: Stage, event: str, **more: Any) -> None:
     """Add a line: "made" or "resumed" as work begins, then "finished" (seconds), "failed" (error) or "interrupted".
 
-    "found" is a stage that another command made meanwhile, "damaged" (file) one that was set aside.
+    "found" is a stage that another command made meanwhile, "damaged" (reason) one that was set aside.
     """
     record = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -26,6 +27,9 @@ def log_event(runs: Path, stage: Stage, event: str, **more: Any) -> None:
         **more,
     }
     runs.mkdir(parents=True, exist_ok=True)
-    # One write, appended: lines of several processes do not mix.
-    with paths.stage_log(runs).open("ab", buffering=0) as log:
+    # Appending by itself keeps the lines of processes apart on a local disk only.
+    with (
+        wait_for(paths.claim_file(runs, "log", "stages")),
+        paths.stage_log(runs).open("ab", buffering=0) as log,
+    ):
         log.write(json.dumps(record).encode() + b"\n")

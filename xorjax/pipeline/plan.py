@@ -80,29 +80,47 @@ class Plan:
 
 def make_plan(config: Config) -> Plan:
     """The stages of the point that `config` describes."""
-    prune, xor, mask = config.prune, config.xor, config.mask
-    approximate = mask.codec in APPROXIMATE_CODECS
-    rewinds = prune.strategy != "continue"
-    frozen = sorted(frozen_layers(config))
     slug = f"{config.model.name}-{config.data.name}-seed{config.seed}"
-    dense = Stage(
-        "dense",
-        identity(
-            "dense",
-            {
-                "data": config.data,
-                "model": config.model,
-                "optim": config.optim,
-                "seed": config.seed,
-                "keep_epoch": prune.rewind_epoch if prune.strategy == "rewind" else None,
-            },
-            slug=slug,
-        ),
-        config.optim.epochs,
+    dense = _dense(config, slug)
+    levels = _levels(config, dense, slug)
+    pruned: Stage = levels[-1] if levels else dense
+    slug = f"{slug}-S{config.prune.rate:.6g}"
+    mask = None
+    if config.mask.codec in APPROXIMATE_CODECS:
+        slug = f"{slug}-{config.mask.codec}"
+        pruned = mask = _mask(config, pruned, slug)
+    slug = f"{slug}-q{config.quantize.n_planes}"
+    quantize = _quantize(config, pruned, slug)
+    baselines = Stage(
+        "baselines", identity("baselines", {"codecs": sorted(BASELINES)}, quantize.name, slug=slug)
     )
+    n_in, n_out = xor_shape(config)
+    slug = f"{slug}-xor{n_in}x{n_out}"
+    encode = _encode(config, quantize, slug)
+    evaluate = Stage("evaluate", identity("evaluate", {}, encode.name, slug=slug))
+    return Plan(config, dense, levels, mask, quantize, baselines, encode, evaluate)
+
+
+def _dense(config: Config, slug: str) -> Stage:
+    settings = {
+        "data": config.data,
+        "model": config.model,
+        "optim": config.optim,
+        "seed": config.seed,
+        "keep_epoch": config.prune.rewind_epoch if config.prune.strategy == "rewind" else None,
+    }
+    return Stage("dense", identity("dense", settings, slug=slug), config.optim.epochs)
+
+
+def _levels(config: Config, dense: Stage, slug: str) -> tuple[Level, ...]:
+    """The pruning trajectory; a mask that comes after it takes over at its own rate."""
+    prune, mask = config.prune, config.mask
+    rewinds = prune.strategy != "continue"
+    epochs = config.optim.epochs - prune.rewind_epoch if rewinds else prune.optim.epochs
     levels: list[Level] = []
-    rates = trajectory(prune)
-    for rate in (rate for rate in rates if not approximate or rate <= mask.start_rate):
+    for rate in trajectory(prune):
+        if mask.codec in APPROXIMATE_CODECS and rate > mask.start_rate:
+            continue
         settings = {
             "rate": rate,
             "layers": prune.layers,
@@ -112,36 +130,42 @@ def make_plan(config: Config) -> Plan:
             "strategy": prune.strategy,
             "rewind_epoch": prune.rewind_epoch if rewinds else None,
             "optim": None if rewinds else prune.optim,
-            "frozen": frozen,
+            "frozen": sorted(frozen_layers(config)),
         }
         upstream = levels[-1].name if levels else dense.name
-        name = identity("prune", settings, upstream, slug=f"{slug}-S{rate:.6g}")
-        epochs = config.optim.epochs - prune.rewind_epoch if rewinds else prune.optim.epochs
-        levels.append(Level("prune", name, epochs, rate))
-    pruned = levels[-1].name if levels else dense.name
-    mask_level = None
-    if approximate:
-        settings = {
-            "mask": mask,
-            "rate": prune.rate,
-            "layers": prune.layers,
-            "score": prune.score,
-            "optim": prune.optim,
-            "frozen": frozen,
-        }
-        name = identity("mask", settings, pruned, slug=f"{slug}-S{prune.rate:.6g}-{mask.codec}")
-        mask_level = Level("mask", name, mask.rounds * prune.optim.epochs, prune.rate)
-        pruned = name
-    settings = {"quantize": config.quantize, "layers": prune.layers, "frozen": frozen}
-    kind = f"-{mask.codec}" if approximate else ""
-    slug = f"{slug}-S{prune.rate:.6g}{kind}-q{config.quantize.n_planes}"
-    quantize = Stage(
-        "quantize",
-        identity("quantize", settings, pruned, slug=slug),
-        config.quantize.optim.epochs,
-    )
+        levels.append(
+            Level("prune", identity("prune", settings, upstream, slug=f"{slug}-S{rate:.6g}"), epochs, rate)
+        )
+    return tuple(levels)
+
+
+def _mask(config: Config, pruned: Stage, slug: str) -> Level:
+    prune = config.prune
+    settings = {
+        "mask": config.mask,
+        "rate": prune.rate,
+        "layers": prune.layers,
+        "score": prune.score,
+        "optim": prune.optim,
+        "frozen": sorted(frozen_layers(config)),
+    }
+    name = identity("mask", settings, pruned.name, slug=slug)
+    return Level("mask", name, config.mask.rounds * prune.optim.epochs, prune.rate)
+
+
+def _quantize(config: Config, pruned: Stage, slug: str) -> Stage:
+    settings = {
+        "quantize": config.quantize,
+        "layers": config.prune.layers,
+        "frozen": sorted(frozen_layers(config)),
+    }
+    name = identity("quantize", settings, pruned.name, slug=slug)
+    return Stage("quantize", name, config.quantize.optim.epochs)
+
+
+def _encode(config: Config, quantize: Stage, slug: str) -> Stage:
+    xor = config.xor
     n_in, n_out = xor_shape(config)
-    slug = f"{slug}-xor{n_in}x{n_out}"
     settings = {
         "n_in": n_in,
         "n_out": n_out,
@@ -154,22 +178,9 @@ def make_plan(config: Config) -> Plan:
         "patch_format": xor.patch_format,
         "patch_block": xor.patch_block if xor.patch_format == "blocked" else None,
         # An approximate codec has made its mask before.
-        "mask": {"codec": mask.codec},
+        "mask": {"codec": config.mask.codec},
     }
-    encode = Stage("encode", identity("encode", settings, quantize.name, slug=slug))
-    return Plan(
-        config,
-        dense,
-        tuple(levels),
-        mask_level,
-        quantize,
-        Stage(
-            "baselines",
-            identity("baselines", {"codecs": sorted(BASELINES)}, quantize.name, slug=slug.rpartition("-")[0]),
-        ),
-        encode,
-        Stage("evaluate", identity("evaluate", {}, encode.name, slug=slug)),
-    )
+    return Stage("encode", identity("encode", settings, quantize.name, slug=slug))
 
 
 @lru_cache(maxsize=1024)

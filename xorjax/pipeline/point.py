@@ -12,6 +12,7 @@ from xorjax.pipeline.build import existing
 from xorjax.pipeline.plan import Plan, Stage, xor_shape
 from xorjax.pipeline.rows import failed_row, point_rows
 from xorjax.results.rows import RowError, check_row
+from xorjax.streams import bits_over_layers
 
 
 def point_file(plan: Plan) -> Path:
@@ -108,11 +109,7 @@ def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def outcome(rows: list[dict]) -> str:
     """What came out of a point, in one line."""
     xor = [row for row in rows if row["n_out"] is not None]
-    n_weights = sum(row["n_weights"] for row in xor)
-    value, total = (
-        sum(row["n_weights"] * sum(row[key] for key in keys) for row in xor) / n_weights
-        for keys in (("code_bits", "patch_bits"), ("bits_per_weight",))
-    )
+    value, total = bits_over_layers(xor, "code_bits", "patch_bits"), bits_over_layers(xor)
     first = xor[0]
     return (
         f"{value:.4f} value bits, {total:.4f} bits/weight, "

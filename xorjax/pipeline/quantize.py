@@ -69,7 +69,19 @@ def quantize(build: Build) -> dict:
         "best_epoch": result.best_epoch,
         "validation_accuracy": result.validation_accuracy,
         "test_accuracy": accuracy(logits, test.labels),
+        "flipped_signs": _flipped(_encode(code, params, masks), model),
     }
+
+
+def _flipped(before: Quantized, after: Quantized) -> dict[str, float]:
+    """The share of each layer's kept signs, of all its planes, that training changed."""
+    shares = {}
+    for path, mask in after.masks.items():
+        kept = np.broadcast_to(mask, after.planes[path].shape)
+        shares[path] = (
+            float(np.mean((before.planes[path] != after.planes[path])[kept])) if kept.any() else 0.0
+        )
+    return shares
 
 
 def _encode(code: BinaryCode, params: Params, masks: Masks) -> Quantized:

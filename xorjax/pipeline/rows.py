@@ -1,7 +1,6 @@
 """The result rows of a point: one for each layer with the XOR code, one for each of its baselines."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -9,8 +8,7 @@ from xorjax.pipeline.artifact import Artifact
 from xorjax.pipeline.plan import Plan, xor_shape
 from xorjax.pipeline.provenance import provenance, versions
 from xorjax.results.rows import SCHEMA
-
-BITS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
+from xorjax.streams import BIT_STREAMS
 
 
 def failed_row(plan: Plan, command: str, error: str) -> dict:
@@ -66,38 +64,44 @@ def point_rows(
         "lossless": True,
     }
 
-    def rows() -> Iterator[dict]:
-        for path, layer in encoded.summary["layers"].items():
-            of_layer = {key: layer[key] for key in ("n_weights", "n_kept", "n_planes")} | {
-                "layer": path.rpartition("/")[0]
-            }
-            yield (
-                xor_row
-                | of_layer
-                | _per_weight(layer, layer["n_weights"])
-                | {
-                    "n_slices": layer["n_slices"],
-                    # Encoded by 0.1, which searched greedily: none.
-                    "n_bounded": layer.get("n_bounded", 0),
-                    "kept_score": 1.0 if plan.mask is None else pruned.summary["kept_score"][path],
-                    "matrix_bits": n_in * n_out / layer["n_weights"],
-                    "patches_per_slice": layer["n_patches"] / layer["n_slices"],
-                    "xor_sha256": layer["xor_sha256"],
-                }
-            )
-            for name, bits in baselines.summary["layers"][path].items():
-                measured = {"test_accuracy": shared["quantized_accuracy"], "lossless": True}
-                # Signs without a mask are those of a binary network that was never pruned: nobody trained it here.
-                unpruned = {"test_accuracy": None, "lossless": None}
-                yield (
-                    shared
-                    | of_layer
-                    | {"method": name}
-                    | (unpruned if name == "dense" else measured)
-                    | _per_weight({"scale_bits": layer["scale_bits"]} | bits, layer["n_weights"])
-                )
+    kept_scores = dict.fromkeys(encoded.summary["layers"], 1.0)
+    if plan.mask is not None:
+        kept_scores = pruned.summary["kept_score"]
+    # Not noted by 0.1.
+    flipped = quantized.summary.get("flipped_signs", {})
+    rows = []
+    for path, layer in encoded.summary["layers"].items():
+        own = {key: layer[key] for key in ("n_weights", "n_kept", "n_planes")}
+        own["layer"] = path.rpartition("/")[0]
+        of_code = {
+            "kept_score": kept_scores[path],
+            "flipped_signs": flipped.get(path),
+            "matrix_bits": n_in * n_out / layer["n_weights"],
+        }
+        rows.append(xor_row | own | of_code | _code(layer))
+        for name, bits in baselines.summary["layers"][path].items():
+            rows.append(shared | own | _baseline(name, bits, layer, shared["quantized_accuracy"]))
+    return rows
 
-    return list(rows())
+
+def _code(layer: dict) -> dict:
+    return _per_weight(layer, layer["n_weights"]) | {
+        "n_slices": layer["n_slices"],
+        # Encoded by 0.1, which searched greedily: none.
+        "n_bounded": layer.get("n_bounded", 0),
+        "patches_per_slice": layer["n_patches"] / layer["n_slices"],
+        "xor_sha256": layer["xor_sha256"],
+    }
+
+
+def _baseline(name: str, bits: dict, layer: dict, accuracy: float) -> dict:
+    # Signs without a mask are those of a binary network that was never pruned: nobody trained it here.
+    measured = name != "dense"
+    return _per_weight({"scale_bits": layer["scale_bits"]} | bits, layer["n_weights"]) | {
+        "method": name,
+        "test_accuracy": accuracy if measured else None,
+        "lossless": True if measured else None,
+    }
 
 
 def _row(plan: Plan, command: str) -> dict:
@@ -117,5 +121,5 @@ def _row(plan: Plan, command: str) -> dict:
 
 
 def _per_weight(bits: dict, n_weights: int) -> dict[str, float]:
-    each = {key: bits.get(key, 0) / n_weights for key in BITS}
-    return each | {"bits_per_weight": sum(bits.get(key, 0) for key in BITS) / n_weights}
+    each = {key: bits.get(key, 0) / n_weights for key in BIT_STREAMS}
+    return each | {"bits_per_weight": sum(bits.get(key, 0) for key in BIT_STREAMS) / n_weights}

@@ -9,12 +9,11 @@ import polars as pl
 from xorjax.results.caps import BARS, of_many
 from xorjax.results.figures import PLOT_HEIGHT, Panel, axes, dashes
 from xorjax.results.palette import BLUE, NEUTRAL, PINK, RED
-from xorjax.results.rows import STREAMS
 from xorjax.results.tables import Best
+from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
 STREAM_COLOURS = {"code_bits": BLUE, "patch_bits": RED, "index_bits": NEUTRAL, "scale_bits": PINK}
-STREAM_NAMES = {"code_bits": "code", "patch_bits": "patch", "index_bits": "index", "scale_bits": "scale"}
-STREAM_LEGEND = {STREAM_NAMES[stream]: colour for stream, colour in STREAM_COLOURS.items()}
+STREAM_LEGEND = {BIT_NAMES[stream]: colour for stream, colour in STREAM_COLOURS.items()}
 WIDE_FROM_SHAPES = 14
 WIDE_FROM_SETTINGS = 14
 WIDE_FROM_LETTERS = 20
@@ -48,14 +47,14 @@ def bits_panels(settings: pl.DataFrame) -> list[Panel]:
 
 def _bars_by_shape(title: str, group: pl.DataFrame, more: str) -> Panel:
     figure = go.Figure(layout=axes("n_out, grouped by n_in", "bits per weight"))
-    for stream in STREAMS:
+    for stream in BIT_STREAMS:
         figure.add_bar(
             x=[[f"n_in {n_in}" for n_in in group["n_in"]], [str(n_out) for n_out in group["n_out"]]],
             y=group[stream].to_list(),
-            name=STREAM_NAMES[stream],
+            name=BIT_NAMES[stream],
             marker_color=STREAM_COLOURS[stream],
             width=min(0.7, 0.2 * group.height),
-            hovertemplate="%{x}: %{y:.4f} " + STREAM_NAMES[stream] + " bits per weight<extra></extra>",
+            hovertemplate="%{x}: %{y:.4f} " + BIT_NAMES[stream] + " bits per weight<extra></extra>",
         )
     bound = group["value_bound"][0]
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=bound, y1=bound, line=dashes())
@@ -84,14 +83,14 @@ def _lying_bars(bars: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
     """Bits per weight by stream, a bar lying for each name, with its total; the first at the bottom."""
     names = [name for name, _ in bars]
     figure = go.Figure(layout=axes("bits per weight", ""))
-    for stream in STREAMS:
+    for stream in BIT_STREAMS:
         figure.add_bar(
             orientation="h",
             y=names,
             x=[bits[stream] for _, bits in bars],
-            name=STREAM_NAMES[stream],
+            name=BIT_NAMES[stream],
             marker_color=STREAM_COLOURS[stream],
-            hovertemplate="%{y}: %{x:.4f} " + STREAM_NAMES[stream] + " bits per weight<extra></extra>",
+            hovertemplate="%{y}: %{x:.4f} " + BIT_NAMES[stream] + " bits per weight<extra></extra>",
         )
     beside = {"showarrow": False, "xanchor": "left", "xshift": 4}
     totals = [(name, bits["bits_per_weight"]) for name, bits in bars]

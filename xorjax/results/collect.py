@@ -14,17 +14,19 @@ from xorjax.files import replacing
 from xorjax.results.points import CollectError, Point, read_object, read_point
 from xorjax.results.rows import COLUMNS, to_frame
 
-__all__ = ["CollectError", "Experiment", "Point", "collect", "flat_config", "read_experiment", "tabulate"]
-
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is on disk of an experiment: the planned points in order, and those of them that have finished."""
+    """What is on disk of an experiment: the planned points in order, and those of them that have finished.
+
+    `searched` are those that a search drew.
+    """
 
     name: str
     command: str
     planned: tuple[str, ...]
     points: tuple[Point, ...]
+    searched: frozenset[str] = frozenset()
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -35,31 +37,22 @@ class Experiment:
 def read_experiment(report_dir: Path) -> Experiment:
     """Read plan.json and the point files that it names; a planned point without a file has not finished.
 
-    Raises `CollectError` naming the file that is missing a key, is not JSON, is damaged, or belongs to another point.
+    Raises `CollectError` naming the file that is missing, damaged, lacks a key, or belongs to another point.
     """
-    path = report_dir / "plan.json"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        raise CollectError(f"{path} is missing") from None
-    plan = read_object(path, text, ("experiment", "points", "command"))
+    if not report_dir.is_dir():
+        raise CollectError(f"{report_dir}: expected the directory of a report, which holds its plan.json")
+    plan = read_object(report_dir / "plan.json", ("experiment", "points", "command"))
     files = {path.stem: path for path in (report_dir / "points").glob("*.json")}
     points = tuple(
         read_point(files[name], name, plan["experiment"]) for name in plan["points"] if name in files
     )
-    return Experiment(plan["experiment"], plan["command"], tuple(plan["points"]), points)
+    searched = frozenset(plan.get("searched", ()))
+    return Experiment(plan["experiment"], plan["command"], tuple(plan["points"]), points, searched)
 
 
 def tabulate(experiment: Experiment) -> pl.DataFrame:
     """All rows in the order of the plan; the baselines of a quantized model once, from its first point."""
     return to_frame(list(_without_repeated_baselines(experiment.points)))
-
-
-def collect(report_dir: Path) -> pl.DataFrame:
-    """Read the experiment in `report_dir` and write its table there as results.parquet and results.csv."""
-    table = tabulate(read_experiment(report_dir))
-    write_table(table, report_dir)
-    return table
 
 
 def write_table(table: pl.DataFrame, report_dir: Path) -> None:

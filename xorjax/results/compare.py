@@ -1,7 +1,7 @@
 """Two experiments against each other: what differs in their settings, and what came of the settings that both have."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -10,9 +10,13 @@ import polars as pl
 
 from xorjax.results.caps import listed
 from xorjax.results.collect import CollectError, flat_config, read_experiment, tabulate
+from xorjax.results.page import count
 from xorjax.results.tables import Best, per_point, per_setting, summarise_points
 from xorjax.results.variants import SETTING, is_place, plain, said
 
+SIZES = ("smaller", "larger")
+ACCURACIES = ("worse", "better")
+UNDECIDED = ("equal", "within the spread", "one seed: not judged")
 COMPARED = ("bits_per_weight", "validation_accuracy", "test_accuracy")
 BySeed = dict[str, dict[int, float]]
 """Column of `COMPARED` -> seed -> value."""
@@ -111,17 +115,44 @@ def best_pair(sides: tuple[Side, Side], rate: float) -> tuple[Best | None, Best 
 
 def verdict(difference: Difference, words: tuple[str, str]) -> str:
     """What may be said of the second: `words` are for less and for more, used only beyond the spread over seeds."""
+    equal, within, unjudged = UNDECIDED
     if difference.spread is None:
-        return "one seed: not judged"
+        return unjudged
     if abs(difference.value) <= 1e-12:
-        return "equal"
+        return equal
     if not difference.is_clear:
-        return "within the spread"
+        return within
     return words[difference.value > 0]
 
 
-def front(settings: pl.DataFrame, accuracy: str = "validation_accuracy") -> pl.DataFrame:
-    """The settings that no other beats in mean bits and mean accuracy, from the smallest on."""
+def shown(each: Difference, scale: float = 1.0, digits: int = 4) -> str:
+    """A difference with its spread."""
+    spread = "" if each.spread is None else f" ± {scale * each.spread:.{digits}f}"
+    return f"{scale * each.value:+.{digits}f}{spread}"
+
+
+def summed_up(comparison: Comparison) -> str:
+    """What came of the settings that both have, in two sentences."""
+    first, second = (side.name for side in comparison.sides)
+    if not comparison.pairs:
+        return f"{first} and {second} have no setting in common."
+
+    def counted(differences: Sequence[Difference], words: tuple[str, str]) -> str:
+        verdicts = [verdict(each, words) for each in differences]
+        found = {word: verdicts.count(word) for word in (*words, *UNDECIDED)}
+        return ", ".join(f"{word} in {n}" for word, n in found.items() if n)
+
+    bits = counted([pair.bits for pair in comparison.pairs if pair.bits], SIZES)
+    accuracy = counted([pair.test for pair in comparison.pairs if pair.test], ACCURACIES)
+    return (
+        f"{count(len(comparison.pairs), 'setting')} in common. Against {first}, {second} is in bits per weight {bits}; "
+        f"in test accuracy {accuracy}. A difference counts only beyond its spread over seeds."
+    )
+
+
+def front(settings: pl.DataFrame) -> pl.DataFrame:
+    """The settings that no other beats in mean bits and mean validation accuracy, from the smallest on."""
+    accuracy = "validation_accuracy"
     ordered = settings.drop_nulls(accuracy).sort("bits_per_weight", accuracy, descending=[False, True])
     before = pl.col(accuracy).cum_max().shift(1)
     return ordered.filter(before.is_null() | (pl.col(accuracy) > before))

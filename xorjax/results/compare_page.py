@@ -7,7 +7,17 @@ from pathlib import Path
 from xorjax.files import replacing
 from xorjax.results import page
 from xorjax.results.caps import of_many
-from xorjax.results.compare import Comparison, Difference, Pair, best_pair, verdict
+from xorjax.results.compare import (
+    ACCURACIES,
+    SIZES,
+    Comparison,
+    Difference,
+    Pair,
+    best_pair,
+    shown,
+    summed_up,
+    verdict,
+)
 from xorjax.results.figure_sections import panels
 from xorjax.results.page import count
 from xorjax.results.palette import BLUE, ORANGE
@@ -16,13 +26,10 @@ from xorjax.results.variants import SETTING, said
 
 SHOWN = 1000
 """Settings in a table of the page."""
-SIZES = ("smaller", "larger")
-ACCURACIES = ("worse", "better")
 SPREAD = (
     "± their deviation over seeds, seed by seed where both have two or more in common, and in grey where they are not "
     "larger than that."
 )
-UNDECIDED = ("equal", "within the spread", "one seed: not judged")
 Cell = tuple[str, str]
 
 
@@ -49,25 +56,6 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     )
     with replacing(path) as temporary:
         temporary.write_text(document, encoding="utf-8")
-
-
-def summed_up(comparison: Comparison) -> str:
-    """What came of the settings that both have, in two sentences."""
-    first, second = (side.name for side in comparison.sides)
-    if not comparison.pairs:
-        return f"{first} and {second} have no setting in common."
-
-    def counted(differences: Sequence[Difference], words: tuple[str, str]) -> str:
-        said = [verdict(each, words) for each in differences]
-        found = {word: said.count(word) for word in (*words, *UNDECIDED)}
-        return ", ".join(f"{word} in {n}" for word, n in found.items() if n)
-
-    bits = counted([pair.bits for pair in comparison.pairs if pair.bits], SIZES)
-    accuracy = counted([pair.test for pair in comparison.pairs if pair.test], ACCURACIES)
-    return (
-        f"{count(len(comparison.pairs), 'setting')} in common. Against {first}, {second} is in bits per weight {bits}; "
-        f"in test accuracy {accuracy}. A difference counts only beyond its spread over seeds."
-    )
 
 
 def _config(comparison: Comparison) -> str:
@@ -105,12 +93,6 @@ def _of_best(best: Best | None) -> list[Cell]:
     setting = said(getattr(best, name) for name in SETTING).partition(", ")[2]
     accuracy = percent(best.test_accuracy, best.test_accuracy_spread) + ("" if best.is_accurate else " *")
     return [(setting, "text wrap"), (f"{best.bits_per_weight:.4f}", ""), (accuracy, "")]
-
-
-def shown(each: Difference, scale: float = 1.0, digits: int = 4) -> str:
-    """A difference with its spread."""
-    spread = "" if each.spread is None else f" ± {scale * each.spread:.{digits}f}"
-    return f"{scale * each.value:+.{digits}f}{spread}"
 
 
 def _difference(each: Difference | None, scale: float = 1.0, digits: int = 4) -> Cell:

@@ -6,8 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xorjax.results.caps import of_many, spread
-from xorjax.results.compare import Comparison, Difference, best_pair
-from xorjax.results.compare_page import shown, summed_up
+from xorjax.results.compare import Comparison, Difference, best_pair, shown, summed_up
 from xorjax.results.page import count
 from xorjax.results.tables import percent
 

@@ -3,8 +3,8 @@
 const form = document.querySelector("#filters");
 const column = Object.fromEntries(Object.entries(DATA.columns).map(([name, packed]) => [name, unpack(packed)]));
 // A codec without an XOR network has no n_in, no formats: those filters leave it.
-const OF_CODING = new Set(["n_in", "mask_codec", "patch_format"]);
-const DEFAULTS = { axis: "validation", front: "validation", scale: "linear" };
+const OF_CODING = new Set(["n_in", "mask_codec", "patch_format", "origin"]);
+const DEFAULTS = { axis: "validation", dots: "point", scale: "linear" };
 const listeners = [];
 let kept = new Uint8Array(DATA.n).fill(1);
 let sorting = "";
@@ -64,13 +64,22 @@ function state() {
   return parts.join("&");
 }
 
+// A part of the address as it was meant; one that cannot be decoded stays as it is, and chooses nothing.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function readAddress() {
   const hash = location.hash.slice(1);
   if (hash && !hash.includes("=")) return;
   const given = Object.fromEntries(hash.split("&").map((part) => part.split("=")));
   for (const short of [...Object.values(DATA.filters), ...Object.keys(DEFAULTS)]) {
     const text = given[short] ?? DEFAULTS[short] ?? "";
-    const chosen = new Set(text.split(",").map(decodeURIComponent));
+    const chosen = new Set(text.split(",").map(decoded));
     const ends = text.split("..");
     for (const box of inputs(short)) {
       if (box.dataset.end) box.value = (box.dataset.end === "from" ? ends[0] : ends[1]) ?? "";

@@ -1,6 +1,6 @@
 """The report's section of all points: bits against accuracy, filters for the figure and the table below it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -21,6 +21,8 @@ DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bo
 DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
 # Printed: what fits on paper.
 PRINTED = tuple(DIGITS)[:14]
+ORIGIN = "origin"
+"""The column of `marked`; a table without it has no such filter."""
 FILTERS = {
     "prune_rate": ("S", "prune rate S"),
     "n_in": ("n_in", "n_in"),
@@ -28,6 +30,7 @@ FILTERS = {
     "mask_codec": ("mask", "mask codec"),
     "patch_format": ("patch", "patch format"),
     "seed": ("seed", "seed"),
+    ORIGIN: ("origin", "made by"),
 }
 """Column -> its name in the page's address, and for readers."""
 BOXES = 24
@@ -40,8 +43,24 @@ OTHERS = (
 )
 
 
+def marked(table: pl.DataFrame, searched: Collection[str]) -> pl.DataFrame:
+    """The rows with a column that says whether a search or a sweep made their point, if a search made any.
+
+    Other codecs than the XOR code are of a network, whoever coded it first.
+    """
+    if not searched:
+        return table
+    origin = pl.when(pl.col("point").is_in(list(searched))).then(pl.lit("search")).otherwise(pl.lit("sweep"))
+    return table.with_columns(pl.when(pl.col("n_out").is_not_null()).then(origin).alias(ORIGIN))
+
+
 def explore(table: pl.DataFrame, points: pl.DataFrame) -> str:
-    """The section. `table`: all rows; `points`: as `tables.per_point` gives them, empty if none has finished."""
+    """The section.
+
+    Args:
+        table: all rows, as `marked` gives them.
+        points: as `tables.per_point` gives them, empty if none has finished.
+    """
     parts = [_filters(table)]
     if not points.is_empty():
         parts += [_pareto(points), _front()]
@@ -61,6 +80,10 @@ def data(table: pl.DataFrame, points: pl.DataFrame) -> dict[str, Any]:
     rates = {_value(rate): colour for rate, colour in colours(points["prune_rate"].to_list()).items()}
     columns = embedded.columns(points, {"row": 0, "bits_per_weight": 5})
     columns |= embedded.columns(points, {"validation_accuracy": 5, "test_accuracy": 5})
+    # Points that differ in the seed alone.
+    alike: dict[tuple, int] = {}
+    keys = points.select(*SETTING, "model_variant").iter_rows()
+    columns["alike"] = {"values": [alike.setdefault(key, len(alike)) for key in keys]}
     # Signs without a mask are those of a network that nobody trained: no accuracy belongs to their size.
     known = points["test_accuracy"].is_not_null()
     columns["validation_accuracy"]["values"] = (
@@ -69,9 +92,9 @@ def data(table: pl.DataFrame, points: pl.DataFrame) -> dict[str, Any]:
     settings = [said(row) for row in points.select(SETTING).iter_rows()]
     return {
         "n": table.height,
-        "columns": embedded.columns(shown, DIGITS),
+        "columns": embedded.columns(shown, _columns(table)),
         "printed": list(PRINTED),
-        "filters": {column: name for column, (name, _) in FILTERS.items()},
+        "filters": {column: name for column, (name, _) in FILTERS.items() if column in table.columns},
         "points": columns | {"setting": embedded.text(pl.Series(settings, dtype=pl.String))},
         "colours": rates,
         "marks": {
@@ -81,6 +104,10 @@ def data(table: pl.DataFrame, points: pl.DataFrame) -> dict[str, Any]:
     }
 
 
+def _columns(table: pl.DataFrame) -> dict[str, int | None]:
+    return DIGITS | ({ORIGIN: None} if ORIGIN in table.columns else {})
+
+
 def _marks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
     others = [method for method in CODEC_NAMES if method in methods]
     own = {method: MARKS[method] for method in MARKS if method in methods}
@@ -88,7 +115,11 @@ def _marks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def _filters(table: pl.DataFrame) -> str:
-    fields = [_filter(table[column], name, title) for column, (name, title) in FILTERS.items()]
+    fields = [
+        _filter(table[column], name, title)
+        for column, (name, title) in FILTERS.items()
+        if column in table.columns
+    ]
     return (
         '<form id="filters" aria-label="Filters of the figure and of the table">'
         f'{"".join(fields)}<p class="buttons"><button type="reset">Show all</button> '
@@ -128,26 +159,28 @@ def _value(value: object) -> str:
 def _pareto(points: pl.DataFrame) -> str:
     drawn = points.filter(pl.col("test_accuracy").is_not_null())
     marks = _marks(drawn["method"].unique(maintain_order=True).to_list())
-    rates = colours(points["prune_rate"].to_list())
+    rates, seeds = colours(points["prune_rate"].to_list()), points["seed"].n_unique()
     signs = {codec_name(method): (sign, "var(--ink)") for method, (_, sign) in marks.items()}
     return "\n".join(
         (
             "<h3>Bits against accuracy</h3>",
             '<div id="axes">',
-            _choice("axis", "Accuracy", ("validation", "test")),
-            _choice("front", "Front by", ("validation", "test")),
-            _choice("scale", "Bits per weight", ("linear", "logarithmic")),
+            _choice("axis", "Accuracy", {"validation": "validation", "test": "test"}),
+            _choice("dots", "A dot is", {"point": "one seed", "mean": "the mean over seeds"})
+            if seeds > 1
+            else "",
+            _choice("scale", "Bits per weight", {"linear": "linear", "logarithmic": "logarithmic"}),
             "</div>",
             page.legend({f"S = {rate:g}": colour for rate, colour in _ends(rates).items()}),
             page.legend({**signs, "front of the XOR code": "solid", "front of the others": "dotted"}),
             '<div id="pareto" role="img" aria-label="Total bits per weight against accuracy"></div>',
             page.paragraph(
-                "A dot is one point, one seed, all layers together; further left is smaller, further up is better. The "
-                "front is what no other point of those shown beats in both; single seeds have luck, so read it with "
-                "the means of the best points above. It is found by validation accuracy, as everything is chosen "
-                "here: drawn over test accuracy it may go down. Dense 1-bit is left out, since nobody trained that "
-                "network. Point at a dot for its settings, click it for its command; drag to zoom, "
-                "double-click to see all.",
+                "A dot is one point, one seed, or the mean of the points shown that differ in the seed alone; all "
+                "layers together. Further left is smaller, further up is better. The front is what no other dot of "
+                "those shown beats in both; single seeds have luck, so read it by the means. It is found by "
+                "validation accuracy, whichever is drawn: over test accuracy it may go down. Dense 1-bit is left out, "
+                "since nobody trained that network. Point at a dot for its settings, click it for its command; drag "
+                "to zoom, double-click to see all.",
                 "caption",
             ),
         )
@@ -159,11 +192,11 @@ def _ends(rates: dict[float, str], n: int = 12) -> dict[float, str]:
     return {rate: rates[rate] for rate in spread(list(rates), n)}
 
 
-def _choice(name: str, title: str, values: tuple[str, ...]) -> str:
+def _choice(name: str, title: str, values: Mapping[str, str]) -> str:
     boxes = "".join(
         f'<label><input type="radio" name="{name}" value="{value}" form="filters"{" checked" if i == 0 else ""}>'
-        f"{value}</label>"
-        for i, value in enumerate(values)
+        f"{words}</label>"
+        for i, (value, words) in enumerate(values.items())
     )
     return f"<fieldset><legend>{title}</legend>{boxes}</fieldset>"
 
@@ -173,7 +206,7 @@ def _front() -> str:
         f'<th scope="col" class="{kind}">{name}</th>'
         for name, kind in (
             *(("bits per weight", ""), ("validation (%)", ""), ("test (%)", "")),
-            *(("seed", ""), ("setting", "text")),
+            *(("seeds", ""), ("setting", "text")),
         )
     )
     table = f'<table class="chosen"><thead><tr>{headings}</tr></thead><tbody></tbody></table>'
@@ -197,7 +230,7 @@ def _rows(table: pl.DataFrame) -> tuple[str, ...]:
     heads = "".join(
         f'<th scope="col" class="{"text" if digits is None else ""}{"" if name in PRINTED else " wide"}">'
         f'<button type="button">{name}</button></th>'
-        for name, digits in DIGITS.items()
+        for name, digits in _columns(table).items()
     )
     body = f'<table class="chosen"><thead><tr>{heads}</tr></thead><tbody></tbody></table>'
     return (

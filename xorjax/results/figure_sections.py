@@ -44,7 +44,7 @@ def bits(by_setting: pl.DataFrame) -> str:
 
 def accuracy(points: pl.DataFrame) -> str:
     """Accuracy against the prune rate."""
-    from xorjax.results import figures
+    from xorjax.results import accuracy_figures
 
     return page.section(
         "accuracy",
@@ -57,7 +57,7 @@ def accuracy(points: pl.DataFrame) -> str:
                 f"{100 * TOLERANCE:.2f} pp below, the most a choice may lose": "dotted",
             }
         ),
-        panels(figures.accuracy_panels(points)),
+        panels(accuracy_figures.accuracy_panels(points)),
         page.paragraph(
             "Accuracy against the prune rate: a dot is one seed, the bar their mean. The best points and the "
             "headline are chosen by the validation split alone, within the dotted line; the test split says how good "
@@ -129,7 +129,7 @@ def _index_bits(masks: pl.DataFrame) -> str:
 
 def patches(by_setting: pl.DataFrame) -> str:
     """Patches of a slice against its length."""
-    from xorjax.results import figures
+    from xorjax.results import patch_figures
 
     settings, more = _of_some_rates(by_setting)
     marks = {f"n_in {n_in}": colour for n_in, colour in colours(settings["n_in"].to_list()).items()}
@@ -140,7 +140,7 @@ def patches(by_setting: pl.DataFrame) -> str:
         "patches",
         "Patches per slice",
         page.legend(marks),
-        panels(figures.patches_panels(settings)),
+        panels(patch_figures.patches_panels(settings)),
         page.paragraph(
             "How many care bits of a slice its code word gets wrong: the mean over slices and seeds, with "
             "the deviation over seeds. A slice has about (1 - S) n_out care bits; as they approach the n_in "

@@ -7,7 +7,9 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from xorjax.files import replacing
-from xorjax.results import figures, page
+from xorjax.results import page
+from xorjax.results.figures import axes
+from xorjax.results.palette import CYCLE, NEUTRAL
 from xorjax.studies.limits import STUDIES, Line, Panel
 
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
@@ -24,7 +26,7 @@ def write_page(studies: Mapping[str, Sequence[Panel]], path: Path, about: str) -
 
 def draw(panel: Panel, colours: Mapping[str, str]) -> go.Figure:
     """One panel as a figure, a line's colour by its group."""
-    figure = go.Figure(layout=figures.axes(panel.x_title, panel.y_title))
+    figure = go.Figure(layout=axes(panel.x_title, panel.y_title))
     figure.update_yaxes(range=panel.y_range)
     for line in panel.lines:
         figure.add_scatter(
@@ -40,7 +42,7 @@ def draw(panel: Panel, colours: Mapping[str, str]) -> go.Figure:
 def group_colours(panels: Sequence[Panel]) -> dict[str, str]:
     """A colour for every group, in the order that they come in."""
     groups = dict.fromkeys(line.group for panel in panels for line in panel.lines if line.group is not None)
-    return {group: figures.CYCLE[i % len(figures.CYCLE)] for i, group in enumerate(groups)}
+    return {group: CYCLE[i % len(CYCLE)] for i, group in enumerate(groups)}
 
 
 def kind_styles(panels: Sequence[Panel]) -> dict[str, str]:
@@ -51,7 +53,7 @@ def kind_styles(panels: Sequence[Panel]) -> dict[str, str]:
 def _section(name: str, panels: Sequence[Panel]) -> str:
     study, colours = STUDIES[name], group_colours(panels)
     marks = {
-        kind: ("\N{BLACK CIRCLE}", figures.NEUTRAL) if style == "points" else style
+        kind: ("\N{BLACK CIRCLE}", NEUTRAL) if style == "points" else style
         for kind, style in kind_styles(panels).items()
     }
     drawn = (page.panel(panel.title, draw(panel, colours).to_json() or "", False) for panel in panels)
@@ -68,7 +70,7 @@ def _section(name: str, panels: Sequence[Panel]) -> str:
 
 
 def _style(line: Line, colours: Mapping[str, str]) -> dict[str, object]:
-    colour = figures.NEUTRAL if line.group is None else colours[line.group]
+    colour = NEUTRAL if line.group is None else colours[line.group]
     if line.style == "points":
         return {"mode": "markers", "marker": {"color": colour, "size": 7}}
     return {"mode": "lines", "line": {"color": colour, "width": 2, "dash": DASHES[line.style]}}

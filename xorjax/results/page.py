@@ -140,7 +140,8 @@ def definitions(entries: Mapping[str, str]) -> str:
 
 
 def _inside_script(text: str) -> str:
-    return text.replace("</", "<\\/")
+    """JSON that can neither end the script element that it is in, nor begin a comment or another in it."""
+    return text.replace("<", "\\u003c")
 
 
 def _plain(value: object) -> str:

@@ -2,10 +2,9 @@
 // Total bits against accuracy: plotly draws the axes and the fronts, a canvas above it the dots, thousands at once.
 const POINTS = Object.fromEntries(Object.entries(DATA.points).map(([name, packed]) => [name, unpack(packed)]));
 const ALL = POINTS.row.map((_, point) => point);
-const METHOD = POINTS.row.map((row) => column.method[row]);
-const IS_CODE = POINTS.row.map((row) => column.n_out[row] !== null);
-// Points that are drawn alike.
-const GROUPS = POINTS.row.map((row, point) => `${METHOD[point]} ${column.prune_rate[row]}`);
+POINTS.method = POINTS.row.map((row) => column.method[row]);
+POINTS.isCode = POINTS.row.map((row) => column.n_out[row] !== null);
+POINTS.seeds = POINTS.row.map((row) => String(column.seed[row]));
 const place = document.querySelector("#pareto");
 const canvas = document.createElement("canvas");
 const tip = document.createElement("div");
@@ -13,12 +12,37 @@ tip.id = "tip";
 tip.hidden = true;
 let shown = [];
 
+// What is chosen; what there is no choice of is as it is by default.
 function setOf(name) {
-  return form.elements[name].value;
+  return form.elements[name]?.value ?? DEFAULTS[name];
 }
 
-// The points that no other beats in both, from the smallest on.
-function frontOf(points, accuracy) {
+// The dots of points: themselves, or the means of those that differ in the seed alone, which lie behind all points.
+function dotsOf(points) {
+  for (const values of Object.values(POINTS)) values.length = ALL.length;
+  if (setOf("dots") === "point") return points;
+  const groups = new Map();
+  for (const point of points) {
+    if (!groups.has(POINTS.alike[point])) groups.set(POINTS.alike[point], []);
+    groups.get(POINTS.alike[point]).push(point);
+  }
+  return [...groups.values()].map(addMean);
+}
+
+function addMean(points) {
+  const made = POINTS.row.length;
+  for (const values of Object.values(POINTS)) values.push(values[points[0]]);
+  for (const name of ["bits_per_weight", "validation_accuracy", "test_accuracy"]) {
+    const values = points.map((point) => POINTS[name][point]);
+    POINTS[name][made] = values.includes(null) ? null : values.reduce((sum, value) => sum + value) / values.length;
+  }
+  POINTS.seeds[made] = points.map((point) => POINTS.seeds[point]).join(", ");
+  return made;
+}
+
+// The points that no other beats in both, from the smallest on; by validation accuracy: the test split chooses nothing.
+function frontOf(points) {
+  const accuracy = POINTS.validation_accuracy;
   const ordered = points.filter((point) => accuracy[point] !== null).sort((a, b) =>
     POINTS.bits_per_weight[a] - POINTS.bits_per_weight[b] || accuracy[b] - accuracy[a]);
   let best = -Infinity;
@@ -38,7 +62,7 @@ function steps(points, accuracy, right, dash) {
   };
 }
 
-const pointsByName = new Map(ALL.map((point) => [`${column.point[POINTS.row[point]]} ${METHOD[point]}`, point]));
+const pointsByName = new Map(ALL.map((point) => [`${column.point[POINTS.row[point]]} ${POINTS.method[point]}`, point]));
 
 function pointOfRow(row) {
   return pointsByName.get(`${column.point[row]} ${column.method[row]}`) ?? -1;
@@ -53,13 +77,12 @@ function rangeOf(values, log) {
 
 function drawPareto() {
   const accuracy = POINTS[`${setOf("axis")}_accuracy`];
-  const by = POINTS[`${setOf("front")}_accuracy`];
   const isLog = setOf("scale") !== "linear";
   const left = ALL.filter((point) => kept[POINTS.row[point]]);
-  shown = left.filter((point) => accuracy[point] !== null);
+  shown = dotsOf(left).filter((point) => accuracy[point] !== null);
   const right = Math.max(...shown.map((point) => POINTS.bits_per_weight[point]), 0);
-  const front = frontOf(shown.filter((point) => IS_CODE[point]), by);
-  const others = frontOf(shown.filter((point) => !IS_CODE[point]), by);
+  const front = frontOf(shown.filter((point) => POINTS.isCode[point]));
+  const others = frontOf(shown.filter((point) => !POINTS.isCode[point]));
   const axis = { zeroline: false, showline: false, ticks: "" };
   const layout = {
     showlegend: false, hovermode: false, dragmode: "zoom", font: { family: "system-ui, sans-serif", size: 13 },
@@ -79,7 +102,7 @@ function drawPareto() {
     .map(([points, dash]) => steps(points, accuracy, right, dash));
   Plotly.react(place, lines, layout, { displayModeBar: false, responsive: !onPaper, doubleClick: "reset" });
   showFront(front);
-  const count = (points, isCode) => points.filter((point) => IS_CODE[point] === isCode).length.toLocaleString("en");
+  const count = (points, isCode) => points.filter((point) => POINTS.isCode[point] === isCode).length.toLocaleString("en");
   document.querySelector("#shown").textContent = `${count(left, true)} of ${count(ALL, true)} points and `
     + `${count(left, false)} of ${count(ALL, false)} results of other codecs.`;
 }
@@ -102,12 +125,13 @@ function drawDots() {
   pen.clip();
   const groups = new Map();
   for (const point of shown) {
-    if (!groups.has(GROUPS[point])) groups.set(GROUPS[point], []);
-    groups.get(GROUPS[point]).push(point);
+    const drawnAlike = `${POINTS.method[point]} ${column.prune_rate[POINTS.row[point]]}`;
+    if (!groups.has(drawnAlike)) groups.set(drawnAlike, []);
+    groups.get(drawnAlike).push(point);
   }
   const radius = shown.length > 2000 ? 2.5 : 4;
   for (const points of groups.values()) {
-    const { symbol } = DATA.marks[METHOD[points[0]]];
+    const { symbol } = DATA.marks[POINTS.method[points[0]]];
     const sign = new Path2D();
     for (const point of points) trace(sign, symbol, ...placeOf(point), radius);
     pen.fillStyle = pen.strokeStyle = themed(DATA.colours[column.prune_rate[POINTS.row[points[0]]]]);
@@ -117,9 +141,11 @@ function drawDots() {
     else pen.fill(sign);
   }
   const point = chosenRow === null ? -1 : pointOfRow(chosenRow);
-  if (!shown.includes(point)) return;
+  const isOf = (dot) => (dot < ALL.length ? dot === point : POINTS.alike[dot] === POINTS.alike[point]);
+  const dot = shown.find(isOf);
+  if (dot === undefined) return;
   const ring = new Path2D();
-  trace(ring, "circle", ...placeOf(point), radius + 6);
+  trace(ring, "circle", ...placeOf(dot), radius + 6);
   pen.globalAlpha = 1;
   pen.lineWidth = 3;
   pen.strokeStyle = getComputedStyle(place).color;
@@ -162,7 +188,7 @@ function showFront(front) {
   const percent = (value) => (value === null ? "" : (100 * value).toFixed(2));
   fill(document.querySelector("#front tbody"), front.map((point) => line(POINTS.row[point], [
     [POINTS.bits_per_weight[point].toFixed(4), ""], [percent(POINTS.validation_accuracy[point]), ""],
-    [percent(POINTS.test_accuracy[point]), ""], [column.seed[POINTS.row[point]], ""], [POINTS.setting[point], "text"],
+    [percent(POINTS.test_accuracy[point]), ""], [POINTS.seeds[point], ""], [POINTS.setting[point], "text"],
   ])));
 }
 
@@ -172,7 +198,7 @@ function showTip(event) {
   if (point === null) return;
   const row = POINTS.row[point];
   const lines = [
-    `${POINTS.setting[point]}, seed ${column.seed[row]}`,
+    `${POINTS.setting[point]}, ${point < ALL.length ? "seed" : "mean over seeds"} ${POINTS.seeds[point]}`,
     `${POINTS.bits_per_weight[point].toFixed(4)} bits; validation ${(100 * POINTS.validation_accuracy[point]).toFixed(2)} %, `
       + `test ${(100 * POINTS.test_accuracy[point]).toFixed(2)} %`,
     column.command[row] ?? "",

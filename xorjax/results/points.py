@@ -1,13 +1,11 @@
 """A finished point as its file holds it, checked; a file that did not change is read once in a process."""
 
-import json
-import os
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from xorjax.files import record_sha256
+from xorjax.files import read_record
 from xorjax.results.rows import COLUMNS, RowError, check_row
 
 STATUSES = ("ok", "failed")
@@ -42,46 +40,32 @@ class Point:
 def read_point(path: Path, name: str, experiment: str) -> Point:
     """The point `name` of `experiment` in the file `path`.
 
-    Raises `CollectError` naming the file that is missing a key, is not JSON, is damaged, or belongs to another point.
+    Raises `CollectError` naming the file that is missing, damaged, lacks a key, or belongs to another point.
     """
-    before = _read.get(path)
-    if before is not None and before[0] == _stamp(os.stat(path)):
+    before, found = _read.get(path), path.stat()
+    stamp = found.st_mtime_ns, found.st_size
+    if before is not None and before[0] == stamp:
         return before[1]
-    with open(path, encoding="utf-8") as file:
-        stamp = _stamp(os.fstat(file.fileno()))
-        content = read_object(path, file.read(), KEYS)
-    point = _checked(path, content, name, experiment)
+    point = _checked(path, read_object(path, KEYS), name, experiment)
     _read[path] = (stamp, point)
     return point
 
 
-def read_object(path: Path, text: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    """The JSON object in `text`, which stood in the file `path`; `CollectError` if it is none or lacks a key."""
+def read_object(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """The JSON object in a file; `CollectError` if it is missing, none, damaged, or lacks a key."""
     try:
-        content = json.loads(text)
+        content = read_record(path)
+    except FileNotFoundError:
+        raise CollectError(f"{path} is missing") from None
     except ValueError as error:
-        raise CollectError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CollectError(f"{path} holds a {type(content).__name__}, expected an object")
+        raise CollectError(f"{path} is damaged: {error}") from error
     for key in keys:
         if key not in content:
             raise CollectError(f"{path} lacks the key {key!r}")
     return content
 
 
-def forget() -> None:
-    """Read every file again at the next call."""
-    _read.clear()
-
-
-def _stamp(found: os.stat_result) -> tuple[int, int]:
-    return found.st_mtime_ns, found.st_size
-
-
 def _checked(path: Path, content: dict[str, Any], name: str, experiment: str) -> Point:
-    # Points of before 0.2 have no checksum.
-    if "sha256" in content and content["sha256"] != record_sha256(content):
-        raise CollectError(f"{path} is damaged: its content does not have the SHA-256 that it names")
     if content["point"] != name:
         raise CollectError(f"{path} holds the point {content['point']!r}, expected {name!r}")
     if content["status"] not in STATUSES:

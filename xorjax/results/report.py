@@ -7,10 +7,14 @@ import polars as pl
 from xorjax.files import replacing
 from xorjax.results import page
 from xorjax.results.collect import Experiment, read_experiment, tabulate, write_table
-from xorjax.results.explore import data, explore
+from xorjax.results.explore import data, explore, marked
+from xorjax.results.figure_sections import accuracy, baselines, bits, masks, patches
 from xorjax.results.headline import header, progress
-from xorjax.results.sections import glossary, result_sections, settings
-from xorjax.results.tables import per_point, summarise_points
+from xorjax.results.names import GLOSSARY
+from xorjax.results.settings_section import settings
+from xorjax.results.summary_section import summary_section
+from xorjax.results.tables import Best, per_point, per_setting, summarise_points
+from xorjax.results.training_section import training
 
 
 def build_report(report_dir: Path) -> Path:
@@ -33,12 +37,14 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     results = table.filter(pl.col("status") == "ok")
     points = per_point(table)
     summary = summarise_points(points)
-    sections = [progress(experiment, table), explore(table, points)]
+    rows = marked(table, experiment.searched)
+    sections = [progress(experiment, table), explore(rows, points)]
     if summary:
-        best, *figures = result_sections(experiment, results, points, summary, runs_dir)
+        best, *figures = _results(experiment, results, points, summary, runs_dir)
         sections[1:1] = [best]
-        sections += [*figures, settings(experiment, results), glossary()]
-    scripts = [page.script_data("DATA", data(table, points)), page.resource("explore.js")]
+        words = page.section("glossary", "Words", page.definitions(GLOSSARY))
+        sections += [*figures, settings(experiment, results), words]
+    scripts = [page.script_data("DATA", data(rows, points)), page.resource("explore.js")]
     if not points.is_empty():
         from plotly.offline import get_plotlyjs
 
@@ -46,6 +52,29 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     scripts.append(page.resource("rows.js"))
     parts = [header(experiment, results, summary), _navigation(sections), *sections]
     return page.document(f"{experiment.name}: xorjax", "\n".join(parts), scripts)
+
+
+def _results(
+    experiment: Experiment,
+    results: pl.DataFrame,
+    points: pl.DataFrame,
+    summary: list[Best],
+    runs_dir: Path,
+) -> list[str]:
+    """The sections of results, of rows without failures of which at least one is an XOR point's.
+
+    `points`: as `tables.per_point` gives them.
+    """
+    by_setting = per_setting(points)
+    return [
+        summary_section(summary, results, points),
+        bits(by_setting),
+        accuracy(points),
+        masks(points),
+        patches(by_setting),
+        baselines(summary),
+        *training(experiment, results, runs_dir),
+    ]
 
 
 def _navigation(sections: list[str]) -> str:

@@ -9,7 +9,8 @@ import polars as pl
 # included; `matrix_bits` is what M would add to them, stored for this layer alone. `quantized` names the artifact of
 # the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is what an
 # approximate mask keeps of the scores that it was chosen by (prune.score), over the largest ones at the same rate; 1
-# for an exact mask. Times are seconds. Null: undefined for this codec (n_out of a baseline), or failed.
+# for an exact mask. `flipped_signs` is the share of the kept signs that quantized training changed, over all bit
+# planes. Times are seconds. Null: undefined for this codec (n_out of a baseline), or failed.
 SCHEMA = pl.Schema(
     {
         "experiment": pl.String(),
@@ -51,6 +52,7 @@ SCHEMA = pl.Schema(
         "quantized": pl.String(),
         "n_bounded": pl.Int64(),
         "kept_score": pl.Float64(),
+        "flipped_signs": pl.Float64(),
         "matrix_bits": pl.Float64(),
         "file_bytes": pl.Int64(),
         "logit_difference": pl.Float64(),
@@ -95,7 +97,6 @@ OF_XOR_CODES = (
     "n_planes",
 )
 OF_XOR_CODES += ("n_kept", "kept_score", "test_accuracy", "lossless")
-STREAMS = ("code_bits", "patch_bits", "index_bits", "scale_bits")
 
 
 class RowError(RuntimeError):

@@ -4,10 +4,8 @@ import polars as pl
 
 from xorjax.results import page
 from xorjax.results.notes import notes
-from xorjax.results.rows import STREAMS
 from xorjax.results.tables import Best, marked_accuracy, of_setting, percent, three_digits
-
-STREAM_HEADINGS = ("code", "patch", "index", "scale")
+from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
 
 def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
@@ -20,7 +18,7 @@ def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataF
         "mask codec",
         *(["variant"] if has_variants else []),
     ]
-    headings = ["S", *settings, "patches / slice", "seeds", "XOR code", "dense", *STREAM_HEADINGS, "total"]
+    headings = ["S", *settings, "patches / slice", "seeds", "XOR code", "dense", *BIT_NAMES.values(), "total"]
     groups = {"": 1, "XOR point": len(settings) + 2, "test accuracy (%)": 2, "bits per weight": 5}
     rows = []
     for best in summary:
@@ -31,7 +29,7 @@ def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataF
         row += [(f"{best.patches_per_slice:.2f}", ""), (str(best.n_seeds), "")]
         row.append((marked_accuracy(best), "" if best.is_accurate else "bad"))
         row.append((percent(best.dense_accuracy), ""))
-        row += [(three_digits(getattr(best, stream)), "") for stream in STREAMS]
+        row += [(three_digits(getattr(best, stream)), "") for stream in BIT_STREAMS]
         rows.append([*row, (three_digits(best.bits_per_weight), "strong")])
     parts = [
         page.table(headings, rows, groups, label="best XOR points"),
@@ -63,8 +61,8 @@ def _sizes(summary: list[Best]) -> str:
 
 
 def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
-    headings = ["S", "layer", "weights", "kept", *STREAM_HEADINGS, "total", "patches / slice"]
-    bits = (*STREAMS, "bits_per_weight")
+    headings = ["S", "layer", "weights", "kept", *BIT_NAMES.values(), "total", "patches / slice"]
+    bits = (*BIT_STREAMS, "bits_per_weight")
     codes = results.filter(pl.col("n_out").is_not_null())
     rows = []
     for best in summary:

@@ -12,8 +12,8 @@ from rich.text import Text
 from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.names import codec_name
 from xorjax.results.notes import TOLERANCE, notes
-from xorjax.results.rows import STREAMS
 from xorjax.results.variants import SETTING, with_variants
+from xorjax.streams import BIT_STREAMS
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def per_point(table: pl.DataFrame) -> pl.DataFrame:
     first += ("dense_accuracy", "test_accuracy", "dense_validation_accuracy", "validation_accuracy")
     return rows.group_by("point", "method", maintain_order=True).agg(
         *(pl.col(column).first() for column in first),
-        *((pl.col(c) * n_weights).sum() / n_weights.sum() for c in (*STREAMS, "bits_per_weight")),
+        *((pl.col(c) * n_weights).sum() / n_weights.sum() for c in (*BIT_STREAMS, "bits_per_weight")),
         # Once for all layers of a point.
         matrix_bits=(pl.col("matrix_bits") * n_weights).first() / n_weights.sum(),
         patches_per_slice=(pl.col("patches_per_slice") * pl.col("n_slices")).sum() / pl.col("n_slices").sum(),
@@ -113,7 +113,7 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
         "dense_validation_accuracy",
         "validation_accuracy",
         "matrix_bits",
-        *STREAMS,
+        *BIT_STREAMS,
         "bits_per_weight",
         "patches_per_slice",
         "value_bound",
@@ -177,7 +177,7 @@ def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ..
     models = of_setting(points, best)["quantized"].to_list()
     same_models = points.filter(pl.col("n_out").is_null(), pl.col("quantized").is_in(models))
     means = same_models.group_by("method", maintain_order=True).agg(
-        *(pl.col(column).mean() for column in (*STREAMS, "bits_per_weight")),
+        *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight")),
         n_seeds=pl.col("seed").n_unique(),
     )
     return tuple(
@@ -219,7 +219,7 @@ def summary_table(summary: list[Best]) -> RenderableType:
     line("patches per slice", lambda best: f"{best.patches_per_slice:.2f}", last=True)
     line("dense accuracy %", lambda best: percent(best.dense_accuracy))
     line("test accuracy %", marked_accuracy, last=True)
-    for stream in STREAMS:
+    for stream in BIT_STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
     line("XOR code, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=True)
     methods = {baseline.method: baseline.name for best in shown for baseline in best.baselines}

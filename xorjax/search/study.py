@@ -90,15 +90,15 @@ class Study:
             # Optuna's error has SQLAlchemy's as its cause, and that one SQLite's.
             first = error.__cause__ if isinstance(error, StorageInternalError) else error
             reason = getattr(first, "orig", None) or first
-            raise DatabaseError(f"{self._file}: {reason}; when that is mended, the same command goes on") from error
+            raise DatabaseError(
+                f"{self._file}: {reason}; when that is mended, the same command goes on"
+            ) from error
 
     def repeat_failed(self) -> None:
         """Have the trials whose points failed run again, as new ones; those whose settings contradict are not."""
         with self._alone():
-            trials = self._trials()
-            repeated = {trial.user_attrs.get(AGAIN) for trial in trials}
-            for trial in trials:
-                if trial.user_attrs.get(FAILED) == "points" and trial.number not in repeated:
+            for trial in self._failed():
+                if trial.user_attrs[FAILED] == "points":
                     self._study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
 
     @contextmanager
@@ -157,14 +157,16 @@ class Study:
 
     def tell(self, trial: Trial, result: Result) -> None:
         """The trial's end, good."""
-        self._note(trial, TEST, result.test_accuracy)
-        self._study.tell(trial.number, [result.bits_per_weight, result.validation_accuracy])
+        with self._explained():
+            self._note(trial, TEST, result.test_accuracy)
+            self._study.tell(trial.number, [result.bits_per_weight, result.validation_accuracy])
 
     def refuse(self, trial: Trial, reason: str, *, points: bool) -> None:
         """The trial's end, bad: its points failed, to be tried again one day, or its settings contradict."""
-        self._note(trial, REASON, reason)
-        self._note(trial, FAILED, "points" if points else "settings")
-        self._study.tell(trial.number, state=TrialState.FAIL)
+        with self._explained():
+            self._note(trial, REASON, reason)
+            self._note(trial, FAILED, "points" if points else "settings")
+            self._study.tell(trial.number, state=TrialState.FAIL)
 
     def _note(self, trial: Trial, key: str, value: Any) -> None:
         storage = self._study._storage
@@ -181,14 +183,20 @@ class Study:
 
     def front(self) -> "list[Finished]":
         """Those that no other beats in both bits and validation accuracy, fewest bits first; equal settings once."""
-        best = {str(f.trial.settings): f for f in map(self._finished, reversed(self._study.best_trials))}
+        with self._explained():
+            best_trials = self._study.best_trials
+        best = {str(f.trial.settings): f for f in map(self._finished, reversed(best_trials))}
         return sorted(best.values(), key=lambda f: f.result.bits_per_weight)
 
     def reasons(self) -> dict[int, str]:
-        """Why trials have no result, by number."""
-        return {
-            trial.number: trial.user_attrs[REASON] for trial in self._trials() if FAILED in trial.user_attrs
-        }
+        """Why trials have no result, by number; of one that is repeated the repetition tells."""
+        return {trial.number: trial.user_attrs[REASON] for trial in self._failed()}
+
+    def _failed(self) -> list[FrozenTrial]:
+        """The trials that failed and are not repeated."""
+        trials = self._trials()
+        repeated = {trial.user_attrs.get(AGAIN) for trial in trials}
+        return [t for t in trials if t.state == TrialState.FAIL and t.number not in repeated]
 
     def _finished(self, trial: FrozenTrial) -> "Finished":
         bits, accuracy = trial.values
@@ -196,7 +204,8 @@ class Study:
         return Finished(Trial(trial.number, settings), Result(bits, accuracy, trial.user_attrs[TEST]))
 
     def _trials(self) -> Sequence[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
+        with self._explained():
+            return self._study.get_trials(deepcopy=False)
 
 
 @dataclass(frozen=True)

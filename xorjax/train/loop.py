@@ -110,17 +110,7 @@ def train(
     frozen = {key: value for key, value in params.items() if layer_name(key) in task.frozen}
     trained = {key: value for key, value in params.items() if key not in frozen}
     progress = _start(optimizer, trained, first_epoch, keep_epochs)
-    run = {
-        "optim": asdict(task.optim),
-        "seed": task.seed,
-        "start": task.start,
-        "frozen": sorted(task.frozen),
-        "weights": repr(task.weights) if not hasattr(task.weights, "__name__") else task.weights.__name__,
-        "first_epoch": first_epoch,
-        "keep_epochs": sorted(keep_epochs),
-        "n_train": train.size,
-        "began_with": _sha256({**params, **{f"mask of {key}": mask for key, mask in masks.items()}}),
-    }
+    run = _identity(task, params, masks, first_epoch, keep_epochs, train.size)
     work_dir.mkdir(parents=True, exist_ok=True)
     with Checkpoints(work_dir / "checkpoints") as checkpoints:
         _restore(checkpoints, progress, run)
@@ -142,6 +132,23 @@ def train(
     return TrainResult(
         full(progress.best), progress.best_epoch, progress.best_accuracy, kept, progress.history
     )
+
+
+def _identity(
+    task: Task, params: Params, masks: Masks, first_epoch: int, keep_epochs: tuple[int, ...], n_train: int
+) -> dict:
+    """What tells a run from others: a checkpoint of another is not resumed."""
+    return {
+        "optim": asdict(task.optim),
+        "seed": task.seed,
+        "start": task.start,
+        "frozen": sorted(task.frozen),
+        "weights": repr(task.weights) if not hasattr(task.weights, "__name__") else task.weights.__name__,
+        "first_epoch": first_epoch,
+        "keep_epochs": sorted(keep_epochs),
+        "n_train": n_train,
+        "began_with": _sha256({**params, **{f"mask of {key}": mask for key, mask in masks.items()}}),
+    }
 
 
 def _sha256(arrays: Mapping[str, jax.Array | None]) -> str:

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from checkpoints import LAYERS, SHARDS, tensors, write_checkpoint, write_masks
 
-from xorjax.compress import CompressSpec, Mapped, compress, compress_shards, make_plan, open_checkpoint
+from xorjax.compress import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
+from xorjax.compress import run as compress_run
 from xorjax.compress.directory import shard_lock, work_of
 from xorjax.compress.shard import Task, make_shard
 from xorjax.container import decode_weights, load, save
-from xorjax.container.shards import load_shard, read_index, verify_shard
-from xorjax.engines import WorkerLost, processes, serial
+from xorjax.container.index import load_shard, read_index, verify_shard
+from xorjax.engines import Processes, Serial, WorkerLost
 
 SPEC = CompressSpec(layers=("*.weight",), prune_rate=0.8, n_in=12, scale="row")
 
@@ -34,8 +35,8 @@ def states(records):
     return [record["state"] for record in records]
 
 
-def run(source, out, spec=SPEC, engine=serial, **settings):
-    return compress_shards(make_plan(source, spec), out, engine, **settings)
+def run(source, out, spec=SPEC, engine=Serial, **settings):
+    return compress_shards(make_cut(source, spec), out, engine, **settings)
 
 
 def check_equal_to_the_whole(out, spec=SPEC):
@@ -83,27 +84,27 @@ def test_one_file_is_cut(source, tmp_path):
 
     one = tmp_path / "one.safetensors"
     one.write_bytes(to_bytes(tensors(), {}))
-    plan = make_plan(one, SPEC, shard_bytes=45_000)
-    compress_shards(plan, tmp_path / "out", serial)
-    assert [shard.layers for shard in plan.shards] == [LAYERS[:2], LAYERS[2:4], LAYERS[4:]]
-    assert plan.shards[0].file == "one-00001-of-00003.xorjax"
+    cut = make_cut(one, SPEC, shard_bytes=45_000)
+    compress_shards(cut, tmp_path / "out", Serial)
+    assert [shard.layers for shard in cut.shards] == [LAYERS[:2], LAYERS[2:4], LAYERS[4:]]
+    assert cut.shards[0].file == "one-00001-of-00003.xorjax"
     check_equal_to_the_whole(tmp_path / "out")
-    assert len(make_plan(one, SPEC, shard_bytes=1).shards) == len(tensors())
+    assert len(make_cut(one, SPEC, shard_bytes=1).shards) == len(tensors())
     with pytest.raises(ValueError, match=r"it has shards of its own"):
-        make_plan(source, SPEC, shard_bytes=1000)
+        make_cut(source, SPEC, shard_bytes=1000)
     with pytest.raises(ValueError, match="begun with shard_bytes 45000, not 50000"):
-        compress_shards(make_plan(one, SPEC, shard_bytes=50_000), tmp_path / "out", serial)
+        compress_shards(make_cut(one, SPEC, shard_bytes=50_000), tmp_path / "out", Serial)
 
 
 def test_masks(source, tmp_path):
     masks = write_masks(tmp_path / "masks.safetensors")
     checkpoint = open_checkpoint(masks)
     spec = replace(SPEC, prune_rate=None, masks=Mapped(checkpoint, tuple(checkpoint)))
-    compress_shards(make_plan(source, spec, masks), tmp_path / "out", serial)
+    compress_shards(make_cut(source, spec, masks), tmp_path / "out", Serial)
     check_equal_to_the_whole(tmp_path / "out", spec)
     os.utime(masks, ns=(1, 1))
     with pytest.raises(ValueError, match=r"input masks/masks.safetensors has changed .*written since"):
-        compress_shards(make_plan(source, spec, masks), tmp_path / "out", serial)
+        compress_shards(make_cut(source, spec, masks), tmp_path / "out", Serial)
 
 
 def test_processes_give_the_same_bytes(source, tmp_path):
@@ -112,7 +113,7 @@ def test_processes_give_the_same_bytes(source, tmp_path):
     run(
         source,
         tmp_path / "processes",
-        engine=lambda: processes(1),
+        engine=lambda: Processes(1),
         tell=lambda shard, done, record: told.append((shard.name, done)),
     )
     assert files_of(tmp_path / "serial") == files_of(tmp_path / "processes")
@@ -131,7 +132,7 @@ class Stopping:
         if self.left == 0:
             raise self.error
         self.left -= 1
-        return serial().submit(function, *args)
+        return Serial().submit(function, *args)
 
     def close(self, now=False):
         self.closed = now
@@ -208,13 +209,13 @@ def test_the_input_may_lie_elsewhere(source, tmp_path):
 
 def test_an_input_that_changes_under_way_is_refused(source, tmp_path):
     out = tmp_path / "out"
-    plan = make_plan(source, SPEC)
+    cut = make_cut(source, SPEC)
     with suppress(KeyboardInterrupt):
         run(source, out, engine=lambda: Stopping(1))
     os.utime(source / "model-00002-of-00003.safetensors", ns=(1, 1))
     with pytest.raises(ValueError, match="has changed since the command was begun"):
-        make_shard(Task.of(plan, out, plan.shards[1]))
-    assert not (out / plan.shards[1].file).exists()
+        make_shard(Task.of(cut, out, cut.shards[1]))
+    assert not (out / cut.shards[1].file).exists()
 
 
 def test_what_is_wrong_is_refused_before_any_work(source, tmp_path):
@@ -227,7 +228,7 @@ def test_what_is_wrong_is_refused_before_any_work(source, tmp_path):
         (replace(SPEC, prune_rate=None, masks=some), "tensor 'e.weight' has no mask"),
     ):
         with pytest.raises(ValueError, match=message):
-            make_plan(source, spec, masks if spec.masks is not None else None)
+            make_cut(source, spec, masks if spec.masks is not None else None)
 
 
 def test_a_directory_of_something_else_is_refused(source, tmp_path):
@@ -256,10 +257,10 @@ def test_weights_that_are_not_finite_stop_it(source, tmp_path):
 def test_another_makes_a_shard(source, tmp_path):
     """The shard that is held is waited for, and the others are made meanwhile."""
     out = tmp_path / "out"
-    plan = make_plan(source, SPEC)
+    cut = make_cut(source, SPEC)
     with suppress(KeyboardInterrupt):
         run(source, out, engine=lambda: Stopping(0))
-    lock = shard_lock(out, plan.shards[0].name)
+    lock = shard_lock(out, cut.shards[0].name)
     held, free = threading.Event(), threading.Event()
 
     def hold():
@@ -280,15 +281,15 @@ def test_another_makes_a_shard(source, tmp_path):
     held.wait(60)
     with pytest.raises(ValueError, match=r"another command is making model-00001-of-00003.xorjax"):
         run(source, out, replace(SPEC, n_in=14), force=True)
-    records = compress_shards(plan, out, serial, tell)
+    records = compress_shards(cut, out, Serial, tell)
     thread.join()
-    assert made[-1] == plan.shards[0].name
+    assert made[-1] == cut.shards[0].name
     assert states(records) == ["made"] * 3
 
 
 def test_begun_anew_by_another(source, tmp_path):
     out = tmp_path / "out"
-    old = make_plan(source, SPEC)
+    old = make_cut(source, SPEC)
     run(source, out)
     run(source, out, replace(SPEC, n_in=14), force=True)
     with pytest.raises(ValueError, match="another command began it anew"):
@@ -298,9 +299,9 @@ def test_begun_anew_by_another(source, tmp_path):
 def test_a_lost_worker_leaves_the_others(source, tmp_path):
     class Losing(Stopping):
         def submit(self, function, *args):
-            future = serial().submit(function, *args)
+            future = Serial().submit(function, *args)
             if args[0].shard.name == "model-00002-of-00003":
-                future = serial().submit(lose)
+                future = Serial().submit(lose)
             return future
 
     def lose():
@@ -313,3 +314,48 @@ def test_a_lost_worker_leaves_the_others(source, tmp_path):
     assert (out / "model-00003-of-00003.xorjax").exists()
     records = run(source, out)
     assert len(json.loads((out / "model.xorjax.index.json").read_text())["files"]) == len(records) == 3
+
+
+def test_the_last_shard_that_another_makes_is_asked_for_now_and_then(source, tmp_path, monkeypatch):
+    asked = []
+
+    class Busy(Stopping):
+        def submit(self, function, *args):
+            asked.append(args[0].shard.name)
+            if args[0].shard.name == "model-00003-of-00003" and len(asked) < 3 + 4:
+                function, args = (lambda: None), ()
+            return Serial().submit(function, *args)
+
+    slept = []
+    monkeypatch.setattr(compress_run.time, "sleep", slept.append)
+    assert states(run(source, tmp_path / "out", engine=lambda: Busy(-1))) == ["made"] * 3
+    assert asked[3:] == ["model-00003-of-00003"] * 4
+    assert slept == [compress_run._PERIOD] * 4
+
+
+def test_force_leaves_what_is_not_of_the_directory(source, tmp_path):
+    out = tmp_path / "out"
+    run(source, out)
+    (out / "mine.xorjax.index.json").write_text("{}")
+    (out / "mine.xorjax").write_text("mine")
+    renamed = source / "other.safetensors.index.json"
+    (source / "model.safetensors.index.json").rename(renamed)
+    assert states(run(source, out, replace(SPEC, n_in=14), force=True)) == ["made"] * 3
+    indices = {path.name for path in out.glob("*.xorjax.index.json")}
+    assert indices == {"mine.xorjax.index.json", "other.xorjax.index.json"}
+    assert (out / "mine.xorjax").read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"settings": {}}', None])
+def test_force_replaces_a_plan_that_is_damaged(source, tmp_path, text):
+    """And all that was made under it, since nobody knows with which settings."""
+    out = tmp_path / "out"
+    run(source, out)
+    plan = work_of(out) / "plan.json"
+    plan.unlink() if text is None else plan.write_text(text)
+    with pytest.raises(ValueError, match="--force"):
+        run(source, out)
+    spec = replace(SPEC, n_in=14)
+    assert states(run(source, out, spec, force=True)) == ["made"] * 3
+    check_equal_to_the_whole(out, spec)
+    assert states(run(source, out, spec)) == ["found"] * 3

@@ -7,7 +7,7 @@ import pytest
 
 from xorjax.compress import CompressSpec, compress
 from xorjax.container import ContainerError, save
-from xorjax.container.shards import (
+from xorjax.container.index import (
     find_index,
     hash_file,
     load_shard,

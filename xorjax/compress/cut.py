@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from xorjax.compress.layer import check_mask, check_shape
 from xorjax.compress.model import match_checkpoint
 from xorjax.compress.spec import CompressSpec
 from xorjax.container.format import VERSION
-from xorjax.container.shards import INDEX_SUFFIX as COMPRESSED_INDEX_SUFFIX
-from xorjax.container.shards import SHARD_SUFFIX
+from xorjax.container.index import INDEX_SUFFIX as COMPRESSED_INDEX_SUFFIX
+from xorjax.container.index import SHARD_SUFFIX
 
 SHARD_BYTES = 10**9
 _SUFFIX = ".safetensors"
@@ -40,8 +41,8 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that determines the result, and where the input lies, which does not.
+class Cut:
+    """A checkpoint in shards: all that determines the result, and where the input lies, which does not.
 
     Attributes:
         directory: of the input files.
@@ -72,6 +73,7 @@ class Plan:
     def text(self) -> str:
         """What determines the result; not where the input lies."""
         written = {
+            "index": self.index_file,
             "format_version": VERSION,
             "settings": self.settings,
             "files": self.files,
@@ -88,9 +90,9 @@ class Plan:
         return self.name + COMPRESSED_INDEX_SUFFIX
 
 
-def make_plan(
+def make_cut(
     path: str | Path, spec: CompressSpec, masks: str | Path | None = None, shard_bytes: int | None = None
-) -> Plan:
+) -> Cut:
     """Reads the headers of the checkpoint at `path` and of its masks, and refuses what they already show to be wrong.
 
     `spec.masks` are those of `masks`. One file is cut into shards of about `shard_bytes`, in the order of the
@@ -121,24 +123,30 @@ def make_plan(
     if masks is not None:
         of_masks = {tensor.file for tensor in open_checkpoint(masks).values()}
         files |= {f"masks/{file.name}": identify(file) for file in sorted(of_masks)}
-    shards = tuple(
-        Shard(
-            group,
-            checkpoint[names[0]].file.name,
-            tuple(name for name in names if name in matched),
-            tuple(name for name in names if name not in matched),
-            sum(checkpoint[name].size for name in names if name in matched),
-        )
-        for group, names in groups.items()
-    )
-    return Plan(
+    return Cut(
         name,
         found.parent.absolute(),
         spec if masks is None else replace(spec, masks={}),
         None if masks is None else Path(masks).absolute(),
         shard_bytes,
         files,
-        shards,
+        _shards(checkpoint, groups, matched),
+    )
+
+
+def _shards(
+    checkpoint: Checkpoint, groups: Mapping[str, Sequence[str]], matched: Set[str]
+) -> tuple[Shard, ...]:
+    """A shard for each group of tensors; those that `matched` names are its layers."""
+    return tuple(
+        Shard(
+            name,
+            checkpoint[tensors[0]].file.name,
+            tuple(tensor for tensor in tensors if tensor in matched),
+            tuple(tensor for tensor in tensors if tensor not in matched),
+            sum(checkpoint[tensor].size for tensor in tensors if tensor in matched),
+        )
+        for name, tensors in groups.items()
     )
 
 
@@ -162,7 +170,7 @@ def _cut(name: str, checkpoint: Checkpoint, shard_bytes: int) -> dict[str, list[
 
 
 def identify(file: Path) -> dict[str, Any]:
-    """What tells a changed file from the one that was planned for: size, time of change, and the header's SHA-256."""
+    """What tells a changed file from the one that was cut: size, time of change, and the header's SHA-256."""
     with file.open("rb") as opened:
         header = opened.read(int.from_bytes(opened.read(8), "little"))
     stat = file.stat()

@@ -25,7 +25,7 @@ class Detail:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Planned:
     """The points in order. `stages` and `details` are empty in plans of before they were written."""
 
     command: str
@@ -37,7 +37,7 @@ class Plan:
         return (self.details or {}).get(point)
 
 
-def read_plan(path: Path) -> Plan:
+def read_planned(path: Path) -> Planned:
     """Read plan.json.
 
     Raises:
@@ -57,7 +57,7 @@ def read_plan(path: Path) -> Plan:
         raise UnreadableError(
             f"{path.name}: 'stages' or 'details' is not as the pipeline writes it"
         ) from error
-    return Plan(command, points, stages, found or None)
+    return Planned(command, points, stages, found or None)
 
 
 def _stage(value: dict[str, Any]) -> Stage:

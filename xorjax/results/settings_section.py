@@ -1,6 +1,5 @@
-"""The sections of the report about results, put together; the words that they use; the settings behind them."""
+"""The report's section of the settings and versions behind its results."""
 
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -8,39 +7,6 @@ import polars as pl
 from xorjax.results import page
 from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment, flat_config
-from xorjax.results.figure_sections import accuracy, baselines, bits, masks, patches
-from xorjax.results.names import GLOSSARY
-from xorjax.results.summary_section import summary_section
-from xorjax.results.tables import Best, per_setting
-from xorjax.results.training_section import training
-
-
-def result_sections(
-    experiment: Experiment,
-    results: pl.DataFrame,
-    points: pl.DataFrame,
-    summary: list[Best],
-    runs_dir: Path,
-) -> list[str]:
-    """All sections with results, of rows without failures of which at least one is an XOR point's.
-
-    `points`: as `tables.per_point` gives them.
-    """
-    by_setting = per_setting(points)
-    return [
-        summary_section(summary, results, points),
-        bits(by_setting),
-        accuracy(points),
-        masks(points),
-        patches(by_setting),
-        baselines(summary),
-        *training(experiment, results, runs_dir),
-    ]
-
-
-def glossary() -> str:
-    """The words that the page uses."""
-    return page.section("glossary", "Words", page.definitions(GLOSSARY))
 
 
 def settings(experiment: Experiment, results: pl.DataFrame) -> str:

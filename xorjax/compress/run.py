@@ -4,38 +4,39 @@ Which shards are done is asked of the directory alone, by the workers: so a comm
 commands share the work.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
+from xorjax.compress.cut import Cut, Shard
 from xorjax.compress.directory import begin, is_current
-from xorjax.compress.plan import Plan, Shard
 from xorjax.compress.shard import Task, make_shard, progress_of
-from xorjax.container.shards import ShardFile, write_index
+from xorjax.container.index import ShardFile, write_index
 from xorjax.engines import Engine, WorkerLost
 
 # Seconds between two looks at how far the workers are, and at a shard that another command is making.
 _PERIOD = 0.5
 
-Told = Callable[[Shard, float, dict[str, Any] | None], None]
+HearShard = Callable[[Shard, float, dict[str, Any] | None], None]
 """Is told a shard, which fraction of it is done and, when it is made or found, its record."""
 
 
 def compress_shards(
-    plan: Plan,
+    cut: Cut,
     out: str | Path,
     start: Callable[[], Engine],
-    tell: Told = lambda shard, done, record: None,
+    tell: HearShard = lambda shard, done, record: None,
     force: bool = False,
 ) -> list[dict[str, Any]]:
-    """Makes each shard of `plan` a file in `out` and, at the end, the index; returns the shards' records in order.
+    """Makes each shard of `cut` a file in `out` and, at the end, the index; returns the shards' records in order.
 
     Whole files that are there already are kept. The files are the same bytes on every engine, however often it was
-    stopped. The engine is started when `out` is found to be the plan's or free, and closed at the end.
+    stopped. The engine is started when `out` is found to be the cut's or free, and closed at the end.
 
-        plan = make_plan("big/", spec)
-        records = compress_shards(plan, "small/", lambda: processes(4))
+        cut = make_cut("big/", spec)
+        records = compress_shards(cut, "small/", lambda: Processes(4))
 
     Raises:
         ValueError: as `begin` and `make_shard`.
@@ -43,30 +44,30 @@ def compress_shards(
         OSError: a file cannot be read or written.
     """
     out = Path(out)
-    begin(plan, out, force)
+    begin(cut, out, force)
     engine = start()
     try:
-        records = _run(plan, out, engine, tell)
+        records = _run(cut, out, engine, tell)
     except BaseException:
         engine.close(now=True)
         raise
     engine.close()
-    if not is_current(plan.sha256, out):
+    if not is_current(cut.sha256, out):
         raise ValueError(f"{out}: another command began it anew with other settings")
     files = {record["file"]: ShardFile(record["bytes"], record["sha256"]) for record in records}
-    places = {name: shard.file for shard in plan.shards for name in (*shard.layers, *shard.params)}
-    write_index(out / plan.index_file, files, places, plan.settings)
+    places = {name: shard.file for shard in cut.shards for name in (*shard.layers, *shard.params)}
+    write_index(out / cut.index_file, files, places, cut.settings)
     return records
 
 
-def _run(plan: Plan, out: Path, engine: Engine, tell: Told) -> list[dict[str, Any]]:
+def _run(cut: Cut, out: Path, engine: Engine, tell: HearShard) -> list[dict[str, Any]]:
     def submit(shard: Shard) -> None:
-        futures[engine.submit(make_shard, Task.of(plan, out, shard))] = shard
+        futures[engine.submit(make_shard, Task.of(cut, out, shard))] = shard
 
     futures: dict[Future, Shard] = {}
     records: dict[str, dict[str, Any]] = {}
     lost: list[str] = []
-    for shard in plan.shards:
+    for shard in cut.shards:
         submit(shard)
     while futures:
         done, _ = wait(futures, timeout=_PERIOD, return_when=FIRST_COMPLETED)
@@ -86,9 +87,12 @@ def _run(plan: Plan, out: Path, engine: Engine, tell: Told) -> list[dict[str, An
         for shard in (*futures.values(), *busy):
             tell(shard, progress_of(out, shard), None)
         if busy:
-            wait(futures, timeout=_PERIOD)
+            if futures:
+                wait(futures, timeout=_PERIOD)
+            else:
+                time.sleep(_PERIOD)  # without futures `wait` returns at once
         for shard in busy:
             submit(shard)
     if lost:
-        raise WorkerLost(f"{len(lost)} of {len(plan.shards)} shards were not made ({'; '.join(lost)})")
-    return [records[shard.name] for shard in plan.shards]
+        raise WorkerLost(f"{len(lost)} of {len(cut.shards)} shards were not made ({'; '.join(lost)})")
+    return [records[shard.name] for shard in cut.shards]

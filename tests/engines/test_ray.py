@@ -1,0 +1,151 @@
+"""Ray as an engine: what is asked of its nodes, what is told of what it says, and what it leaves of the process."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+
+import cloudpickle
+import engine_tasks
+import pytest
+from engine_tasks import (
+    add,
+    check_answers,
+    environment,
+    kill_worker,
+    kill_worker_once,
+    report_and_sleep,
+    wait_for,
+)
+
+from xorjax.engines import EngineError, Ray, WorkerLost
+
+# Ray forks, and an earlier test may have imported jax here.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::ResourceWarning", "ignore:os.fork:RuntimeWarning"
+)
+ray_cluster = sys.modules[Ray.__module__]
+
+
+def test_ray_that_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EngineError, match=r"pip install 'xorjax\[ray\]'"):
+        Ray("local")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus", "n"),
+    [
+        ([{"CPU": 4.0}], 1, 0, 4),
+        ([{"CPU": 4.0}], 2, 0, 2),
+        # Two nodes of 3 cores hold one task of 2 each, though they have 6.
+        ([{"CPU": 3.0}, {"CPU": 3.0}], 2, 0, 2),
+        ([{"CPU": 8.0, "GPU": 1.0}], 1, 0.1, 8),
+        ([{"CPU": 16.0, "GPU": 1.0}], 1, 0.1, 10),
+        ([{"CPU": 1.0}, {"CPU": 8.0, "GPU": 2.0}], 2, 1, 2),
+        ([{"CPU": 1.0}], 0, 0, 1),
+    ],
+)
+def test_as_many_tasks_at_once_as_the_nodes_hold(nodes, cpus, gpus, n):
+    assert ray_cluster.tasks_at_once(nodes, cpus, gpus) == n
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus", "has"),
+    [
+        ([{"CPU": 3.0}, {"CPU": 2.0}], 4, 0, "3 cores and 0 GPUs"),
+        ([{"CPU": 4.0}], 1, 1, "4 cores and 0 GPUs"),
+        ([{"CPU": 64.0}, {"CPU": 2.0, "GPU": 1.0}], 4, 1, "2 cores and 1 GPUs"),
+        ([], 1, 0, "0 cores and 0 GPUs"),
+    ],
+)
+def test_a_task_that_no_node_holds_is_refused(nodes, cpus, gpus, has):
+    with pytest.raises(EngineError, match=f"cpus_per_task={cpus} and gpus_per_task={gpus}: .* has {has};"):
+        ray_cluster.tasks_at_once(nodes, cpus, gpus)
+
+
+@pytest.fixture(autouse=True)
+def _tasks_travel():
+    # The workers have the package, and not the module of the tasks.
+    cloudpickle.register_pickle_by_value(engine_tasks)
+    yield
+    cloudpickle.unregister_pickle_by_value(engine_tasks)
+
+
+@pytest.mark.slow
+def test_ray(tmp_path):
+    with pytest.raises(EngineError, match="no Ray cluster at auto"):
+        Ray("auto")
+    with closing(Ray("local")) as engine:
+        assert engine.n_jobs >= 1
+        check_answers(engine)
+        assert engine.submit(environment, "NUMBA_NUM_THREADS").result(60) == ["1"]
+        assert engine.submit(kill_worker_once, tmp_path / "marker").result(60) == "found"
+        running = engine.submit(report_and_sleep, tmp_path / "pid")
+        wait_for(tmp_path / "pid")
+        engine.close(now=True)
+        with pytest.raises(WorkerLost):
+            running.result(60)
+    import ray
+
+    assert not ray.is_initialized()
+
+
+@pytest.mark.slow
+def test_sigterm_stays_what_it_was():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with closing(Ray("local")):
+            assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.slow
+def test_a_task_that_no_node_of_a_cluster_holds_is_refused():
+    with pytest.raises(EngineError, match="gpus_per_task=1000: the largest has"):
+        Ray("local", gpus_per_task=1000)
+    import ray
+
+    assert not ray.is_initialized()
+
+
+@pytest.mark.slow
+def test_of_a_lost_worker_is_told_what_ray_says(monkeypatch):
+    monkeypatch.setattr(ray_cluster, "RAY_RETRIES", 0)
+    with closing(Ray("local")) as engine:
+        with pytest.raises(WorkerLost, match="WorkerCrashedError: The worker died unexpectedly"):
+            engine.submit(kill_worker).result(60)
+        assert engine.submit(add, 1, 1).result(60) == 2
+
+
+WITHOUT_THE_PACKAGE = """
+import os, sys, ray
+from xorjax.engines import EngineError, Ray
+ray.init("local", runtime_env={"env_vars": {"PYTHONPATH": sys.argv[1]}}, include_dashboard=False, log_to_driver=False)
+try:
+    Ray("local").submit(os.getpid).result(60)
+except EngineError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_node_without_the_package_is_a_failure_and_no_loss(tmp_path):
+    """In a process of its own: the workers of one that runs here find the package beside the tests."""
+    (tmp_path / "node" / "xorjax").mkdir(parents=True)
+    (tmp_path / "node" / "xorjax" / "__init__.py").touch()
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_PACKAGE, str(tmp_path / "node")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"},
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == (
+        "a worker of the Ray cluster cannot run tasks: ModuleNotFoundError: No module named 'xorjax.engines'; "
+        "it needs the packages of this process\n"
+    )
