@@ -66,7 +66,7 @@ def test_a_failure_while_the_time_is_read_from_another_thread_breaks_nothing(pla
 
 
 def test_points_of_the_same_title_are_told_apart_by_what_differs(tmp_path, plans):
-    assert list(titles(plans).values())[0] == "S 0.8, n_in 12, n_out 64, seed 0"
+    assert next(iter(titles(plans).values())) == "S 0.8, n_in 12, n_out 64, seed 0"
     config = points(tmp_path)[0]
     optim = replace(config.quantize.optim, learning_rate=0.5)
     other = make_plan(replace(config, quantize=replace(config.quantize, optim=optim)))

@@ -77,7 +77,7 @@ class Sweep:
         schedule = Schedule(
             self.plans,
             self.runs,
-            engine or engines.serial(),
+            engine or engines.Serial(),
             self.listener,
             finish,
             lambda point, failure: self.failed.append((point, failure.error)),

@@ -9,9 +9,6 @@ from xorjax.engines.processes import Processes
 from xorjax.engines.ray_cluster import Ray
 from xorjax.engines.serial import Serial
 
-# As some call them.
-serial, processes, ray_cluster = Serial, Processes, Ray
-
 __all__ = [
     "Engine",
     "EngineError",
@@ -20,8 +17,5 @@ __all__ = [
     "Ray",
     "Serial",
     "WorkerLost",
-    "processes",
-    "ray_cluster",
-    "serial",
     "worker_environment",
 ]

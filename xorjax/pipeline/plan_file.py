@@ -28,6 +28,8 @@ def write_plan(
         points = list(dict.fromkeys([*before["points"], *points]))
         command = str(before["command"])
         details = _known_details(before) | details
+    # Points that a search asked for, one trial after the other.
+    searched = set(before.get("searched", ())) | (set(plans) - set(before["points"]) if grow else set())
     stages = {
         stage: i for i, stage in enumerate(dict.fromkeys(s for d in details.values() for s in d["stages"]))
     }
@@ -35,6 +37,7 @@ def write_plan(
         "experiment": report.name,
         "points": points,
         "command": command,
+        "searched": sorted(searched & set(points)),
         "stages": [{"kind": kind, "name": name, "epochs": epochs} for kind, name, epochs in stages],
         "details": {p: {**d, "stages": [stages[stage] for stage in d["stages"]]} for p, d in details.items()},
     }

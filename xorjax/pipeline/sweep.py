@@ -67,7 +67,7 @@ def run(
         OSError: the run directory cannot be written.
         DataError: a data set that is still needed is missing or damaged.
     """
-    under_way = _Run(jobs, command, engine or engines.serial(), grow, reports)
+    under_way = _Run(jobs, command, engine or engines.Serial(), grow, reports)
     outcomes = under_way.run()
     if reports is None:
         under_way.reports.conclude(under_way.progress.console)
