@@ -40,10 +40,19 @@ def test_a_difference_counts_only_beyond_its_spread_over_seeds():
     assert clear.spread == pytest.approx(0, abs=1e-12)
 
 
+def test_three_seeds_must_agree_well():
+    """Beyond one standard deviation, and yet t = 2.5 with two degrees of freedom: 13 of 100 such are luck."""
+    first = {0: 0.30, 1: 0.30, 2: 0.30}
+    luck = difference(first, {0: 0.311, 1: 0.302, 2: 0.308})
+    assert luck is not None
+    assert luck.spread == pytest.approx(4.3027 * 0.0045826 / 3**0.5, rel=1e-3)
+    assert verdict(luck, SIZES) == "within the spread"
+
+
 def test_other_seeds_are_compared_by_both_spreads():
     between = difference({0: 0.30, 1: 0.32}, {5: 0.40, 6: 0.42})
     assert between is not None
-    assert between.spread == pytest.approx(0.02)
+    assert between.spread == pytest.approx(4.3027 * 0.0141421, rel=1e-3)
     assert verdict(between, SIZES) == "larger"
     near = difference({0: 0.30, 1: 0.32}, {5: 0.31, 6: 0.33})
     assert near is not None

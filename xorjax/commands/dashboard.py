@@ -73,7 +73,7 @@ def _tell(args: argparse.Namespace, runs: Path, url: str, local: bool) -> None:
 
         print(json.dumps({"command": "dashboard", "url": url, "runs": str(runs)}), flush=True)
         return
-    say(f"{url} follows {runs}; Ctrl-C ends it")
+    say(f"{url} follows {runs}{'' if runs.exists() else ', which is not there yet'}; Ctrl-C ends it")
     if not local:
         say("whoever reaches this address can read what the run directory says")
 

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, stdev, variance
 
 import polars as pl
+from scipy.special import stdtrit
 
 from xorjax.results.caps import listed
 from xorjax.results.collect import CollectError, flat_config, read_experiment, tabulate
@@ -37,9 +38,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Difference:
-    """Means over seeds of both, the second less the first, and the deviation of that over seeds.
+    """Means over seeds of both, the second less the first, and how far that may be off.
 
-    `spread` is None where one of them has one seed: then nothing says whether the difference is more than luck.
+    `spread` is half the width of the 95 % interval of Student's t; None where one of them has one seed: nothing then says
+    whether the difference is more than luck.
     """
 
     first: float
@@ -49,7 +51,7 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is larger than the spread over seeds."""
+        """Whether zero is outside the interval."""
         return self.spread is not None and abs(self.value) > self.spread + 1e-12
 
 
@@ -146,7 +148,7 @@ def summed_up(comparison: Comparison) -> str:
     accuracy = counted([pair.test for pair in comparison.pairs if pair.test], ACCURACIES)
     return (
         f"{count(len(comparison.pairs), 'setting')} in common. Against {first}, {second} is in bits per weight {bits}; "
-        f"in test accuracy {accuracy}. A difference counts only beyond its spread over seeds."
+        f"in test accuracy {accuracy}. A difference counts only beyond the 95 % interval (Student's t) of its seeds."
     )
 
 
@@ -191,15 +193,24 @@ def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Diffe
     """The difference of two means over seeds, from the values by seed.
 
     Seed by seed where both have at least two in common, since networks differ more than codings do; else of all their
-    seeds, the deviations of both added as independent ones.
+    seeds, as independent ones (Welch).
     """
     if not first or not second:
         return None
     means = fmean(first.values()), fmean(second.values())
     common = [second[seed] - first[seed] for seed in first if seed in second]
     if len(common) > 1:
-        return Difference(*means, fmean(common), stdev(common))
+        error = stdev(common) / math.sqrt(len(common))
+        return Difference(*means, fmean(common), _t(len(common) - 1) * error)
     spread = None
     if len(first) > 1 and len(second) > 1:
-        spread = math.hypot(stdev(first.values()), stdev(second.values()))
+        parts = [variance(side.values()) / len(side) for side in (first, second)]
+        freedom = [part**2 / (len(side) - 1) for part, side in zip(parts, (first, second), strict=True)]
+        degrees = sum(parts) ** 2 / sum(freedom) if sum(freedom) else 1.0
+        spread = _t(degrees) * math.sqrt(sum(parts))
     return Difference(*means, means[1] - means[0], spread)
+
+
+def _t(degrees: int | float) -> float:
+    """How many standard errors 95 % of Student's distribution lie within."""
+    return float(stdtrit(degrees, 0.975))
