@@ -52,5 +52,10 @@ def best_model(report: Path, prune_rate: float) -> Path:
     return report / "models" / f"S{prune_rate:g}.safetensors"
 
 
+def best_models(report: Path) -> list[Path]:
+    """Those that are there."""
+    return list((report / "models").glob("S*.safetensors"))
+
+
 def point_file(report: Path, point: str) -> Path:
     return report / "points" / f"{point}.json"

@@ -304,6 +304,8 @@ def test_a_sweep_says_what_its_report_no_longer_shows(swept, tmp_path, capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert "reports/tiny no longer shows 3 points of an earlier command" in told
     assert "report=NAME" in told
+    models = paths.best_models(paths.report_dir(tmp_path / "runs", "tiny"))
+    assert [model.name for model in models] == ["S0.8.safetensors"]
     assert set(table(tmp_path / "runs")["n_in"].to_list()) >= {12, 16}
     other = [replace(config, report="wider") for config in some]
     run_sweep(other)

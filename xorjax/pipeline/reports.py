@@ -57,6 +57,9 @@ class Reports:
             best_points = summarise(tabulate(experiment))
             console.print(summary_table(best_points))
             files = {point.name: point.compressed for point in experiment.points}
+            best_models = {paths.best_model(report, best.prune_rate) for best in best_points}
+            for stale in {*paths.best_models(report)} - best_models:
+                stale.unlink()
             for best in best_points:
                 model = paths.best_model(report, best.prune_rate)
                 model.parent.mkdir(exist_ok=True)

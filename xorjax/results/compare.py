@@ -40,8 +40,8 @@ class Side:
 class Difference:
     """Means over seeds of both, the second less the first, and how far that may be off.
 
-    `spread` is half the width of the 95 % interval of Student's t; None where one of them has one seed: nothing then says
-    whether the difference is more than luck.
+    `spread` is half the width of the 95 % interval of Student's t; None where one of them has one seed, so that
+    nothing says whether the difference is more than luck.
     """
 
     first: float

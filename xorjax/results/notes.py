@@ -40,7 +40,7 @@ def notes(summary: "list[Best]") -> list[str]:
     over = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
     means = f"Means over {over} seeds, ± the sample standard deviation."
     lines = [
-        ("One seed." if seeds == [1] else means)
+        ("One seed a line." if seeds == [1] else means)
         + " Bits are per weight of the layers, pruned ones included.",
         "Accuracy does not depend on XOR shape, method, patch format or an exact mask codec: decoding is lossless, so "
         "only the bits differ.",
