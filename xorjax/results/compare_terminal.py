@@ -13,7 +13,7 @@ from xorjax.results.tables import percent
 ROWS = 20
 """Lines of a table; the page has the others."""
 READING = (
-    "B - A: ± its deviation over seeds, seed by seed where both have two or more in common; in brackets where it is "
+    "B - A: ± its 95 % interval, seed by seed where both have two or more in common; in brackets where it is "
     "not larger than that, or where there is one seed. Bits are per weight, accuracies in percent."
 )
 
