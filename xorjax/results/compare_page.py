@@ -27,7 +27,7 @@ from xorjax.results.variants import SETTING, said
 SHOWN = 1000
 """Settings in a table of the page."""
 SPREAD = (
-    "± their deviation over seeds, seed by seed where both have two or more in common, and in grey where they are not "
+    "± their 95 % intervals, seed by seed where both have two or more in common, and in grey where they are not "
     "larger than that."
 )
 Cell = tuple[str, str]
