@@ -19,13 +19,12 @@ from engine_tasks import (
     wait_for,
 )
 
-from xorjax.engines import EngineError, Ray, WorkerLost
+from xorjax.engines import EngineError, Ray, WorkerLost, ray_cluster
 
 # Ray forks, and an earlier test may have imported jax here.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::ResourceWarning", "ignore:os.fork:RuntimeWarning"
 )
-ray_cluster = sys.modules[Ray.__module__]
 
 
 def test_ray_that_is_not_installed_is_said(monkeypatch):
