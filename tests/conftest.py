@@ -1,11 +1,17 @@
 """Strict dtypes and ranks everywhere; hypothesis without deadlines, since no test may depend on the clock."""
 
+import json
 import shutil
 import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import jax
 import pytest
 from hypothesis import HealthCheck, settings
+
+from xorjax import locks
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -33,12 +39,33 @@ def small_disk(tmp_path):
 
 
 @pytest.fixture
-def cluster():
-    """The address of a Ray head with two more nodes, each of one core, all processes here; and the two's raylets."""
-    from ray.cluster_utils import Cluster
+def only_ray():
+    """No other test has a Ray cluster: one that looks for the machine's would find it."""
+    with locks.wait_for(Path(tempfile.gettempdir()) / "xorjax-tests-ray.lock"):
+        yield
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    cluster.wait_for_nodes()
-    yield cluster.address, [node.all_processes["raylet"][0].process.pid for node in nodes]
-    cluster.shutdown()
+
+CLUSTER = """
+import json, sys
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+cluster.wait_for_nodes()
+pids = [node.all_processes["raylet"][0].process.pid for node in nodes]
+print(json.dumps([cluster.address, pids]), flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture
+def cluster(only_ray):
+    """The address of a Ray head with two more nodes, each of one core, all processes here; and the two's raylets."""
+    # Not in this process: Ray forks, and jax has threads here.
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        address, raylets = json.loads(process.stdout.readline())
+        yield address, raylets
+        process.communicate()

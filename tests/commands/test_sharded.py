@@ -255,7 +255,7 @@ def test_two_commands_share_the_shards(here):
 
 
 @pytest.mark.slow
-def test_on_ray(here, capsys):
+def test_on_ray(here, capsys, only_ray):
     run(capsys, "compress", "in", "expected", *SETTINGS, "--jobs", "1", "--json")
     argv = [sys.executable, "-m", "xorjax.cli", "compress", "in", "out", *SETTINGS, "--json", "--ray=local"]
     subprocess.run(argv, check=True, capture_output=True)
@@ -301,7 +301,6 @@ def test_a_full_disk_and_one_that_cannot_be_written(here, small_disk):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_a_cluster_that_loses_a_node_gives_the_same_bytes(here, cluster):
     address, raylets = cluster
     write(here / "large", LARGER)

@@ -206,7 +206,7 @@ def test_of_an_engine_that_cannot_be_had_its_own_sentence_is_told(monkeypatch):
     "launcher",
     ["serial", pytest.param("ray", marks=pytest.mark.slow), pytest.param("joblib", marks=pytest.mark.slow)],
 )
-def test_sigterm_is_an_interruption_on_every_engine(start_train, launcher):
+def test_sigterm_is_an_interruption_on_every_engine(start_train, launcher, only_ray):
     address = ["hydra.launcher.engine.address=local"] if launcher == "ray" else []
     arguments = ["-m", "seed=0,1", f"hydra/launcher={launcher}", *address]
     process = start_train(*arguments, STUB_WAITS="1")

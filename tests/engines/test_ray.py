@@ -73,7 +73,7 @@ def _tasks_travel():
 
 
 @pytest.mark.slow
-def test_ray(tmp_path):
+def test_ray(tmp_path, only_ray):
     with pytest.raises(EngineError, match="no Ray cluster at auto"):
         Ray("auto")
     with closing(Ray("local")) as engine:
@@ -92,7 +92,7 @@ def test_ray(tmp_path):
 
 
 @pytest.mark.slow
-def test_sigterm_stays_what_it_was():
+def test_sigterm_stays_what_it_was(only_ray):
     before = signal.getsignal(signal.SIGTERM)
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -103,7 +103,7 @@ def test_sigterm_stays_what_it_was():
 
 
 @pytest.mark.slow
-def test_a_task_that_no_node_of_a_cluster_holds_is_refused():
+def test_a_task_that_no_node_of_a_cluster_holds_is_refused(only_ray):
     with pytest.raises(EngineError, match="gpus_per_task=1000: the largest has"):
         Ray("local", gpus_per_task=1000)
     import ray
@@ -112,7 +112,7 @@ def test_a_task_that_no_node_of_a_cluster_holds_is_refused():
 
 
 @pytest.mark.slow
-def test_of_a_lost_worker_is_told_what_ray_says(monkeypatch):
+def test_of_a_lost_worker_is_told_what_ray_says(monkeypatch, only_ray):
     monkeypatch.setattr(ray_cluster, "RAY_RETRIES", 0)
     with closing(Ray("local")) as engine:
         with pytest.raises(WorkerLost, match="WorkerCrashedError: The worker died unexpectedly"):
@@ -132,7 +132,7 @@ except EngineError as error:
 
 
 @pytest.mark.slow
-def test_a_node_without_the_package_is_a_failure_and_no_loss(tmp_path):
+def test_a_node_without_the_package_is_a_failure_and_no_loss(tmp_path, only_ray):
     """In a process of its own: the workers of one that runs here find the package beside the tests."""
     (tmp_path / "node" / "xorjax").mkdir(parents=True)
     (tmp_path / "node" / "xorjax" / "__init__.py").touch()

@@ -73,24 +73,6 @@ def test_interrupted_it_says_how_to_resume(tmp_path, sent):
     assert (kinds["interrupted"], kinds["resumed"]) == (1, 1)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 3 MB, and a function that mounts it anew with other options."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-
-    def mount(*options: str) -> bool:
-        run = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(disk)], capture_output=True
-        )
-        return run.returncode == 0
-
-    if shutil.which("mount") is None or not mount("size=3m"):
-        pytest.skip("no right to mount a disk")
-    yield disk, lambda *options: mount("remount", *options)
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 @pytest.mark.slow
 def test_a_full_disk_stops_the_command_and_loses_nothing(tmp_path, small_disk):
     disk, remount = small_disk

@@ -16,8 +16,7 @@ from polars.testing import assert_frame_equal
 
 from xorjax import paths
 
-# Ray forks, and an earlier test may have imported jax here.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")]
+pytestmark = pytest.mark.slow
 # Long enough to meet each other in every kind of stage.
 SWEEP = (*QUICK, "seed=0,1", "prune.optim.epochs=3", "quantize.optim.epochs=3")
 STAGES = {"dense": 2, "prune": 4, "quantize": 4, "baselines": 4, "encode": 8, "evaluate": 8}
@@ -56,6 +55,7 @@ def test_a_command_goes_on_when_the_other_is_killed(alone, tmp_path):
     runs = tmp_path / "runs"
     both = [command(runs, *SWEEP) for _ in range(2)]
     while n_lines(paths.stage_log(runs)) < 8:
+        assert None in [process.poll() for process in both]
         time.sleep(0.05)
     both[0].send_signal(signal.SIGKILL)
     assert [end(process) for process in both] == [-signal.SIGKILL, 0]
@@ -70,18 +70,6 @@ def test_joblibs_processes_give_the_same_table(alone, tmp_path):
     assert made(runs) == STAGES
     assert len({event["pid"] for event in events(runs, "finished")}) == 2
     assert_frame_equal(table(runs), table(alone))
-
-
-@pytest.fixture
-def cluster():
-    """A head and two more nodes, each of one core, as processes of this machine."""
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    cluster.wait_for_nodes()
-    yield cluster.address, [node.all_processes["raylet"][0].process.pid for node in nodes]
-    cluster.shutdown()
 
 
 def test_a_cluster_that_loses_a_node_gives_the_same_table(alone, tmp_path, cluster):

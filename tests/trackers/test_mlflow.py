@@ -150,7 +150,8 @@ runs, number = Path(sys.argv[1]), int(sys.argv[2])
 (tracker,) = open_trackers(["mlflow"], runs)
 import mlflow
 (runs / f"ready{number}").touch()
-while len(list(runs.glob("ready*"))) < 2:
+deadline = time.monotonic() + 60
+while len(list(runs.glob("ready*"))) < 2 and time.monotonic() < deadline:
     time.sleep(0.01)
 with tracker.stage("dense", f"stage-{number}", {"seed": number}) as log:
     for row in epochs(1, 40):
