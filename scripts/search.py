@@ -12,7 +12,6 @@ trials of several seeds.
 
 import argparse
 import os
-import shlex
 import signal
 import sys
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from pathlib import Path
 from xorjax.config.engine import open_engine
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
 from xorjax.config.space import open_space
+from xorjax.config.sweep import given_command
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,7 +35,7 @@ def main() -> int:
     arguments = parser.parse_intermixed_args()
     if find_spec("optuna") is None:
         parser.error("Optuna is not installed: pip install 'xorjax[search]'")
-    command = f"python scripts/search.py {shlex.join(sys.argv[1:])}"
+    command = given_command("scripts/search.py")
     # Points that the system refused to make, such as a full disk: the search has ended with them.
     left = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,6 +1,7 @@
 """Strict dtypes and ranks everywhere; hypothesis without deadlines, since no test may depend on the clock."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from xorjax import locks
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# Commands are told as without uv, whoever started the tests.
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")

@@ -555,3 +555,13 @@ def test_evaluate_refuses_what_is_not_the_model(here, capsys, suite_model):
     for arrays, strings, message in cases:
         save("suite.xj", compress(arrays, spec, strings))
         refused(here, capsys, message, "evaluate", "suite.xj", left=["suite.xj"])
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_to_a_reader_that_has_enough_nothing_is_said(here, capsys, options):
+    compressed(capsys)
+    command = [sys.executable, "-m", "xorjax.cli", "inspect", "small.xj", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,10 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("xorjax: interrupted", file=sys.stderr)
         return 130
-    if args.json:
-        print(json.dumps(result, allow_nan=False))
-    else:
-        args.show(result)
+    try:
+        if args.json:
+            print(json.dumps(result, allow_nan=False))
+        else:
+            args.show(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, `head` say, has enough. Python would flush once more at its end. rich exits as we do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

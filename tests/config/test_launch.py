@@ -145,6 +145,12 @@ def test_a_run_without_experiment_is_its_own_command(compose_run):
     assert point_command(in_job(compose_run("seed=1", "hydra.mode=RUN"))) == "python scripts/train.py seed=1"
 
 
+def test_below_uv_commands_are_told_with_uv(train):
+    done = train("seed=3", "prune.rate=.9", UV_RUN_RECURSION_DEPTH="1")
+    (call,) = lines(done.stdout, "point")
+    assert call[-1] == "uv run python scripts/train.py seed=3 prune.rate=.9"
+
+
 def lines(text: str, first: str) -> list[list[str]]:
     return [line.split("|") for line in text.splitlines() if line.startswith(first)]
 

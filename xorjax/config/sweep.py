@@ -1,6 +1,7 @@
 """A sweep's points, expanded and checked before the first of them runs, and the command that runs each alone."""
 
 import copy
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from xorjax.config.errors import ConfigError, report
 from xorjax.config.overrides import check_overrides
 from xorjax.config.validate import KEYS, load_config
 
-PROGRAM = "python scripts/train.py"
+TRAIN = "scripts/train.py"
 Run = Callable[[Sequence[Any], str, Any], Sequence[Any]]
 """`xorjax.pipeline.sweep.run`, of which nothing is imported here: runs points, each its settings and the command that
 runs it alone, for a command that the user gave, on an engine or, for None, in this process.
@@ -142,9 +143,15 @@ def _conf(config: DictConfig) -> Path:
     return Path(next(s.path for s in config.hydra.runtime.config_sources if s.provider == "main"))
 
 
-def given_command() -> str:
+def given_command(script: str = TRAIN) -> str:
     """The command that the user gave."""
-    return f"{PROGRAM} {shlex.join(sys.argv[1:])}".rstrip()
+    return _command(script, sys.argv[1:])
+
+
+def _command(script: str, arguments: Sequence[str]) -> str:
+    # uv sets this for what it runs. Its environment is not one that `python` alone would find.
+    python = "uv run python" if "UV_RUN_RECURSION_DEPTH" in os.environ else "python"
+    return shlex.join([*python.split(), script, *arguments])
 
 
 def point_command(hydra: Any) -> str:
@@ -160,4 +167,4 @@ def point_command(hydra: Any) -> str:
     own = [
         o for o in hydra.overrides.hydra if not o.startswith(("hydra.mode=", "hydra.sweep", "hydra/sweeper="))
     ]
-    return f"{PROGRAM} {shlex.join([*appended, *mode, *own, *task[len(appended) :]])}".rstrip()
+    return _command(TRAIN, [*appended, *mode, *own, *task[len(appended) :]])

@@ -83,10 +83,11 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
 
 def progress(experiment: Experiment, table: pl.DataFrame) -> str:
     """How many points have finished, and what those say that failed."""
-    n, done = max(len(experiment.planned), 1), len(experiment.points)
+    n = max(len(experiment.planned), 1)
     failed = [point for point in experiment.points if point.status == "failed"]
-    state = f"{done:,} of {count(len(experiment.planned), 'point')} finished, {len(failed) or 'none'} failed."
-    widths = {"": 100 * (done - len(failed)) / n, "failed": 100 * len(failed) / n}
+    n_finished = len(experiment.points) - len(failed)
+    state = f"{n_finished:,} of {count(len(experiment.planned), 'point')} finished, {len(failed) or 'none'} failed."
+    widths = {"": 100 * n_finished / n, "failed": 100 * len(failed) / n}
     bars = "".join(f'<i class="{kind}" style="width:{width:.2f}%"></i>' for kind, width in widths.items())
     parts = [page.paragraph(state), f'<div class="progress">{bars}</div>']
     of_failed = table.filter(pl.col("status") == "failed", pl.col("command").is_not_null())

@@ -42,7 +42,7 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     if summary:
         best, *figures = _results(experiment, results, points, summary, runs_dir)
         sections[1:1] = [best]
-        words = page.section("glossary", "Words", page.definitions(GLOSSARY))
+        words = page.section("glossary", "Glossary", page.definitions(GLOSSARY))
         sections += [*figures, settings(experiment, results), words]
     scripts = [page.script_data("DATA", data(rows, points)), page.resource("explore.js")]
     if not points.is_empty():

@@ -38,7 +38,7 @@ def training(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> l
             panels(curve_figures.curve_panels(curves, of_rate)),
             page.paragraph(
                 "Accuracy and loss after every epoch of every training run, stage by stage: the dense "
-                "network, pruning, fine-tuning of the signs. Hover over a line for its name."
+                "network, pruning, training with binarized weights. Hover over a line for its name."
                 f"{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
                 "caption",
             ),
