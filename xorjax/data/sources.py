@@ -67,8 +67,8 @@ def find_source(name: str, directory: Path) -> Source:
                 raise DataError(f"{folder / missing[0]}.gz is missing.")
             return Source("idx", folder, tuple(path for path in found.values() if path is not None))
     raise DataError(
-        f"no {name} in data.dir {str(directory)!r}: expected the idx files (train-images-idx3-ubyte.gz and three "
-        f"more) in it or in {name}/, or a TFDS directory with {name}/{VERSION}/."
+        f"no {name} in {str(directory)!r} (data.dir; --data of `xorjax evaluate`): expected the idx files "
+        f"(train-images-idx3-ubyte.gz and three more) in it or in {name}/, or a TFDS directory with {name}/{VERSION}/."
     )
 
 
