@@ -84,6 +84,7 @@ def test_a_whole_sweep_has_every_section_and_figure(whole):
     assert len(page.figures) == 3 + 2 + 6 + 3 + 3 + 6
     assert "54 of 54 points finished, none failed." in page.text
     assert "XOR-coded weights of LeNet-5 on MNIST" in page.text
+    assert " % of 10,000 images against " in page.text
 
 
 def test_the_page_holds_the_numbers_of_the_table(whole):

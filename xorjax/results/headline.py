@@ -52,8 +52,9 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
     else:
         best = summary[0]
         start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} the test accuracy is "
+    images = " or ".join(f"{n:,}" for n in sorted(codes["n_test"].drop_nulls().unique()))
     found = (
-        f"{start}{percent(best.test_accuracy, best.test_accuracy_spread)} % against "
+        f"{start}{percent(best.test_accuracy, best.test_accuracy_spread)} % of {images} images against "
         f"{percent(best.dense_accuracy)} %, at {best.bits_per_weight:.3f} bits per weight "
         f"({best.value_bits:.3f} for the values, {best.index_bits:.3f} for the mask, {best.scale_bits:.3f} for "
         "the scales)."
