@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from multiprocessing import get_context
 
 import cloudpickle
 import engine_tasks
@@ -20,11 +22,6 @@ from engine_tasks import (
 )
 
 from xorjax.engines import EngineError, Ray, WorkerLost, ray_cluster
-
-# Ray forks, and an earlier test may have imported jax here.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::FutureWarning", "ignore::ResourceWarning", "ignore:os.fork:RuntimeWarning"
-)
 
 
 def test_ray_that_is_not_installed_is_said(monkeypatch):
@@ -64,25 +61,40 @@ def test_a_task_that_no_node_holds_is_refused(nodes, cpus, gpus, has):
         ray_cluster.tasks_at_once(nodes, cpus, gpus)
 
 
-@pytest.fixture(autouse=True)
-def _tasks_travel():
+@pytest.fixture
+def in_new_process(only_ray):
+    """Calls a function in a process of its own: Ray forks, which jax's threads make unsafe here, and ends its process
+    where a cluster goes away.
+    """
+
+    def call(function, *args):
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            pool.submit(_with_travelling_tasks, function, *args).result()
+
+    return call
+
+
+def _with_travelling_tasks(function, *args):
     # The workers have the package, and not the module of the tasks.
     cloudpickle.register_pickle_by_value(engine_tasks)
-    yield
-    cloudpickle.unregister_pickle_by_value(engine_tasks)
+    function(*args)
 
 
 @pytest.mark.slow
-def test_ray(tmp_path, only_ray):
+def test_ray(tmp_path, in_new_process):
+    in_new_process(_ray, tmp_path)
+
+
+def _ray(directory):
     with pytest.raises(EngineError, match="no Ray cluster at auto"):
         Ray("auto")
     with closing(Ray("local")) as engine:
         assert engine.n_jobs >= 1
         check_answers(engine)
         assert engine.submit(environment, "NUMBA_NUM_THREADS").result(60) == ["1"]
-        assert engine.submit(kill_worker_once, tmp_path / "marker").result(60) == "found"
-        running = engine.submit(report_and_sleep, tmp_path / "pid")
-        wait_for(tmp_path / "pid")
+        assert engine.submit(kill_worker_once, directory / "marker").result(60) == "found"
+        running = engine.submit(report_and_sleep, directory / "pid")
+        wait_for(directory / "pid")
         engine.close(now=True)
         with pytest.raises(WorkerLost):
             running.result(60)
@@ -92,18 +104,22 @@ def test_ray(tmp_path, only_ray):
 
 
 @pytest.mark.slow
-def test_sigterm_stays_what_it_was(only_ray):
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with closing(Ray("local")):
-            assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def test_sigterm_stays_what_it_was(in_new_process):
+    in_new_process(_sigterm)
+
+
+def _sigterm():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with closing(Ray("local")):
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
 
 
 @pytest.mark.slow
-def test_a_task_that_no_node_of_a_cluster_holds_is_refused(only_ray):
+def test_a_task_that_no_node_of_a_cluster_holds_is_refused(in_new_process):
+    in_new_process(_refused)
+
+
+def _refused():
     with pytest.raises(EngineError, match="gpus_per_task=1000: the largest has"):
         Ray("local", gpus_per_task=1000)
     import ray
@@ -112,8 +128,12 @@ def test_a_task_that_no_node_of_a_cluster_holds_is_refused(only_ray):
 
 
 @pytest.mark.slow
-def test_of_a_lost_worker_is_told_what_ray_says(monkeypatch, only_ray):
-    monkeypatch.setattr(ray_cluster, "RAY_RETRIES", 0)
+def test_of_a_lost_worker_is_told_what_ray_says(in_new_process):
+    in_new_process(_lost_worker)
+
+
+def _lost_worker():
+    ray_cluster.RAY_RETRIES = 0
     with closing(Ray("local")) as engine:
         with pytest.raises(WorkerLost, match="WorkerCrashedError: The worker died unexpectedly"):
             engine.submit(kill_worker).result(60)
