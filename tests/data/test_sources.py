@@ -124,7 +124,7 @@ def test_a_missing_file_is_named(data_dir, tmp_path):
 
 def test_an_empty_place_is_named(tmp_path):
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(DataError, match=r"no mnist in .*nothing. \(data.dir, --data"):
+    with pytest.raises(DataError, match=r"no mnist in .*nothing. \(data.dir; --data"):
         load_data(config(tmp_path / "nothing", tmp_path))
 
 
