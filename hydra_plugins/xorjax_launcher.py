@@ -33,9 +33,13 @@ class StageLauncher(Launcher):
             )
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        # Hydra imports this module whatever it is asked.
-        from xorjax.pipeline.sweep import run
-
         points = [self.loader.load_sweep_config(self.config, list(overrides)) for overrides in job_overrides]
-        launch_points([(cfg, cfg.hydra) for cfg in points], run, self.engine)
+        launch_points([(cfg, cfg.hydra) for cfg in points], _run, self.engine)
         return []
+
+
+def _run(*arguments: Any) -> Sequence[Any]:
+    # Hydra imports this module whatever it is asked. And Ray, which forks, starts before there are threads.
+    from xorjax.pipeline.sweep import run
+
+    return run(*arguments)

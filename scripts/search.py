@@ -19,6 +19,7 @@ from pathlib import Path
 
 from xorjax.config.engine import open_engine
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
+from xorjax.config.launch import signals_end_it
 from xorjax.config.space import open_space
 from xorjax.config.sweep import given_command
 
@@ -75,6 +76,8 @@ def main() -> int:
         return INTERRUPTED
     except Exception as error:
         return report(error)
+    finally:
+        signals_end_it()
     if unfinished := [*failures, *left]:
         return INTERNAL if any(outcome.ours for outcome in unfinished) else USER
     return 0

@@ -10,10 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+SECONDS_TO_SIGNAL = 120
+"""How long a job that was ended by SIGTERM stays for submitit's signal, which comes after it if SLURM preempts it."""
 
 
 class Worker:
@@ -28,7 +32,10 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "scripts" / "train.py"), *self.arguments], preexec_fn=_ignore
         )
-        return self.process.wait()
+        code = self.process.wait()
+        if code in (130, -signal.SIGTERM):
+            time.sleep(SECONDS_TO_SIGNAL)
+        return code
 
     def checkpoint(self):
         from submitit.helpers import DelayedSubmission

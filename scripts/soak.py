@@ -34,7 +34,11 @@ class Counts:
     rounds: int = 0
     kills: Counter = field(default_factory=Counter)
     resumes: int = 0
-    differences: list[str] = field(default_factory=list)
+    differences: int = 0
+
+    def note(self, difference: str) -> None:
+        self.differences += 1
+        print(difference, flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -68,10 +72,9 @@ def main(argv: list[str] | None = None) -> int:
             one_round(killed, arguments.overrides, arguments.per_round, length, chance, counts)
             counts.rounds += 1
             if not table(killed).equals(expected, null_equal=True):
-                counts.differences.append(f"round {counts.rounds}: another table")
+                counts.note(f"round {counts.rounds}: another table")
             shutil.rmtree(killed)
             print(summary(counts), flush=True)
-    print(*counts.differences, sep="\n")
     return 1 if counts.differences else 0
 
 
@@ -92,7 +95,7 @@ def one_round(
             counts.kills[sent.name] += 1
             _, errors = process.communicate()
         if "damaged" in errors or "Traceback" in errors:
-            counts.differences.append(f"round {counts.rounds + 1}: {errors.strip()}")
+            counts.note(f"round {counts.rounds + 1}, exit code {process.returncode}: {errors.strip()}")
         if process.returncode == 0:
             return
     raise SystemExit("the sweep does not become whole")
@@ -119,7 +122,7 @@ def summary(counts: Counts) -> str:
     kinds = ", ".join(f"{n} {name}" for name, n in sorted(counts.kills.items()))
     return (
         f"{counts.rounds} rounds, {counts.kills.total()} kills ({kinds}), {counts.resumes} resumes, "
-        f"{len(counts.differences)} differences"
+        f"{counts.differences} differences"
     )
 
 

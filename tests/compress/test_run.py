@@ -14,7 +14,7 @@ from checkpoints import LAYERS, SHARDS, tensors, write_checkpoint, write_masks
 from xorjax.compress import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
 from xorjax.compress import run as compress_run
 from xorjax.compress.directory import shard_lock, work_of
-from xorjax.compress.shard import Task, make_shard
+from xorjax.compress.shard import Busy, Task, make_shard
 from xorjax.container import decode_weights, load, save
 from xorjax.container.index import load_shard, read_index, verify_shard
 from xorjax.engines import Processes, Serial, WorkerLost
@@ -218,6 +218,18 @@ def test_an_input_that_changes_under_way_is_refused(source, tmp_path):
     assert not (out / cut.shards[1].file).exists()
 
 
+def test_masks_that_change_under_way_are_refused(source, tmp_path):
+    masks, out = write_masks(tmp_path / "masks.safetensors"), tmp_path / "out"
+    checkpoint = open_checkpoint(masks)
+    cut = make_cut(source, replace(SPEC, prune_rate=None, masks=Mapped(checkpoint, tuple(checkpoint))), masks)
+    with suppress(KeyboardInterrupt):
+        compress_shards(cut, out, lambda: Stopping(1))
+    os.utime(masks, ns=(1, 1))
+    with pytest.raises(ValueError, match=r"masks.safetensors: it has changed since the command was begun"):
+        make_shard(Task.of(cut, out, cut.shards[1]))
+    assert not (out / cut.shards[1].file).exists()
+
+
 def test_what_is_wrong_is_refused_before_any_work(source, tmp_path):
     masks = write_masks(tmp_path / "masks.safetensors")
     some = Mapped(open_checkpoint(masks), LAYERS[:4])
@@ -281,8 +293,14 @@ def test_another_makes_a_shard(source, tmp_path):
     held.wait(60)
     with pytest.raises(ValueError, match=r"another command is making model-00001-of-00003.xorjax"):
         run(source, out, replace(SPEC, n_in=14), force=True)
-    records = compress_shards(cut, out, Serial, tell)
+    waited_for = []
+    records = compress_shards(
+        cut, out, Serial, tell, tell_waiting=lambda shard, who: waited_for.append((shard.name, who))
+    )
     thread.join()
+    ((name, who),) = waited_for
+    assert name == cut.shards[0].name
+    assert who.startswith(f"process {os.getpid()} on ")
     assert made[-1] == cut.shards[0].name
     assert states(records) == ["made"] * 3
 
@@ -319,16 +337,16 @@ def test_a_lost_worker_leaves_the_others(source, tmp_path):
 def test_the_last_shard_that_another_makes_is_asked_for_now_and_then(source, tmp_path, monkeypatch):
     asked = []
 
-    class Busy(Stopping):
+    class Others(Stopping):
         def submit(self, function, *args):
             asked.append(args[0].shard.name)
             if args[0].shard.name == "model-00003-of-00003" and len(asked) < 3 + 4:
-                function, args = (lambda: None), ()
+                function, args = Busy, ("process 1 on here",)
             return Serial().submit(function, *args)
 
     slept = []
     monkeypatch.setattr(compress_run.time, "sleep", slept.append)
-    assert states(run(source, tmp_path / "out", engine=lambda: Busy(-1))) == ["made"] * 3
+    assert states(run(source, tmp_path / "out", engine=lambda: Others(-1))) == ["made"] * 3
     assert asked[3:] == ["model-00003-of-00003"] * 4
     assert slept == [compress_run._PERIOD] * 4
 

@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import CancelledError
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from engine_tasks import (
     threads_of_xla,
     wait_for,
 )
+from loky import ProcessPoolExecutor
 
 from xorjax.engines import Kept, Processes, Serial, WorkerLost
 
@@ -68,6 +70,29 @@ def test_close_now_stops_what_runs_and_begins_no_more(tmp_path):
     with pytest.raises(CancelledError):
         waiting.result(60)
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_second_signal_while_it_closes_leaves_no_worker_at_its_task(tmp_path, monkeypatch):
+    engine = Processes(3)
+    for number in range(3):
+        engine.submit(report_and_sleep, tmp_path / f"pid{number}")
+    for number in range(3):
+        wait_for(tmp_path / f"pid{number}")
+    shut_down = ProcessPoolExecutor.shutdown
+
+    def shutdown(pool, **options):
+        shut_down(pool, **options)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProcessPoolExecutor, "shutdown", shutdown)
+    with suppress(KeyboardInterrupt):
+        engine.close(now=True)
+    pids = [int((tmp_path / f"pid{number}").read_text()) for number in range(3)]
+    deadline = time.monotonic() + 60
+    while any(map(alive, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_worker_ends_with_its_parent(tmp_path):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
@@ -138,6 +139,52 @@ def _lost_worker():
         with pytest.raises(WorkerLost, match="WorkerCrashedError: The worker died unexpectedly"):
             engine.submit(kill_worker).result(60)
         assert engine.submit(add, 1, 1).result(60) == 2
+
+
+@pytest.mark.slow
+def test_tasks_fail_when_no_node_is_left_that_has_room(tmp_path, in_new_process):
+    in_new_process(_no_room, tmp_path)
+
+
+def _no_room(directory):
+    ray_cluster.PERIOD, ray_cluster.LONGEST_WITHOUT_ROOM = 0.1, 1.0
+    with closing(Ray("local")) as engine:
+        running = engine.submit(report_and_sleep, directory / "pid")
+        wait_for(directory / "pid")
+        ray_cluster._living_nodes = lambda: [{"CPU": 0.5}]
+        with pytest.raises(EngineError, match="no node of the Ray cluster holds a task"):
+            running.result(60)
+
+
+@pytest.mark.slow
+def test_closing_does_not_wait_for_what_never_answers(tmp_path, in_new_process):
+    in_new_process(_silent, tmp_path)
+
+
+def _silent(directory):
+    import ray
+
+    ray_cluster.LONGEST_CLOSE = 1.0
+    engine = Ray("local")
+    running = engine.submit(report_and_sleep, directory / "pid")
+    wait_for(directory / "pid")
+    ray.cancel = lambda *args, **kwargs: None
+    engine.close(now=True)
+    with pytest.raises(WorkerLost, match="the engine was closed"):
+        running.result(60)
+
+
+@pytest.mark.slow
+def test_for_want_of_memory_a_task_is_not_retried_for_ever(in_new_process):
+    in_new_process(_no_memory)
+
+
+def _no_memory():
+    # Every machine uses more than that.
+    os.environ |= {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "100"}
+    ray_cluster.OOM_RETRIES = 1
+    with closing(Ray("local")) as engine, pytest.raises(WorkerLost, match="OutOfMemoryError"):
+        engine.submit(time.sleep, 600).result(120)
 
 
 WITHOUT_THE_PACKAGE = """

@@ -45,6 +45,20 @@ def test_an_interrupted_build_is_not_whole_and_hands_over_its_directory(tmp_path
     assert events(tmp_path) == ["made", "resumed", "finished"]
 
 
+def test_killed_before_the_renaming_it_is_made_whole_by_the_next(tmp_path):
+    """By then there is a record, of the build that was killed."""
+
+    def killed(work):
+        (work / paths.ARTIFACT).write_text("{}")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, STAGE, {}, killed)
+    made = make(tmp_path, STAGE, {}, build)
+    assert set(made.files) == {paths.ARRAYS}
+    made.check()
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
 def test_a_damaged_file_is_refused_by_name(tmp_path, damage):
     file = make(tmp_path, STAGE, {}, build).directory / paths.ARRAYS

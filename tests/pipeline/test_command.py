@@ -124,3 +124,6 @@ def test_epochs_of_a_mask_are_counted_once(tmp_path):
     assert _read_metrics(tmp_path) == (4, {"epoch": 2})
     (tmp_path / paths.METRICS).write_text("".join(f'{{"epoch": {epoch}}}\n' for epoch in range(1, 5)))
     assert _read_metrics(tmp_path) == (4, {"epoch": 4})
+    for damaged in (b'{"epoch": 1}\n{"epo\n', b"\xff\xfe\n"):
+        (tmp_path / paths.METRICS).write_bytes(damaged)
+        assert _read_metrics(tmp_path) == (0, {})

@@ -20,7 +20,7 @@ from xorjax.pipeline.artifact import ArtifactError, find, make, save_arrays, set
 from xorjax.pipeline.build import existing
 from xorjax.pipeline.claims import alone, claim
 from xorjax.pipeline.plan import make_plan
-from xorjax.pipeline.plan_file import write_plan
+from xorjax.pipeline.plan_file import PlanError, write_plan
 from xorjax.pipeline.schedule import MAX_REMAKES, Schedule, Stopped
 
 SHARED = {"dense": 1, "prune": 3, "quantize": 2, "baselines": 2, "encode": 4, "evaluate": 4}
@@ -275,6 +275,16 @@ def test_plans_grow_by_one_command_at_a_time(tmp_path):
     plan = json.loads(paths.plan_file(report).read_text())
     assert sorted(plan["points"]) == sorted(plan["details"]) == sorted(plans)
     assert len(plan["stages"]) == sum(SHARED.values())
+
+
+@pytest.mark.parametrize("content", ['{"points": [', "[]", '{"command": "x"}', "\xff"])
+def test_a_damaged_plan_is_refused_by_name(tmp_path, content):
+    plans = {plan.point: plan for plan in map(make_plan, points(tmp_path))}
+    report = paths.report_dir(tmp_path / "runs", "tiny")
+    report.mkdir(parents=True)
+    paths.plan_file(report).write_text(content, encoding="latin-1")
+    with pytest.raises(PlanError, match=r"plan.json: it is damaged; delete it"):
+        write_plan(report, plans, dict.fromkeys(plans, "alone"), "sweep", False)
 
 
 def test_a_claim_is_one_processs(tmp_path):

@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import optuna
@@ -105,6 +106,27 @@ def test_a_trial_that_another_runs_is_left_to_it(tmp_path):
     # The first was left without a result.
     with others.next_trial(2) as again:
         assert again == first
+
+
+def test_a_trial_that_ends_while_it_is_looked_at_is_not_run_again(tmp_path, monkeypatch):
+    """Another command tells its end between the look at the trials and the claim."""
+    one, other = open_study(tmp_path), open_study(tmp_path)
+    with ExitStack() as held:
+        trial = held.enter_context(one.next_trial(3))
+        looked = other._trials
+
+        def end_after_the_look():
+            seen = looked()
+            if one.finished() == []:
+                one.tell(trial, outcome_of(trial.settings))
+                held.close()
+            return seen
+
+        monkeypatch.setattr(other, "_trials", end_after_the_look)
+        with other.next_trial(3) as second:
+            assert second.number == 1
+            other.tell(second, outcome_of(second.settings))
+    assert [finished.trial.number for finished in other.finished()] == [0, 1]
 
 
 def test_trials_whose_points_failed_are_repeated_once_a_command(tmp_path):

@@ -119,8 +119,13 @@ def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any
             done.add(shard.name)
             _say_made(bar, shard, record, f"{len(done)} of {len(cut.shards)}")
 
+        def tell_waiting(shard: "Shard", holder: str) -> None:
+            bar.say(f"{shard.file} is being made by {holder}: waiting for it")
+
         try:
-            return compress_shards(cut, out, lambda: _engine(args, len(cut.shards)), tell, args.force)
+            return compress_shards(
+                cut, out, lambda: _engine(args, len(cut.shards)), tell, args.force, tell_waiting
+            )
         except OSError as error:
             raise CommandError(
                 f"{error.filename or args.output}: {error.strerror or error}; once that is mended, the same command "

@@ -23,6 +23,8 @@ from xorjax.container.index import SHARD_SUFFIX
 
 SHARD_BYTES = 10**9
 _SUFFIX = ".safetensors"
+# Before the names of files of masks, which may be those of the input's.
+_OF_MASKS = "masks/"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,18 @@ class Cut:
     shard_bytes: int | None
     files: dict[str, dict[str, Any]]
     shards: tuple[Shard, ...]
+
+    @property
+    def files_of_masks(self) -> dict[Path, dict[str, Any]]:
+        """The identity of each file of masks by its path."""
+        if self.masks is None:
+            return {}
+        directory = find_checkpoint(self.masks).parent
+        return {
+            directory / name.removeprefix(_OF_MASKS): identity
+            for name, identity in self.files.items()
+            if name.startswith(_OF_MASKS)
+        }
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -122,7 +136,7 @@ def make_cut(
     files = {file.name: identify(file) for file in sorted(sources)}
     if masks is not None:
         of_masks = {tensor.file for tensor in open_checkpoint(masks).values()}
-        files |= {f"masks/{file.name}": identify(file) for file in sorted(of_masks)}
+        files |= {f"{_OF_MASKS}{file.name}": identify(file) for file in sorted(of_masks)}
     return Cut(
         name,
         found.parent.absolute(),

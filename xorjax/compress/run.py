@@ -12,7 +12,7 @@ from typing import Any
 
 from xorjax.compress.cut import Cut, Shard
 from xorjax.compress.directory import begin, is_current
-from xorjax.compress.shard import Task, make_shard, progress_of
+from xorjax.compress.shard import Busy, Task, make_shard, progress_of
 from xorjax.container.index import ShardFile, write_index
 from xorjax.engines import Engine, WorkerLost
 
@@ -22,6 +22,9 @@ _PERIOD = 0.5
 HearShard = Callable[[Shard, float, dict[str, Any] | None], None]
 """Is told a shard, which fraction of it is done and, when it is made or found, its record."""
 
+HearWaiting = Callable[[Shard, str], None]
+"""Is told, once, that a shard is waited for and which process is making it."""
+
 
 def compress_shards(
     cut: Cut,
@@ -29,6 +32,7 @@ def compress_shards(
     start: Callable[[], Engine],
     tell: HearShard = lambda shard, done, record: None,
     force: bool = False,
+    tell_waiting: HearWaiting = lambda shard, holder: None,
 ) -> list[dict[str, Any]]:
     """Makes each shard of `cut` a file in `out` and, at the end, the index; returns the shards' records in order.
 
@@ -47,7 +51,7 @@ def compress_shards(
     begin(cut, out, force)
     engine = start()
     try:
-        records = _run(cut, out, engine, tell)
+        records = _run(cut, out, engine, tell, tell_waiting)
     except BaseException:
         engine.close(now=True)
         raise
@@ -60,13 +64,16 @@ def compress_shards(
     return records
 
 
-def _run(cut: Cut, out: Path, engine: Engine, tell: HearShard) -> list[dict[str, Any]]:
+def _run(
+    cut: Cut, out: Path, engine: Engine, tell: HearShard, tell_waiting: HearWaiting
+) -> list[dict[str, Any]]:
     def submit(shard: Shard) -> None:
         futures[engine.submit(make_shard, Task.of(cut, out, shard))] = shard
 
     futures: dict[Future, Shard] = {}
     records: dict[str, dict[str, Any]] = {}
     lost: list[str] = []
+    waited_for: set[str] = set()
     for shard in cut.shards:
         submit(shard)
     while futures:
@@ -79,8 +86,11 @@ def _run(cut: Cut, out: Path, engine: Engine, tell: HearShard) -> list[dict[str,
             except WorkerLost as error:
                 lost.append(f"{shard.file}: {error}")
                 continue
-            if record is None:
+            if isinstance(record, Busy):
                 busy.append(shard)
+                if shard.name not in waited_for:
+                    waited_for.add(shard.name)
+                    tell_waiting(shard, record.holder)
             else:
                 records[shard.name] = record
                 tell(shard, 1.0, record)

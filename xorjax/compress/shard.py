@@ -37,7 +37,7 @@ class Task:
 
     cut_sha256: str
     source: Path
-    identity: dict[str, Any]
+    inputs: dict[Path, dict[str, Any]]
     spec: CompressSpec
     masks: Path | None
     out: Path
@@ -46,26 +46,31 @@ class Task:
     @classmethod
     def of(cls, cut: Cut, out: Path, shard: Shard) -> "Task":
         source = cut.directory / shard.source
-        identity = cut.files[shard.source]
-        return cls(cut.sha256, source, identity, cut.spec, cut.masks, out.absolute(), shard)
+        inputs = {source: cut.files[shard.source]} | cut.files_of_masks
+        return cls(cut.sha256, source, inputs, cut.spec, cut.masks, out.absolute(), shard)
 
 
-def make_shard(task: Task) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Busy:
+    """Another process is making the shard."""
+
+    holder: str
+
+
+def make_shard(task: Task) -> dict[str, Any] | Busy:
     """The shard's record, and under "state" "found" if it was there whole, "made", or "damaged" or "missing" if it had
     been made before and is made again.
 
-    None where another process is making it.
-
     Raises:
-        ValueError: as `compress_layer`; the input file is not the one that was cut; or the directory was begun
-            anew by another command.
+        ValueError: as `compress_layer`; a file of the input or of its masks is not the one that was cut; or the
+            directory was begun anew by another command.
         OSError: a file cannot be read or written.
     """
     try:
         with shard_lock(task.out, task.shard.name):
             return _find_or_make(task)
-    except Locked:
-        return None
+    except Locked as locked:
+        return Busy(str(locked))
 
 
 def _find_or_make(task: Task) -> dict[str, Any]:
@@ -186,8 +191,9 @@ def _noting(task: Task) -> Callable[[float], None]:
 
 def _check_input(task: Task) -> None:
     """Before the shard is made and after: no file is half of one input and half of another."""
-    if identify(task.source) != task.identity:
-        raise CheckpointError(f"{task.source}: it has changed since the command was begun")
+    for file, identity in task.inputs.items():
+        if identify(file) != identity:
+            raise CheckpointError(f"{file}: it has changed since the command was begun")
 
 
 def _peak_bytes() -> int:

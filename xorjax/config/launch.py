@@ -52,4 +52,14 @@ def launch(conf: Path, run: Run) -> int:
         return INTERNAL if failed.ours else USER
     except Exception as error:
         return report(error)
+    finally:
+        signals_end_it()
     return 0
+
+
+def signals_end_it() -> None:
+    """From here on Ctrl-C and SIGTERM end the process at once: what is left is Python's own end, where an exception
+    would be printed and stop nothing.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)

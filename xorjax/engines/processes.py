@@ -69,8 +69,10 @@ class Processes:
         with self._lock:
             self._closed = True
             pools = list(self._pools.values())
-        for pool in pools:
-            pool.shutdown(wait=True, kill_workers=now)
+        # All at once: a second signal while one is waited for would leave the rest at their tasks.
+        with ThreadPoolExecutor(self.n_jobs) as closers:
+            for pool in pools:
+                closers.submit(pool.shutdown, wait=True, kill_workers=now)
         self._threads.shutdown(wait=True)
 
 

@@ -5,8 +5,10 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import suppress
 from typing import Any
 
 import cloudpickle
@@ -16,13 +18,26 @@ from xorjax.engines.base import EngineError, WorkerLost, answer, worker_environm
 RAY_RETRIES = 10
 """How often Ray reruns a task whose worker died; finite, so that a task that kills every worker ends."""
 
+OOM_RETRIES = 3
+"""The same where Ray ended the worker for want of memory, which it counts apart, and would retry for ever."""
+
+LONGEST_WITHOUT_ROOM = 300.0
+"""Seconds for which no living node may have room for a task; longer, and the open ones fail."""
+
+PERIOD = 10.0
+"""Seconds between two looks at the nodes."""
+
+LONGEST_CLOSE = 10.0
+"""Seconds that tasks have to end when they are stopped; a node that is gone never answers."""
+
 
 class Ray:
     """The Ray cluster at `address`: host:port, "auto" for the one that runs here, "local" for one of its own, and
     None for RAY_ADDRESS, the one that runs here, or else one of its own.
 
-    A task whose worker or node dies runs again elsewhere, `RAY_RETRIES` times at most. A connection that is there
-    already is used and left open.
+    A task whose worker or node dies runs again elsewhere, `RAY_RETRIES` times at most. When no node that is left has
+    had room for a task for `LONGEST_WITHOUT_ROOM`, those that are open fail with an `EngineError`. A connection that is
+    there already is used and left open.
 
     Args:
         address: of the cluster.
@@ -37,6 +52,7 @@ class Ray:
         # Under `uv run` Ray would send a copy of the working directory to its workers, which is no checkout: they have
         # the package from where the cluster has it.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        os.environ.setdefault("RAY_task_oom_retries", str(OOM_RETRIES))
         try:
             import ray
         except ImportError as error:
@@ -44,9 +60,9 @@ class Ray:
         self._own = not ray.is_initialized()
         if self._own:
             _connect(address)
+        self._needs = cpus_per_task, gpus_per_task
         try:
-            nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-            self.n_jobs = tasks_at_once(nodes, cpus_per_task, gpus_per_task)
+            self.n_jobs = tasks_at_once(_living_nodes(), *self._needs)
         except EngineError:
             if self._own:
                 ray.shutdown()
@@ -56,6 +72,8 @@ class Ray:
         )
         self._environment = worker_environment(max(1, int(cpus_per_task)))
         self._open: dict[Future, Any] = {}
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future:
         # Pickled here, so that the worker has its environment before the function's module is imported.
@@ -72,9 +90,36 @@ class Ray:
         if now:
             for reference in list(self._open.values()):
                 ray.cancel(reference, force=True)
-        wait(list(self._open))
+        wait(list(self._open), timeout=LONGEST_CLOSE if now else None)
+        self._closed.set()
+        self._fail(WorkerLost("the engine was closed, and the task did not answer"))
         if self._own:
             ray.shutdown()
+
+    def _watch(self) -> None:
+        """Ray waits without a word for a node that has room."""
+        had_room = time.monotonic()
+        while not self._closed.wait(PERIOD):
+            try:
+                tasks_at_once(_living_nodes(), *self._needs)
+                had_room = time.monotonic()
+                continue
+            except EngineError as error:
+                reason = error
+            except Exception as error:
+                reason = EngineError(f"the Ray cluster does not answer: {error}")
+            if time.monotonic() - had_room > LONGEST_WITHOUT_ROOM:
+                self._fail(reason)
+
+    def _fail(self, error: Exception) -> None:
+        for future in list(self._open):
+            _settle(future, None, error)
+
+
+def _living_nodes() -> list[Mapping[str, int | float]]:
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def tasks_at_once(
@@ -128,10 +173,16 @@ def _pass_on(answered: Future, future: Future) -> None:
         value, error = None, _explained(refused)
     except Exception as other:
         value, error = None, other
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(value)
+    _settle(future, value, error)
+
+
+def _settle(future: Future, value: Any, error: Exception | None) -> None:
+    # It may have failed for want of a node before its answer came.
+    with suppress(InvalidStateError):
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value)
 
 
 def _explained(error: Exception) -> EngineError | WorkerLost:

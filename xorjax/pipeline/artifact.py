@@ -152,6 +152,8 @@ def make(
         summary = build(work)
         seconds = round(time.perf_counter() - began, 3)
         files = sorted(file for file in work.iterdir() if file.is_file() and not file.name.startswith("."))
+        # One of a build that was killed before its directory was renamed is written anew.
+        files = [file for file in files if file.name != paths.ARTIFACT]
         for file in files:
             sync(file)
         write_record(work / paths.ARTIFACT, _record(stage, summary, seconds, files, upstream))

@@ -10,6 +10,10 @@ from xorjax.pipeline.plan import Plan
 from xorjax.pipeline.point import titles
 
 
+class PlanError(ValueError):
+    """What is there is no plan."""
+
+
 def write_plan(
     report: Path, plans: Mapping[str, Plan], commands: Mapping[str, str], command: str, grow: bool
 ) -> int:
@@ -20,9 +24,12 @@ def write_plan(
 
     Returns:
         How many points of earlier commands the report no longer shows. Their records stay.
+
+    Raises:
+        PlanError: the plan that is there is damaged.
     """
     file = paths.plan_file(report)
-    before = json.loads(file.read_text()) if file.exists() else {"points": []}
+    before = _read_plan(file) if file.exists() else {"points": []}
     points, details = list(plans), _details(plans, commands)
     if (grow or len(points) == 1) and before["points"]:
         points = list(dict.fromkeys([*before["points"], *points]))
@@ -43,6 +50,19 @@ def write_plan(
     }
     write_text(file, json.dumps(plan))
     return len(set(before["points"]) - set(points))
+
+
+def _read_plan(file: Path) -> dict:
+    try:
+        plan = json.loads(file.read_text())
+        whole = plan.keys() >= {"points", "command"}
+    except (ValueError, AttributeError):
+        whole = False
+    if not whole:
+        raise PlanError(
+            f"{file}: it is damaged; delete it, and repeat the commands whose points the report shall show"
+        )
+    return plan
 
 
 def _details(plans: Mapping[str, Plan], commands: Mapping[str, str]) -> dict[str, dict]:

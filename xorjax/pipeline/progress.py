@@ -272,7 +272,10 @@ def _work(stage: Stage) -> int:
 
 
 def _read_metrics(work: Path) -> tuple[int, dict]:
-    """How many epochs a training has written down, and the last one's line; a line being written does not count."""
+    """How many epochs a training has written down, and the last one's line; a line being written does not count.
+
+    None of a damaged file, which the training writes anew.
+    """
     # Rounds of a mask have theirs apart, and in the end one file for all.
     files = (
         [work / paths.METRICS] if (work / paths.METRICS).exists() else sorted(work.glob(f"*/{paths.METRICS}"))
@@ -280,6 +283,8 @@ def _read_metrics(work: Path) -> tuple[int, dict]:
     lines: list[str] = []
     for file in files:
         with suppress(OSError):
-            text = file.read_text()
+            text = file.read_text(errors="replace")
             lines += text[: text.rfind("\n") + 1].splitlines()
-    return (len(lines), json.loads(lines[-1])) if lines else (0, {})
+    with suppress(ValueError):
+        return (len(lines), json.loads(lines[-1])) if lines else (0, {})
+    return 0, {}

@@ -59,7 +59,7 @@ class Reports:
             files = {point.name: point.compressed for point in experiment.points}
             best_models = {paths.best_model(report, best.prune_rate) for best in best_points}
             for stale in {*paths.best_models(report)} - best_models:
-                stale.unlink()
+                stale.unlink(missing_ok=True)  # another command may be at it too
             for best in best_points:
                 model = paths.best_model(report, best.prune_rate)
                 model.parent.mkdir(exist_ok=True)

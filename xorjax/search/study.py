@@ -116,10 +116,15 @@ class Study:
     def _interrupted(self, held: ExitStack) -> optuna.Trial | None:
         for trial in self._trials():
             if trial.state == TrialState.RUNNING:
-                try:
-                    held.enter_context(claim(self.runs, self._claimed(trial.number)))
-                except Claimed:
-                    continue
+                with ExitStack() as claimed:
+                    try:
+                        claimed.enter_context(claim(self.runs, self._claimed(trial.number)))
+                    except Claimed:
+                        continue
+                    # Whoever had it may have told its end before letting go.
+                    if self._trials()[trial.number].state != TrialState.RUNNING:
+                        continue
+                    held.enter_context(claimed.pop_all())
                 return optuna.Trial(self._study, trial._trial_id)
         return None
 
