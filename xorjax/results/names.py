@@ -7,8 +7,10 @@ CODEC_NAMES = {
     "ternary_ans": "ternary ANS",
     "csr5": "5-bit relative index",
     "golomb_signs": "Golomb + signs",
-    "ans_rc_signs": "row x column ANS",
+    "ans_rc_signs": "ANS mask + signs",
 }
+# Of an approximate mask, which no rival stores as its code does.
+SAME_MASK = "same mask + signs"
 
 EXACT_MASKS = {
     "bitmap": "bitmap",

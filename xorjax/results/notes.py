@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from xorjax.results.caps import listed
-from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, PARALLEL_MASKS
+from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, PARALLEL_MASKS, SAME_MASK
 
 if TYPE_CHECKING:
     from xorjax.results.tables import Best
@@ -22,7 +22,8 @@ def verdict(summary: "list[Best]") -> str:
         rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
     parallel = all(best.mask_codec in PARALLEL_MASKS for best in summary)
     case = (
-        f"a fixed rate and simple, parallel hardware for the code words{' and the mask' if parallel else ''}; "
+        f"a fixed rate of the code words{' and the mask' if parallel else ''}, which are found without an index and "
+        "decoded in parallel; "
         f"{'' if parallel else 'mask and '}patches are stored as serially as any other codec's"
     )
     if len(rates) > 1:
@@ -53,7 +54,8 @@ def notes(summary: "list[Best]") -> list[str]:
     if masks:
         lines.append(
             "Approximate mask codecs, with the share that they keep of the score that exact pruning would keep: "
-            f"{listed(masks)}. There the other codecs store the same approximate masks."
+            f"{listed(masks)}. There the other codecs store the same masks exactly, but for the {SAME_MASK}: the "
+            "mask as the point stores it, and the kept signs as they are."
         )
     matrix = listed([f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary])
     lines.append(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xorjax.results.caps import COLUMNS, of_many, spread
-from xorjax.results.names import codec_name
+from xorjax.results.names import APPROXIMATE_MASKS, SAME_MASK, codec_name
 from xorjax.results.notes import TOLERANCE, notes
 from xorjax.results.variants import SETTING, with_variants
 from xorjax.streams import BIT_STREAMS
@@ -180,10 +180,18 @@ def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ..
         *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight")),
         n_seeds=pl.col("seed").n_unique(),
     )
-    return tuple(
-        Baseline(name=codec_name(row["method"]), **row)
-        for row in means.sort("bits_per_weight", maintain_order=True).iter_rows(named=True)
-    )
+    baselines = [Baseline(name=codec_name(row["method"]), **row) for row in means.iter_rows(named=True)]
+    # The rows' codecs store any mask exactly, which for one that a code can tell in fewer bits is no rival.
+    if best["mask_codec"] in APPROXIMATE_MASKS:
+        baselines.append(_same_mask(best))
+    return tuple(sorted(baselines, key=lambda baseline: baseline.bits_per_weight))
+
+
+def _same_mask(best: dict[str, Any]) -> Baseline:
+    """The mask as the point stores it, and behind it the kept signs as they are: a bit each, which needs no run."""
+    kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
+    bits = (kept, 0.0, index, scale, kept + index + scale)
+    return Baseline("mask_signs", SAME_MASK, *bits, best["n_seeds"])
 
 
 def _bounded(points: pl.DataFrame, prune_rate: float) -> tuple[tuple[str, int], ...]:
