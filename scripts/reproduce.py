@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -166,8 +167,13 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--as-is needs --runs")
     chosen = [claim for claim in CLAIMS if claim.name in arguments.only]
     if arguments.list:
-        show(chosen)
-        return 0
+        with suppress(BrokenPipeError):
+            show(chosen)
+            sys.stdout.flush()
+            return 0
+        # Whoever reads, `head` say, has enough. Python would flush once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     with tempfile.TemporaryDirectory() as temporary:
         runner = Runner((arguments.runs or Path(temporary)).resolve(), arguments.as_is)
         if arguments.quick:

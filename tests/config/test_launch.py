@@ -252,6 +252,11 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
             ["-m", "xor.n_in=20,170"],
             "error: xor.n_in is 170; it must be at least 1 and at most 128; the nearest is 128\n",
         ),
+        (
+            ["--experiment", "lenet_smoke"],
+            "error: --experiment is no option; write +experiment=...\n",
+        ),
+        (["--optim=sgd"], "error: --optim=sgd is no option; write optim=sgd\n"),
         (["seed=0,1"], "error: Ambiguous value for argument 'seed=0,1'"),
     ],
 )

@@ -9,7 +9,7 @@ from synthetic import make_config, make_failure, make_point, make_row, sweep, wr
 from test_report import Page
 
 from xorjax.results.collect import CollectError
-from xorjax.results.compare import SIZES, compare, difference, front, verdict
+from xorjax.results.compare import SIZES, compare, difference, front, shown, verdict
 from xorjax.results.compare_page import write_comparison
 from xorjax.results.compare_terminal import comparison_table
 
@@ -62,7 +62,7 @@ def test_other_seeds_are_compared_by_both_spreads():
 def test_one_seed_is_not_judged_and_nothing_is_no_difference():
     single = difference({0: 0.30}, {0: 0.10})
     assert single is not None
-    assert verdict(single, SIZES) == "one seed: not judged"
+    assert verdict(single, SIZES) == "not judged, by one seed"
     assert difference({}, {0: 0.10}) is None
     same = difference({0: 0.3, 1: 0.4}, {0: 0.3, 1: 0.4})
     assert same is not None
@@ -77,8 +77,20 @@ def test_settings_are_matched_and_those_of_one_side_listed(tmp_path):
     assert pair.name == "S 0.95, 20 → 320, greedy, paper, ANS, one density"
     assert pair.bits.value == pytest.approx(-0.02)
     assert [[name.split(", ")[1] for name in only] for only in comparison.only] == [["20 → 96"], ["20 → 200"]]
-    assert "smaller in 1" in text_of(comparison)
+    assert "smaller: 1" in text_of(comparison)
     assert "-0.0200 ± 0.0000" in text_of(comparison)
+
+
+def test_a_difference_too_small_for_its_digits_does_not_read_as_none():
+    tiny = difference({0: 0.3, 1: 0.3}, {0: 0.30001, 1: 0.30001})
+    assert shown(tiny) == "+1e-05 ± 0.0000"
+    assert shown(difference({0: 0.3}, {0: 0.3})) == "+0.0000"
+
+
+def test_no_digit_is_cut_from_the_terminals_tables(tmp_path):
+    first = write_report(tmp_path / "a", sweep(tmp_path / "a", n_seeds=3))
+    second = write_report(tmp_path / "b", sweep(tmp_path / "b", n_seeds=3, chance=7))
+    assert "…" not in text_of(compare(first, second))
 
 
 def test_configs_that_differ_are_named_and_places_are_not(tmp_path):

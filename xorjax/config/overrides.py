@@ -21,8 +21,14 @@ def check_arguments(argv: Sequence[str], conf: Path) -> None:
     """Check the overrides among the command line's arguments; Hydra's flags are its own business.
 
     Raises:
-        ConfigError: as `check_overrides`.
+        ConfigError: as `check_overrides`; or a setting is written as an option.
     """
+    for text in argv:
+        # "--experiment" would be short for an option of Hydra's.
+        name, _, value = text.removeprefix("--").partition("=")
+        if text.startswith("--") and name in find_groups(conf):
+            plus = "+" if name in APPENDED else ""
+            raise ConfigError([f"{text} is no option; write {plus}{name}={value or '...'}"])
     arguments, _ = get_args_parser().parse_known_args(argv)
     if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
         check_overrides(arguments.overrides, conf)

@@ -66,4 +66,8 @@ class Reports:
                 with replacing(model) as temporary:
                     shutil.copyfile(self.runs / files[best.point], temporary)
                 console.print(f"best model at S = {best.prune_rate:g}: {model}", markup=False)
+            if n_failed := sum(point.status == "failed" for point in experiment.points):
+                console.print(
+                    f"{n_failed} of {len(experiment.planned)} points failed: what there is above is without them"
+                )
             console.print(f"report: {page}", markup=False)

@@ -13,11 +13,11 @@ from xorjax.results.caps import listed
 from xorjax.results.collect import CollectError, flat_config, read_experiment, tabulate
 from xorjax.results.page import count
 from xorjax.results.tables import Best, per_point, per_setting, summarise_points
-from xorjax.results.variants import SETTING, is_place, plain, said
+from xorjax.results.variants import SETTING, determines_nothing, plain, said
 
 SIZES = ("smaller", "larger")
 ACCURACIES = ("worse", "better")
-UNDECIDED = ("equal", "within the spread", "one seed: not judged")
+UNDECIDED = ("equal", "within the spread", "not judged, by one seed")
 COMPARED = ("bits_per_weight", "validation_accuracy", "test_accuracy")
 BySeed = dict[str, dict[int, float]]
 """Column of `COMPARED` -> seed -> value."""
@@ -89,7 +89,7 @@ def compare(first: Path, second: Path) -> Comparison:
     same_name = first.name == second.name
     sides = (_read(first, same_name), _read(second, same_name))
     one, other = (side.by_seed for side in sides)
-    keys = sorted({key for side in sides for key in side.values if not is_place(key)})
+    keys = sorted({key for side in sides for key in side.values if not determines_nothing(key)})
     config = tuple(
         (key, *(listed([plain(value) for value in side.values.get(key, ("not set",))], 8) for side in sides))
         for key in keys
@@ -128,9 +128,11 @@ def verdict(difference: Difference, words: tuple[str, str]) -> str:
 
 
 def shown(each: Difference, scale: float = 1.0, digits: int = 4) -> str:
-    """A difference with its spread."""
+    """A difference with its spread; one that the digits would show as 0 and is not, by its magnitude."""
+    value, zero = scale * each.value, 0.5 * 10.0**-digits
+    digits_or_magnitude = "+.0e" if 1e-12 < abs(value) < zero else f"+.{digits}f"
     spread = "" if each.spread is None else f" ± {scale * each.spread:.{digits}f}"
-    return f"{scale * each.value:+.{digits}f}{spread}"
+    return f"{value:{digits_or_magnitude}}{spread}"
 
 
 def summed_up(comparison: Comparison) -> str:
@@ -142,13 +144,14 @@ def summed_up(comparison: Comparison) -> str:
     def counted(differences: Sequence[Difference], words: tuple[str, str]) -> str:
         verdicts = [verdict(each, words) for each in differences]
         found = {word: verdicts.count(word) for word in (*words, *UNDECIDED)}
-        return ", ".join(f"{word} in {n}" for word, n in found.items() if n)
+        return ", ".join(f"{word}: {n}" for word, n in found.items() if n)
 
     bits = counted([pair.bits for pair in comparison.pairs if pair.bits], SIZES)
     accuracy = counted([pair.test for pair in comparison.pairs if pair.test], ACCURACIES)
     return (
-        f"{count(len(comparison.pairs), 'setting')} in common. Against {first}, {second} is in bits per weight {bits}; "
-        f"in test accuracy {accuracy}. A difference counts only beyond the 95 % interval (Student's t) of its seeds."
+        f"{count(len(comparison.pairs), 'setting')} in common, {second} against {first}. Bits per weight: {bits}. "
+        f"Test accuracy: {accuracy}. A difference counts only beyond the 95 % interval (Student's t) of its seeds; "
+        "of many settings one in twenty is beyond it by chance."
     )
 
 

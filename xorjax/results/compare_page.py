@@ -27,7 +27,7 @@ from xorjax.results.variants import SETTING, said
 SHOWN = 1000
 """Settings in a table of the page."""
 SPREAD = (
-    "± their 95 % intervals, seed by seed where both have two or more in common, and in grey where they are not "
+    "with 95 % intervals, seed by seed where both have two or more in common, and in grey where they are not "
     "larger than that."
 )
 Cell = tuple[str, str]
@@ -80,7 +80,7 @@ def _best(comparison: Comparison) -> str:
         page.table(headings, rows, {"": 1, **_columns(names, 3), " ": 2}, label="best points"),
         page.paragraph(
             "Each side's own best, the smallest whose validation accuracy is close to the dense network's (* where "
-            f"none is). Differences are the second less the first, {SPREAD}",
+            f"none is), accuracies ± the sample standard deviation. Differences: the second less the first, {SPREAD}",
             "caption",
         ),
     )
@@ -125,9 +125,8 @@ def _pairs(comparison: Comparison) -> str:
     if not pairs:
         return page.section("common", "Settings in common", page.paragraph("None."))
     names = [side.name for side in comparison.sides]
-    three = ["first", "second", "difference", ""]
-    headings = ["setting", "seeds", *three * 3]
-    groups = {"": 2, "bits per weight": 4, "validation accuracy (%)": 4, "test accuracy (%)": 4}
+    headings = ["setting", "seeds", *["first", "second", "difference", ""] * 2, "difference", ""]
+    groups = {"": 2, "bits per weight": 4, "test accuracy (%)": 4, "validation accuracy (%)": 2}
     more = of_many(len(comparison.pairs), len(pairs), "settings")
     return page.section(
         "common",
@@ -144,13 +143,14 @@ def _pairs(comparison: Comparison) -> str:
 def _of_pair(pair: Pair) -> list[Cell]:
     n_seeds = "/".join(str(n) for n in dict.fromkeys(pair.n_seeds))
     cells = [(pair.name, "text wrap"), (n_seeds, "")]
-    for each, scale, digits, words in (
-        (pair.bits, 1.0, 4, SIZES),
-        (pair.validation, 100.0, 2, ACCURACIES),
-        (pair.test, 100.0, 2, ACCURACIES),
+    for each, scale, digits, words, with_means in (
+        (pair.bits, 1.0, 4, SIZES, True),
+        (pair.test, 100.0, 2, ACCURACIES, True),
+        (pair.validation, 100.0, 2, ACCURACIES, False),
     ):
-        means = () if each is None else (each.first, each.second)
-        cells += [(f"{scale * mean:.{digits}f}", "") for mean in means] or [("", "")] * 2
+        if with_means:
+            means = () if each is None else (each.first, each.second)
+            cells += [(f"{scale * mean:.{digits}f}", "") for mean in means] or [("", "")] * 2
         cells.append(_difference(each, scale, digits))
         cells.append((verdict(each, words) if each else "", f"text {_difference(each)[1]}"))
     return cells

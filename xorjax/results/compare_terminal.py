@@ -36,7 +36,7 @@ def comparison_table(comparison: Comparison) -> RenderableType:
 
 
 def _table(title: str, texts: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
     for name in texts:
         table.add_column(name, overflow="fold")
     for name in numbers:
@@ -66,10 +66,12 @@ def _best(comparison: Comparison) -> RenderableType:
 
 
 def _pairs(comparison: Comparison) -> RenderableType:
-    table = _table("Settings in common", ("setting",), ("bits, B - A", "test, B - A"))
+    table = _table("Settings in common", ("setting",), ("bits A", "bits, B - A", "test A", "test, B - A"))
     pairs = spread(comparison.pairs, ROWS)
     for pair in pairs:
-        table.add_row(pair.name, _said(pair.bits), _said(pair.test, 100.0, 2))
+        bits, test = pair.bits, pair.test
+        firsts = (f"{bits.first:.4f}" if bits else "", f"{100 * test.first:.2f}" if test else "")
+        table.add_row(pair.name, firsts[0], _said(bits), firsts[1], _said(test, 100.0, 2))
     more = of_many(len(comparison.pairs), len(pairs), "settings; the page has all").strip()
     return Group(table, Text(more, style="dim")) if more else table
 

@@ -4,7 +4,9 @@ const form = document.querySelector("#filters");
 const column = Object.fromEntries(Object.entries(DATA.columns).map(([name, packed]) => [name, unpack(packed)]));
 // A codec without an XOR network has no n_in, no formats: those filters leave it.
 const OF_CODING = new Set(["n_in", "mask_codec", "patch_format", "origin"]);
-const DEFAULTS = { axis: "validation", dots: "point", scale: "linear" };
+// With one seed there is no choice.
+const dots = document.querySelector("input[name=dots]") === null ? "point" : "mean";
+const DEFAULTS = { axis: "validation", dots, scale: "linear" };
 const listeners = [];
 let kept = new Uint8Array(DATA.n).fill(1);
 let sorting = "";
@@ -100,7 +102,8 @@ function update() {
   listeners.forEach((listener) => listener());
 }
 
-form.addEventListener("input", () => { update(); writeAddress(); });
+// Not of the form alone: the choices above the figure belong to it and stand elsewhere on the page.
+addEventListener("input", (event) => { if (event.target.form === form) { update(); writeAddress(); } });
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("reset", () => setTimeout(() => { update(); writeAddress(); }));
 addEventListener("hashchange", () => { if (location.hash.includes("=")) { readAddress(); update(); } });

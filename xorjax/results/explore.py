@@ -166,7 +166,7 @@ def _pareto(points: pl.DataFrame) -> str:
             "<h3>Bits against accuracy</h3>",
             '<div id="axes">',
             _choice("axis", "Accuracy", {"validation": "validation", "test": "test"}),
-            _choice("dots", "A dot is", {"point": "one seed", "mean": "the mean over seeds"})
+            _choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})
             if seeds > 1
             else "",
             _choice("scale", "Bits per weight", {"linear": "linear", "logarithmic": "logarithmic"}),
@@ -175,9 +175,9 @@ def _pareto(points: pl.DataFrame) -> str:
             page.legend({**signs, "front of the XOR code": "solid", "front of the others": "dotted"}),
             '<div id="pareto" role="img" aria-label="Total bits per weight against accuracy"></div>',
             page.paragraph(
-                "A dot is one point, one seed, or the mean of the points shown that differ in the seed alone; all "
+                "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all "
                 "layers together. Further left is smaller, further up is better. The front is what no other dot of "
-                "those shown beats in both; single seeds have luck, so read it by the means. It is found by "
+                "those shown beats in both; single seeds have luck, which the means even out. It is found by "
                 "validation accuracy, whichever is drawn: over test accuracy it may go down. Dense 1-bit is left out, "
                 "since nobody trained that network. Point at a dot for its settings, click it for its command; drag "
                 "to zoom, double-click to see all.",
@@ -206,7 +206,7 @@ def _front() -> str:
         f'<th scope="col" class="{kind}">{name}</th>'
         for name, kind in (
             *(("bits per weight", ""), ("validation (%)", ""), ("test (%)", "")),
-            *(("seeds", ""), ("setting", "text")),
+            *(("seed", ""), ("setting", "text")),
         )
     )
     table = f'<table class="chosen"><thead><tr>{headings}</tr></thead><tbody></tbody></table>'

@@ -66,7 +66,7 @@ def _varied_keys(rows: pl.DataFrame) -> dict[str, set[str]]:
     varied: dict[str, set[str]] = {}
     for setting, (some, every) in groups.items():
         counts = Counter(key for key, _ in some - every)
-        keys = {key for key, n in counts.items() if n > 1 and not is_place(key)}
+        keys = {key for key, n in counts.items() if n > 1 and not determines_nothing(key)}
         varied.setdefault(setting[columns.index("mask_codec")], set()).update(keys - set(_IN_COLUMNS))
     return varied
 
@@ -85,6 +85,6 @@ def plain(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
-def is_place(key: str) -> bool:
-    """Whether a config key only says where files are."""
-    return key.startswith("paths.") or key in ("data.dir", "data.cache_dir")
+def determines_nothing(key: str) -> bool:
+    """Whether a config key only says where files are, or what is shown of the results."""
+    return key.startswith(("paths.", "sweep.")) or key in ("data.dir", "data.cache_dir", "report", "trackers")
