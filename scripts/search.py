@@ -12,14 +12,13 @@ trials of several seeds.
 
 import argparse
 import os
-import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from xorjax.config.engine import open_engine
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
-from xorjax.config.launch import signals_end_it
+from xorjax.config.launch import signals_end_it, signals_interrupt
 from xorjax.config.space import open_space
 from xorjax.config.sweep import given_command
 
@@ -39,7 +38,7 @@ def main() -> int:
     command = given_command("scripts/search.py")
     # Points that the system refused to make, such as a full disk: the search has ended with them.
     left = []
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals_interrupt()
     try:
         with (
             open_space(ROOT / "conf", arguments.overrides) as space,

@@ -2,7 +2,9 @@
 and waits if there is STUB_WAITS.
 """
 
+import gc
 import os
+import signal
 import time
 from types import SimpleNamespace
 
@@ -11,9 +13,17 @@ def run(jobs, command, engine=None):
     if os.environ.get("STUB_FAILS") == "start":
         raise PermissionError(13, "Permission denied", "runs")
     print("run", len(jobs), command, "no engine" if engine is None else engine.n_jobs, sep="|", flush=True)
+    if "garbage" in os.environ.get("STUB_WAITS", ""):
+        gc.callbacks.append(_interrupt)
+        gc.collect()
     if "STUB_WAITS" in os.environ:
         time.sleep(600)
     return [_point(config, command) for config, command in jobs]
+
+
+def _interrupt(*_):
+    gc.callbacks.remove(_interrupt)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _point(config, command):

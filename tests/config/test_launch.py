@@ -223,6 +223,13 @@ def test_sigterm_is_an_interruption_on_every_engine(start_train, launcher, only_
     assert errors == f"interrupted; this resumes: python scripts/train.py {shlex.join(arguments)}\n"
 
 
+def test_an_interruption_is_not_lost_in_a_callback_of_the_garbage_collector(start_train):
+    process = start_train("seed=3", STUB_WAITS="interrupted while garbage is collected")
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors == "interrupted; this resumes: python scripts/train.py seed=3\n"
+
+
 @pytest.mark.parametrize(("kind", "code"), [("user", 2), ("bug", 1)])
 def test_a_failed_point_is_in_the_exit_code(train, kind, code):
     done = train("-m", "seed=0,1,2", STUB_FAILS="1", STUB_ERROR=kind)

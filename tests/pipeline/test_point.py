@@ -134,7 +134,9 @@ def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypat
     (outcome,) = run_sweep([other])
     error = "LosslessError: fc1/kernel: plane 0 decodes to 1 wrong care bits"
     assert (outcome.status, outcome.error) == ("failed", error)
-    told = capsys.readouterr().err.splitlines()
+    printed = capsys.readouterr()
+    assert "1 of 5 points failed" in printed.out
+    told = printed.err.splitlines()
     assert told[0] == f"error: evaluate {make_plan(other).evaluate.name}: {error}"
     assert told[2] == "  alone: tests S=0.8 n_in=16"
     failed = table(tmp_path / "runs").filter(pl.col("status") == "failed")

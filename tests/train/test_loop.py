@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import jax
@@ -266,6 +268,23 @@ def test_one_changed_bit_of_a_checkpoint_is_seen(whole, tmp_path):
             n_refused += 1
         path.write_bytes(content)
     assert n_refused > 30
+
+
+def test_a_checkpoint_being_written_is_whole_when_ctrl_c_comes(tmp_path):
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        save, main = checkpoints._manager.save, threading.main_thread()
+
+        def interrupted(position, args):
+            time.sleep(0.3)  # until it is waited for
+            signal.pthread_kill(main.ident, signal.SIGINT)
+            time.sleep(0.3)
+            save(position, args=args)
+
+        checkpoints._manager.save = interrupted
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(1, {"a": np.arange(3)}, {"epoch": 1})
+        assert checkpoints.latest == 1
+        assert checkpoints.restore(1)[1] == {"epoch": 1}
 
 
 def test_a_layer_of_zeros_has_collapsed(task, params, splits, tmp_path):

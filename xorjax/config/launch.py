@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,7 @@ def launch(conf: Path, run: Run) -> int:
     """
     # Lets Hydra's errors through to us; by itself it prints and exits.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    # As Ctrl-C, so that what is being made is left in order. A second one is not waited for.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals_interrupt()
 
     errors: list[Exception] = []
 
@@ -55,6 +55,20 @@ def launch(conf: Path, run: Run) -> int:
     finally:
         signals_end_it()
     return 0
+
+
+def signals_interrupt() -> None:
+    """SIGTERM is as Ctrl-C, so that what is being made is left in order. A second one is not waited for."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = _interrupt_again
+
+
+def _interrupt_again(unraisable: Any) -> None:
+    """Ctrl-C where Python cannot raise it, in a callback of the garbage collector, comes a moment later."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def signals_end_it() -> None:

@@ -7,6 +7,7 @@ checkpoint survives a kill at any moment. This module alone knows orbax.
 import errno
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ class Checkpoints:
         if shutil.disk_usage(self.directory).free < needed + MARGIN:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.directory))
         args = ocp.args.Composite(arrays=ocp.args.PyTreeSave(arrays), info=ocp.args.JsonSave(info))
-        self._manager.save(position, args=args)
+        # In a thread that a Ctrl-C here waits for: orbax's own would report at length that they were left.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(self._manager.save, position, args=args).result()
         write_record(self._sums, {"position": position, "files": self._sha256(position)})
 
     def restore(self, position: int) -> tuple[dict[str, Any], dict]:
