@@ -59,10 +59,12 @@ def test_every_test_asserts():
 def _asserts(function: ast.FunctionDef, asserting: set[str]) -> bool:
     return any(
         isinstance(node, ast.Assert)
-        or (isinstance(node, ast.Call) and _called(node) in asserting and _called(node) != function.name)
+        or (isinstance(node, ast.Call) and (_names(node) - {function.name}) & asserting)
         for node in ast.walk(function)
     )
 
 
-def _called(call: ast.Call) -> str:
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+def _names(call: ast.Call) -> set[str]:
+    """What is called, and what is handed over to be."""
+    called = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    return {called, *(argument.id for argument in call.args if isinstance(argument, ast.Name))}

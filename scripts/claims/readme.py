@@ -48,12 +48,23 @@ def codecs_table(results: Results) -> Found:
         name = f"XOR code, n_in={n_in}, n_out={xor['n_out'][0]}"
         found[name] = [mean(xor, column) for column in (*columns, "matrix_bits")]
     for name, method in (
-        ("the same mask, then the kept signs as they are", "ans_rc_signs"),
+        ('the same mask, then the kept signs as they are ("ANS mask + signs" in reports)', "ans_rc_signs"),
         ("ternary weights, ANS with one density", "ternary_ans"),
         ("5-bit gaps and signs (CSR)", "csr5"),
     ):
         found[name] = [mean(table, column, method=method) for column in columns]
     return found
+
+
+def care_bits(results: Results) -> Found:
+    table = encoded(results.table(SWEEP), prune_rate=0.95, patch_format="care")
+    return {"": [mean(table, "value_bits", n_in=n_in) for n_in in (20, 64)]}
+
+
+def fixed_share(results: Results) -> Found:
+    """Of the smallest point at n_in=20 the code words, and the total."""
+    table = encoded(results.table(SWEEP), prune_rate=0.95, n_in=20, patch_format="enumerative")
+    return {"": [mean(table, column) for column in ("code_bits", "bits_per_weight")]}
 
 
 def accuracies(results: Results) -> Found:
@@ -135,6 +146,20 @@ CLAIMS = (
     _row("readme-paper", paper_row, SWEEP, PAPER),
     _row("readme-single", single_row, SWEEP, SINGLE),
     Claim("readme-codecs", README, Table("codecs"), (SWEEP,), codecs_table),
+    Claim(
+        "readme-care",
+        README,
+        Sentence("decoded in parallel, the values take {} and {}."),
+        (SWEEP,),
+        care_bits,
+    ),
+    Claim(
+        "readme-fixed-share",
+        README,
+        Sentence("That rate is the code words' alone, {} of the {} bits at n_in=20"),
+        (SWEEP,),
+        fixed_share,
+    ),
     Claim(
         "readme-accuracy",
         README,
