@@ -62,7 +62,7 @@ def test_other_seeds_are_compared_by_both_spreads():
 def test_one_seed_is_not_judged_and_nothing_is_no_difference():
     single = difference({0: 0.30}, {0: 0.10})
     assert single is not None
-    assert verdict(single, SIZES) == "not judged, by one seed"
+    assert verdict(single, SIZES) == "not judged (one seed)"
     assert difference({}, {0: 0.10}) is None
     same = difference({0: 0.3, 1: 0.4}, {0: 0.3, 1: 0.4})
     assert same is not None
@@ -77,7 +77,7 @@ def test_settings_are_matched_and_those_of_one_side_listed(tmp_path):
     assert pair.name == "S 0.95, 20 → 320, greedy, paper, ANS, one density"
     assert pair.bits.value == pytest.approx(-0.02)
     assert [[name.split(", ")[1] for name in only] for only in comparison.only] == [["20 → 96"], ["20 → 200"]]
-    assert "smaller: 1" in text_of(comparison)
+    assert "smaller in 1" in text_of(comparison)
     assert "-0.0200 ± 0.0000" in text_of(comparison)
 
 

@@ -17,7 +17,7 @@ from xorjax.results.variants import SETTING, determines_nothing, plain, said
 
 SIZES = ("smaller", "larger")
 ACCURACIES = ("worse", "better")
-UNDECIDED = ("equal", "within the spread", "not judged, by one seed")
+UNDECIDED = ("equal", "within the spread", "not judged (one seed)")
 COMPARED = ("bits_per_weight", "validation_accuracy", "test_accuracy")
 BySeed = dict[str, dict[int, float]]
 """Column of `COMPARED` -> seed -> value."""
@@ -144,7 +144,7 @@ def summed_up(comparison: Comparison) -> str:
     def counted(differences: Sequence[Difference], words: tuple[str, str]) -> str:
         verdicts = [verdict(each, words) for each in differences]
         found = {word: verdicts.count(word) for word in (*words, *UNDECIDED)}
-        return ", ".join(f"{word}: {n}" for word, n in found.items() if n)
+        return ", ".join(f"{word} in {n}" for word, n in found.items() if n)
 
     bits = counted([pair.bits for pair in comparison.pairs if pair.bits], SIZES)
     accuracy = counted([pair.test for pair in comparison.pairs if pair.test], ACCURACIES)

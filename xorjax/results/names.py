@@ -9,6 +9,7 @@ CODEC_NAMES = {
     "golomb_signs": "Golomb + signs",
     "ans_rc_signs": "ANS mask + signs",
 }
+XOR_NAMES = {"minimum": "XOR code, minimum", "greedy": "XOR code, greedy"}
 # Of an approximate mask, which no rival stores as its code does.
 SAME_MASK = "same mask + signs"
 
@@ -77,4 +78,4 @@ GLOSSARY = {
 
 def codec_name(method: str) -> str:
     """The reader's name of a method."""
-    return CODEC_NAMES.get(method, method)
+    return (CODEC_NAMES | XOR_NAMES).get(method, method)
