@@ -81,11 +81,14 @@ def checkpoint(signum, frame):
     sys.exit(144)
 
 signal.signal(signal.SIGUSR2, checkpoint)
+signal.signal(signal.SIGTERM, lambda *_: None)  # as submitit does
 worker()
 """
 
 
-def test_the_signal_of_a_time_limit_ends_the_command_in_order(tmp_path):
+@pytest.mark.parametrize("is_preempted", [False, True])
+def test_the_signal_of_a_time_limit_ends_the_command_in_order(tmp_path, is_preempted):
+    """If SLURM preempts the job, SIGTERM comes before it, which ends the command already."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "train.py").write_text(TRAIN)
     process = subprocess.Popen(
@@ -95,6 +98,10 @@ def test_the_signal_of_a_time_limit_ends_the_command_in_order(tmp_path):
         start_new_session=True,
     )
     assert process.stdout.readline() == "begun ['seed=1']\n"
+    if is_preempted:
+        os.killpg(process.pid, signal.SIGTERM)
+        (train,) = psutil.Process(process.pid).children()
+        psutil.wait_procs([train], timeout=60)
     os.killpg(process.pid, signal.SIGUSR2)
     try:
         output, _ = process.communicate(timeout=60)

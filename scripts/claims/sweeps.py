@@ -70,6 +70,9 @@ def sweep_table(results: Results) -> Found:
             100 * deviation(table, "dense_accuracy"),
             *(100 * deviation(xor, "test_accuracy", prune_rate=rate) for rate in RATES),
         ],
+        "kept signs that binarized training changed, %": [
+            100 * mean(xor, "flipped_signs", prune_rate=rate) for rate in RATES
+        ],
         "value bits, n_in=12: care / enumerative": values(12),
         "value bits, n_in=20": values(20),
         "value bits, n_in=64": values(64),
