@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,9 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # Commands are told as without uv, whoever started the tests.
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
+
+# A shell has what it starts in the background ignore Ctrl-C, which tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")

@@ -170,11 +170,8 @@ def test_of_a_trial_that_is_repeated_the_repetition_tells(tmp_path):
     assert study.reasons() == {}
 
 
-def test_a_trial_that_is_interrupted_while_it_is_refused_is_run_again(tmp_path, monkeypatch, request):
+def test_a_trial_that_is_interrupted_while_it_is_refused_is_run_again(tmp_path, monkeypatch):
     study = open_study(tmp_path)
-    # A shell has what it starts in the background ignore it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with monkeypatch.context() as patch:
         patch.setattr(study._study, "tell", lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGINT))
         with pytest.raises(KeyboardInterrupt), study.next_trial(1) as trial:
