@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from claims.claim import Claim, Command, NotMeasuredError, Results, compare
 from claims.documents import PlaceError, Sentence, read
 from claims.excused import EXCUSES
 
+from xorjax.commands.errors import drop_output
 from xorjax.files import replacing, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -167,13 +167,13 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--as-is needs --runs")
     chosen = [claim for claim in CLAIMS if claim.name in arguments.only]
     if arguments.list:
-        with suppress(BrokenPipeError):
+        try:
             show(chosen)
             sys.stdout.flush()
-            return 0
-        # Whoever reads, `head` say, has enough. Python would flush once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        except BrokenPipeError:
+            drop_output()
+            return 1
+        return 0
     with tempfile.TemporaryDirectory() as temporary:
         runner = Runner((arguments.runs or Path(temporary)).resolve(), arguments.as_is)
         if arguments.quick:

@@ -2,13 +2,12 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 
 from xorjax import __version__
 from xorjax.commands import COMMANDS
-from xorjax.commands.errors import CommandError, UsageError
+from xorjax.commands.errors import CommandError, UsageError, drop_output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,9 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.show(result)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads, `head` say, has enough. Python would flush once more at its end. rich exits as we do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        drop_output()
+        return 1  # as rich does
     return 0
 
 

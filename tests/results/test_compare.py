@@ -8,10 +8,12 @@ from rich.console import Console
 from synthetic import make_config, make_failure, make_point, make_row, sweep, write_report
 from test_report import Page
 
+from xorjax.config.validate import KEYS
 from xorjax.results.collect import CollectError
 from xorjax.results.compare import SIZES, compare, difference, front, shown, verdict
 from xorjax.results.compare_page import write_comparison
 from xorjax.results.compare_terminal import comparison_table
+from xorjax.results.variants import determines_nothing
 
 
 def experiment(runs: Path, bits: dict[tuple[int, int], float], **values: Any) -> Path:
@@ -102,6 +104,14 @@ def test_configs_that_differ_are_named_and_places_are_not(tmp_path):
     assert compare(first, second).config == (("optim.epochs", "8", "16"),)
     assert "optim.epochs" in text_of(compare(first, second))
     assert "No setting differs" in text_of(compare(first, first))
+
+
+def test_only_settings_that_determine_nothing_are_left_out():
+    """By their names in the configuration: one that is renamed would be compared again."""
+    assert {key for key in KEYS if determines_nothing(key)} == {
+        *("data.dir", "data.cache_dir", "paths.root", "paths.runs"),
+        *("report", "sweep.on_error", "trackers"),
+    }
 
 
 def test_the_front_is_of_validation_accuracy(tmp_path):

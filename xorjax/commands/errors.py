@@ -1,5 +1,7 @@
 """What a command refuses: a bad input, or arguments that do not go together."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,11 @@ def refusing(path: str | Path | None = None) -> Iterator[None]:
         raise CommandError(f"{prefix}there is not enough memory ({error})") from error
     except ValueError as error:
         raise CommandError(f"{prefix}{error}") from error
+
+
+def drop_output() -> None:
+    """Whoever reads standard output, `head` say, has enough; Python would flush once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_output(path: str, force: bool) -> None:

@@ -4,9 +4,8 @@ const form = document.querySelector("#filters");
 const column = Object.fromEntries(Object.entries(DATA.columns).map(([name, packed]) => [name, unpack(packed)]));
 // A codec without an XOR network has no n_in, no formats: those filters leave it.
 const OF_CODING = new Set(["n_in", "mask_codec", "patch_format", "origin"]);
-// With one seed there is no choice.
-const dots = document.querySelector("input[name=dots]") === null ? "point" : "mean";
-const DEFAULTS = { axis: "validation", dots, scale: "linear" };
+// Of one seed there are no means, and no choice.
+const DEFAULTS = { axis: "validation", dots: document.querySelector("input[name=dots]") ? "mean" : "point", scale: "linear" };
 const listeners = [];
 let kept = new Uint8Array(DATA.n).fill(1);
 let sorting = "";
