@@ -242,19 +242,23 @@ def test_equal_trials_are_known(tmp_path):
 
 
 PROCESS = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 from trials import AXES, outcome_of
 from xorjax.search.study import Study
-study = Study(Path(sys.argv[1]), "tiny", "search-0", AXES)
-kill_at, n = int(sys.argv[2]), 0
+runs, (n_trials, kill_at, wait_at) = Path(sys.argv[1]), map(int, sys.argv[2:])
+study, killed, n = Study(runs, "tiny", "search-0", AXES), runs / "killed", 0
 while True:
-    with study.next_trial(8) as trial:
+    with study.next_trial(n_trials) as trial:
         if trial is None:
             break
         n += 1
         if n == kill_at:
+            killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        end = time.monotonic() + 300
+        while n == wait_at and not killed.exists() and time.monotonic() < end:
+            time.sleep(0.01)
         study.tell(trial, outcome_of(trial.settings))
 """
 
@@ -278,17 +282,18 @@ def test_a_full_disk_loses_nothing(disk, size):
 
 @pytest.mark.slow
 def test_processes_that_are_killed_lose_no_trial(tmp_path):
-    def start(kill_at):
+    def start(n_trials, *, kill_at=0, wait_at=0):
         return subprocess.Popen(
-            [sys.executable, "-c", PROCESS, str(tmp_path), str(kill_at)],
+            [sys.executable, "-c", PROCESS, str(tmp_path), str(n_trials), str(kill_at), str(wait_at)],
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         )
 
-    # Both begin the study at the same moment; one is killed in its second trial, another in its first.
-    together = [start(2), start(0)]
+    # Both begin the study at the same moment. One is killed in its second trial; the other, which may be faster, leaves
+    # it enough of the eight for that.
+    together = [start(8, kill_at=2), start(8, wait_at=4)]
     assert [process.wait() for process in together] == [-signal.SIGKILL, 0]
-    assert start(1).wait() in (-signal.SIGKILL, 0)
-    assert start(0).wait() == 0
+    assert start(10, kill_at=1).wait() == -signal.SIGKILL
+    assert start(10).wait() == 0
     study = open_study(tmp_path)
-    assert [f.trial.number for f in study.finished()] == list(range(8))
-    assert study.n_trials == 8
+    assert [f.trial.number for f in study.finished()] == list(range(10))
+    assert study.n_trials == 10
