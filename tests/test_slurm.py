@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "slurm.py"
 SWEEP = (
     *("+experiment=lenet_smoke", "+debug=quick", "xor.n_in=20"),
-    *("optim.epochs=4", "prune.optim.epochs=3", "quantize.optim.epochs=3"),
+    # So long a training that it is under way when the signal has come through all processes.
+    "prune.optim.epochs=30",
 )
 
 

@@ -6,13 +6,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from contextlib import suppress
 
 import numpy as np
-import psutil
 import pytest
 from safetensors.numpy import load_file
+from stopping import held_when, kill_node
 
 from xorjax import cli, engines
 from xorjax.container import decode_weights, load
@@ -190,15 +188,6 @@ def made(here, out="out"):
     return {path.name: path.read_bytes() for path in (here / out).iterdir() if path.is_file()}
 
 
-def wait_for(found, process):
-    deadline = time.monotonic() + 300
-    while not (value := found()):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return value
-
-
 @pytest.mark.slow
 def test_killed_at_any_moment_and_repeated(here):
     """kill -9 of the command, at several moments: the same command gives the bytes of one that was let be."""
@@ -213,10 +202,12 @@ def test_killed_at_any_moment_and_repeated(here):
         lambda: len(list(work.glob("m-*.json"))) >= 2,
     ]
     for moment in moments:
-        with subprocess.Popen(
-            command("--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            wait_for(moment, process)
+        with (
+            subprocess.Popen(
+                command("--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ) as process,
+            held_when(moment, process.pid),
+        ):
             process.kill()
     done = subprocess.run(command("--jobs", "2"), check=True, capture_output=True, text=True)
     assert "made before" in done.stderr
@@ -229,8 +220,8 @@ def test_interrupted(here):
     with subprocess.Popen(
         command("--jobs", "2"), stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        wait_for(lambda: list((here / "out").glob("*.xorjax")), process)
-        os.killpg(process.pid, signal.SIGINT)
+        with held_when(lambda: 1 <= len(list((here / "out").glob("*.xorjax"))) < 4, process.pid):
+            os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "of 4 shards of out are made; the same command goes on" in error
@@ -308,24 +299,18 @@ def test_a_cluster_that_loses_a_node_gives_the_same_bytes(here, cluster):
     process = subprocess.Popen(
         command("--json", f"--ray={address}"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    shard, node = wait_for(lambda: under_way(here / "out", raylets), process)
-    for part in [node, *node.children(recursive=True)]:
-        part.kill()
-    assert (here / "out" / f"{shard}.xorjax").exists() is False
+    kill_node(raylets, lambda: making(here / "out"), process)
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert [each["state"] for each in json.loads(output)["shards"]] == ["made"] * 4
     assert made(here) == made(here, "expected")
 
 
-def under_way(out, raylets):
-    """A shard that a worker of one of the nodes is making, and the process of that node; None if there is none."""
-    for noted in out.glob(".work/*.progress"):
-        worker = int(noted.with_suffix(".lock").read_text().split()[1])
-        with suppress(psutil.NoSuchProcess):
-            if found := {parent.pid for parent in psutil.Process(worker).parents()} & set(raylets):
-                return noted.stem, psutil.Process(found.pop())
-    return None
+def making(out):
+    """The processes that are in the middle of a shard."""
+    shards = [noted.stem for noted in out.glob(".work/*.progress")]
+    unfinished = [shard for shard in shards if not (out / f"{shard}.xorjax").exists()]
+    return [int((out / ".work" / f"{shard}.lock").read_text().split()[1]) for shard in unfinished]
 
 
 @pytest.mark.slow

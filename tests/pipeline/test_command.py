@@ -13,8 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from command import QUICK, ROOT, command, end, n_lines, table
+from command import QUICK, ROOT, command, end, in_training, n_lines, table
 from polars.testing import assert_frame_equal
+from stopping import held_when
 
 from xorjax import paths
 from xorjax.pipeline.progress import _read_metrics
@@ -58,10 +59,8 @@ def test_a_run_directory_that_cannot_be_written_is_refused_before_training(tmp_p
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_says_how_to_resume(tmp_path, sent):
     process = command(tmp_path, *LONGER)
-    while not list(tmp_path.glob("prune/*.partial/metrics.jsonl")):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(sent)
+    with held_when(lambda: in_training(tmp_path, "prune"), process.pid):
+        process.send_signal(sent)
     _, errors = process.communicate()
     assert process.returncode == 130
     stopped, resumes = errors.splitlines()
@@ -101,7 +100,8 @@ def test_killed_at_random_moments_and_repeated(tmp_path):
     print(f"seed {seed}")
     moments = random.Random(seed)
     n_kills = 0
-    for event in sorted(moments.sample(range(1, n_events - 2), 3)):
+    # The last three stages are left, so that it is killed before its end, however slowly this is noticed.
+    for event in sorted(moments.sample(range(1, n_events - 6), 3)):
         process = command(killed, *LONGER)
         while n_lines(paths.stage_log(killed)) < event and process.poll() is None:
             time.sleep(0.02)

@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
-from command import QUICK, ROOT, command, end, n_lines, table
+from command import QUICK, ROOT, command, end, in_training, table
 from polars.testing import assert_frame_equal
+from stopping import held_when, kill_node
 
 from xorjax import paths
 
@@ -40,6 +39,12 @@ def made(runs: Path) -> Counter:
     return Counter(event["stage"] for event in events(runs, "made"))
 
 
+def training(runs: Path) -> list[int]:
+    """The processes that are in the middle of a training that they began."""
+    begun = [event for event in events(runs, "made") if event["stage"] in ("prune", "quantize")]
+    return [event["pid"] for event in begun if in_training(runs, event["stage"], event["name"])]
+
+
 def test_two_commands_share_a_sweep(alone, tmp_path):
     runs = tmp_path / "runs"
     both = [command(runs, *SWEEP) for _ in range(2)]
@@ -54,13 +59,11 @@ def test_two_commands_share_a_sweep(alone, tmp_path):
 def test_a_command_goes_on_when_the_other_is_killed(alone, tmp_path):
     runs = tmp_path / "runs"
     both = [command(runs, *SWEEP) for _ in range(2)]
-    while n_lines(paths.stage_log(runs)) < 8:
-        assert None in [process.poll() for process in both]
-        time.sleep(0.05)
-    both[0].send_signal(signal.SIGKILL)
+    with held_when(lambda: both[0].pid in training(runs), both[0].pid):
+        both[0].send_signal(signal.SIGKILL)
     assert [end(process) for process in both] == [-signal.SIGKILL, 0]
-    assert set(made(runs).values()) <= set(STAGES.values())
     assert made(runs) == STAGES
+    assert len(events(runs, "resumed")) == 1
     assert_frame_equal(table(runs), table(alone))
 
 
@@ -76,9 +79,7 @@ def test_a_cluster_that_loses_a_node_gives_the_same_table(alone, tmp_path, clust
     address, raylets = cluster
     runs = tmp_path / "runs"
     process = command(runs, *SWEEP, "hydra/launcher=ray", f"hydra.launcher.engine.address={address}")
-    lost = psutil.Process(wait_for_a_stage_of(raylets, runs, process))
-    for part in [lost, *lost.children(recursive=True)]:
-        part.kill()
+    kill_node(raylets, lambda: training(runs), process)
     assert end(process) == 0
     resumed = len(events(runs, "resumed"))
     print(f"stages begun: {dict(made(runs))}, {resumed} of them again on another node")
@@ -86,25 +87,6 @@ def test_a_cluster_that_loses_a_node_gives_the_same_table(alone, tmp_path, clust
     assert resumed >= 1
     assert len({event["pid"] for event in events(runs, "finished")}) >= 2
     assert_frame_equal(table(runs), table(alone))
-
-
-def wait_for_a_stage_of(raylets: list[int], runs: Path, process: subprocess.Popen) -> int:
-    """Wait until one of the nodes is in the middle of a training; returns its process."""
-    while process.poll() is None:
-        begun = [event for event in events(runs, "made") if event["stage"] in ("prune", "quantize")]
-        done = {event["name"] for event in events(runs, "finished")}
-        for event in begun:
-            work = paths.partial_dir(runs, event["stage"], event["name"])
-            if event["name"] in done or not 1 <= n_lines(work / paths.METRICS) <= 2:
-                continue
-            try:
-                parents = {parent.pid for parent in psutil.Process(event["pid"]).parents()}
-            except psutil.NoSuchProcess:
-                continue
-            if found := parents & set(raylets):
-                return found.pop()
-        time.sleep(0.02)
-    pytest.fail("no stage was trained on a node that could be killed")
 
 
 def test_submitted_jobs_share_a_sweep(alone, tmp_path):
