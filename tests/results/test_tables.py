@@ -8,7 +8,7 @@ from synthetic import make_baseline, make_config, make_failure, make_row, sweep
 
 from xorjax.results.notes import notes, verdict
 from xorjax.results.rows import to_frame
-from xorjax.results.tables import per_point, per_setting, summarise, summary_table
+from xorjax.results.tables import SummaryTable, per_point, per_setting, summarise
 from xorjax.streams import BIT_STREAMS, bits_over_layers
 
 
@@ -239,11 +239,36 @@ def test_the_terminal_table_fits_eighty_columns_and_holds_the_numbers(tmp_path):
     assert "…" not in text
 
 
+def test_no_number_of_the_terminal_table_is_cut():
+    """However many prune rates there are, with wide cells in each: spread, star, shapes of four digits."""
+    rows = [
+        code(
+            0.3,
+            prune_rate=rate,
+            seed=seed,
+            n_in=128,
+            n_out=1312,
+            test_accuracy=0.9 + seed / 100,
+            point=f"{rate}{seed}",
+        )
+        for rate in (0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98)
+        for seed in (0, 1)
+    ]
+    summary = summarise(to_frame(rows))
+    for n, seen in ((9, "4 of 9"), (4, None), (1, None)):
+        text = render(summary[:n])
+        assert "…" not in text
+        assert text.count("128 → 1312") == min(n, 4)
+        assert text.count("0.71") == min(n, 4)
+        assert (f"Drawn: {seen} prune rates" in text) == (seen is not None)
+    assert render(summary, width=140).count("128 → 1312") == 8
+
+
 def test_an_empty_summary_still_has_a_table():
     assert "No point has a result yet" in render([])
 
 
-def render(summary: list) -> str:
+def render(summary: list, width: int = 80) -> str:
     text = io.StringIO()
-    Console(width=80, file=text).print(summary_table(summary))
+    Console(width=width, file=text).print(SummaryTable(summary))
     return text.getvalue()

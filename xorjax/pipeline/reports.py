@@ -50,12 +50,12 @@ class Reports:
     def conclude(self, console: Console) -> None:
         """Build all of them whole, copy the best models beside them, print the summary."""
         from xorjax.results.collect import read_experiment, tabulate
-        from xorjax.results.tables import summarise, summary_table
+        from xorjax.results.tables import SummaryTable, summarise
 
         for report, page in zip(self._built, self.build(), strict=True):
             experiment = read_experiment(report)
             best_points = summarise(tabulate(experiment))
-            console.print(summary_table(best_points))
+            console.print(SummaryTable(best_points))
             files = {point.name: point.compressed for point in experiment.points}
             best_models = {paths.best_model(report, best.prune_rate) for best in best_points}
             for stale in {*paths.best_models(report)} - best_models:

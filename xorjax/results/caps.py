@@ -21,10 +21,10 @@ Value = TypeVar("Value")
 
 
 def spread(values: Sequence[Value], n: int) -> list[Value]:
-    """At most `n` of the values, evenly over their order, with the first and the last."""
+    """At most `n` of the values, evenly over their order, with the first and, of two or more, the last."""
     if len(values) <= n:
         return list(values)
-    return [values[round(i * (len(values) - 1) / (n - 1))] for i in range(n)]
+    return [values[round(i * (len(values) - 1) / max(n - 1, 1))] for i in range(n)]
 
 
 def listed(values: Sequence[object], n: int = WORDS) -> str:

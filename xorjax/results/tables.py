@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -67,6 +68,11 @@ class Best:
     @property
     def value_bits(self) -> float:
         return self.code_bits + self.patch_bits
+
+    @property
+    def mark(self) -> str:
+        """A star behind the accuracy where it is not close to the dense model's."""
+        return "" if self.is_accurate else " *"
 
     @property
     def sizes(self) -> dict[str, float]:
@@ -204,12 +210,31 @@ def percent(mean: float, spread: float | None = None) -> str:
     return f"{100 * mean:.2f}" if spread is None else f"{100 * mean:.2f} ± {100 * spread:.2f}"
 
 
-def summary_table(summary: list[Best]) -> RenderableType:
-    """The summary for the terminal, a column each prune rate (some of them if there are many), and how to read it."""
-    if not summary:
-        return Text("No point has a result yet.")
-    shown = spread(summary, COLUMNS)
-    more = of_many(len(summary), len(shown), "prune rates, evenly spread; all are in the report").strip()
+@dataclass(frozen=True)
+class SummaryTable:
+    """The summary for the terminal, a column each prune rate, and how to read it.
+
+    Of many prune rates as many are shown as the terminal has room for: no number is cut.
+    """
+
+    summary: list[Best]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.summary:
+            yield Text("No point has a result yet.")
+            return
+        anything = options.update(max_width=10_000)
+        for n in range(min(len(self.summary), COLUMNS), 0, -1):
+            table = _table(spread(self.summary, n))
+            if Measurement.get(console, anything, table).maximum <= options.max_width:
+                break
+        yield table
+        more = of_many(len(self.summary), n, "prune rates, evenly spread; all are in the report").strip()
+        for note in [*([more] if more else []), *notes(self.summary)]:
+            yield Text(note, style="dim")
+
+
+def _table(shown: list[Best]) -> Table:
     table = Table(title="Best XOR point of each prune rate", title_justify="left")
     table.add_column("prune rate S", no_wrap=True)
     for best in shown:
@@ -226,20 +251,26 @@ def summary_table(summary: list[Best]) -> RenderableType:
         line("variant", lambda best: best.variant.replace(", ", "\n"))
     line("patches per slice", lambda best: f"{best.patches_per_slice:.2f}", last=True)
     line("dense accuracy %", lambda best: percent(best.dense_accuracy))
-    line("test accuracy %", marked_accuracy, last=True)
+    spreads = any(best.test_accuracy_spread is not None for best in shown)
+    line("test accuracy %", lambda best: percent(best.test_accuracy) + best.mark, last=not spreads)
+    if spreads:
+        line("± over seeds", lambda best: _deviation(best.test_accuracy_spread), last=True)
     for stream in BIT_STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
     line("XOR code, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=True)
     methods = {baseline.method: baseline.name for best in shown for baseline in best.baselines}
     for method, name in methods.items():
         line(f"{name}, total", lambda best, method=method: three_digits(best.sizes.get(method)))
-    lines = [*([more] if more else []), *notes(summary)]
-    return Group(table, *(Text(note, style="dim") for note in lines))
+    return table
 
 
 def marked_accuracy(best: Best) -> str:
     """Mean and spread of the accuracy in percent, marked where it is not close to the dense model's."""
-    return percent(best.test_accuracy, best.test_accuracy_spread) + ("" if best.is_accurate else " *")
+    return percent(best.test_accuracy, best.test_accuracy_spread) + best.mark
+
+
+def _deviation(spread: float | None) -> str:
+    return "-" if spread is None else percent(spread)
 
 
 def three_digits(bits: float | None) -> str:
