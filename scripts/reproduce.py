@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from claims import codec, greedy, pretrained, readme, speed, sweeps
+from claims import codec, greedy, pretrained, readme, speed, sweeps, unfrozen
 from claims.claim import Claim, Command, NotMeasuredError, Results, compare
 from claims.documents import PlaceError, Sentence, read
 from claims.excused import EXCUSES
@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CLAIMS: tuple[Claim, ...] = (
     *readme.CLAIMS,
     *sweeps.CLAIMS,
+    *unfrozen.CLAIMS,
     *greedy.CLAIMS,
     *codec.CLAIMS,
     *pretrained.CLAIMS,

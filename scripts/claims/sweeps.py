@@ -16,7 +16,7 @@ def sweep(name: str, minutes: float, overrides: str, experiment: str | None = No
 
 
 SWEEP = sweep("lenet_sweep", 9, "+experiment=lenet_sweep")
-SMALL = sweep("lenet_small", 60, "+experiment=lenet_small")
+SMALL = sweep("lenet_small", 24, "+experiment=lenet_small")
 MASKS = sweep("lenet_masks", 16, "+experiment=lenet_masks")
 
 
