@@ -1,5 +1,7 @@
 """Claims of docs/results.md on speed: ratios within one run."""
 
+from xorjax.codec.patches import PATCH_FORMATS
+
 from .claim import Claim, Command, Found, Loose, Results
 from .documents import Table
 from .printed import numbers_after, python
@@ -7,6 +9,7 @@ from .sweeps import RESULTS
 
 ENCODE = python("encode", 2, "benchmarks/encode.py")
 DECODE = python("decode", 1, "benchmarks/decode.py")
+WHOLE_DECODER = "whole decoder to a Bool plane, paper / blocked / care / enumerative, over look-up"
 STEP = python("train_step", 1.5, "benchmarks/train_step.py", module="torch")
 
 
@@ -32,9 +35,11 @@ def decoder_speed(results: Results) -> Found:
     names = {
         "AND + popcount": "AND + popcount over look-up, decoding to packed words",
         "float product mod 2": "float product modulo 2 over look-up",
-        "plane, paper": "look-up with patches over look-up",
+        "look-up, patches": "look-up with patches over look-up",
     }
-    return {label: [Loose(numbers_after(results, DECODE, name)[2], 2)] for name, label in names.items()}
+    found = {label: [Loose(numbers_after(results, DECODE, name)[2], 2)] for name, label in names.items()}
+    planes = [numbers_after(results, DECODE, f"plane, {name} ")[2] for name in PATCH_FORMATS]
+    return found | {WHOLE_DECODER: [Loose(ratio, 2) for ratio in planes]}
 
 
 def step_speed(results: Results) -> Found:
@@ -80,6 +85,7 @@ CLAIMS = (
                 "AND + popcount over look-up, decoding to packed words",
                 "float product modulo 2 over look-up",
                 "look-up with patches over look-up",
+                WHOLE_DECODER,
             ),
         ),
         (DECODE,),
