@@ -11,7 +11,6 @@ as a sweep builds it.
 """
 
 import argparse
-import hashlib
 import itertools
 import json
 import os
@@ -29,6 +28,7 @@ from typing import Any
 import polars as pl
 from encode import cpu
 
+from xorjax.files import record_sha256
 from xorjax.results.collect import read_experiment, tabulate, write_table
 from xorjax.results.report import build_report
 from xorjax.results.rows import SCHEMA
@@ -116,6 +116,10 @@ def reporting(report_dir: Path, scratch: Path) -> dict[str, float]:
 def make(experiment: Path, runs: Path, n_points: int, seed: int) -> Path:
     """Write the plan, the point files and the metrics of `n_points` invented points; returns the report directory."""
     noise = random.Random(seed)
+    if not (experiment / "plan.json").exists():
+        raise SystemExit(
+            f"{experiment} has no plan.json: run python scripts/train.py +experiment=lenet_sweep first"
+        )
     plan = json.loads((experiment / "plan.json").read_text(encoding="utf-8"))
     present = [experiment / "points" / f"{name}.json" for name in plan["points"]]
     templates = [json.loads(file.read_text(encoding="utf-8")) for file in present if file.exists()]
@@ -128,8 +132,7 @@ def make(experiment: Path, runs: Path, n_points: int, seed: int) -> Path:
     for i, (run, rate, n_in, fill) in enumerate(itertools.islice(settings(), n_points)):
         point = vary(templates[i % len(templates)], run, rate, n_in, fill, noise)
         names.append(point["point"])
-        text = json.dumps(point, sort_keys=True, separators=(",", ":"))
-        signed = point | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+        signed = point | {"sha256": record_sha256(point)}
         (report_dir / "points" / f"{point['point']}.json").write_text(json.dumps(signed), encoding="utf-8")
         for curve in point["curves"]:
             copy_metrics(curve, experiment.parent.parent, runs)
