@@ -9,7 +9,7 @@ import pytest
 from xorjax.codec.layout import LAYOUTS
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.xor import ENCODERS, METHODS
-from xorjax.config.overrides import APPENDED, find_groups
+from xorjax.config.overrides import APPENDED, check_arguments, find_groups
 from xorjax.config.rules import APPROXIMATE_MASKS, CHOICES, EXACT_MASKS, LAYERS, OPTIMS, RANGES
 from xorjax.config.schema import Config
 from xorjax.config.sweep import compose, expand
@@ -44,6 +44,17 @@ def test_the_defaults_are_the_schemas(compose_run, monkeypatch):
     assert config.data.cache_dir == "./.cache"
     assert (config.paths.root, config.paths.runs) == (".", "./runs")
     assert replace(config, data=Config().data, paths=Config().paths) == Config()
+
+
+def test_the_files_and_examples_of_help_are_right():
+    text = (CONF / "hydra" / "default.yaml").read_text().partition("\nhelp:")[2]
+    files = set(re.findall(r"conf/[a-z/]+(?:\.yaml)?\b", text))
+    assert {"conf/train.yaml", "conf/prune/magnitude.yaml", "conf/experiment"} <= files
+    assert all((CONF.parent / file).exists() for file in files)
+    examples = re.findall(r"^ {6}(\S.*?) {2,}", text, re.MULTILINE)
+    assert len(examples) == 5
+    for example in examples:
+        assert check_arguments(example.split(), CONF) is None
 
 
 def test_the_environment_moves_the_directories(compose_run, monkeypatch):
