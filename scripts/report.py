@@ -5,20 +5,23 @@ python scripts/report.py --compare runs/reports/lenet_sweep runs/reports/lenet_m
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from xorjax.results.collect import CollectError
 from xorjax.results.report import build_report
 
+REPORTS = Path(os.environ.get("XORJAX_RUNS", "runs")) / "reports"
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the report of each directory given, of every experiment below runs/reports if none is."""
+    """Build the report of each directory given, of every experiment of the runs directory if none is."""
     parser = argparse.ArgumentParser(
         description="Rebuild tables and reports from the points on disk, or compare two experiments."
     )
     parser.add_argument(
-        "directories", nargs="*", type=Path, help="default: every experiment below runs/reports"
+        "directories", nargs="*", type=Path, help=f"default: every experiment below {REPORTS}"
     )
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar=("A", "B"), help="the report directories of two experiments"
@@ -37,12 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
         # Comparisons lie beside the reports: `runs/reports/*` names them too.
         directories = [place for place in chosen.directories or _found() if not _is_comparison(place)]
         if not directories:
-            where = "among those named" if chosen.directories else "below runs/reports"
+            where = "among those named" if chosen.directories else f"below {REPORTS}"
             print(f"no experiment {where}", file=sys.stderr)
             return 1
         for directory in directories:
             print(build_report(directory))
-    except CollectError as error:
+    except (CollectError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -53,7 +56,7 @@ def _is_comparison(path: Path) -> bool:
 
 
 def _found() -> list[Path]:
-    return sorted(path.parent for path in Path("runs/reports").glob("*/plan.json"))
+    return sorted(path.parent for path in REPORTS.glob("*/plan.json"))
 
 
 def _compare(first: Path, second: Path, to: Path | None) -> Path:

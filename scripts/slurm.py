@@ -14,7 +14,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from xorjax.config.errors import ConfigError, report
+from xorjax.config.overrides import check_arguments
+
 ROOT = Path(__file__).resolve().parent.parent
+
+MULTIRUN = ("-m", "--multirun")
+"""Hydra's options that a command of several jobs may have."""
 
 SECONDS_TO_SIGNAL = 120
 """How long a job that was ended by SIGTERM stays for submitit's signal, which comes after it if SLURM preempts it."""
@@ -76,15 +82,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--cluster", choices=("slurm", "local"), default=None, help="default: slurm if it is here"
     )
-    parser.add_argument(
-        "--logs", type=Path, default=ROOT / "runs" / "slurm", help="a directory that all jobs see"
-    )
+    runs = Path(os.environ.get("XORJAX_RUNS", ROOT / "runs"))
+    parser.add_argument("--logs", type=Path, default=runs / "slurm", help="a directory that all jobs see")
     parser.add_argument("--minutes", type=int, default=24 * 60, help="a job's time limit")
     parser.add_argument("--cpus", type=int, default=2, help="a job's cores")
     parser.add_argument("--gpus", type=int, default=0, help="a job's GPUs")
     parser.add_argument("--partition")
     parser.add_argument("--wait", action="store_true", help="until all jobs are through")
     arguments, overrides = parser.parse_known_args(argv)
+    if unknown := [text for text in overrides if text.startswith("-") and text not in MULTIRUN]:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    try:
+        # Hours in a queue are too long to be told of a wrong setting.
+        check_arguments(overrides, ROOT / "conf")
+    except ConfigError as error:
+        return report(error)
     try:
         import submitit
     except ImportError:

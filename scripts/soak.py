@@ -57,7 +57,10 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole"
         began = time.monotonic()
-        run(whole, arguments.overrides).communicate()
+        process = run(whole, arguments.overrides)
+        _, errors = process.communicate()
+        if process.returncode:
+            raise SystemExit(f"the uninterrupted sweep failed:\n{errors}")
         length, expected = time.monotonic() - began, table(whole)
         print(f"uninterrupted: {length:.0f} s, {len(expected)} rows", flush=True)
         end = began + 60 * arguments.minutes

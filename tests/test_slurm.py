@@ -54,6 +54,30 @@ def test_a_job_that_did_not_end_well_is_in_the_exit_code(results, code, said, ca
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prune.ratee=0.9"], "prune.rate"),
+        (["+experiment=lenet_sweeep"], "lenet_sweep"),
+        (["--minuts", "3"], "--minuts"),
+    ],
+)
+def test_what_every_job_would_refuse_is_refused_before_any_is_queued(arguments, said, tmp_path):
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--cluster",
+        "local",
+        "--logs",
+        str(tmp_path / "logs"),
+        *arguments,
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert said in ended.stderr.splitlines()[-1]
+    assert not (tmp_path / "logs").exists()
+
+
 TRAIN = """
 import signal, sys, time
 

@@ -115,6 +115,43 @@ def test_a_sweep_made_again_from_nothing_gives_the_same_table_but_for_times(swep
     assert_frame_equal(table(tmp_path / "runs").drop(columns), table(swept).drop(columns))
 
 
+def test_a_training_that_is_made_again_to_the_same_weights_is_all_that_is_made(swept, tmp_path, capsys):
+    shutil.copytree(swept, tmp_path / "runs")
+    dense = paths.artifact_dir(tmp_path / "runs", "dense", make_plan(points(tmp_path)[0]).dense.name)
+    (dense / paths.ARTIFACT).write_text("{")
+    before = stage_events(tmp_path / "runs")
+    assert all(outcome.status == "ok" for outcome in run_sweep(points(tmp_path)))
+    assert stage_events(tmp_path / "runs") - before == {
+        ("dense", event): 1 for event in ("damaged", "made", "finished")
+    }
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.endswith("is made again")
+
+
+def test_what_is_gone_of_finished_points_is_not_waited_for(swept, tmp_path, capsys):
+    shutil.copytree(swept, tmp_path / "runs")
+    shutil.rmtree(tmp_path / "runs" / "baselines")
+    run_sweep(points(tmp_path))
+    assert "[4/4] finished before\n" in capsys.readouterr().out
+
+
+def test_a_best_model_whose_artifact_was_deleted_is_told_and_not_left_stale(swept, tmp_path, capsys):
+    shutil.copytree(swept, tmp_path / "runs")
+    report = paths.report_dir(tmp_path / "runs", "tiny")
+    kept, stale = paths.best_model(report, 0.8), paths.best_model(report, 0.9)
+    assert kept.exists()
+    assert stale.exists()
+    for plan in map(make_plan, points(tmp_path)[2:]):
+        shutil.rmtree(paths.artifact_dir(tmp_path / "runs", "encode", plan.encode.name))
+    (outcome,) = run_sweep([tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))])
+    assert outcome.status == "ok"
+    printed = capsys.readouterr().out
+    assert "best model at S = 0.9: encode/" in printed
+    assert "report: " in printed
+    assert kept.exists()
+    assert not stale.exists()
+
+
 def test_a_single_point_adds_itself_to_the_report(swept, tmp_path):
     shutil.copytree(swept, tmp_path / "runs")
     other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))

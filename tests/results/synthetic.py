@@ -216,7 +216,7 @@ def write_metrics(runs: Path, name: str, epochs: int, start: float, end: float, 
         accuracy = end - (end - start) * math.exp(-1.1 * (epoch - 1)) + noise.gauss(0, 0.0003)
         line = {"epoch": epoch, "step": 430 * epoch, "train_loss": 4 * (1 - accuracy) / (1 + 0.25 * epoch)}
         line |= {"train_accuracy": min(1.0, accuracy + 0.004), "validation_loss": 3.3 * (1 - accuracy)}
-        line |= {"validation_accuracy": accuracy, "learning_rate": 1e-3, "seconds": 2.0}
+        line |= {"validation_accuracy": accuracy, "learning_rate": 1e-3}
         lines.append(json.dumps(line))
     path.write_text("\n".join(lines) + "\n")
     return f"{name}/metrics.jsonl"

@@ -83,6 +83,25 @@ def test_settings_are_matched_and_those_of_one_side_listed(tmp_path):
     assert "-0.0200 ± 0.0000" in text_of(comparison)
 
 
+def test_a_sweep_of_more_values_pairs_with_one_of_fewer(tmp_path):
+    """Of a key that only the first sweeps, or that has one value in each, and another."""
+    first, second, third = (
+        write_report(
+            tmp_path / name,
+            [
+                make_point(f"{name}{i}", [make_row(config=json.dumps(make_config(prune__structure=value)))])
+                for i, value in enumerate(values)
+            ],
+        )
+        for name, values in {"a": (0.0, 1.0), "b": (1.0,), "c": (2.0,)}.items()
+    )
+    comparison = compare(first, second)
+    assert [pair.name.split(", ")[-1] for pair in comparison.pairs] == ["prune.structure=1.0"]
+    assert [name.split(", ")[-1] for name in comparison.only[0]] == ["prune.structure=0.0"]
+    assert comparison.only[1] == ()
+    assert len(compare(second, third).pairs) == 1
+
+
 def test_a_difference_too_small_for_its_digits_does_not_read_as_none():
     tiny = difference({0: 0.3, 1: 0.3}, {0: 0.30001, 1: 0.30001})
     assert shown(tiny) == "+1e-05 ± 0.0000"

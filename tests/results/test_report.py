@@ -319,6 +319,16 @@ def test_a_curve_whose_metrics_are_gone_is_left_out(tmp_path):
     assert "bits" in page.sections
 
 
+@pytest.mark.parametrize("content", ["", "not JSON\n", '{"epoch": 1, "train_l'])
+def test_a_curve_whose_metrics_are_damaged_is_left_out(tmp_path, content):
+    names = [write_metrics(tmp_path, f"dense/{i}", 3, 0.9, 0.99, random.Random(0)) for i in range(2)]
+    (tmp_path / names[1]).write_text(content)
+    curves = [{"stage": "dense", "title": f"seed {i}", "metrics": name} for i, name in enumerate(names)]
+    page = Page(build_report(write_report(tmp_path, [make_point("a", [make_row()], curves=curves)])))
+    assert "training" in page.sections
+    assert "Drawn: 1 of 2 training runs" in page.text
+
+
 def test_a_corrupt_point_leaves_the_last_report(tmp_path):
     report_dir = write_report(tmp_path, [make_point("a", [make_row()])])
     before = build_report(report_dir).read_bytes()

@@ -23,6 +23,20 @@ def test_every_experiment_is_found_or_just_the_one_named(tmp_path):
         (report_dir / "report.html").unlink()
 
 
+def test_the_runs_directory_is_the_one_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("XORJAX_RUNS", "elsewhere")
+    write_report(tmp_path / "elsewhere", [make_point("a", [make_row()])])
+    assert run(tmp_path).stdout.strip() == "elsewhere/reports/lenet_sweep/report.html"
+
+
+def test_a_place_that_is_not_there_is_refused_in_one_line(tmp_path):
+    one, other = (write_report(tmp_path / name, [make_point("a", [make_row()])]) for name in "ab")
+    finished = run(tmp_path, "--compare", str(one), str(other), "--to", "no/page.html")
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert "no/" in line
+
+
 def test_what_is_missing_is_said_in_one_line(tmp_path):
     for name in ("notes.txt", "compare-a-b.html"):
         (tmp_path / name).touch()

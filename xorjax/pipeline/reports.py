@@ -63,9 +63,18 @@ class Reports:
             for best in best_points:
                 model = paths.best_model(report, best.prune_rate)
                 model.parent.mkdir(exist_ok=True)
-                with replacing(model) as temporary:
-                    shutil.copyfile(self.runs / files[best.point], temporary)
-                console.print(f"best model at S = {best.prune_rate:g}: {model}", markup=False)
+                at = f"best model at S = {best.prune_rate:g}"
+                try:
+                    with replacing(model) as temporary:
+                        shutil.copyfile(self.runs / files[best.point], temporary)
+                except FileNotFoundError:
+                    # Of a point of an earlier command, whose artifact was deleted since.
+                    model.unlink(missing_ok=True)
+                    console.print(
+                        f"{at}: {files[best.point]} is gone; repeat its point's command", markup=False
+                    )
+                else:
+                    console.print(f"{at}: {model}", markup=False)
             if n_failed := sum(point.status == "failed" for point in experiment.points):
                 console.print(
                     f"{n_failed} of {len(experiment.planned)} points failed: what there is above is without them"

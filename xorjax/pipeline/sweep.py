@@ -1,6 +1,6 @@
 """All points of a command: its plan on disk first, the report as they finish, the table at the end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -106,10 +106,13 @@ class _Run:
         # A damaged data set fails the command here, not each of its points.
         for data in {plan.config.data for plan in unfinished.values()}:
             dataset(data)
+        found = _seconds(self.runs, self.plans.values())
+        needed = make_graph(unfinished)
         self.progress = Progress(
             self.runs,
-            make_graph(self.plans),
-            _seconds(self.runs, self.plans.values()),
+            # What is gone of points that are finished is not made again.
+            {name: node for name, node in make_graph(self.plans).items() if name in found or name in needed},
+            found,
             self.commands,
             len(self.plans),
             self.engine.n_jobs,
@@ -134,19 +137,21 @@ class _Run:
             self.progress.close()
         return [self.outcomes.get(point, Outcome(point, "left", [])) for point in self.plans]
 
-    def _look_for_finished(self) -> tuple[dict[str, Plan], list[ArtifactError]]:
-        unfinished, damaged = {}, []
+    def _look_for_finished(self) -> tuple[dict[str, Plan], Collection[ArtifactError]]:
+        """The points that are not finished, and what of the others' stages is damaged, each once."""
+        unfinished: dict[str, Plan] = {}
+        damaged: dict[str, ArtifactError] = {}
         for point, plan in self.plans.items():
             try:
                 rows = finished_rows(plan)
             except ArtifactError as error:
                 rows = None
-                damaged.append(error)
+                damaged.setdefault(error.name, error)
             if rows is None:
                 unfinished[point] = plan
             else:
                 self.outcomes[point] = Outcome(point, "ok", rows)
-        return unfinished, damaged
+        return unfinished, damaged.values()
 
     def _finish(self, point: str) -> None:
         plan = self.plans[point]

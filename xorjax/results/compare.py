@@ -10,10 +10,10 @@ import polars as pl
 from scipy.special import stdtrit
 
 from xorjax.results.caps import listed
-from xorjax.results.collect import CollectError, flat_config, read_experiment, tabulate
+from xorjax.results.collect import CollectError, Experiment, flat_config, read_experiment, tabulate
 from xorjax.results.page import count
 from xorjax.results.tables import Best, per_point, per_setting, summarise_points
-from xorjax.results.variants import SETTING, determines_nothing, plain, said
+from xorjax.results.variants import SETTING, Varied, determines_nothing, plain, said, varied_keys
 
 SIZES = ("smaller", "larger")
 ACCURACIES = ("worse", "better")
@@ -86,8 +86,14 @@ def compare(first: Path, second: Path) -> Comparison:
 
     Raises `CollectError` naming a file that cannot be read, or a directory without a result.
     """
-    same_name = first.name == second.name
-    sides = (_read(first, same_name), _read(second, same_name))
+    (one_experiment, one_table), (other_experiment, other_table) = _read(first), _read(second)
+    # What tells settings apart in one of them names them in both: else a narrower sweep would have none in common.
+    varied = varied_keys(one_table, other_table)
+    by_path = first.name == second.name
+    sides = (
+        _side(str(first) if by_path else first.name, one_experiment, one_table, varied),
+        _side(str(second) if by_path else second.name, other_experiment, other_table, varied),
+    )
     one, other = (side.by_seed for side in sides)
     keys = sorted({key for side in sides for key in side.values if not determines_nothing(key)})
     config = tuple(
@@ -163,12 +169,16 @@ def front(settings: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(before.is_null() | (pl.col(accuracy) > before))
 
 
-def _read(report_dir: Path, by_path: bool) -> Side:
+def _read(report_dir: Path) -> tuple[Experiment, pl.DataFrame]:
     experiment = read_experiment(report_dir)
     table = tabulate(experiment)
-    points = per_point(table)
-    if points.filter(pl.col("n_out").is_not_null()).is_empty():
+    if table.filter(pl.col("status") == "ok", pl.col("n_out").is_not_null()).is_empty():
         raise CollectError(f"{report_dir} has no point with a result yet")
+    return experiment, table
+
+
+def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied) -> Side:
+    points = per_point(table, varied)
     by_seed: dict[tuple, BySeed] = {}
     codes = points.filter(pl.col("n_out").is_not_null()).select(*SETTING, "seed", *COMPARED)
     for row in codes.sort(SETTING, maintain_order=True).iter_rows():
@@ -182,7 +192,6 @@ def _read(report_dir: Path, by_path: bool) -> Side:
         for key, value in flat_config(config).items():
             values.setdefault(key, {})[value] = None
     found = {key: tuple(seen) for key, seen in values.items()}
-    name = str(report_dir) if by_path else report_dir.name
     summary = tuple(summarise_points(points))
     return Side(name, experiment.command, per_setting(points), summary, by_seed, found)
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.names import APPROXIMATE_MASKS, SAME_MASK, codec_name
 from xorjax.results.notes import TOLERANCE, notes
-from xorjax.results.variants import SETTING, with_variants
+from xorjax.results.variants import SETTING, Varied, with_variants
 from xorjax.streams import BIT_STREAMS
 
 
@@ -88,13 +88,13 @@ class Best:
         return smallest.name
 
 
-def per_point(table: pl.DataFrame) -> pl.DataFrame:
+def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
     """One row a point and method: all encoded layers of the model together, failed rows left out.
 
     Bits per weight are weighted by the layers' weights, patches by their slices, `kept_score` by the kept weights.
-    Added columns: those of `with_variants`; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
+    Added columns: those of `with_variants`, which has `varied`; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
     """
-    rows = with_variants(table.filter(pl.col("status") == "ok"))
+    rows = with_variants(table.filter(pl.col("status") == "ok"), varied)
     n_weights, n_kept = pl.col("n_weights"), pl.col("n_kept")
     first = ("prune_rate", "seed", "n_in", "n_out", "patch_format", "mask_codec", "variant")
     first += ("model_variant", "quantized")

@@ -47,7 +47,7 @@ def training(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> l
 
 
 def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "tuple[list[Curve], int]":
-    """The curves to draw, and how many training runs there are."""
+    """The curves to draw, and how many training runs there are. A metrics file that is damaged has no curve."""
     from xorjax.results.curve_figures import Curve
 
     rates: dict[str, float] = dict(results.select("point", "prune_rate").iter_rows())
@@ -65,7 +65,10 @@ def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "t
     curves = []
     for path, entry in drawn:
         rate = min(entry["rates"]) if len(entry["rates"]) == 1 else None
-        metrics = _read(path, path.stat().st_mtime_ns)
+        try:
+            metrics = _read(path, path.stat().st_mtime_ns)
+        except (OSError, pl.exceptions.PolarsError):
+            continue
         curves.append(Curve(entry["stage"], entry["title"], rate, metrics))
     return curves, sum(map(len, by_stage.values()))
 

@@ -1,7 +1,7 @@
 """What tells apart the settings of a sweep, and its quantized models, beyond the columns of the result rows."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -11,17 +11,20 @@ from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, codec_name
 
 # What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
 SETTING = ("prune_rate", "n_in", "n_out", "method", "patch_format", "mask_codec", "variant")
+Varied = Mapping[str, frozenset[str]]
+"""Mask codec -> the config keys that `varied_keys` finds."""
 _IN_COLUMNS = ("seed", "xor.method", "xor.patch_format", "mask.codec")
 
 
-def with_variants(rows: pl.DataFrame) -> pl.DataFrame:
-    """Finished rows with two more columns.
+def with_variants(rows: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
+    """Finished rows with two more columns; `varied` are the keys that tell points apart, by default `varied_keys`.
 
     `variant`: the config values that tell apart XOR points equal in all other columns of `SETTING`, "" if none.
     `model_variant`: what tells apart quantized models of one prune rate, their seeds aside. The settings of an
     approximate mask codec do, those of an exact one and of the XOR code do not.
     """
-    varied = _varied_keys(rows)
+    if varied is None:
+        varied = varied_keys(rows)
     configs = rows["config"].unique().to_list()
     approximate = {c: codec if (codec := _mask_codec(c)) in APPROXIMATE_MASKS else None for c in configs}
     several = len(set(approximate.values())) > 1
@@ -29,12 +32,12 @@ def with_variants(rows: pl.DataFrame) -> pl.DataFrame:
 
     def of_model(config: str) -> str:
         codec = approximate[config]
-        keys = exact_keys if codec is None else varied.get(codec, set())
+        keys = exact_keys if codec is None else varied.get(codec, frozenset())
         coding = ("xor.", "mask.") if codec is None else ("xor.",)
         text = _values(config, (key for key in keys if not key.startswith(coding)))
         return ", ".join(part for part in ((codec or "exact") if several else "", text) if part)
 
-    variants = {config: _values(config, varied.get(_mask_codec(config), set())) for config in configs}
+    variants = {config: _values(config, varied.get(_mask_codec(config), frozenset())) for config in configs}
     models = {config: of_model(config) for config in configs}
     return rows.with_columns(
         variant=pl.col("config").replace_strict(variants, return_dtype=pl.String),
@@ -52,8 +55,19 @@ def said(setting: Iterable[Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def varied_keys(*tables: pl.DataFrame) -> Varied:
+    """For each mask codec the config keys of several values among XOR points equal in the columns of `SETTING`.
+
+    Of several tables, the keys of each: one that differs only between them is none.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for rows in tables:
+        for codec, keys in _varied_keys(rows.filter(pl.col("status") == "ok")).items():
+            found[codec] = found.get(codec, frozenset()) | keys
+    return found
+
+
 def _varied_keys(rows: pl.DataFrame) -> dict[str, set[str]]:
-    """For each mask codec the config keys of several values among XOR points equal in the columns of `SETTING`."""
     columns = [name for name in SETTING if name != "variant"]
     # For each setting the (key, value) pairs of any config, and those of all of them.
     groups: dict[tuple, tuple[set[tuple], set[tuple]]] = {}

@@ -7,7 +7,6 @@ to the same result bit for bit, since the batches of an epoch depend on (seed, e
 import hashlib
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
@@ -195,7 +194,6 @@ def _run_epoch(
     validation: Split,
 ) -> dict:
     """Train one epoch, validate, and note both in `progress`; returns the line for the metrics."""
-    began = time.perf_counter()
     epoch = progress.epoch + 1
     batch_size = task.optim.batch_size
     first_step = progress.epoch * optimizer.steps_per_epoch
@@ -234,7 +232,6 @@ def _run_epoch(
         "validation_loss": loss,
         "validation_accuracy": accuracy,
         "learning_rate": float(optimizer.learning_rate(jnp.int32(last_step - 1))),
-        "seconds": round(time.perf_counter() - began, 3),
     }
     progress.history.append(row)
     return row
