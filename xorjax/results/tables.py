@@ -92,7 +92,8 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     """One row a point and method: all encoded layers of the model together, failed rows left out.
 
     Bits per weight are weighted by the layers' weights, patches by their slices, `kept_score` by the kept weights.
-    Added columns: those of `with_variants`, which has `varied`; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
+    Added columns: those of `with_variants`, which has `varied`; `value_bound`, n_planes * kept / weights, which is
+    1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied)
     n_weights, n_kept = pl.col("n_weights"), pl.col("n_kept")
