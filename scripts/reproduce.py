@@ -182,7 +182,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             verdicts = Counter(check(claim, runner) for claim in chosen)
         except KeyboardInterrupt:
-            print("interrupted; with --runs DIR the same command goes on where it was")
+            print("interrupted; with --runs DIR the same command resumes")
             return 130
     print(", ".join(f"{n} {verdict}" for verdict, n in verdicts.items()))
     return 1 if verdicts["differs"] or verdicts["failed"] else 0

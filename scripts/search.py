@@ -71,7 +71,7 @@ def main() -> int:
             for page in reports.build():
                 console.print(f"report: {page}", markup=False)
     except KeyboardInterrupt:
-        print(f"interrupted; this resumes: {command}", file=sys.stderr, flush=True)
+        print(f"interrupted; to resume: {command}", file=sys.stderr, flush=True)
         return INTERRUPTED
     except Exception as error:
         return report(error)

@@ -2,12 +2,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xorjax.estimate import seconds_left
+from xorjax.estimate import duration, seconds_left
 
 KINDS = ("dense", "prune", "quantize", "encode")
 TRAINED = KINDS[:3]
 counts = st.fixed_dictionaries({kind: st.integers(0, 100) for kind in KINDS})
 rates = st.fixed_dictionaries({kind: st.floats(0.01, 100) for kind in KINDS})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (50_000, "14 h")]
+)
+def test_a_duration_has_the_unit_that_readers_expect(seconds, text):
+    assert duration(seconds) == text
 
 
 @given(left=counts, done=counts, rates=rates, at_once=st.integers(1, 8))

@@ -44,6 +44,7 @@ ROOMS = {
     "search": {"config", "paths", "pipeline", "streams"},
     "dashboard": {"paths", "estimate", "streams"},
     "commands": {
+        "estimate",
         "codec",
         "compress",
         "container",

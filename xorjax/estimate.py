@@ -37,3 +37,11 @@ def seconds_left(
     return sum(n * rates.get(kind, epoch if kind in trained else 1.0) for kind, n in left.items()) / max(
         1, at_once
     )
+
+
+def duration(seconds: int | float) -> str:
+    """For readers, in the largest unit of which there are two: "40 s", "5 min", "3 h"."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -118,7 +118,7 @@ def test_damage_is_named_by_shard_and_tensor_and_made_again(here, capsys, in_pro
     assert "is damaged" in error
     again = run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1")
     assert (
-        "m-2-of-3.xorjax: it was damaged (its SHA-256 is not the one recorded), and was made again"
+        "m-2-of-3.xorjax: it was damaged (its SHA-256 is not the one recorded) and has been rebuilt"
         in again.err
     )
     assert path.read_bytes() == data
@@ -139,7 +139,7 @@ def test_what_is_refused(here, capsys, in_process):
     refused("begun with seed 0, not 5; --force starts anew", "--jobs", "1", "--seed", "5")
     refused("it is a directory, expected the name of a file")
     (here / "out" / "m.xorjax.index.json").unlink()
-    assert "the same command goes on and writes it" in run(capsys, "verify", "out", code=1).err
+    assert "repeat its command to finish and write it" in run(capsys, "verify", "out", code=1).err
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_interrupted(here):
             os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "of 4 shards of out are made; the same command goes on" in error
+    assert "of 4 shards of out are finished; run the same command to resume" in error
     assert "Traceback" not in error
     subprocess.run(command("--jobs", "2", "--json"), check=True, capture_output=True)
     assert not list((here / "out").glob("*.tmp"))
@@ -273,7 +273,7 @@ def test_a_full_disk_and_one_that_cannot_be_written(here, small_disk):
             if ": made before; " not in line and " MB of " not in line
         ]
         assert re.fullmatch(
-            rf"xorjax: error: {out}\S*: {reason}; once that is mended, the same command makes what is missing",
+            rf"xorjax: error: {out}\S*: {reason}; fix this, then run the same command to resume",
             error,
         )
 

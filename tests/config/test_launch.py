@@ -220,14 +220,14 @@ def test_sigterm_is_an_interruption_on_every_engine(start_train, launcher, only_
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
     assert process.returncode == 130
-    assert errors == f"interrupted; this resumes: python scripts/train.py {shlex.join(arguments)}\n"
+    assert errors == f"interrupted; to resume: python scripts/train.py {shlex.join(arguments)}\n"
 
 
 def test_an_interruption_is_not_lost_in_a_callback_of_the_garbage_collector(start_train):
     process = start_train("seed=3", STUB_WAITS="interrupted while garbage is collected")
     _, errors = process.communicate()
     assert process.returncode == 130
-    assert errors == "interrupted; this resumes: python scripts/train.py seed=3\n"
+    assert errors == "interrupted; to resume: python scripts/train.py seed=3\n"
 
 
 @pytest.mark.parametrize(("kind", "code"), [("user", 2), ("bug", 1)])

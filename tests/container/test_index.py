@@ -51,7 +51,7 @@ def test_find(index, tmp_path):
     with pytest.raises(ContainerError, match="it holds 2 "):
         find_index(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ContainerError, match="the same command goes on"):
+    with pytest.raises(ContainerError, match="repeat its command"):
         find_index(tmp_path / "empty")
 
 

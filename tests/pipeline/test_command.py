@@ -65,7 +65,7 @@ def test_interrupted_it_says_how_to_resume(tmp_path, sent):
     assert process.returncode == 130
     stopped, resumes = errors.splitlines()
     assert re.fullmatch(r"stopped in prune [\w.-]+, epoch \d of 3", stopped)
-    assert resumes == f"interrupted; this resumes: python scripts/train.py {shlex.join(LONGER)}"
+    assert resumes == f"interrupted; to resume: python scripts/train.py {shlex.join(LONGER)}"
     process = command(tmp_path, *LONGER)
     assert end(process) == 0
     kinds = Counter(json.loads(line)["event"] for line in paths.stage_log(tmp_path).read_text().splitlines())
@@ -80,7 +80,7 @@ def test_a_full_disk_stops_the_command_and_loses_nothing(tmp_path, small_disk):
     assert process.returncode == 2, errors
     assert "No space left on device" in errors
     assert "Traceback" not in errors
-    assert "the same command resumes" in errors
+    assert "run the same command to resume" in errors
     assert remount("size=300m", "ro")
     assert "Read-only file system" in refusal(command(disk / "runs", *QUICK))
     assert remount("size=300m", "rw")

@@ -22,7 +22,8 @@ def begun(tmp_path, plans):
     """Of a sweep whose dense model and first two levels of pruning are there."""
     plan = next(iter(plans.values()))
     found = {plan.dense.name: 20.0} | {level.name: 1.0 for level in plan.levels}
-    return Progress(tmp_path / "runs", make_graph(plans), found, dict.fromkeys(plans, "alone"), len(plans), 1)
+    stages = [node.stage for node in make_graph(plans).values()]
+    return Progress(tmp_path / "runs", stages, found, dict.fromkeys(plans, "alone"), len(plans), 1)
 
 
 @pytest.fixture
@@ -39,30 +40,25 @@ def test_what_is_found_is_told_by_kind(tmp_path, plans, capsys):
     assert lines[1] == "3 of 16 stages found: 1 dense, 2 prune"
 
 
-def test_a_training_that_goes_on_says_from_where_and_is_not_taken_for_fast(tmp_path, plans, progress, capsys):
-    """Three epochs of it were trained by an earlier command: they are not of this one's seconds."""
-    plan = list(plans.values())[-1]
-    stage = replace(plan.levels[-1], epochs=4)
-    before = progress.time_left()
+def test_a_training_that_goes_on_says_from_where(tmp_path, plans, progress, capsys):
+    stage = replace(list(plans.values())[-1].levels[-1], epochs=4)
     metrics = paths.partial_dir(tmp_path / "runs", stage.kind, stage.name) / paths.METRICS
     metrics.parent.mkdir(parents=True)
     metrics.write_text(3 * (json.dumps({"validation_accuracy": 0.5}) + "\n"))
     progress.begin(stage)
-    assert f"prune {stage.name} goes on after epoch 3 of 4" in capsys.readouterr().out
-    assert progress._running[stage.name].epochs == 3
-    assert progress.time_left() <= before
-    progress.end(stage, 8.0)
-    assert progress._done["prune"] == 2 + 1
-    assert progress._spent["prune"] == 2 + 8
+    assert f"prune {stage.name} resumes after epoch 3 of 4" in capsys.readouterr().out
+    progress.interrupted()
+    assert capsys.readouterr().err == f"stopped in prune {stage.name}, epoch 3 of 4\n"
 
 
-def test_a_failure_while_the_time_is_read_from_another_thread_breaks_nothing(plans, progress):
-    graph = make_graph(plans)
-    for node in graph.values():
-        progress.dropped(node.stage)
-        progress._draw("")
+def test_the_time_left_is_nothing_once_all_is_dropped(plans, progress):
+    stages = [node.stage for node in make_graph(plans).values()]
+    for stage in (stage for stage in stages if stage.kind == "quantize"):
+        progress.dropped(stage)
+    assert progress.time_left().endswith(" s left")
+    for stage in stages:
+        progress.dropped(stage)
     assert progress.time_left() == ""
-    assert progress._to_do().total() == 0
 
 
 def test_points_of_the_same_title_are_told_apart_by_what_differs(tmp_path, plans):

@@ -68,7 +68,7 @@ def test_a_search_that_is_stopped_and_killed_ends_as_one_that_is_not(tmp_path):
     code, errors = stop_in(start(stopped), 1, signal.SIGINT)
     assert code == 130
     assert errors.rstrip().endswith(
-        f"interrupted; this resumes: python scripts/search.py {shlex.join([*OVERRIDES, '--trials', '4'])}"
+        f"interrupted; to resume: python scripts/search.py {shlex.join([*OVERRIDES, '--trials', '4'])}"
     )
     assert stop_in(start(stopped), 2, signal.SIGKILL)[0] == -signal.SIGKILL
     assert open_study(stopped).n_trials == 2
@@ -124,7 +124,7 @@ def test_a_full_disk_stops_the_search_and_loses_nothing(disk):
     assert process.returncode == 2
     assert errors == (
         f"error: {runs}/reports/debug/search.db: database or disk is full; "
-        "when that is mended, the same command goes on\n"
+        "fix this, then run the same command to resume\n"
     )
     disk("remount", "size=300m", "ro")
     _, errors = (process := start(runs, n_trials=2)).communicate()

@@ -205,7 +205,7 @@ def test_a_full_database_is_said_by_name_and_loses_nothing(tmp_path, limit_pages
     limit_pages(n_pages)
     told = []
     with pytest.raises(
-        DatabaseError, match=r"search\.db: database or disk is full; .* the same command goes on"
+        DatabaseError, match=r"search\.db: database or disk is full; .* run the same command to resume"
     ):
         run_until_full(tmp_path, told)
     limit_pages(2**20)

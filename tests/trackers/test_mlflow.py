@@ -136,7 +136,7 @@ def test_a_locked_database_does_not_stop_the_stage(tracker, client, runs, capsys
     event.remove(engine, "before_cursor_execute", impatient)
     assert len(done) == 3
     errors = capsys.readouterr().err
-    assert errors.startswith("warning: the tracker mlflow fails, the run goes on: ")
+    assert errors.startswith("warning: the tracker mlflow failed, the run continues: ")
     assert errors.endswith("database is locked\n")
     assert errors.count("\n") == 1
 

@@ -112,7 +112,7 @@ def test_a_directory_that_cannot_be_written_is_said_once(tmp_path, capsys, monke
     tracker.point("p-1", "S 0.95", ROW)
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1
-    assert errors.startswith("warning: the tracker tensorboard fails, the run goes on: ")
+    assert errors.startswith("warning: the tracker tensorboard failed, the run continues: ")
 
 
 def test_a_full_disk_does_not_stop_the_stage(tracker, tmp_path, capsys, monkeypatch):

@@ -52,7 +52,7 @@ def test_a_failing_tracker_is_said_once_and_stops_nothing(where, calls, capsys):
     tracker.point("p-1", "", {})
     assert failing.calls == calls
     assert capsys.readouterr().err == (
-        f"warning: the tracker mlflow fails, the run goes on: RuntimeError: database is locked at {where}\n"
+        f"warning: the tracker mlflow failed, the run continues: RuntimeError: database is locked at {where}\n"
     )
 
 

@@ -212,7 +212,7 @@ def test_another_runs_checkpoint_is_dropped(whole, task, params, splits, tmp_pat
     other = dataclasses.replace(task, **change)
     assert_same(run(other, params, splits, tmp_path / "work"), run(other, params, splits, tmp_path / "new"))
     said = capsys.readouterr().err
-    assert f"another run's ({next(iter(change))} differ); the training starts again" in said
+    assert f"another run's ({next(iter(change))} differ); the training restarts" in said
 
 
 def largest_file(directory):

@@ -8,7 +8,7 @@ from xorjax.commands.errors import UsageError, check_output, refusing
 from xorjax.commands.options import add_codec_options, add_force, make_spec
 from xorjax.commands.progress import progress
 from xorjax.commands.sharded import add_shard_options, check_shard_options, compress_to_directory
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say, say_networks
+from xorjax.commands.tables import describe_model, megabytes, print_layers, say_networks
 
 if TYPE_CHECKING:
     from xorjax.compress import Checkpoint, CompressSpec
@@ -129,20 +129,22 @@ def show(result: dict[str, Any]) -> None:
     say_networks(result)
     total = result["totals"]
     if total["scale_bits"] > total["code_bits"]:
-        say(
+        print(
             "the scales take more than the code words: --scale row is one for each output of torch's (out, in), "
             "channel one for each of flax's (in, out), tensor one for all"
         )
     kept = sum(param["bytes"] for param in result["params"])
-    say(
+    print(
         f"{result['output']}: {megabytes(result['file_bytes'])} of {megabytes(result['input_bytes'])}; "
         f"{len(result['params'])} other tensors kept as they are ({megabytes(kept)})"
     )
     if shards := result.get("shards"):
         found = sum(shard["state"] == "found" for shard in shards)
-        say(f"{len(shards)} shards, {found} of them made before; the index: {result['index']}")
+        print(f"{len(shards)} shards, {found} of them made before; the index: {result['index']}")
     if bounded := sum(layer["n_bounded"] for layer in result["layers"]):
-        say(f"{bounded} slices were too redundant for the exact search: their patches may not be the fewest")
+        print(
+            f"{bounded} slices were too redundant for the exact search: their patches may not be the fewest"
+        )
 
 
 def _option(text: str) -> tuple[str, int | float]:

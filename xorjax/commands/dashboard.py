@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from xorjax.commands.errors import CommandError
-from xorjax.commands.tables import say
 
 DESCRIPTION = """\
 Serves one page that follows a run directory: the progress of every point and stage, failures as they happen, training
@@ -73,9 +72,9 @@ def _tell(args: argparse.Namespace, runs: Path, url: str, local: bool) -> None:
 
         print(json.dumps({"command": "dashboard", "url": url, "runs": str(runs)}), flush=True)
         return
-    say(f"{url} follows {runs}{'' if runs.exists() else ', which is not there yet'}; Ctrl-C ends it")
+    print(f"{url} follows {runs}{'' if runs.exists() else ', which is not there yet'}; Ctrl-C ends it")
     if not local:
-        say("whoever reaches this address can read what the run directory says")
+        print("whoever reaches this address can read what the run directory says")
 
 
 def port(text: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xorjax.commands.errors import UsageError, check_output, check_output_directory, refusing
 from xorjax.commands.options import add_force
-from xorjax.commands.tables import megabytes, say
+from xorjax.commands.tables import megabytes
 
 if TYPE_CHECKING:
     from xorjax.container import CompressedModel
@@ -129,7 +129,7 @@ def _shapes(model: "CompressedModel") -> dict[str, list[int]]:
 
 def show(result: dict[str, Any]) -> None:
     shards = f"{result['n_shards']} shards, " if "n_shards" in result else ""
-    say(
+    print(
         f"{result['output']}: {megabytes(result['file_bytes'])}; {shards}{len(result['layers'])} layers decoded to "
         f"{result['dtype']}, {result['n_params']} other tensors as they were"
     )

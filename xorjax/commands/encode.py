@@ -6,7 +6,7 @@ from typing import Any
 
 from xorjax.commands.errors import check_output, refusing
 from xorjax.commands.options import add_codec_options, add_force, make_spec
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say
+from xorjax.commands.tables import describe_model, megabytes, print_layers
 
 DESCRIPTION = """\
 Encodes bit planes under a mask. MASK.npy: booleans or bytes, 1 = care. BITS.npy: of the mask's shape, or several
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     print_layers(result)
-    say(f"{result['output']}: {megabytes(result['file_bytes'])}")
+    print(f"{result['output']}: {megabytes(result['file_bytes'])}")
 
 
 def _read(path: str):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xorjax.commands.errors import refusing
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say
+from xorjax.commands.tables import describe_model, megabytes, print_layers
 
 DESCRIPTION = """\
 Rebuilds the model that the file's metadata names (model, dataset), decoding inside the jitted forward pass, and
@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     print_layers(result)
-    say(f"{result['file']}: {megabytes(result['file_bytes'])}")
-    say(
+    print(f"{result['file']}: {megabytes(result['file_bytes'])}")
+    print(
         f"{result['model']} on {result['dataset']}: {result['test_accuracy']:.2%} of {result['n_test']} test images "
         f"({result['n_correct']} right)"
     )

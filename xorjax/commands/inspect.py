@@ -6,7 +6,7 @@ from typing import Any
 
 from xorjax.commands.errors import refusing
 from xorjax.commands.sharded import describe_shards
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say, say_networks
+from xorjax.commands.tables import describe_model, megabytes, print_layers, say_networks
 
 DESCRIPTION = (
     "Shows layers, shapes and bits per weight by stream. The file is checked as `load` does; see also verify. FILE may "
@@ -39,8 +39,8 @@ def show(result: dict[str, Any]) -> None:
     say_networks(result)
     kept = sum(param["bytes"] for param in result["params"])
     what = f"the {len(result['shards'])} files" if "shards" in result else "the file"
-    say(
+    print(
         f"{len(result['params'])} other tensors, {megabytes(kept)}; {what}: {megabytes(result['file_bytes'])}"
     )
     for name, value in sorted(result["metadata"].items()):
-        say(f"{name}: {value}")
+        print(f"{name}: {value}")

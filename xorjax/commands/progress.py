@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from xorjax.estimate import duration
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -41,10 +43,7 @@ class Bar:
         if made <= 0:
             return ""
         seconds = (time.monotonic() - self._started) * (total - done) / made
-        for unit, length in (("h", 3600), ("min", 60)):
-            if seconds >= 2 * length:
-                return f", about {seconds / length:.0f} {unit} left"
-        return f", about {seconds:.0f} s left"
+        return f", about {duration(seconds)} left"
 
 
 @contextmanager

@@ -25,8 +25,8 @@ def add_shard_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "shard by shard",
         "With --jobs or --ray OUT is a directory: a file for each shard of IN, each final when it is made, and "
-        "an index. Memory is that of the largest tensor, not of the model. Where a command was stopped, the same one "
-        "goes on.",
+        "an index. Memory is that of the largest tensor, not of the model. Run the same command to resume one that was "
+        "stopped.",
     )
     group.add_argument(
         "--jobs", type=int, metavar="N", help="shards made at once, by processes of this machine"
@@ -120,7 +120,7 @@ def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any
             _say_made(bar, shard, record, f"{len(done)} of {len(cut.shards)}")
 
         def tell_waiting(shard: "Shard", holder: str) -> None:
-            bar.say(f"{shard.file} is being made by {holder}: waiting for it")
+            bar.say(f"{shard.file} is being made by {holder}; waiting for it")
 
         try:
             return compress_shards(
@@ -128,18 +128,19 @@ def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any
             )
         except OSError as error:
             raise CommandError(
-                f"{error.filename or args.output}: {error.strerror or error}; once that is mended, the same command "
-                "makes what is missing"
+                f"{error.filename or args.output}: {error.strerror or error}; fix this, then run the same command to "
+                "resume"
             ) from error
         except EngineError as error:
             raise CommandError(str(error)) from error
         except WorkerLost as error:
             raise CommandError(
-                f"{args.output}: {error}; the same command makes what is missing, with fewer --jobs if it was memory"
+                f"{args.output}: {error}; run the same command to resume, with fewer --jobs if memory ran out"
             ) from error
         except KeyboardInterrupt:
             print(
-                f"xorjax: {len(done)} of {len(cut.shards)} shards of {args.output} are made; the same command goes on",
+                f"xorjax: {len(done)} of {len(cut.shards)} shards of {args.output} are finished; run the same command "
+                "to resume",
                 file=sys.stderr,
             )
             raise
@@ -161,7 +162,7 @@ def _say_made(bar: Bar, shard: "Shard", record: dict[str, Any], count: str) -> N
     bar.update(shard.name, 1.0)
     if record["state"] != "made":
         what = "gone" if record["state"] == "missing" else "damaged (its SHA-256 is not the one recorded)"
-        bar.say(f"{record['file']}: it was {what}, and was made again")
+        bar.say(f"{record['file']}: it was {what} and has been rebuilt")
     sizes = f"{megabytes(record['bytes'])} of {megabytes(record['input_bytes'])}"
     bar.say(f"{record['file']}: {sizes}, {record['seconds']:.0f} s; {count}{bar.left}")
 

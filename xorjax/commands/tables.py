@@ -82,11 +82,7 @@ def say_networks(result: dict[str, Any]) -> None:
     if networks := result["networks"]:
         n_bytes = sum(network["bytes"] for network in networks)
         count = "1 XOR network" if len(networks) == 1 else f"{len(networks)} XOR networks"
-        say(f"not in these figures: the matrices of {count}, {megabytes(n_bytes)}")
-
-
-def say(text: str) -> None:
-    print(text)
+        print(f"not in these figures: the matrices of {count}, {megabytes(n_bytes)}")
 
 
 def megabytes(n_bytes: int) -> str:

@@ -4,7 +4,6 @@ import argparse
 from typing import Any
 
 from xorjax.commands.errors import refusing
-from xorjax.commands.tables import say
 
 DESCRIPTION = (
     "Checks all of a file and decodes every plane; exit code 1, and the tensor's name, if anything is wrong. FILE may "
@@ -36,4 +35,4 @@ def show(result: dict[str, Any]) -> None:
     n = len(result["planes"])
     what = f"{len(result['shards'])} shards, " if "shards" in result else ""
     what += "1 plane" if n == 1 else f"{n} planes"
-    say(f"{result['file']}: whole; {what} decoded, each with the SHA-256 that was stored")
+    print(f"{result['file']}: whole; {what} decoded, each with the SHA-256 that was stored")

@@ -46,7 +46,7 @@ def launch(conf: Path, run: Run) -> int:
         if errors:
             raise errors[0]
     except KeyboardInterrupt:
-        print(f"interrupted; this resumes: {given_command()}", file=sys.stderr, flush=True)
+        print(f"interrupted; to resume: {given_command()}", file=sys.stderr, flush=True)
         return INTERRUPTED
     except PointsFailed as failed:
         return INTERNAL if failed.ours else USER

@@ -72,8 +72,8 @@ def find_index(path: str | Path) -> Path | None:
         raise ContainerError(f"{path}: it holds {len(found)} *{INDEX_SUFFIX}; name the one wanted")
     if not found:
         raise ContainerError(
-            f"{path}: the directory holds no *{INDEX_SUFFIX}; where `xorjax compress` was stopped, the same command "
-            "goes on and writes it"
+            f"{path}: the directory holds no *{INDEX_SUFFIX}; if `xorjax compress` was stopped, repeat its command "
+            "to finish and write it"
         )
     return found[0]
 

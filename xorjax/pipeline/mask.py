@@ -7,14 +7,14 @@ from xorjax import paths
 from xorjax.config.schema import Config
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
-from xorjax.models import create_model, merge
+from xorjax.models import merge
 from xorjax.pipeline.arrays import group, join
 from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
-from xorjax.pipeline.plan import Level, frozen_layers
-from xorjax.pipeline.prune import going_on, importance
+from xorjax.pipeline.plan import Level
+from xorjax.pipeline.prune import importance, load_upstream, training_task
 from xorjax.prune.masks import apply_masks
-from xorjax.train.loop import Task, train
+from xorjax.train.loop import train
 from xorjax.train.metrics import write_metrics
 from xorjax.train.predict import accuracy, predict
 
@@ -27,17 +27,8 @@ def mask(build: Build) -> dict:
     """
     level, config = build.stage, build.config
     assert isinstance(level, Level)
-    inputs, params, masks = going_on(build)
-    graphdef, _ = create_model(config.model.name, config.seed)
-    task = Task(
-        graphdef,
-        apply_masks,
-        config.prune.optim,
-        config.seed,
-        inputs.start,
-        frozen_layers(config),
-        "prune.optim",
-    )
+    inputs, params, masks = load_upstream(build)
+    task = training_task(config, inputs, apply_masks, "prune.optim")
     scores = {
         path: np.where(np.asarray(masks[path]), score, np.float32(0))
         for path, score in importance(config, params, masks).items()
@@ -70,7 +61,7 @@ def mask(build: Build) -> dict:
     write_metrics(build.work / paths.METRICS, history)
     streams = {f"{path}/{name}": s for path, code in fitted.items() for name, s in code.streams.items()}
     save_arrays(build.work / paths.ARRAYS, join(params=result.params, masks=masks, index=streams))
-    logits = predict(merge(graphdef, result.params), inputs.test.inputs, inputs.start)
+    logits = predict(merge(task.graphdef, result.params), inputs.test.inputs, inputs.start)
     return {
         "prune_rate": level.prune_rate,
         "validation_accuracy": result.validation_accuracy,

@@ -64,18 +64,22 @@ class Plan:
 
     def needs(self, stage: Stage) -> tuple[Stage, ...]:
         """What `stage` is made from, directly."""
-        if stage is self.dense:
-            return ()
-        if stage is self.quantize:
-            return tuple(dict.fromkeys((self.dense, self.pruned)))
-        if stage is self.baselines:
-            return (self.quantize,)
-        if stage is self.encode:
-            return (self.pruned, self.quantize)
-        if stage is self.evaluate:
-            return (self.quantize, self.encode)
-        # A level of pruning, or the mask after the last: from the stage before, and the dense model's features.
-        return tuple(dict.fromkeys((self.dense, self.stages[self.stages.index(stage) - 1])))
+        match stage.kind:
+            case "dense":
+                return ()
+            case "prune" | "mask":
+                # From the stage before, and the dense model's features.
+                before = self.stages[self.stages.index(stage) - 1]
+                return tuple(dict.fromkeys((self.dense, before)))
+            case "quantize":
+                return tuple(dict.fromkeys((self.dense, self.pruned)))
+            case "baselines":
+                return (self.quantize,)
+            case "encode":
+                return (self.pruned, self.quantize)
+            case "evaluate":
+                return (self.quantize, self.encode)
+        raise ValueError(f"{stage.kind} {stage.name} is no stage of a plan")
 
 
 def make_plan(config: Config) -> Plan:

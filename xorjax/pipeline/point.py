@@ -55,17 +55,7 @@ def finish_point(plan: Plan, command: str) -> list[dict]:
     runs = Path(plan.config.paths.runs)
     artifacts = {stage.name: existing(runs, stage) for stage in plan.stages}
     _check_chain(plan, artifacts)
-    rows = point_rows(
-        plan,
-        command,
-        sum(artifact.seconds for artifact in artifacts.values()),
-        dense=artifacts[plan.dense.name],
-        pruned=artifacts[plan.pruned.name],
-        quantized=artifacts[plan.quantize.name],
-        baselines=artifacts[plan.baselines.name],
-        encoded=artifacts[plan.encode.name],
-        evaluated=artifacts[plan.evaluate.name],
-    )
+    rows = point_rows(plan, command, artifacts)
     for stage in (plan.encode, plan.evaluate):
         artifacts[stage.name].check()
     _write(plan, "ok", rows, None)
@@ -126,7 +116,9 @@ def _check_chain(plan: Plan, artifacts: Mapping[str, Artifact]) -> None:
         for need in plan.needs(stage):
             source = artifacts.get(need.name)
             if source is not None and artifact.made_from.get(need.name) != source.digest:
-                raise artifact.error(f"{artifact.directory}: it was made from another {need.name}")
+                raise artifact.error(
+                    f"{artifact.directory}: it was made from a different version of {need.name}"
+                )
 
 
 def _write(plan: Plan, status: str, rows: list[dict], error: str | None) -> None:

@@ -1,5 +1,7 @@
 """Stage 2: one level of iterative magnitude pruning."""
 
+from operator import attrgetter
+
 from xorjax import paths
 from xorjax.config.schema import Config
 from xorjax.models import create_model, merge
@@ -12,6 +14,7 @@ from xorjax.pipeline.plan import Level, following_kernels, frozen_layers
 from xorjax.prune.masks import Scores, apply_masks, full_masks, magnitudes, outgoing, prune_by_score
 from xorjax.train.loop import Task, train
 from xorjax.train.predict import accuracy, predict
+from xorjax.train.step import Weights
 
 
 def prune(build: Build) -> dict:
@@ -23,7 +26,7 @@ def prune(build: Build) -> dict:
     """
     level, config = build.stage, build.config
     assert isinstance(level, Level)
-    inputs, params, masks = going_on(build)
+    inputs, params, masks = load_upstream(build)
     scores = importance(config, params, masks)
     masks = prune_by_score(scores, masks, level.prune_rate, config.prune.scope, config.prune.structure)
     if config.prune.strategy == "rewind":
@@ -31,16 +34,7 @@ def prune(build: Build) -> dict:
         # Frozen layers stay the dense model's: the inputs were computed with them.
         params |= {path: v for path, v in early.items() if layer_name(path) not in frozen_layers(config)}
     continues = config.prune.strategy == "continue"
-    graphdef, _ = create_model(config.model.name, config.seed)
-    task = Task(
-        graphdef,
-        apply_masks,
-        config.prune.optim if continues else config.optim,
-        config.seed,
-        inputs.start,
-        frozen_layers(config),
-        "prune.optim" if continues else "optim",
-    )
+    task = training_task(config, inputs, apply_masks, "prune.optim" if continues else "optim")
     result = train(
         task,
         apply_masks(params, masks),
@@ -52,7 +46,7 @@ def prune(build: Build) -> dict:
         on_epoch=build.on_epoch,
     )
     save_arrays(build.work / paths.ARRAYS, join(params=result.params, masks=masks))
-    logits = predict(merge(graphdef, result.params), inputs.test.inputs, inputs.start)
+    logits = predict(merge(task.graphdef, result.params), inputs.test.inputs, inputs.start)
     return {
         "prune_rate": level.prune_rate,
         "best_epoch": result.best_epoch,
@@ -62,7 +56,7 @@ def prune(build: Build) -> dict:
     }
 
 
-def going_on(build: Build) -> tuple[Inputs, Params, Masks]:
+def load_upstream(build: Build) -> tuple[Inputs, Params, Masks]:
     """What a stage after dense training starts with: its inputs, and what the stage before left.
 
     Dense training leaves no masks: full ones are then made of the layers to prune.
@@ -74,6 +68,13 @@ def going_on(build: Build) -> tuple[Inputs, Params, Masks]:
     if all(mask is None for mask in masks.values()):
         masks = full_masks(params, config.prune.layers)
     return training_inputs(config, build.upstream(plan.dense)), params, masks
+
+
+def training_task(config: Config, inputs: Inputs, weights: Weights, key: str) -> Task:
+    """What a stage after dense training trains: `weights` of the parameters, by the settings at `key`."""
+    graphdef, _ = create_model(config.model.name, config.seed)
+    optim = attrgetter(key)(config)
+    return Task(graphdef, weights, optim, config.seed, inputs.start, frozen_layers(config), key)
 
 
 def importance(config: Config, params: Params, masks: Masks) -> Scores:

@@ -7,16 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
-from xorjax.models import create_model, merge
+from xorjax.models import merge
 from xorjax.params import Masks, Params
 from xorjax.pipeline.arrays import group, join
 from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset
-from xorjax.pipeline.plan import frozen_layers
-from xorjax.pipeline.prune import going_on
+from xorjax.pipeline.prune import load_upstream, training_task
 from xorjax.quantize.binary import BinaryCode
-from xorjax.train.loop import Task, train
+from xorjax.train.loop import train
 from xorjax.train.predict import accuracy, predict
 
 TEST_LOGITS = "test_logits"
@@ -47,23 +46,14 @@ class Quantized:
 def quantize(build: Build) -> dict:
     """The quantized model and its logits for the test split: what every decoded model must equal."""
     config = build.config
-    inputs, params, masks = going_on(build)
+    inputs, params, masks = load_upstream(build)
     code = BinaryCode.from_config(config.quantize)
-    graphdef, _ = create_model(config.model.name, config.seed)
-    task = Task(
-        graphdef,
-        code,
-        config.quantize.optim,
-        config.seed,
-        inputs.start,
-        frozen_layers(config),
-        "quantize.optim",
-    )
+    task = training_task(config, inputs, code, "quantize.optim")
     result = train(task, params, masks, inputs.train, inputs.validation, build.work, on_epoch=build.on_epoch)
     model = _encode(code, result.params, masks)
     weights = jax.tree.map(jnp.asarray, model.weights())
     test = dataset(config.data).test
-    logits = predict(merge(graphdef, weights), test.inputs)
+    logits = predict(merge(task.graphdef, weights), test.inputs)
     save_arrays(build.work / paths.ARRAYS, join(**vars(model)) | {TEST_LOGITS: logits})
     return {
         "best_epoch": result.best_epoch,

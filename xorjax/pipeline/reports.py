@@ -77,6 +77,6 @@ class Reports:
                     console.print(f"{at}: {model}", markup=False)
             if n_failed := sum(point.status == "failed" for point in experiment.points):
                 console.print(
-                    f"{n_failed} of {len(experiment.planned)} points failed: what there is above is without them"
+                    f"{n_failed} of {len(experiment.planned)} points failed and are not included above"
                 )
             console.print(f"report: {page}", markup=False)

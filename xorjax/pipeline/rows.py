@@ -1,6 +1,7 @@
 """The result rows of a point: one for each layer with the XOR code, one for each of its baselines."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -16,25 +17,18 @@ def failed_row(plan: Plan, command: str, error: str) -> dict:
     return _row(plan, command) | {"status": "failed", "error": error}
 
 
-def point_rows(
-    plan: Plan,
-    command: str,
-    seconds: float,
-    *,
-    dense: Artifact,
-    pruned: Artifact,
-    quantized: Artifact,
-    baselines: Artifact,
-    encoded: Artifact,
-    evaluated: Artifact,
-) -> list[dict]:
+def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> list[dict]:
     """All rows of a finished point; bits are per weight of the layer, pruned ones included.
 
-    `seconds` is what all stages of the point took, whichever commands made them and shared with whichever points.
+    Args:
+        plan: the point's.
+        command: what runs the point alone.
+        artifacts: those of its stages, by name.
     """
     config, xor = plan.config, plan.config.xor
     n_in, n_out = xor_shape(config)
-    artifacts = (dense, pruned, quantized, baselines, encoded, evaluated)
+    stages = (plan.dense, plan.pruned, plan.quantize, plan.baselines, plan.encode, plan.evaluate)
+    dense, pruned, quantized, baselines, encoded, evaluated = (artifacts[stage.name] for stage in stages)
     shared = _row(plan, command) | {
         "status": "ok",
         "dense_accuracy": dense.summary["test_accuracy"],
@@ -44,8 +38,9 @@ def point_rows(
         "quantized": plan.quantize.name,
         "validation_accuracy": quantized.summary["validation_accuracy"],
         "n_test": evaluated.summary["n_test"],
-        "commit": ", ".join(dict.fromkeys(artifact.commit for artifact in artifacts)),
-        "wall_seconds": round(seconds, 3),
+        "commit": ", ".join(dict.fromkeys(artifacts[stage.name].commit for stage in stages)),
+        # Of all stages, whichever commands made them and shared with whichever points.
+        "wall_seconds": round(sum(artifact.seconds for artifact in artifacts.values()), 3),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     xor_row = shared | {

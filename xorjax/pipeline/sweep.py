@@ -111,7 +111,7 @@ class _Run:
         self.progress = Progress(
             self.runs,
             # What is gone of points that are finished is not made again.
-            {name: node for name, node in make_graph(self.plans).items() if name in found or name in needed},
+            [n.stage for name, n in make_graph(self.plans).items() if name in found or name in needed],
             found,
             self.commands,
             len(self.plans),

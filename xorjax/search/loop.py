@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 
@@ -11,6 +11,7 @@ from xorjax.config.axes import Axis
 from xorjax.config.schema import Config
 from xorjax.pipeline.sweep import Job, Outcome
 from xorjax.search.study import Result, Study, Trial
+from xorjax.streams import bits_over_layers
 
 
 @runtime_checkable
@@ -81,13 +82,8 @@ def search(
 def mean_result(outcomes: Sequence[Outcome]) -> Result:
     """Of the points of one trial, which differ by seed: bits over all layers of the XOR code, and accuracies."""
     points = [[row for row in outcome.rows if row["n_out"] is not None] for outcome in outcomes]
-
-    def bits(rows: Sequence[Mapping[str, Any]]) -> float:
-        n_weights = sum(row["n_weights"] for row in rows)
-        return sum(row["bits_per_weight"] * row["n_weights"] for row in rows) / n_weights
-
     return Result(
-        fmean(bits(rows) for rows in points),
+        fmean(bits_over_layers(rows) for rows in points),
         fmean(rows[0]["validation_accuracy"] for rows in points),
         fmean(rows[0]["test_accuracy"] for rows in points),
     )

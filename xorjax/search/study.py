@@ -91,7 +91,7 @@ class Study:
             first = error.__cause__ if isinstance(error, StorageInternalError) else error
             reason = getattr(first, "orig", None) or first
             raise DatabaseError(
-                f"{self._file}: {reason}; when that is mended, the same command goes on"
+                f"{self._file}: {reason}; fix this, then run the same command to resume"
             ) from error
 
     def repeat_failed(self) -> None:

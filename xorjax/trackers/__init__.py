@@ -108,7 +108,7 @@ class _Harmless:
                 first = str(error).partition("\n")[0]
                 line = f"{type(error).__name__}: {first}"
                 print(
-                    f"warning: the tracker {self.name} fails, the run goes on: {line}",
+                    f"warning: the tracker {self.name} failed, the run continues: {line}",
                     file=sys.stderr,
                     flush=True,
                 )

@@ -261,7 +261,7 @@ def _restore(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
             differing = [key for key in run if json.dumps(run[key]) != json.dumps(info["run"].get(key))]
             raise CheckpointError(f"it is another run's ({', '.join(differing)} differ)")
     except CheckpointError as error:
-        print(f"{checkpoints.directory}: {error}; the training starts again", file=sys.stderr, flush=True)
+        print(f"{checkpoints.directory}: {error}; the training restarts", file=sys.stderr, flush=True)
         checkpoints.clear()
         return
     treedef = jax.tree.structure(progress.state)
