@@ -156,7 +156,7 @@ CLAIMS = (
     Claim(
         "readme-fixed-share",
         README,
-        Sentence("That rate is the code words' alone, {} of the {} bits at n_in=20"),
+        Sentence("Only the code words have that rate, {} of the {} bits at n_in=20"),
         (SWEEP,),
         fixed_share,
     ),
@@ -177,7 +177,7 @@ CLAIMS = (
     Claim(
         "readme-packed-signs",
         README,
-        Sentence("the same mask with the kept signs behind it is {} % smaller"),
+        Sentence("the same mask followed by the plain kept signs takes {} % less"),
         (SWEEP,),
         packed_signs,
     ),
