@@ -2,15 +2,18 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
+from pathlib import Path
 
 import cloudpickle
 import engine_tasks
+import psutil
 import pytest
 from engine_tasks import (
     add,
@@ -68,11 +71,12 @@ def in_new_process(only_ray):
     where a cluster goes away.
     """
 
-    def call(function, *args):
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            pool.submit(_with_travelling_tasks, function, *args).result()
+    return _in_new_process
 
-    return call
+
+def _in_new_process(function, *args):
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(_with_travelling_tasks, function, *args).result()
 
 
 def _with_travelling_tasks(function, *args):
@@ -157,15 +161,94 @@ def _no_room(directory):
 
 
 @pytest.mark.slow
+def test_tasks_fail_when_the_head_is_lost(cluster, tmp_path):
+    address, raylets = cluster
+    _in_new_process(_head_lost, address, raylets, tmp_path)
+
+
+def _head_lost(address, raylets, directory):
+    ray_cluster.PERIOD, ray_cluster.LONGEST_WITHOUT_ROOM, ray_cluster.LONGEST_ANSWER = 0.1, 2.0, 1.0
+    engine = Ray(address)
+    running = engine.submit(report_and_sleep, directory / "pid")
+    wait_for(directory / "pid")
+    port = int(address.rpartition(":")[2])
+    (head,) = (
+        process
+        for process in psutil.process_iter(["name"])
+        if process.info["name"] == "gcs_server"
+        and any(
+            opened.status == "LISTEN" and opened.laddr.port == port for opened in process.net_connections()
+        )
+    )
+    head.kill()
+    for raylet in raylets:
+        os.kill(raylet, signal.SIGKILL)
+    with pytest.raises(EngineError, match="the Ray cluster does not answer: its head may be gone"):
+        running.result(60)
+    engine.close(now=True)
+
+
+HEAD = ("start", "--head", "--block", "--num-cpus=1", "--include-dashboard=false")
+
+
+@pytest.mark.slow
+def test_a_cluster_with_a_token_is_found_by_its_address(tmp_path, only_ray):
+    """`ray start` asks for a token where there is one, as after any `ray.init` on the machine."""
+    home = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    home |= {"HOME": str(tmp_path)}
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    (tmp_path / ".ray").mkdir()
+    token = tmp_path / ".ray" / "auth_token"
+    token.write_text(64 * "0")
+    ray = str(Path(sys.executable).with_name("ray"))
+    with subprocess.Popen(
+        [ray, *HEAD, f"--port={port}"], env=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as head:
+        try:
+            assert head.stdout is not None
+            assert any("Ray runtime started" in line for line in head.stdout)
+
+            def connect() -> str:
+                run = subprocess.run(
+                    [sys.executable, "-c", CONNECTS, f"127.0.0.1:{port}"],
+                    env=home,
+                    capture_output=True,
+                    text=True,
+                )
+                return run.stdout
+
+            assert connect() == "3\n"
+            token.unlink()
+            assert "its ~/.ray/auth_token is needed here" in connect()
+        finally:
+            head.terminate()
+
+
+CONNECTS = """
+import operator, sys
+from xorjax.engines import EngineError, Ray
+
+try:
+    engine = Ray(sys.argv[1])
+    print(engine.submit(operator.add, 1, 2).result(60))
+    engine.close()
+except EngineError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
 def test_closing_does_not_wait_for_what_never_answers(tmp_path, in_new_process):
     in_new_process(_silent, tmp_path)
 
 
 def _silent(directory):
-    import ray
-
     ray_cluster.LONGEST_CLOSE = 1.0
     engine = Ray("local")
+    import ray
+
     running = engine.submit(report_and_sleep, directory / "pid")
     wait_for(directory / "pid")
     ray.cancel = lambda *args, **kwargs: None

@@ -4,11 +4,13 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -26,6 +28,9 @@ LONGEST_WITHOUT_ROOM = 300.0
 
 PERIOD = 10.0
 """Seconds between two looks at the nodes."""
+
+LONGEST_ANSWER = 10.0
+"""Seconds that the head has to say which nodes there are; one that is gone never answers."""
 
 LONGEST_CLOSE = 10.0
 """Seconds that tasks have to end when they are stopped; a node that is gone never answers."""
@@ -53,6 +58,11 @@ class Ray:
         # the package from where the cluster has it.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         os.environ.setdefault("RAY_task_oom_retries", str(OOM_RETRIES))
+        elsewhere = address or os.environ.get("RAY_ADDRESS")
+        if elsewhere not in (None, "auto", "local") and _has_token() and "ray" not in sys.modules:
+            # `ray start` does so by itself; a connection to an address does not, and would be refused. A cluster
+            # without authentication does not mind. Read when Ray is imported.
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         try:
             import ray
         except ImportError as error:
@@ -101,13 +111,13 @@ class Ray:
         had_room = time.monotonic()
         while not self._closed.wait(PERIOD):
             try:
-                tasks_at_once(_living_nodes(), *self._needs)
+                tasks_at_once(_within(LONGEST_ANSWER, _living_nodes), *self._needs)
                 had_room = time.monotonic()
                 continue
             except EngineError as error:
                 reason = error
             except Exception as error:
-                reason = EngineError(f"the Ray cluster does not answer: {error}")
+                reason = EngineError(f"the Ray cluster does not answer: {str(error) or 'its head may be gone'}")
             if time.monotonic() - had_room > LONGEST_WITHOUT_ROOM:
                 self._fail(reason)
 
@@ -116,10 +126,31 @@ class Ray:
             _settle(future, None, error)
 
 
+def _has_token() -> bool:
+    """Whether this machine has a token of Ray's, where Ray looks for one."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return True
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token").is_file()
+
+
 def _living_nodes() -> list[Mapping[str, int | float]]:
     import ray
 
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _within(seconds: float, function: Callable[[], Any]) -> Any:
+    """What it returns; TimeoutError if it does not, as Ray where the head is gone."""
+    answered: Future = Future()
+
+    def call() -> None:
+        try:
+            answered.set_result(function())
+        except Exception as error:
+            answered.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return answered.result(seconds)
 
 
 def tasks_at_once(
@@ -157,6 +188,8 @@ def _connect(address: str | None) -> None:
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]
+        if isinstance(error, ConnectionError) and not _has_token():
+            reason += "; if it was started with token authentication, its ~/.ray/auth_token is needed here"
         raise EngineError(f"no Ray cluster at {address or 'this machine'}: {reason}") from error
     finally:
         # In its place Ray puts one that exits at once.
