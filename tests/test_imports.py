@@ -42,7 +42,7 @@ ROOMS = {
     },
     "trackers": {"paths"},
     "search": {"config", "paths", "pipeline", "streams"},
-    "dashboard": {"paths", "estimate", "streams"},
+    "dashboard": {"paths", "estimate", "results", "streams"},
     "commands": {
         "estimate",
         "codec",

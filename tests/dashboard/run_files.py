@@ -19,7 +19,7 @@ class RunFiles:
         self.points = [f"evaluate{i}-{experiment}" for i in range(n)]
         self.now = START
 
-    def plan(self, *, old: bool = False, points: list[str] | None = None) -> None:
+    def plan(self) -> None:
         shared = [{"kind": kind, "name": f"{kind}-a", "epochs": KINDS[kind]} for kind in list(KINDS)[:3]]
         own = [
             {"kind": kind, "name": name, "epochs": 0}
@@ -31,10 +31,8 @@ class RunFiles:
             | {"stages": [0, 1, 2, 3 + 2 * i, 4 + 2 * i]}
             for i, point in enumerate(self.points)
         }
-        plan = {"experiment": self.report.name, "command": "run all", "points": points or self.points}
-        self.write(
-            self.report / "plan.json", plan if old else plan | {"stages": shared + own, "details": details}
-        )
+        plan = {"experiment": self.report.name, "command": "run all", "points": self.points}
+        self.write(self.report / "plan.json", plan | {"stages": shared + own, "details": details})
 
     def event(self, event: str, kind: str, name: str, **more: object) -> None:
         self.now += timedelta(seconds=1)

@@ -10,6 +10,8 @@ import pytest
 from run_files import RunFiles
 
 from xorjax.dashboard import stages, watch
+from xorjax.dashboard.curves import curve_titles
+from xorjax.dashboard.planned import Detail, Planned, Stage
 from xorjax.dashboard.watch import Watcher
 
 
@@ -189,7 +191,7 @@ def test_work_whose_process_is_gone_has_stopped(files, ask):
     files.begin("dense", "dense-a", pid=gone())
     told = ask()["experiment"]
     assert states(ask()) == ["stopped", "stopped"]
-    assert "is gone" in told["working"][0]["note"]
+    assert "has ended: run the same command" in told["working"][0]["note"]
     assert told["left"] is None
     files.event("resumed", "dense", "dense-a")
     assert states(ask()) == ["running", "running"]
@@ -249,7 +251,7 @@ def test_work_on_another_host_is_judged_by_its_signs_of_life(files, ask, monkeyp
     assert states(ask()) == ["running", "running"]
     monkeypatch.setattr(stages, "SILENCE", -1.0)
     assert states(ask()) == ["stopped", "stopped"]
-    assert "no sign of life on elsewhere" in ask()["experiment"]["working"][0]["note"]
+    assert "no activity on elsewhere" in ask()["experiment"]["working"][0]["note"]
 
 
 def test_a_damaged_stage_is_to_be_made_again(files, ask):
@@ -258,7 +260,7 @@ def test_a_damaged_stage_is_to_be_made_again(files, ask):
     (files.runs / "dense" / "dense-a").rename(files.runs / "dense" / "dense-a.damaged")
     files.event("damaged", "dense", "dense-a", reason="its checksum is wrong")
     told = ask()["experiment"]
-    assert told["states"][0] == [0, "waiting", "its artifact was damaged: to be made again"]
+    assert told["states"][0] == [0, "waiting", "its artifact was damaged and is to be rebuilt"]
     assert told["events"][0]["message"] == "its checksum is wrong"
 
 
@@ -282,15 +284,15 @@ def test_metrics_that_were_written_anew_replace_the_old(files, ask):
     assert ask()["experiment"]["curves"][0]["epoch"] == [1, 2]
 
 
-def test_old_plans_show_points_by_their_files(files, ask):
-    files.plan(old=True)
-    files.make_shared()
-    files.point(0)
-    first, second = ask()["experiment"]["points"]
-    assert (first["title"], first["state"]) == ("S 0.9, n_in 20, n_out 200, seed 0", "ok")
-    assert (second["title"], second["state"], second["command"]) == (files.points[1], "waiting", "")
-    assert [curve["name"] for curve in ask()["experiment"]["curves"]] == ["dense-a"]
-    assert ask()["experiment"]["kinds"] == []
+@pytest.mark.parametrize("key", ["stages", "details"])
+def test_a_plan_of_an_older_version_says_how_to_renew_it(files, ask, key):
+    files.plan()
+    record = json.loads((files.report / "plan.json").read_text())
+    del record[key]
+    files.write(files.report / "plan.json", record)
+    error = ask("sweep")["experiment"]["error"]
+    assert error == "plan.json is of an older version: repeat its command, run all"
+    assert ask("sweep")["experiment"]["points"] == []
 
 
 def test_points_of_one_title_are_told_apart_by_their_commands(files, ask):
@@ -358,7 +360,7 @@ def test_many_point_files_are_read_a_part_at_a_time(tmp_path, monkeypatch):
 
 
 def test_a_point_that_is_gone_or_replaced_is_told(files, ask):
-    files.plan(old=True)
+    files.plan()
     files.fail_point(0, "no")
     assert states(ask()) == ["failed", "waiting"]
     files.point(0)
@@ -436,9 +438,81 @@ def test_foreign_files_and_half_deleted_directories_change_nothing(files, ask):
     assert states(ask()) == ["waiting", "waiting"]
 
 
-def test_curves_come_from_the_run_directory_alone(files, ask, tmp_path):
-    files.plan(old=True)
-    files.epochs(tmp_path / "secret", 1)
-    files.point(0, curves=[{"metrics": "../secret/metrics.jsonl"}, {"metrics": "/etc/passwd"}, 5])
-    assert ask()["experiment"]["curves"] == []
-    assert states(ask())[0] == "ok"
+def test_what_rests_on_a_failure_is_blocked_until_it_is_resumed(files, ask):
+    files.plan()
+    files.make("dense", "dense-a")
+    files.begin("prune", "prune-a")
+    files.event("failed", "prune", "prune-a", error="no")
+    told = ask()["experiment"]["states"]
+    assert [state[1] for state in told] == ["done", "failed", *["blocked"] * 5]
+    assert told[2][2] == "blocked by prune prune-a, which failed"
+    assert states(ask()) == ["failed", "failed"]
+    assert ask()["experiment"]["kinds"][2] == {"kind": "quantize", "blocked": 1, "all": 1, "uses": 2}
+    files.event("resumed", "prune", "prune-a")
+    assert [state[1] for state in ask()["experiment"]["states"]][1:] == ["running", *["waiting"] * 5]
+
+
+def test_what_another_point_needs_is_not_blocked(files, ask):
+    files.plan()
+    record = json.loads((files.report / "plan.json").read_text())
+    # Both points share all but evaluate.
+    record["details"][files.points[1]]["stages"][3] = 3
+    files.write(files.report / "plan.json", record)
+    files.make_shared()
+    files.begin("evaluate", files.points[0])
+    files.event("failed", "evaluate", files.points[0], error="no")
+    assert ask()["experiment"]["states"][3][1] == "waiting"
+    assert states(ask()) == ["failed", "waiting"]
+
+
+def test_what_is_blocked_takes_no_time(files, ask):
+    files.plan()
+    files.make_shared()
+    files.begin("encode", "encode0-sweep")
+    before = ask()["experiment"]["left"]
+    files.event("failed", "encode", "encode0-sweep", error="no")
+    files.begin("encode", "encode1-sweep")
+    # Neither this encode nor the evaluate after it are made.
+    assert ask()["experiment"]["left"] == before - 2
+
+
+def test_points_that_differ_in_the_seed_alone_have_one_setting(files, ask):
+    files.points.append("evaluate2-sweep")
+    files.plan()
+    rows = [{"n_out": 200, "n_weights": 100, "bits_per_weight": 0.5, "n_test": 2000}]
+    for i, (seed, rate) in enumerate(((0, 0.9), (1, 0.9), (0, 0.8))):
+        config = {"seed": seed, "prune": {"rate": rate}, "paths": {"runs": f"/{i}"}, "report": f"r{i}"}
+        config["data"] = {"n_validation": 1000, "dir": f"/{i}"}
+        files.point(i, rows=[rows[0] | {"seed": seed, "config": json.dumps(config)}])
+    first, second, third = ask()["experiment"]["points"]
+    assert first["setting"] == second["setting"] != third["setting"]
+    assert (first["n_validation"], first["n_test"]) == (1000, 2000)
+
+
+@pytest.mark.parametrize("config", [None, "", "{", "[]", '{"data": 5}', 7])
+def test_a_configuration_that_cannot_be_read_is_none(files, ask, config):
+    files.plan()
+    files.point(0, rows=[{"n_out": 200, "config": config}])
+    assert ask()["experiment"]["points"][0]["n_validation"] is None
+
+
+def test_curves_of_one_name_are_told_apart(files, ask):
+    """By their points' titles, and where these are equal too by the hash."""
+    names = [f"lenet5-mnist-seed0-S0.9-q1-{digits * 10}" for digits in "0123"]
+    stages = [Stage("quantize", name, 2) for name in names] + [
+        Stage("dense", "lenet5-mnist-seed0-aaaaaaaaaa", 2)
+    ]
+    titles = [
+        "S 0.9, seed 0, quantize.optim.name=adam",
+        "S 0.9, seed 0, quantize.optim.name=sgd",
+        "S 0.9",
+        "S 0.9",
+    ]
+    details = {str(i): Detail(title, "", (i, 4)) for i, title in enumerate(titles)}
+    assert curve_titles(stages, Planned("", tuple(details), tuple(stages), details)) == [
+        "quantize, S 0.9, seed 0, optim.name=adam",
+        "quantize, S 0.9, seed 0, optim.name=sgd",
+        "quantize, S 0.9, seed 0, 2222222222",
+        "quantize, S 0.9, seed 0, 3333333333",
+        "dense, seed 0",
+    ]

@@ -1,3 +1,10 @@
+// The states of points and stages.
+export const SIGNS = {
+  ok: "✓", done: "■", failed: "✕", unreadable: "✕", running: "◐", stopped: "‖", blocked: "⊘", waiting: "□",
+};
+const WORDS = { ok: "finished", done: "made" };
+export const wordOf = (state) => WORDS[state] || state;
+
 // Whatever files say goes into the page as text, never as HTML.
 export function element(name, kind = "", words = "") {
   const made = document.createElement(name);

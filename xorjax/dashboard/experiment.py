@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from xorjax import paths
+from xorjax.dashboard.blocked import blocked
+from xorjax.dashboard.curves import curves
 from xorjax.dashboard.log import BEGAN
-from xorjax.dashboard.planned import Planned, Stage, read_planned
+from xorjax.dashboard.planned import NOTHING, Stage, read_planned
 from xorjax.dashboard.points import PointFiles, Result
 from xorjax.dashboard.stages import RunDirectory, Work
 from xorjax.dashboard.values import UnreadableError
@@ -15,9 +17,11 @@ from xorjax.estimate import seconds_left
 
 SHOWN_FAILURES = 50
 SHOWN_EVENTS = 12
-SHOWN_RUNNING_CURVES = 8
-SHOWN_FINISHED_CURVES = 4
 _ASKED_FOR_SECONDS = 20
+_OF_RESULT = (
+    *("prune_rate", "seed", "mask_codec", "setting", "bits", "seconds", "time", "n_validation", "n_test"),
+    *("validation", "test", "dense_validation", "dense_test"),
+)
 
 
 class Experiment:
@@ -31,7 +35,7 @@ class Experiment:
         self.name = report.name
         self.report = report
         self.run = run
-        self.plan = Planned("", ())
+        self.plan = NOTHING
         self.error: str | None = None
         self.version = self.whole_since = 0
         self.points: list[tuple[int, dict[str, Any]]] = []
@@ -88,7 +92,7 @@ class Experiment:
             self._plan_seen = seen
             self.plan, self.error = read_planned(path), None
         except (OSError, UnreadableError) as error:
-            self.plan, self.error = Planned("", ()), str(error)
+            self.plan, self.error = NOTHING, str(error)
         self._files.forget_listing()
         self.points, self.states = [], []
         self.version += 1
@@ -96,16 +100,15 @@ class Experiment:
 
     def _tell(self) -> None:
         """Work out what the page is to show, and at which version what of it changed."""
-        states = [self.run.state(stage) for stage in self.plan.stages]
-        stages = self.plan.stages or tuple(self._stages_of_log())
+        own = [detail.stages for detail in self.plan.details.values()]
+        states = blocked(self.plan.stages, [self.run.state(stage) for stage in self.plan.stages], own)
         self._open = [
             (stage, work)
-            for stage in stages
+            for stage in self.plan.stages
             if (last := self.run.log.last.get(stage[:2]))
             and last.event in BEGAN
             and not self.run.is_whole(*stage[:2])
             and (work := self.run.work(stage))
-            and (self.plan.stages or work.state == "running")
         ]
         points = [self._point(i, point, states) for i, point in enumerate(self.plan.points)]
         _tell_apart(points)
@@ -119,22 +122,12 @@ class Experiment:
         self.header = header
         self.version += any(changed)
 
-    def _stages_of_log(self) -> list[Stage]:
-        """Of an old plan: what is at work in the run directory, for whichever experiment."""
-        return [Stage(*key) for key, event in self.run.log.last.items() if event.event in BEGAN]
-
     def _point(self, i: int, point: str, states: list[tuple[str, str]]) -> dict[str, Any]:
-        result, detail = self._files.results.get(point), self.plan.detail(point)
-        own = detail.stages if detail else ()
-        state, note = _state_of_point(result, [states[k] for k in own])
-        value: dict[str, Any] = {"i": i, "id": point, "state": state, "note": note, "stages": own}
-        value["title"] = detail.title if detail else _title(result) or point
-        value["command"] = detail.command if detail else (result and result.command) or ""
-        for name in ("prune_rate", "n_in", "n_out", "seed", "mask_codec", "bits", "seconds", "time"):
-            value[name] = getattr(result, name) if result else None
-        for name in ("validation", "test", "dense_validation", "dense_test"):
-            value[name] = getattr(result, name) if result else None
-        return value
+        result, detail = self._files.results.get(point), self.plan.details[point]
+        state, note = _state_of_point(result, [states[k] for k in detail.stages])
+        value: dict[str, Any] = {"i": i, "id": point, "state": state, "note": note}
+        value |= {"stages": detail.stages, "title": detail.title, "command": detail.command}
+        return value | {name: getattr(result, name) if result else None for name in _OF_RESULT}
 
     def _header(self, states: list[tuple[str, str]], points: list[dict[str, Any]]) -> dict[str, Any]:
         uses = Counter(stage for point in points for stage in point["stages"])
@@ -151,12 +144,12 @@ class Experiment:
                     "kind": stage.kind,
                     "name": stage.name,
                     "of": stage.epochs,
-                    "points": uses[self.plan.stages.index(stage)] if self.plan.stages else None,
+                    "points": uses[self.plan.stages.index(stage)],
                 }
                 for stage, work in self._open
             ],
             "failures": self._failures(states, points),
-            "curves": self._curves(states),
+            "curves": curves(self.run, self._open, self.plan, states),
             "events": self._events(),
         }
 
@@ -164,12 +157,12 @@ class Experiment:
         """Seconds; None if nobody works, or if too little is known."""
         at_work = [(stage, work) for stage, work in self._open if work.state == "running"]
         workers = len({(work.host, work.pid) for _, work in at_work})
-        if not workers or not self.plan.stages:
+        if not workers:
             return None
         spent: dict[str, float] = defaultdict(float)
         left, done, asked = Counter[str](), Counter[str](), Counter[str]()
         for stage, (state, _) in zip(self.plan.stages, states, strict=True):
-            if state not in ("done", "failed"):
+            if state not in ("done", "failed", "blocked"):
                 left[stage.kind] += max(1, stage.epochs)
             elif state == "done" and asked[stage.kind] < _ASKED_FOR_SECONDS:
                 asked[stage.kind] += (stage.kind, stage.name) not in self.run.log.seconds
@@ -206,32 +199,6 @@ class Experiment:
             shown.append(failure)
         return sorted(shown, key=lambda failure: -failure["time"])[:SHOWN_FAILURES]
 
-    def _curves(self, states: list[tuple[str, str]]) -> list[dict[str, Any]]:
-        """The training under way, and what was trained last."""
-        if self.plan.stages:
-            whole = [
-                stage
-                for stage, (state, _) in zip(self.plan.stages, states, strict=True)
-                if state == "done" and stage.epochs
-            ]
-            order = {key: i for i, key in enumerate(self.run.log.last)}
-            whole.sort(key=lambda stage: order.get(stage[:2], -1))
-        else:
-            results = sorted(self._files.results.values(), key=lambda result: result.time or 0.0)
-            named = dict.fromkeys(curve for result in results for curve in result.curves)
-            whole = [Stage(*curve) for curve in named if self.run.is_whole(*curve)]
-        curves = [
-            {"kind": stage.kind, "name": stage.name, "of": stage.epochs, "state": work.state}
-            | self.run.curve(stage, False)
-            for stage, work in self._open[-SHOWN_RUNNING_CURVES:]
-        ]
-        curves += [
-            {"kind": stage.kind, "name": stage.name, "of": stage.epochs, "state": "done"}
-            | self.run.curve(stage, True)
-            for stage in reversed(whole[-SHOWN_FINISHED_CURVES:])
-        ]
-        return [curve for curve in curves if curve["epoch"]]
-
     def _events(self) -> list[dict[str, Any]]:
         """What happened last to its stages, the newest first."""
         own = {stage[:2] for stage in self.plan.stages}
@@ -262,12 +229,6 @@ def _state_of_point(result: Result | None, stages: list[tuple[str, str]]) -> tup
     if following and following[0] == "stopped":
         return following
     return "waiting", following[1] if following else ""
-
-
-def _title(result: Result | None) -> str:
-    if result is None or None in (result.prune_rate, result.n_in, result.n_out, result.seed):
-        return ""
-    return f"S {result.prune_rate:g}, n_in {result.n_in:g}, n_out {result.n_out:g}, seed {result.seed:g}"
 
 
 def _tell_apart(points: list[dict[str, Any]]) -> None:

@@ -1,13 +1,14 @@
 import { ago, duration, element, setCommand } from "/elements.js";
-import { drawCurves, drawPareto } from "/plots.js";
+import { drawCurves } from "/curves.js";
+import { drawPareto } from "/pareto.js";
 import { showPoints, startPoints } from "/points.js";
+import { otherStates, showBar, showKinds, startKey, totals } from "/stages.js";
 
 const SECONDS_BETWEEN_LOOKS = 1.5;
 const SECONDS_HIDDEN = 15;
 const STATES = ["ok", "failed", "unreadable", "running", "stopped", "waiting"];
-const WORDS = { ok: "finished", done: "made" };
 // "made" is logged as work begins.
-const EVENTS = { made: "begun", found: "found made by another command" };
+const EVENTS = { made: "started", found: "made by another command" };
 
 const find = (selector) => document.querySelector(selector);
 let token = null;
@@ -42,7 +43,7 @@ async function look() {
     tell("live", "live");
   } catch (error) {
     if (!(error instanceof TypeError)) console.error(error);
-    tell("lost", "the dashboard does not answer: has it been stopped?");
+    tell("lost", "no answer: has the dashboard been stopped?");
   }
   showTimes();
   const reading = experiment && experiment.reading;
@@ -68,7 +69,7 @@ function take(news) {
   if (experiment) {
     showExperiment(news.experiment);
   } else {
-    const missing = chosen !== null && news.experiments.length ? `There is no experiment ${chosen} (any more).`
+    const missing = chosen !== null && news.experiments.length ? `There is no experiment ${chosen}.`
       : news.exists ? "No sweep has written here yet." : "The run directory does not exist yet.";
     find("#nothing h1").textContent = missing;
   }
@@ -102,8 +103,12 @@ function showList(experiments) {
     const item = old.get(entry.name) || newItem(entry.name);
     const button = item.firstChild;
     button.setAttribute("aria-current", entry.name === chosen);
-    const words = [`${entry.ok} of ${entry.points} finished`, entry.working ? "at work" : ago(entry.active)].join(" · ");
-    button.lastChild.replaceChildren(words, ...(entry.failed ? [" · ", element("b", "", `${entry.failed} failed`)] : []));
+    const words = [
+      entry.points ? `${entry.ok} of ${entry.points} finished` : "no points",
+      // Not to be broken: the line is short.
+      entry.working ? "running" : ago(entry.active).replaceAll(" ", "\u00a0"),
+    ].join(" · ");
+    button.lastChild.replaceChildren(words, ...(entry.failed ? [element("b", "", `${entry.failed} failed`)] : []));
     return item;
   });
   // Moving an element takes the focus from it: only what is out of place moves.
@@ -128,12 +133,14 @@ function showExperiment(news) {
   setCommand(find("#command"), experiment.command);
   find("#plan-error").hidden = experiment.error === null;
   find("#plan-error").textContent = experiment.error || "";
-  showBar(find("#bar"), experiment.counts, STATES);
+  for (const part of ["#bar", "#summary", "#points"]) find(part).hidden = experiment.error !== null;
+  find("#command").hidden = experiment.command === "";
+  showBar(find("#bar"), totals(experiment.kinds));
   find("#summary").textContent = summary(experiment, false);
   showIdle();
   showFailures();
   showWorking();
-  showKinds();
+  showKinds(experiment.kinds);
   find("#curves").hidden = experiment.curves.length === 0;
   find("#pareto").hidden = !experiment.points.some((point) => point.bits !== null);
   // Thousands of points are drawn when all of them have been read, not at each step of it.
@@ -155,26 +162,12 @@ function summary({ counts, kinds, left, points, reading }, short) {
   if (failed) parts.push(`${failed} failed`);
   if (short) return parts.join(", ");
   for (const state of ["running", "stopped", "waiting"]) if (counts[state]) parts.push(`${counts[state]} ${state}`);
-  const all = kinds.reduce((sum, kind) => sum + kind.all, 0);
-  const done = kinds.reduce((sum, kind) => sum + (kind.done || 0), 0);
+  const { all, ...counted } = totals(kinds);
   const whole = [parts.join(", ")];
-  if (all) whole.push(`${done} of ${all} stages made`);
+  if (all) whole.push([`${counted.done || 0} of ${all} stages made`, ...otherStates(counted)].join(", "));
   if (left !== null) whole.push(`about ${duration(left)} left`);
-  if (reading) whole.push(`${reading} point files still to be read`);
+  if (reading) whole.push(`reading ${reading} more point files`);
   return whole.join(" · ");
-}
-
-function showBar(place, counts, states) {
-  const all = states.reduce((sum, state) => sum + (counts[state] || 0), 0);
-  const shown = states.filter((state) => counts[state]);
-  const parts = new Map([...place.children].map((part) => [part.className, part]));
-  place.replaceChildren(...shown.map((state) => {
-    const part = parts.get(state) || element("i", state);
-    part.style.width = `${100 * counts[state] / all}%`;
-    return part;
-  }));
-  place.setAttribute("aria-label", shown.map((state) => `${counts[state]} ${WORDS[state] || state}`).join(", "));
-  place.title = place.getAttribute("aria-label");
 }
 
 function showIdle() {
@@ -187,7 +180,7 @@ function showIdle() {
   place.dataset.command = command;
   const box = element("div", "command");
   setCommand(box, command);
-  place.replaceChildren("Nobody is at work on what is left. The same command goes on where it ended:", box);
+  place.replaceChildren("Nothing is running. Run the same command to resume.", box);
 }
 
 function showFailures() {
@@ -213,7 +206,7 @@ function showFailures() {
 function showWorking() {
   const { working } = experiment;
   find("#working").hidden = working.length === 0;
-  find("#working h2").textContent = working.some((work) => work.state === "running") ? "At work" : "Left under way";
+  find("#working h2").textContent = working.some((work) => work.state === "running") ? "Running" : "Stopped";
   find("#working tbody").replaceChildren(...working.map((work) => {
     const line = element("tr");
     const epochs = element("td", "text");
@@ -224,11 +217,10 @@ function showWorking() {
     }
     const who = [work.host, work.pid].filter((part) => part !== null).join(", ");
     line.append(
-      element("td", "text", `${work.kind} ${work.name}`), epochs,
-      element("td", "", work.accuracy === null ? "" : `${(100 * work.accuracy).toFixed(2)} %`),
-      element("td", "text", who || "unknown"), timeCell(work.began),
+      element("td", "text name", `${work.kind} ${work.name}`), epochs,
+      element("td", "", work.accuracy === null ? "" : (100 * work.accuracy).toFixed(2)), timeCell(work.began),
       work.state === "stopped" ? element("td", "text stopped", work.note) : timeCell(work.seen),
-      element("td", "", work.points === null ? "" : work.points),
+      element("td", "text", who || "unknown"), element("td", "", work.points),
     );
     return line;
   }));
@@ -240,24 +232,6 @@ function timeCell(time) {
   return cell;
 }
 
-function showKinds() {
-  const { kinds } = experiment;
-  find("#stages").hidden = kinds.length === 0;
-  const states = ["done", "failed", "running", "stopped", "waiting"];
-  find("#kinds").replaceChildren(...kinds.flatMap((kind) => {
-    const bar = element("div", "bar");
-    bar.setAttribute("role", "img");
-    showBar(bar, kind, states);
-    const others = states.slice(1, 4).filter((state) => kind[state]).map((state) => `, ${kind[state]} ${state}`);
-    const shared = kind.uses > kind.all ? `, for ${kind.uses} uses` : "";
-    return [element("span", "", kind.kind), bar, element("span", "", `${kind.done || 0} of ${kind.all}${others.join("")}${shared}`)];
-  }));
-  const all = kinds.reduce((sum, kind) => sum + kind.all, 0);
-  const uses = kinds.reduce((sum, kind) => sum + kind.uses, 0);
-  find("#stages .caption").textContent = uses > all
-    ? `Points share what they have in common: ${all} stages, each made once, instead of ${uses}.` : "";
-}
-
 function showEvents() {
   const { events } = experiment;
   find("#events").hidden = events.length === 0;
@@ -265,7 +239,8 @@ function showEvents() {
     const line = element("li", ["failed", "damaged"].includes(event.event) ? "bad" : "");
     const time = element("time", "", event.time === null ? "" : new Date(1000 * event.time).toLocaleTimeString());
     const took = event.seconds === null ? "" : ` after ${duration(event.seconds)}`;
-    line.append(time, `${event.kind} ${event.name}: ${EVENTS[event.event] || event.event}${took}${event.message ? `: ${event.message}` : ""}`);
+    const why = event.message ? `: ${event.message}` : "";
+    line.append(time, `${event.kind} ${event.name}: ${EVENTS[event.event] || event.event}${took}${why}`);
     return line;
   }));
 }
@@ -280,10 +255,12 @@ function redraw() {
   drawCurves(experiment);
 }
 
-startPoints(STATES, WORDS, () => { if (experiment) showPoints(experiment); });
+startKey();
+startPoints(STATES, () => { if (experiment) showPoints(experiment); });
 find("#split").addEventListener("change", redraw);
 find("#metric").addEventListener("change", redraw);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+// Of theme.js, which is the report's too.
+themeListeners.push(redraw);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 addEventListener("hashchange", () => {
   const name = addressed();

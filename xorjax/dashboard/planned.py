@@ -26,15 +26,15 @@ class Detail:
 
 @dataclass(frozen=True)
 class Planned:
-    """The points in order. `stages` and `details` are empty in plans of before they were written."""
+    """The points in order, each with its details."""
 
     command: str
     points: tuple[str, ...]
-    stages: tuple[Stage, ...] = ()
-    details: dict[str, Detail] | None = None
+    stages: tuple[Stage, ...]
+    details: dict[str, Detail]
 
-    def detail(self, point: str) -> Detail | None:
-        return (self.details or {}).get(point)
+
+NOTHING = Planned("", (), (), {})
 
 
 def read_planned(path: Path) -> Planned:
@@ -51,13 +51,16 @@ def read_planned(path: Path) -> Planned:
     points = tuple(dict.fromkeys(points))
     command = text(record.get("command")) or ""
     try:
-        stages = tuple(_stage(stage) for stage in record.get("stages", ()))
-        found = {point: _detail(value, len(stages)) for point, value in record.get("details", {}).items()}
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        stages = tuple(_stage(stage) for stage in record["stages"])
+        details = {point: _detail(record["details"][point], len(stages)) for point in points}
+    except KeyError as error:
+        named = f", {command}" if command else ""
+        raise UnreadableError(f"{path.name} is of an older version: repeat its command{named}") from error
+    except (TypeError, AttributeError, ValueError) as error:
         raise UnreadableError(
             f"{path.name}: 'stages' or 'details' is not as the pipeline writes it"
         ) from error
-    return Planned(command, points, stages, found or None)
+    return Planned(command, points, stages, details)
 
 
 def _stage(value: dict[str, Any]) -> Stage:

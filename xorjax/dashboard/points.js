@@ -1,7 +1,6 @@
-import { element, setCommand } from "/elements.js";
+import { SIGNS, element, setCommand, wordOf } from "/elements.js";
 
 const LIMIT = 200;
-const SIGNS = { ok: "✓", done: "■", failed: "✕", unreadable: "✕", running: "◐", stopped: "‖", waiting: "□" };
 
 const find = (selector) => document.querySelector(`#points ${selector}`);
 const lines = new Map();
@@ -12,14 +11,14 @@ let kinds = [];
 let refresh = null;
 let wanted = null;
 
-export function startPoints(states, words, show) {
+export function startPoints(states, show) {
   refresh = show;
   const boxes = states.filter((state) => state !== "unreadable").map((state) => {
     const label = element("label");
     const box = element("input");
     [box.type, box.value, box.checked] = ["checkbox", state, true];
     box.addEventListener("change", show);
-    label.append(box, `${SIGNS[state]} ${words[state] || state}`);
+    label.append(box, `${SIGNS[state]} ${wordOf(state)}`);
     return label;
   });
   find("#states").append(...boxes);
@@ -28,8 +27,9 @@ export function startPoints(states, words, show) {
   find("#more").addEventListener("click", () => { limit += 5 * LIMIT; show(); });
 }
 
-export function showPoint(point) {
-  find("#filter").value = point.id;
+// Open a point, among all that the filter leaves.
+export function showPoint(point, filter) {
+  find("#filter").value = filter;
   open.add(point.id);
   wanted = point.id;
   refresh();
@@ -90,13 +90,13 @@ function order(points) {
 }
 
 function showHead() {
-  const names = ["point", "state", ...kinds, "bits/weight", "validation %", "test %"];
+  const names = ["point", "bits/weight", "validation (%)", "test (%)", "state", ...kinds];
   const head = find("thead");
   if (head.dataset.key === names.join()) return;
   head.dataset.key = names.join();
   const line = element("tr");
   line.append(...names.map((name, i) => {
-    const heading = element("th", i < 2 + kinds.length ? "text" : "", name);
+    const heading = element("th", i === 0 || i >= 4 ? "text" : "", name);
     heading.scope = "col";
     return heading;
   }));
@@ -128,17 +128,18 @@ function lineOf(experiment, point) {
 
 function fill(line, experiment, point) {
   const focused = line.button && document.activeElement === line.button;
-  const title = element("td", "text");
+  const title = element("td", "text title");
   line.button ||= titleButton(point);
-  line.button.textContent = point.title;
+  // A title may break after the parts of a setting's name.
+  const parts = point.title.split(/(?<=[a-z][._=])/);
+  line.button.replaceChildren(...parts.flatMap((part) => [part, element("wbr")]));
   title.append(line.button);
-  const state = element("td", `text state ${point.state}`, `${SIGNS[point.state]} ${point.state === "ok" ? "finished" : point.state}`);
+  const state = element("td", `text state ${point.state}`, `${SIGNS[point.state]} ${wordOf(point.state)}`);
   state.title = point.note;
   const percent = (value) => element("td", "", value === null ? "" : (100 * value).toFixed(2));
   line.nodes[0].replaceChildren(
-    title, state, ...kinds.map((kind) => stageCell(experiment, point, kind)),
-    element("td", "", point.bits === null ? "" : point.bits.toFixed(4)),
-    percent(point.validation), percent(point.test),
+    title, element("td", "", point.bits === null ? "" : point.bits.toFixed(4)),
+    percent(point.validation), percent(point.test), state, ...kinds.map((kind) => stageCell(experiment, point, kind)),
   );
   if (focused) line.button.focus();
 }
@@ -160,9 +161,9 @@ function stageCell(experiment, point, kind) {
     const { state, note, uses } = experiment.states[i];
     const sign = element("span", `stage ${state}`, SIGNS[state]);
     const shared = uses > 1 ? `, shared by ${uses} points` : "";
-    sign.title = `${kind} ${experiment.stages[i][1]}: ${state}${shared}${note ? `. ${note}` : ""}`;
+    sign.title = `${kind} ${experiment.stages[i][1]}: ${wordOf(state)}${shared}${note ? `. ${note}` : ""}`;
     sign.setAttribute("role", "img");
-    sign.setAttribute("aria-label", `${kind} ${state}`);
+    sign.setAttribute("aria-label", `${kind} ${wordOf(state)}`);
     return sign;
   }));
   return cell;
@@ -176,12 +177,14 @@ function detail(line, experiment, point) {
   const command = element("div", "command");
   setCommand(command, point.command);
   box.append(command);
-  if (point.dense_test !== null) box.append(element("p", "", `dense model: ${(100 * point.dense_test).toFixed(2)} % on the test split`));
+  if (point.dense_test !== null) {
+    box.append(element("p", "", `dense model: ${(100 * point.dense_test).toFixed(2)} % on the test split`));
+  }
   if (point.note) box.append(element("p", "", point.note));
   box.append(element("p", "", `point ${point.id}`));
   const stages = point.stages.map((i) => {
     const { state, uses } = experiment.states[i];
-    return `${experiment.stages[i].join("/")} (${state}${uses > 1 ? `, shared by ${uses} points` : ""})`;
+    return `${experiment.stages[i].join("/")} (${wordOf(state)}${uses > 1 ? `, shared by ${uses} points` : ""})`;
   });
   if (stages.length) box.append(element("p", "", stages.join(", ")));
   line.replaceChildren(cell);

@@ -1,5 +1,7 @@
 """The finished points of an experiment: each file read once, and again when it is replaced."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xorjax.dashboard.listing import Listing
-from xorjax.dashboard.values import UnreadableError, is_name, number, read_object, seconds_of, text
+from xorjax.dashboard.values import UnreadableError, number, read_object, seconds_of, text
 from xorjax.streams import bits_over_layers
 
 
@@ -17,25 +19,30 @@ class Result:
     """What became of a point.
 
     Accuracies are fractions, `dense_*` the dense model's; `bits` are bits per weight over all its encoded layers,
-    `seconds` what its stages took. `curves` are (kind, name) of its trained stages.
+    `seconds` what its stages took. Points that differ in the seed alone have the same `setting`. `n_*` are numbers of
+    images (or of whatever else is classified) in the splits.
     """
 
     status: str
     error: str | None = None
     time: float | None = None
-    command: str | None = None
     prune_rate: float | None = None
-    n_in: float | None = None
-    n_out: float | None = None
     seed: float | None = None
     mask_codec: str | None = None
+    setting: str | None = None
     bits: float | None = None
     validation: float | None = None
     test: float | None = None
     dense_validation: float | None = None
     dense_test: float | None = None
     seconds: float | None = None
-    curves: tuple[tuple[str, str], ...] = ()
+    n_validation: float | None = None
+    n_test: float | None = None
+
+
+# Settings that do not determine a result, and the seed.
+_NO_SETTINGS = ("seed", "paths", "report", "sweep", "trackers")
+_PLACES = ("dir", "cache_dir")
 
 
 class PointFiles:
@@ -108,13 +115,12 @@ def _read(path: Path, point: str) -> Result:
         if record.get("point") != point:
             raise UnreadableError(f"{path.name} is of another point")
         result = _of_rows([row for row in _list(record.get("rows")) if isinstance(row, dict)])
-        curves = tuple(_curves(record.get("curves")))
         if record.get("status") == "failed":
-            error = text(record.get("error")) or "it failed, and its file does not say why"
-            return replace(result, status="failed", error=error, time=written, curves=curves)
+            error = text(record.get("error")) or "failed; its file does not say why"
+            return replace(result, status="failed", error=error, time=written)
         if record.get("status") != "ok":
             raise UnreadableError(f"{path.name}: its status is neither 'ok' nor 'failed'")
-        return replace(result, time=result.time or written, curves=curves)
+        return replace(result, time=result.time or written)
     except UnreadableError as error:
         return Result("unreadable", str(error), written)
 
@@ -125,22 +131,44 @@ def _of_rows(rows: list[dict[str, Any]]) -> Result:
     if not codes:
         return Result("ok")
     first = codes[0]
+    config = _config(text(first.get("config")))
     return Result(
         "ok",
         time=seconds_of(text(first.get("finished_at"))),
-        command=text(first.get("command")),
         prune_rate=number(first.get("prune_rate")),
-        n_in=number(first.get("n_in")),
-        n_out=number(first.get("n_out")),
         seed=number(first.get("seed")),
         mask_codec=text(first.get("mask_codec")),
+        setting=_setting(config),
         bits=_bits(codes),
         validation=number(first.get("validation_accuracy")),
         test=number(first.get("test_accuracy")),
         dense_validation=number(first.get("dense_validation_accuracy")),
         dense_test=number(first.get("dense_accuracy")),
         seconds=number(first.get("wall_seconds")),
+        n_validation=number(_data(config).get("n_validation")),
+        n_test=number(first.get("n_test")),
     )
+
+
+def _config(words: str | None) -> dict[str, Any]:
+    try:
+        config = json.loads(words or "{}", parse_constant=lambda name: None)
+    except (ValueError, RecursionError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _data(config: dict[str, Any]) -> dict[str, Any]:
+    return data if isinstance(data := config.get("data"), dict) else {}
+
+
+def _setting(config: dict[str, Any]) -> str | None:
+    """The same text for points that differ in the seed alone; None if the configuration is not known."""
+    own = {key: value for key, value in config.items() if key not in _NO_SETTINGS}
+    if not own:
+        return None
+    own["data"] = {key: value for key, value in _data(config).items() if key not in _PLACES}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _bits(rows: list[dict[str, Any]]) -> float | None:
@@ -149,14 +177,6 @@ def _bits(rows: list[dict[str, Any]]) -> float | None:
     if any(None in row.values() for row in found) or sum(row["n_weights"] or 0 for row in found) <= 0:
         return None
     return bits_over_layers(found)
-
-
-def _curves(value: object) -> Iterable[tuple[str, str]]:
-    """(kind, name) of curves given as "kind/name/metrics.jsonl"; anything else is left out."""
-    for curve in _list(value):
-        parts = str(curve.get("metrics")).split("/") if isinstance(curve, dict) else []
-        if len(parts) == 3 and is_name(parts[0]) and is_name(parts[1]):
-            yield parts[0], parts[1]
 
 
 def _list(value: object) -> list[Any]:

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
+from xorjax.dashboard.style import with_colours
 from xorjax.dashboard.watch import Watcher
 
 # All that can be asked for. plotly writes styles of its own into the page; scripts come from here alone.
@@ -21,7 +22,11 @@ PAGES = {
     "/page.js": ("xorjax.dashboard", "page.js", "text/javascript; charset=utf-8"),
     "/elements.js": ("xorjax.dashboard", "elements.js", "text/javascript; charset=utf-8"),
     "/points.js": ("xorjax.dashboard", "points.js", "text/javascript; charset=utf-8"),
-    "/plots.js": ("xorjax.dashboard", "plots.js", "text/javascript; charset=utf-8"),
+    "/figures.js": ("xorjax.dashboard", "figures.js", "text/javascript; charset=utf-8"),
+    "/stages.js": ("xorjax.dashboard", "stages.js", "text/javascript; charset=utf-8"),
+    "/pareto.js": ("xorjax.dashboard", "pareto.js", "text/javascript; charset=utf-8"),
+    "/curves.js": ("xorjax.dashboard", "curves.js", "text/javascript; charset=utf-8"),
+    "/theme.js": ("xorjax.results", "theme.js", "text/javascript; charset=utf-8"),
     "/plotly.js": ("plotly.package_data", "plotly.min.js", "text/javascript; charset=utf-8"),
 }
 STATE = "/state.json"
@@ -111,6 +116,8 @@ def _is_address(name: str) -> bool:
 def _page(path: str) -> _Page:
     package, name, kind = PAGES[path]
     content = files(package).joinpath(name).read_bytes()
+    if name == "page.css":
+        content = with_colours(content.decode()).encode()
     return _Page(
         content, gzip.compress(content, mtime=0), kind, f'"{hashlib.sha256(content).hexdigest()[:20]}"'
     )

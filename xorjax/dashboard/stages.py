@@ -15,7 +15,7 @@ from xorjax.dashboard.tail import Tail
 from xorjax.dashboard.values import UnreadableError, number, read_object
 
 SILENCE = 300.0
-"""Seconds without a sign of life after which work on another host counts as stopped."""
+"""Seconds without activity after which work on another host counts as stopped."""
 
 _CURVES_KEPT = 64
 _LONGEST_CURVE = 400
@@ -92,12 +92,12 @@ class RunDirectory:
             work = self.work(stage)
             return (work.state, work.note) if work else ("done", "")
         if event == "failed":
-            return "failed", (last.message if last else None) or "it failed, and the log does not say why"
+            return "failed", (last.message if last else None) or "failed; the log does not say why"
         if event == "interrupted":
-            return "stopped", "interrupted; the same command goes on with it"
+            return "stopped", "interrupted: run the same command to resume it"
         if event != "damaged" and f"{name}.partial" in self._listings[kind].names:
-            return "stopped", "begun, and left by whoever did"
-        return "waiting", "its artifact was damaged: to be made again" if event == "damaged" else ""
+            return "stopped", "started, then abandoned"
+        return "waiting", "its artifact was damaged and is to be rebuilt" if event == "damaged" else ""
 
     def work(self, stage: Stage) -> Work | None:
         """Who is at a stage that was begun, and how far; None if it has just become whole, or the log begun anew."""
@@ -117,11 +117,11 @@ class RunDirectory:
 
     def _is_alive(self, host: str | None, pid: int | None, seen: float | None) -> tuple[str, str]:
         if host == self._host and pid is not None:
-            gone = f"its process {pid} is gone; the same command goes on with it"
+            gone = f"process {pid} has ended: run the same command to resume"
             return ("running", "") if _exists(pid) else ("stopped", gone)
         if seen is None or time.time() - seen > SILENCE:
             where = f" on {host}" if host else ""
-            return "stopped", f"no sign of life{where} for {SILENCE / 60:.0f} min"
+            return "stopped", f"no activity{where} for {SILENCE / 60:.0f} min"
         return "running", ""
 
     def seconds(self, stage: Stage) -> float | None:

@@ -1,0 +1,146 @@
+// Bits against accuracy: a mark is the mean over the seeds of a setting, as in the report.
+import {
+  TWO_DECIMALS, SETTINGS, colour, extent, fewOf, layout, marks, rangeOf, showLegend, tellOnHover,
+} from "/figures.js";
+import { showPoint } from "/points.js";
+
+const MOST_DRAWN = 3000;
+const MOST_IN_LEGEND = 12;
+const LEAST_BITS = 0.05;
+
+const find = (selector) => document.querySelector(`#pareto ${selector}`);
+const withoutSeed = (title) => title.replace(/, seed [^,]*/, "");
+
+export function drawPareto(experiment) {
+  const split = document.querySelector("#split").value;
+  const isKnown = (point) => point.state === "ok" && point.bits !== null && point[split] !== null;
+  const points = experiment.points.filter(isKnown);
+  if (points.length === 0) return;
+  const means = meansOf(points);
+  // Whatever is drawn: the test split chooses nothing.
+  const front = frontOf(means);
+  const drawn = thin(means, split, front);
+  const rates = [...new Set(means.map((mean) => mean.prune_rate))].sort((a, b) => a - b);
+  const groups = rates.map((rate) => drawn.filter((mean) => mean.prune_rate === rate));
+  const signs = marks(rates.length, true);
+  const seeds = drawn.filter((mean) => mean.points.length > 1).flatMap((mean) => mean.points);
+  const faint = seeds.length <= MOST_DRAWN ? seeds : [];
+  const at = (those) => ({ x: those.map(({ bits }) => bits), y: those.map((one) => 100 * one[split]) });
+  const data = [
+    {
+      type: "scatter", mode: "markers", name: "one seed", ...at(faint), hoverinfo: "skip",
+      marker: { color: faint.map((point) => signs[rates.indexOf(point.prune_rate)].colour), size: 5, opacity: 0.5 },
+    },
+    {
+      type: "scatter", mode: "lines+markers", name: "front", ...at(front), hoverinfo: "skip",
+      line: { color: colour("ink"), width: 1.5, shape: "hv" },
+      marker: { symbol: "circle-open", size: 17, color: colour("ink"), line: { width: 1.5 } },
+    },
+    ...groups.map((group, i) => ({
+      type: "scatter", mode: "markers", name: `S ${rates[i]}`, ...at(group), customdata: group, hoverinfo: "none",
+      marker: {
+        color: signs[i].colour, symbol: signs[i].symbol, size: 10, opacity: 1,
+        line: { width: 1, color: colour("page") },
+      },
+    })),
+  ];
+  const dense = denseOf(points, split);
+  const style = layout(experiment.name + split, "bits per weight", `${split} accuracy (%)`);
+  const [first] = points;
+  const all = at([...drawn, ...faint]);
+  const span = fewOf(split === "test" ? first.n_test : first.n_validation);
+  style.xaxis.range = rangeOf(all.x, LEAST_BITS);
+  style.yaxis.range = rangeOf(dense === null ? all.y : [...all.y, dense], span);
+  for (const axis of [style.xaxis, style.yaxis]) axis.tickformatstops = TWO_DECIMALS;
+  if (dense !== null) {
+    const line = { color: colour("neutral"), width: 2, dash: "dash" };
+    style.shapes = [{ type: "line", layer: "between", xref: "paper", x0: 0, x1: 1, y0: dense, y1: dense, line }];
+  }
+  const place = find(".plot");
+  Plotly.react(place, data, style, SETTINGS);
+  const severalCodecs = new Set(means.map((one) => one.mask_codec)).size > 1;
+  tellOnHover(place, ({ customdata }) => linesOf(customdata, severalCodecs));
+  place.removeAllListeners("plotly_click");
+  place.on("plotly_click", ({ points: [{ customdata }] }) => { if (customdata) choose(customdata); });
+  const step = Math.ceil(rates.length / MOST_IN_LEGEND);
+  const ofRates = rates.map((rate, i) => ({ words: rate === null ? "S unknown" : `S ${rate}`, ...signs[i] }));
+  showLegend(find(".legend"), [
+    ...ofRates.filter((_, i) => i % step === 0),
+    { words: "front", colour: colour("ink"), line: "solid", letter: "○" },
+    ...(dense === null ? [] : [{ words: "dense model", colour: colour("neutral"), line: "dashed" }]),
+  ]);
+  const what = means.length === points.length ? "A mark is one setting."
+    : `A mark is the mean over the seeds of a setting${faint.length ? ", a small dot one seed" : ""}.`;
+  const some = drawn.length === means.length ? ""
+    : ` ${drawn.length} of ${means.length} settings are drawn, the whole front among them.`;
+  find(".caption").textContent = `${what} All layers together; further left is smaller, further up is better. `
+    + "The front is found by validation accuracy, whichever is drawn. "
+    + `Click a mark for its points and their commands.${some}`;
+}
+
+function meansOf(points) {
+  const groups = new Map();
+  for (const point of points) {
+    const key = point.setting ?? withoutSeed(point.title);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(point);
+  }
+  return [...groups.values()].map((own) => ({
+    points: own, title: withoutSeed(own[0].title), prune_rate: own[0].prune_rate, mask_codec: own[0].mask_codec,
+    bits: mean(own, "bits"), validation: mean(own, "validation"), test: mean(own, "test"),
+  }));
+}
+
+function mean(points, name) {
+  const values = points.map((point) => point[name]);
+  return values.includes(null) ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+// Of the dense models that the points rest on, each once, in percent; null if none is known.
+function denseOf(points, split) {
+  const bySeed = new Map(points.map((point) => [`${point.seed} ${point[`dense_${split}`]}`, point[`dense_${split}`]]));
+  const values = [...bySeed.values()].filter((value) => value !== null);
+  return values.length ? 100 * values.reduce((sum, value) => sum + value, 0) / values.length : null;
+}
+
+// A line of what the mark is, without what a narrow window has no room for, and one of what came out.
+function linesOf({ points, title, mask_codec, bits, validation, test }, severalCodecs) {
+  const setting = title.replace(/n_in (\S+), n_out (\S+)/, "$1 → $2").replace(/(\w+\.)+(?=\w+=)/g, "");
+  const seeds = points.length > 1 ? `mean over ${points.length} seeds` : `seed ${points[0].seed}`;
+  const percent = (value) => (value === null ? "unknown" : `${(100 * value).toFixed(2)} %`);
+  return [
+    [setting, severalCodecs && mask_codec, seeds].filter(Boolean).join(", "),
+    `${bits.toFixed(4)} bits/weight, validation ${percent(validation)}, test ${percent(test)}`,
+  ];
+}
+
+function choose({ points: [first, ...others], title, mask_codec }) {
+  showPoint(first, others.length ? `${[title, mask_codec].filter(Boolean).join(", ")},` : first.id);
+}
+
+// What no other beats in both bits and validation accuracy, from the smallest on.
+function frontOf(means) {
+  let best = -Infinity;
+  const known = means.filter((one) => one.validation !== null);
+  return known.sort((a, b) => a.bits - b.bits || b.validation - a.validation).filter((one) => {
+    if (one.validation <= best) return false;
+    best = one.validation;
+    return true;
+  });
+}
+
+// Of very many one for each small cell of the plot, which looks the same.
+function thin(means, split, front) {
+  if (means.length <= MOST_DRAWN) return means;
+  const [left, right] = extent(means.map(({ bits }) => bits));
+  const [low, high] = extent(means.map((one) => one[split]));
+  const seen = new Set(front);
+  const cells = new Set();
+  return means.filter((one) => {
+    if (seen.has(one)) return true;
+    const x = Math.floor(60 * (one.bits - left) / (right - left || 1));
+    const y = Math.floor(50 * (one[split] - low) / (high - low || 1));
+    const cell = `${x} ${y} ${one.prune_rate}`;
+    return !cells.has(cell) && cells.add(cell);
+  });
+}
