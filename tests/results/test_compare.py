@@ -10,7 +10,7 @@ from test_report import Page
 
 from xorjax.config.validate import KEYS
 from xorjax.results.collect import CollectError
-from xorjax.results.compare import SIZES, compare, difference, front, shown, verdict
+from xorjax.results.compare import SIZES, compare, difference, front, shown, summed_up, verdict
 from xorjax.results.compare_page import write_comparison
 from xorjax.results.compare_terminal import comparison_table
 from xorjax.results.variants import determines_nothing
@@ -81,6 +81,18 @@ def test_settings_are_matched_and_those_of_one_side_listed(tmp_path):
     assert [[name.split(", ")[1] for name in only] for only in comparison.only] == [["20 → 96"], ["20 → 200"]]
     assert "smaller in 1" in text_of(comparison)
     assert "-0.0200 ± 0.0000" in text_of(comparison)
+
+
+def test_accuracy_counts_once_for_settings_of_one_pair_of_models(tmp_path):
+    bits = {(n_out, seed): 0.4 + n_out / 10_000 for n_out in (300, 310, 320) for seed in (0, 1)}
+    first = experiment(tmp_path / "a", bits)
+    second = experiment(
+        tmp_path / "b", bits, config=json.dumps(make_config(optim__epochs=3)), test_accuracy=0.98
+    )
+    text = summed_up(compare(first, second))
+    assert text.startswith("3 settings in common")
+    assert "Bits per weight: equal in 3." in text
+    assert "Test accuracy, once for each of 1 pair of quantized networks: worse in 1." in text
 
 
 def test_a_sweep_of_more_values_pairs_with_one_of_fewer(tmp_path):

@@ -21,8 +21,8 @@ from synthetic import (
 
 from xorjax.results.caps import BARS, PANELS
 from xorjax.results.collect import CollectError
-from xorjax.results.headline import FAILURES
 from xorjax.results.notes import TOLERANCE
+from xorjax.results.progress_section import FAILURES
 from xorjax.results.report import build_report
 from xorjax.results.tables import summarise
 
@@ -79,10 +79,10 @@ def whole(runs) -> Path:
 def test_a_whole_sweep_has_every_section_and_figure(whole):
     page = Page(whole / "report.html")
     assert " ".join(str(name) for name in page.sections) == (
-        "progress summary points bits accuracy masks patches baselines training settings glossary"
+        "summary points bits accuracy masks patches baselines training settings glossary"
     )
-    assert len(page.figures) == 3 + 2 + 6 + 3 + 3 + 6
-    assert "54 of 54 points finished, none failed." in page.text
+    assert len(page.figures) == 3 + 2 + 1 + 3 + 3 + 6
+    assert "54 of 54 points finished, none failed" in page.text
     assert "XOR-coded weights of LeNet-5 on MNIST" in page.text
     assert " % of 10,000 images against " in page.text
 
@@ -112,8 +112,12 @@ def test_the_bars_are_the_streams_and_the_line_is_the_bound(whole):
 def test_every_seed_is_a_dot(whole):
     for accuracy in Page(whole / "report.html").figures[3:5]:
         dots = next(trace for trace in accuracy["data"] if trace["name"] == "one seed")
-        assert dots["x"] == ["dense"] * 3 + ["0.9"] * 3 + ["0.95"] * 3 + ["0.98"] * 3
+        assert dots["text"] == ["dense"] * 3 + ["0.9"] * 3 + ["0.95"] * 3 + ["0.98"] * 3
         assert dots["customdata"] == [0, 1, 2] * 4
+        # Each at its own place, the same beside every label, so that no seed hides another.
+        assert [x - round(x) for x in dots["x"]] == pytest.approx([-0.11, 0, 0.11] * 4)
+        assert [round(x) for x in dots["x"]] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
+        assert accuracy["layout"]["xaxis"]["ticktext"][:2] == ["dense<br>n = 3", "0.9<br>n = 3"]
 
 
 def test_the_tolerance_is_drawn_where_it_decides(whole):
@@ -139,19 +143,19 @@ def codings(tmp_path_factory) -> Page:
 
 def test_bars_of_one_shape_are_named_by_what_differs(codings):
     for figure in codings.figures[:3]:
-        assert figure["data"][0]["y"][-1] == "minimum, lowrank"
+        assert figure["data"][0]["y"][-1] == "minimum, low rank"
         assert set(figure["data"][0]["y"]) == {
             f"{method}, {codec}"
             for method in ("minimum", "greedy")
-            for codec in ("ans", "ans_rc", "lowrank", "codebook")
+            for codec in ("ANS, one density", "ANS, row x column", "low rank", "codebook")
         }
         assert [bar["name"] for bar in figure["data"]] == ["code", "patch", "index", "scale"]
 
 
 def test_every_model_has_its_dots(codings):
     dots = next(trace for trace in codings.figures[3]["data"] if trace["name"] == "one seed")
-    labels = [f"{rate}<br>{mask}" for rate in (0.9, 0.95, 0.98) for mask in ("exact", "codebook", "lowrank")]
-    assert list(dict.fromkeys(dots["x"])) == ["dense", *labels]
+    labels = [f"{rate}, {mask}" for rate in (0.9, 0.95, 0.98) for mask in ("exact", "codebook", "low rank")]
+    assert list(dict.fromkeys(dots["text"])) == ["dense", *labels]
     assert len(dots["x"]) == 3 * 10
 
 
@@ -189,7 +193,7 @@ def test_the_methods_have_lines_of_their_own(codings):
     for figure in codings.figures[11:14]:
         dashes = {trace["name"]: trace["line"]["dash"] for trace in figure["data"]}
         assert dashes["n_in 20, minimum, exact"] == "solid"
-        assert dashes["n_in 20, greedy, lowrank"] == "dash"
+        assert dashes["n_in 20, greedy, low rank"] == "dash"
         assert len(dashes) == 6
 
 
@@ -229,7 +233,7 @@ def test_one_point_of_many_is_provisional(tmp_path):
     assert "1 of 54 points finished, none failed." in page.text
     assert "provisional" in page.text
     assert "1 seed." in page.text
-    assert len(page.figures) == 1 + 2 + 2 + 1 + 1 + 6
+    assert len(page.figures) == 1 + 2 + 1 + 1 + 1 + 6
 
 
 def test_nothing_finished_is_a_page_too(tmp_path):
@@ -262,7 +266,7 @@ def test_no_text_can_end_its_script(tmp_path):
     curve = {"stage": "dense", "title": "</script><b>", "metrics": metrics}
     points = [make_point("a", [make_row(command="</script><b>")], curves=[curve])]
     page = Page(build_report(write_report(tmp_path, points)))
-    assert len(page.scripts) == 7
+    assert len(page.scripts) == 9
     assert not any(tag == "b" for tag, _ in page.elements)
 
 
@@ -275,7 +279,7 @@ def test_no_text_can_begin_a_comment_in_its_script(tmp_path):
     text = path.read_text(encoding="utf-8")
     figures = re.findall('<script type="application/json">(.*)</script>', text)
     (data,) = re.findall("<script>(const DATA = .*)</script>", text)
-    assert len(figures) == 9
+    assert len(figures) == 8
     assert not [json for json in (*figures, data) if "<" in json]
     assert Page(path).data["columns"]["command"]["words"] == ["<!-", "-", "<script>"]
     assert "<!--<script>" in str(Page(path).figures)
@@ -293,7 +297,7 @@ def test_several_layers_are_shown_together_and_apart(tmp_path):
     page = Page(build_report(write_report(tmp_path, points)))
     assert "Most weights of fc1, fc2 were pruned" in page.text
     assert "By layer" in page.text
-    assert len(page.figures) == 3 + 2 + 6 + 3 + 3 + 6
+    assert len(page.figures) == 3 + 2 + 1 + 3 + 3 + 6
     assert ("select", {"id": "setting"}) in page.elements
 
 

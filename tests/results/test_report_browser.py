@@ -61,7 +61,7 @@ def test_filters_act_on_the_figure_and_on_the_table_and_are_kept_in_the_address(
     assert set(rows(page, "prune_rate")) == {"0.95"}
     assert set(rows(page, "n_in")) == {"20", ""}
     page.locator("input[name=codec][value=minimum]").check()
-    assert set(rows(page, "method")) == {"minimum"}
+    assert set(rows(page, "method")) == {"XOR code, minimum"}
     page.locator("input[name=axis][value=test]").check()
     page.locator("#rows th button", has_text="bits_per_weight").click()
     address = page.url[page.url.index("#") :]
@@ -108,7 +108,13 @@ def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(opened, tm
     page = opened(build_report(write_report(tmp_path, points)), "#axis=test&front=test")
     bits = page.locator("#front td:first-child").all_text_contents()
     assert bits == ["0.3000", "0.3100", "0.3200"]
-    assert page.evaluate("place.data[0].y.slice(0, 3)") == pytest.approx([99.9, 98, 97])
+    # Over test accuracy they are not joined, but have a ring.
+    assert page.evaluate("place.data.length") == 0
+    assert page.evaluate("fronts[0].map((p) => POINTS.test_accuracy[p])") == pytest.approx(
+        [0.999, 0.98, 0.97]
+    )
+    page.locator("input[name=axis][value=validation]").check()
+    assert page.evaluate("place.data[0].x") == pytest.approx([0.30, 0.31, 0.32])
     assert page.locator("input[name=front]").count() == 0
 
 

@@ -6,18 +6,22 @@ import plotly.graph_objects as go
 import polars as pl
 
 from xorjax.results.caps import LABELS, of_many, spread
-from xorjax.results.figures import Panel, axes, dashes
+from xorjax.results.figures import EDGE, Panel, axes, dashes
+from xorjax.results.names import model_name
 from xorjax.results.notes import TOLERANCE
 from xorjax.results.palette import BLUE, NEUTRAL
+from xorjax.results.ticks import DIGITS_BY_STEP
 
 NARROW_LABELS = 8
+BESIDE = 0.11
+"""How far a seed is beside the one before it, of the way from one label to the next, if there is room for all."""
 
 
 def accuracy_panels(points: pl.DataFrame) -> list[Panel]:
     """Accuracy against prune rate, on the validation split, by which settings are chosen, and on the test split.
 
     A dot a seed, their mean, the mean of the dense models as a line; what the choice tolerates below it only where it
-    applies, on the validation split.
+    applies, on the validation split. Every seed has its own place beside the label, so that none hides another.
     """
     models = points.filter(pl.col("n_out").is_not_null()).unique("quantized", maintain_order=True)
     models = models.sort("prune_rate", pl.col("model_variant") != "exact", "model_variant", "seed")
@@ -41,40 +45,66 @@ def accuracy_panels(points: pl.DataFrame) -> list[Panel]:
 
 def _accuracy(models: pl.DataFrame, dense: pl.DataFrame, split: str) -> go.Figure:
     accuracy = f"{split}_accuracy"
-    of_dense = 100 * dense["dense_accuracy" if split == "test" else "dense_validation_accuracy"].drop_nulls()
-    dense_mean = statistics.fmean(of_dense) if len(of_dense) else None
+    of_dense = dense.select(
+        pl.lit("dense").alias("label"),
+        "seed",
+        value=f"dense_{'' if split == 'test' else 'validation_'}accuracy",
+    )
+    dots = pl.concat([of_dense, models.select("label", "seed", value=accuracy)]).drop_nulls("value")
+    dots = dots.with_columns(pl.col("value") * 100)
+    groups = {str(label): group for (label,), group in dots.group_by("label", maintain_order=True)}
+    places = {label: place for place, label in enumerate(groups)}
+    means = {label: statistics.fmean(group["value"]) for label, group in groups.items()}
+    dense_mean = means.get("dense")
     levels: dict[float, str] = {} if dense_mean is None else {dense_mean: "dash"}
     if dense_mean is not None and split == "validation":
         levels[dense_mean - 100 * TOLERANCE] = "dot"
-    means = models.group_by("label", maintain_order=True).agg(pl.col(accuracy).mean())
     figure = go.Figure(layout=axes("prune rate S", f"{split} accuracy (%)"))
     for level, dash in levels.items():
         figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=dashes(dash))
     figure.add_scatter(
-        x=["dense", *means["label"]],
-        y=[dense_mean, *(100 * means[accuracy])],
+        x=list(places.values()),
+        y=list(means.values()),
+        text=[label.replace("<br>", ", ") for label in places],
         mode="markers",
         name="mean",
         marker={
             "symbol": "line-ew",
             "size": 34,
-            "line": {"width": 3, "color": [NEUTRAL] + [BLUE] * len(means)},
+            "line": {"width": 3, "color": [_colour(label) for label in places]},
         },
-        hovertemplate="%{x}: mean %{y:.2f} %<extra></extra>",
+        hovertemplate="%{text}: mean %{y:.2f} %<extra></extra>",
     )
+    seeds = dots["seed"].unique().sort().to_list()
     figure.add_scatter(
-        x=["dense"] * len(of_dense) + models["label"].to_list(),
-        y=[*of_dense, *(100 * models[accuracy])],
-        customdata=[*dense["seed"], *models["seed"]],
+        x=[places[label] + _beside(seeds, seed) for label, seed in dots.select("label", "seed").iter_rows()],
+        y=dots["value"].to_list(),
+        text=[label.replace("<br>", ", ") for label in dots["label"]],
+        customdata=dots["seed"].to_list(),
         mode="markers",
         name="one seed",
-        marker={"size": 9, "opacity": 0.9, "color": [NEUTRAL] * len(of_dense) + [BLUE] * models.height},
-        hovertemplate="%{x}, seed %{customdata}: %{y:.2f} %<extra></extra>",
+        marker={"size": 9, "line": EDGE, "color": [_colour(label) for label in dots["label"]]},
+        hovertemplate="%{text}, seed %{customdata}: %{y:.2f} %<extra></extra>",
     )
-    figure.update_xaxes(type="category", automargin=True)
-    figure.update_yaxes(tickformat=".2f")
+    figure.update_xaxes(
+        range=[-0.6, len(places) - 0.4],
+        tickvals=list(places.values()),
+        ticktext=[f"{label}<br>n = {groups[label].height}" for label in places],
+        automargin=True,
+    )
+    figure.update_yaxes(tickformatstops=DIGITS_BY_STEP)
     return figure
 
 
+def _beside(seeds: list[int], seed: int) -> float:
+    """Where a seed's dots are beside their label, the same at all labels."""
+    step = min(BESIDE, 0.6 / max(len(seeds) - 1, 1))
+    return step * (seeds.index(seed) - (len(seeds) - 1) / 2)
+
+
+def _colour(label: str) -> str:
+    return NEUTRAL if label == "dense" else BLUE
+
+
 def _label(first: object, variant: str) -> str:
-    return f"{first}<br>{variant.replace(', ', '<br>')}" if variant else str(first)
+    return f"{first}<br>{model_name(variant).replace(', ', '<br>')}" if variant else str(first)

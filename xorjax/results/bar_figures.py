@@ -6,10 +6,11 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
+from xorjax.results.best import Best
 from xorjax.results.caps import BARS, of_many
-from xorjax.results.figures import PLOT_HEIGHT, Panel, axes, dashes
+from xorjax.results.figures import EDGE, PLOT_HEIGHT, Panel, axes, dashes
+from xorjax.results.names import MASK_NAMES
 from xorjax.results.palette import BLUE, NEUTRAL, PINK, RED
-from xorjax.results.tables import Best
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
 STREAM_COLOURS = {"code_bits": BLUE, "patch_bits": RED, "index_bits": NEUTRAL, "scale_bits": PINK}
@@ -52,7 +53,7 @@ def _bars_by_shape(title: str, group: pl.DataFrame, more: str) -> Panel:
             x=[[f"n_in {n_in}" for n_in in group["n_in"]], [str(n_out) for n_out in group["n_out"]]],
             y=group[stream].to_list(),
             name=BIT_NAMES[stream],
-            marker_color=STREAM_COLOURS[stream],
+            marker={"color": STREAM_COLOURS[stream], "line": EDGE},
             width=min(0.7, 0.2 * group.height),
             hovertemplate="%{x}: %{y:.4f} " + BIT_NAMES[stream] + " bits per weight<extra></extra>",
         )
@@ -69,6 +70,7 @@ def _setting_labels(settings: pl.DataFrame) -> pl.Series | None:
     ]
     if not differing:
         return None
+    settings = settings.with_columns(pl.col("mask_codec").replace(MASK_NAMES))
     shapes = settings.select(pl.struct("n_in", "n_out").n_unique().over("prune_rate"))
     parts = [pl.col(name) for name in differing]
     if shapes.to_series().max() != 1:
@@ -89,7 +91,7 @@ def _lying_bars(bars: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
             y=names,
             x=[bits[stream] for _, bits in bars],
             name=BIT_NAMES[stream],
-            marker_color=STREAM_COLOURS[stream],
+            marker={"color": STREAM_COLOURS[stream], "line": EDGE},
             hovertemplate="%{y}: %{x:.4f} " + BIT_NAMES[stream] + " bits per weight<extra></extra>",
         )
     beside = {"showarrow": False, "xanchor": "left", "xshift": 4}

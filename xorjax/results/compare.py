@@ -9,10 +9,11 @@ from statistics import fmean, stdev, variance
 import polars as pl
 from scipy.special import stdtrit
 
+from xorjax.results.best import Best
 from xorjax.results.caps import listed
 from xorjax.results.collect import CollectError, Experiment, flat_config, read_experiment, tabulate
 from xorjax.results.page import count
-from xorjax.results.tables import Best, per_point, per_setting, summarise_points
+from xorjax.results.tables import per_point, per_setting, summarise_points
 from xorjax.results.variants import SETTING, Varied, determines_nothing, plain, said, varied_keys
 
 SIZES = ("smaller", "larger")
@@ -34,6 +35,8 @@ class Side:
     by_seed: dict[tuple, BySeed]
     values: dict[str, tuple[object, ...]]
     """The values that each config key has among its points."""
+    models: dict[tuple, frozenset[str]]
+    """The quantized models of each setting, a seed each."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Pair:
-    """What both have of one thing, a setting or the best point of a prune rate; None where a side has no value."""
+    """What both have of one thing, a setting or the best point of a prune rate; None where a side has no value.
+
+    `models` are the quantized models of both: settings that share them share their accuracy.
+    """
 
     name: str
     n_seeds: tuple[int, int]
     bits: Difference | None
     validation: Difference | None
     test: Difference | None
+    models: tuple[frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def compare(first: Path, second: Path) -> Comparison:
         for key in keys
         if set(sides[0].values.get(key, ())) != set(sides[1].values.get(key, ()))
     )
-    pairs = tuple(_pair(said(key), one[key], other[key]) for key in one if key in other)
+    pairs = tuple(_pair(said(key), (key, key), sides) for key in one if key in other)
     only = (
         tuple(said(key) for key in one if key not in other),
         tuple(said(key) for key in other if key not in one),
@@ -114,11 +121,11 @@ def best_pair(sides: tuple[Side, Side], rate: float) -> tuple[Best | None, Best 
     first, second = (next((best for best in side.summary if best.prune_rate == rate), None) for side in sides)
     if first is None or second is None:
         return first, second, None
-    values = (
-        side.by_seed[tuple(getattr(best, name) for name in SETTING)]
-        for side, best in zip(sides, (first, second), strict=True)
+    keys = (
+        tuple(getattr(first, name) for name in SETTING),
+        tuple(getattr(second, name) for name in SETTING),
     )
-    return first, second, _pair(f"S {rate:g}", *values)
+    return first, second, _pair(f"S {rate:g}", keys, sides)
 
 
 def verdict(difference: Difference, words: tuple[str, str]) -> str:
@@ -142,7 +149,7 @@ def shown(each: Difference, scale: float = 1.0, digits: int = 4) -> str:
 
 
 def summed_up(comparison: Comparison) -> str:
-    """What came of the settings that both have, in two sentences."""
+    """What came of the settings that both have, in a few sentences."""
     first, second = (side.name for side in comparison.sides)
     if not comparison.pairs:
         return f"{first} and {second} have no setting in common."
@@ -153,10 +160,14 @@ def summed_up(comparison: Comparison) -> str:
         return ", ".join(f"{word} in {n}" for word, n in found.items() if n)
 
     bits = counted([pair.bits for pair in comparison.pairs if pair.bits], SIZES)
-    accuracy = counted([pair.test for pair in comparison.pairs if pair.test], ACCURACIES)
+    # How a model is coded does not change its accuracy: that of each pair of models counts once.
+    by_models = {pair.models: pair.test for pair in comparison.pairs if pair.test}
+    accuracy = counted(list(by_models.values()), ACCURACIES)
+    quantized = f"once for each of {count(len(by_models), 'pair')} of quantized networks"
     return (
         f"{count(len(comparison.pairs), 'setting')} in common, {second} against {first}. Bits per weight: {bits}. "
-        f"Test accuracy: {accuracy}. A difference counts only beyond the 95 % interval (Student's t) of its seeds; "
+        f"Test accuracy, {quantized}: {accuracy}. "
+        "A difference counts only beyond the 95 % interval (Student's t) of its seeds; "
         "of many settings one in twenty is beyond it by chance."
     )
 
@@ -180,9 +191,11 @@ def _read(report_dir: Path) -> tuple[Experiment, pl.DataFrame]:
 def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied) -> Side:
     points = per_point(table, varied)
     by_seed: dict[tuple, BySeed] = {}
-    codes = points.filter(pl.col("n_out").is_not_null()).select(*SETTING, "seed", *COMPARED)
+    codes = points.filter(pl.col("n_out").is_not_null()).select(*SETTING, "quantized", "seed", *COMPARED)
+    models: dict[tuple, set[str]] = {}
     for row in codes.sort(SETTING, maintain_order=True).iter_rows():
-        seed = row[len(SETTING)]
+        quantized, seed = row[len(SETTING) : len(SETTING) + 2]
+        models.setdefault(row[: len(SETTING)], set()).add(quantized)
         of_setting = by_seed.setdefault(row[: len(SETTING)], {column: {} for column in COMPARED})
         for column, value in zip(COMPARED, row[-len(COMPARED) :], strict=True):
             if value is not None:
@@ -193,12 +206,15 @@ def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied
             values.setdefault(key, {})[value] = None
     found = {key: tuple(seen) for key, seen in values.items()}
     summary = tuple(summarise_points(points))
-    return Side(name, experiment.command, per_setting(points), summary, by_seed, found)
+    of_settings = {key: frozenset(of_setting) for key, of_setting in models.items()}
+    return Side(name, experiment.command, per_setting(points), summary, by_seed, found, of_settings)
 
 
-def _pair(name: str, first: BySeed, second: BySeed) -> Pair:
-    n_seeds = (len(first[COMPARED[0]]), len(second[COMPARED[0]]))
-    return Pair(name, n_seeds, *(difference(first[column], second[column]) for column in COMPARED))
+def _pair(name: str, keys: tuple[tuple, tuple], sides: tuple[Side, Side]) -> Pair:
+    first, second = (side.by_seed[key] for side, key in zip(sides, keys, strict=True))
+    bits, validation, test = (difference(first[column], second[column]) for column in COMPARED)
+    models = (sides[0].models[keys[0]], sides[1].models[keys[1]])
+    return Pair(name, (len(first[COMPARED[0]]), len(second[COMPARED[0]])), bits, validation, test, models)
 
 
 def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:

@@ -4,8 +4,9 @@ import plotly.graph_objects as go
 
 from xorjax.results.caps import of_many, spread
 from xorjax.results.compare import Comparison, Side, front
-from xorjax.results.figures import Panel, axes
+from xorjax.results.figures import EDGE, Panel, axes
 from xorjax.results.palette import BLUE, ORANGE
+from xorjax.results.ticks import DIGITS_BY_STEP
 from xorjax.results.variants import SETTING, said
 
 STYLES = ((BLUE, "circle"), (ORANGE, "square"))
@@ -19,17 +20,16 @@ def front_panels(comparison: Comparison) -> list[Panel]:
     for split in ("validation", "test"):
         figure = go.Figure(layout=axes("bits per weight", f"{split} accuracy (%)"))
         n_all = n_drawn = 0
-        right = max(bits for side in comparison.sides for bits in side.settings["bits_per_weight"])
         for side, style in zip(comparison.sides, STYLES, strict=True):
             n_all += side.settings.height
-            n_drawn += _draw(figure, side, f"{split}_accuracy", style, right)
-        figure.update_yaxes(tickformat=".2f")
+            n_drawn += _draw(figure, side, f"{split}_accuracy", style)
+        figure.update_yaxes(tickformatstops=DIGITS_BY_STEP)
         more = of_many(n_all, n_drawn, "settings")
         panels.append(Panel(f"{split.capitalize()} split", figure, wide=True, height=380, more=more))
     return panels
 
 
-def _draw(figure: go.Figure, side: Side, accuracy: str, style: tuple[str, str], right: float) -> int:
+def _draw(figure: go.Figure, side: Side, accuracy: str, style: tuple[str, str]) -> int:
     """Adds the markers and the front of one side; returns how many markers."""
     colour, symbol = style
     rows = spread(side.settings.select("bits_per_weight", accuracy, *SETTING).rows(), DOTS)
@@ -39,16 +39,25 @@ def _draw(figure: go.Figure, side: Side, accuracy: str, style: tuple[str, str], 
         mode="markers",
         name=side.name,
         text=[said(row[2:]) for row in rows],
-        marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.75},
+        marker={"color": colour, "symbol": symbol, "size": 8, "line": EDGE},
         hovertemplate="%{fullData.name}: %{text}<br>%{x:.4f} bits, %{y:.2f} %<extra></extra>",
     )
     best = front(side.settings)
+    # Over test accuracy the settings that validation chose need not rise: they are ringed, not joined.
+    on_validation = accuracy == "validation_accuracy"
+    look = {
+        "mode": "lines" if on_validation else "markers",
+        "line" if on_validation else "marker": (
+            {"shape": "hv", "color": colour, "width": 2}
+            if on_validation
+            else {"symbol": "circle-open", "color": colour, "size": 15, "line": {"width": 2}}
+        ),
+    }
     figure.add_scatter(
-        x=[*best["bits_per_weight"], right],
-        y=[*(100 * best[accuracy]), 100 * best[accuracy][-1]] if best.height else [],
-        mode="lines",
+        x=best["bits_per_weight"].to_list(),
+        y=(100 * best[accuracy]).to_list(),
         name=f"front of {side.name}",
-        line={"shape": "hv", "color": colour, "width": 2},
         hoverinfo="skip",
+        **look,
     )
     return len(rows)

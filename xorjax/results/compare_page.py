@@ -6,6 +6,7 @@ from pathlib import Path
 
 from xorjax.files import replacing
 from xorjax.results import page
+from xorjax.results.best import Best
 from xorjax.results.caps import of_many
 from xorjax.results.compare import (
     ACCURACIES,
@@ -21,7 +22,7 @@ from xorjax.results.compare import (
 from xorjax.results.figure_sections import panels
 from xorjax.results.page import count
 from xorjax.results.palette import BLUE, ORANGE
-from xorjax.results.tables import Best, percent
+from xorjax.results.tables import percent
 from xorjax.results.variants import SETTING, said
 
 SHOWN = 1000
@@ -110,11 +111,18 @@ def _fronts(comparison: Comparison) -> str:
     return page.section(
         "fronts",
         "Bits against accuracy",
-        page.legend({**marks, "front by validation accuracy": "solid"}),
-        panels(front_panels(comparison)),
+        page.legend(
+            {
+                **marks,
+                "front by validation accuracy": "solid",
+                "on that front": ("◎", "var(--ink)"),
+            }
+        ),
+        panels("Bits against accuracy", front_panels(comparison)),
         page.paragraph(
             "A marker is one setting, the mean over its seeds. The fronts are of those that no other setting of their "
-            "side beats in bits and validation accuracy; over test accuracy the same settings are joined.",
+            "side beats in bits and validation accuracy; over test accuracy, which chooses nothing, the same settings "
+            "have a ring.",
             "caption",
         ),
     )

@@ -8,11 +8,12 @@ import polars as pl
 
 from xorjax.results.figures import Panel, axes
 from xorjax.results.palette import NEUTRAL
+from xorjax.results.ticks import DIGITS_BY_STEP
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The metrics of one training run; `prune_rate` None where several rates share it."""
+    """The metrics of one training run; `prune_rate` is what it pruned to or trained at, None for a dense network."""
 
     stage: str
     title: str
@@ -47,7 +48,7 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str]) -> list[Pan
                     line={**line, "dash": dash},
                     **common,
                 )
-        accuracy.update_yaxes(tickformat=".2f")
+        accuracy.update_yaxes(tickformatstops=DIGITS_BY_STEP)
         loss.update_yaxes(rangemode="tozero")
         if max(curve.metrics["epoch"].to_list()[-1] for curve in chosen) < 8:
             accuracy.update_xaxes(dtick=1)

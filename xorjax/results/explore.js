@@ -3,9 +3,9 @@
 const form = document.querySelector("#filters");
 const column = Object.fromEntries(Object.entries(DATA.columns).map(([name, packed]) => [name, unpack(packed)]));
 // A codec without an XOR network has no n_in, no formats: those filters leave it.
-const OF_CODING = new Set(["n_in", "mask_codec", "patch_format", "origin"]);
+const OF_CODING = new Set(DATA.of_coding);
 // Of one seed there are no means, and no choice.
-const DEFAULTS = { axis: "validation", dots: document.querySelector("input[name=dots]") ? "mean" : "point", scale: "linear" };
+const DEFAULTS = { axis: "validation", dots: document.querySelector("input[name=dots]") ? "mean" : "point", scale: "linear", codecs: "" };
 const listeners = [];
 let kept = new Uint8Array(DATA.n).fill(1);
 let sorting = "";
@@ -63,6 +63,12 @@ function state() {
   }
   if (sorting) parts.push(`sort=${sorting}`);
   return parts.join("&");
+}
+
+// On a narrow window the filters would hide what they filter: they are open there only where one is set.
+function foldFilters() {
+  const isSet = [...form.querySelectorAll("details input")].some((box) => box.checked || (box.dataset.end && box.value));
+  form.querySelector("details").open = isSet || !matchMedia("(max-width: 700px)").matches;
 }
 
 // A part of the address as it was meant; one that cannot be decoded stays as it is, and chooses nothing.
@@ -125,12 +131,13 @@ const chosen = document.querySelector("#chosen");
 const chosenListeners = [];
 let chosenRow = null;
 
-// Shows the settings and the command of a row, null for none.
-function choose(row) {
+// Shows the settings and the command of a row, null for none; of a mean, whose command it is.
+function choose(row, whose = "") {
   chosenRow = row;
   chosen.hidden = row === null;
   if (row !== null) {
-    chosen.querySelector("strong").textContent = describe(row);
+    chosen.querySelector("strong").textContent = describe(row, !whose);
+    chosen.querySelector("#whose").textContent = whose;
     chosen.querySelector("code").textContent = column.command[row] ?? "no command";
     chosen.querySelector("[role=status]").textContent = "";
     getSelection().selectAllChildren(chosen.querySelector("code"));
@@ -138,11 +145,19 @@ function choose(row) {
   chosenListeners.forEach((listener) => listener(row));
 }
 
-function describe(row) {
-  const parts = [`S ${column.prune_rate[row]}`];
-  if (column.n_out[row] !== null) parts.push(`n_in ${column.n_in[row]} → n_out ${column.n_out[row]}`);
-  parts.push(column.method[row], column.patch_format[row], column.mask_codec[row], `seed ${column.seed[row]}`);
-  return parts.filter((part) => part !== null).join(", ");
+// What the rest of the page calls a value.
+function nameOf(name, row) {
+  const value = column[name][row];
+  return DATA.names[name]?.[value] ?? value;
+}
+
+function describe(row, withSeed) {
+  const parts = column.prune_rate[row] === null ? [] : [`S ${column.prune_rate[row]}`];
+  if (column.n_out[row] !== null) parts.push(`${column.n_in[row]} → ${column.n_out[row]}`);
+  else if (column.n_in[row] !== null) parts.push(`n_in ${column.n_in[row]}`);
+  parts.push(nameOf("method", row), column.patch_format[row], nameOf("mask_codec", row));
+  if (withSeed && column.seed[row] !== null) parts.push(`seed ${column.seed[row]}`);
+  return parts.filter((part) => part !== null).join(", ") || column.point[row];
 }
 
 // Puts a text on the clipboard and says so; where that is not allowed, how else to get it.
@@ -163,11 +178,19 @@ chosen.addEventListener("click", (event) => {
   }
 });
 addEventListener("keydown", (event) => { if (event.key === "Escape") choose(null); });
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const block = button.closest(".failure");
+  button.addEventListener("click", () => {
+    getSelection().selectAllChildren(block.querySelector("code"));
+    copy(block.querySelector("code").textContent, block.querySelector("[role=status]"), "It is selected: press Ctrl+C.");
+  });
+}
 
-// A line of a table whose rows can be chosen: cells are [text, CSS classes].
-function line(row, cells) {
+// A line of a table whose rows can be chosen: cells are [text, CSS classes]; `whose` as for `choose`.
+function line(row, cells, whose = "") {
   const made = document.createElement("tr");
   made.dataset.row = row;
+  made.dataset.whose = whose;
   made.tabIndex = -1;
   if (row === chosenRow) made.setAttribute("aria-selected", "true");
   for (const [text, kinds] of cells) {
@@ -184,7 +207,8 @@ function fill(body, lines) {
 }
 
 for (const body of document.querySelectorAll("table.chosen tbody")) {
-  body.addEventListener("click", (event) => choose(Number(event.target.closest("tr").dataset.row)));
+  const chooseLine = ({ dataset }) => choose(Number(dataset.row), dataset.whose);
+  body.addEventListener("click", (event) => chooseLine(event.target.closest("tr")));
   body.addEventListener("keydown", (event) => {
     const current = event.target.closest("tr");
     const next = { ArrowDown: current.nextElementSibling, ArrowUp: current.previousElementSibling }[event.key];
@@ -196,7 +220,7 @@ for (const body of document.querySelectorAll("table.chosen tbody")) {
     }
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      choose(Number(current.dataset.row));
+      chooseLine(current);
     }
   });
 }
@@ -207,4 +231,5 @@ chosenListeners.push((row) => {
   }
 });
 readAddress();
+foldFilters();
 filter();

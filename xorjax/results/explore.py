@@ -1,26 +1,20 @@
 """The report's section of all points: bits against accuracy, filters for the figure and the table below it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from html import escape
 from typing import Any
 
 import polars as pl
 
-from xorjax.results import embedded, page
-from xorjax.results.caps import spread
-from xorjax.results.names import CODEC_NAMES, codec_name
+from xorjax.results import embedded, page, pareto_section, rows_section
+from xorjax.results.collect import flat_config
+from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, codec_name
 from xorjax.results.palette import colours
-from xorjax.results.variants import SETTING, said
+from xorjax.results.progress_section import known_of_failed
+from xorjax.results.rows import SCHEMA
+from xorjax.results.ticks import DIGITS_BY_STEP
+from xorjax.results.variants import SETTING, plain, said, varied_keys
 
-# The columns of the page's table and the digits after their point (0: as it is, None: text).
-DIGITS: dict[str, int | None] = {"layer": None, "method": None, "seed": 0, "prune_rate": 0, "n_in": 0}
-DIGITS |= {"n_out": 0, "validation_accuracy": 4, "test_accuracy": 4, "code_bits": 4, "patch_bits": 4}
-DIGITS |= {"index_bits": 4, "scale_bits": 4, "bits_per_weight": 4, "patches_per_slice": 2}
-DIGITS |= {"patch_format": None, "mask_codec": None, "dense_accuracy": 4, "pruned_accuracy": 4}
-DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bounded": 0, "file_bytes": 0}
-DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
-# Printed: what fits on paper.
-PRINTED = tuple(DIGITS)[:14]
 ORIGIN = "origin"
 """The column of `marked`; a table without it has no such filter."""
 FILTERS = {
@@ -33,25 +27,67 @@ FILTERS = {
     ORIGIN: ("origin", "made by"),
 }
 """Column -> its name in the page's address, and for readers."""
+# A codec without an XOR network has none of these, or those of several: such filters leave it.
+OF_CODING = ("n_in", "mask_codec", "patch_format", ORIGIN)
 BOXES = 24
 """Values of a filter that get a box each; more numbers than that are chosen by their least and largest."""
-# Plotly's markers and the same signs as letters: filled for the XOR code, open for the codecs without an XOR network.
-MARKS = {"minimum": ("circle", "●"), "greedy": ("square", "■")}
-OTHERS = (
-    *(("square-open", "□"), ("diamond-open", "◇"), ("triangle-up-open", "△"), ("triangle-down-open", "▽")),
-    *(("star-open", "☆"), ("circle-open", "○")),
-)
+SWEPT = 8
+"""Config keys that have a column and a filter of their own."""
 
 
 def marked(table: pl.DataFrame, searched: Collection[str]) -> pl.DataFrame:
-    """The rows with a column that says whether a search or a sweep made their point, if a search made any.
+    """The rows as the page shows them: see `known_of_failed`, and with columns for what else was swept.
 
-    Other codecs than the XOR code are of a network, whoever coded it first.
+    `origin` says whether a search or a sweep made their point, if a search made any; other codecs than the XOR code are
+    of a network, whoever coded it first. A config key that tells settings apart beyond the columns is one by its name.
     """
+    swept = _swept(table)
+    table = _untrained(known_of_failed(table)).with_columns(swept)
     if not searched:
         return table
     origin = pl.when(pl.col("point").is_in(list(searched))).then(pl.lit("search")).otherwise(pl.lit("sweep"))
     return table.with_columns(pl.when(pl.col("n_out").is_not_null()).then(origin).alias(ORIGIN))
+
+
+def _untrained(table: pl.DataFrame) -> pl.DataFrame:
+    """Signs without a mask are those of a network that nobody trained: no accuracy belongs to their size."""
+    unknown = (pl.col("status") == "ok") & pl.col("n_out").is_null() & pl.col("test_accuracy").is_null()
+    of_others = ("validation_accuracy", "quantized_accuracy", "pruned_accuracy")
+    return table.with_columns(
+        pl.when(unknown).then(None).otherwise(pl.col(name)).alias(name) for name in of_others
+    )
+
+
+def _swept(table: pl.DataFrame) -> list[pl.Series]:
+    """A column for each config key of `varied_keys`; of another codec, the value if all points on its network share it.
+
+    A key of an approximate mask codec is no setting of the other codecs' points.
+    """
+    varied = varied_keys(table)
+    keys = sorted(set().union(*varied.values()) - set(SCHEMA))[:SWEPT]
+    rows = table.select("config", "n_out", "quantized", "mask_codec", "status").rows()
+    found = []
+    for key in keys:
+        of_codec = {codec for codec, of_it in varied.items() if key in of_it}
+        values: list[Any] = []
+        for config, n_out, _, codec, _ in rows:
+            is_own = n_out is not None and (codec in of_codec or codec not in APPROXIMATE_MASKS)
+            values.append(flat_config(config).get(key) if config and is_own else None)
+        by_network: dict[str, set[Any]] = {}
+        for value, (_, n_out, quantized, _, _) in zip(values, rows, strict=True):
+            if n_out is not None:
+                by_network.setdefault(quantized, set()).add(value)
+        for i, (_, n_out, quantized, _, status) in enumerate(rows):
+            if n_out is None and status == "ok" and len(shared := by_network.get(quantized, set())) == 1:
+                values[i] = next(iter(shared))
+        is_number = all(type(value) in (int, float) for value in values if value is not None)
+        texts = [None if value is None else plain(value) for value in values]
+        found.append(
+            pl.Series(key, values, pl.Float64, strict=False)
+            if is_number
+            else pl.Series(key, texts, pl.String)
+        )
+    return found
 
 
 def explore(table: pl.DataFrame, points: pl.DataFrame) -> str:
@@ -63,10 +99,10 @@ def explore(table: pl.DataFrame, points: pl.DataFrame) -> str:
     """
     parts = [_filters(table)]
     if not points.is_empty():
-        parts += [_pareto(points), _front()]
-        if table["layer"].n_unique() > 1:
-            parts.append(_layers())
-    return page.section("points", "All points", *parts, *_rows(table))
+        parts += [pareto_section.figure(points), pareto_section.front()]
+        if table["layer"].drop_nulls().n_unique() > 1:
+            parts.append(pareto_section.layers())
+    return page.section("points", "All points", *parts, *rows_section.rows(table, _more(table)))
 
 
 def data(table: pl.DataFrame, points: pl.DataFrame) -> dict[str, Any]:
@@ -78,51 +114,60 @@ def data(table: pl.DataFrame, points: pl.DataFrame) -> dict[str, Any]:
     points = points.join(first, on=["point", "method"], how="left", maintain_order="left")
     methods = points["method"].unique(maintain_order=True).to_list()
     rates = {_value(rate): colour for rate, colour in colours(points["prune_rate"].to_list()).items()}
-    columns = embedded.columns(points, {"row": 0, "bits_per_weight": 5})
+    columns = embedded.columns(points, {"row": 0, "bits_per_weight": 5, "dense_validation_accuracy": 5})
     columns |= embedded.columns(points, {"validation_accuracy": 5, "test_accuracy": 5})
     # Points that differ in the seed alone.
     alike: dict[tuple, int] = {}
     keys = points.select(*SETTING, "model_variant").iter_rows()
     columns["alike"] = {"values": [alike.setdefault(key, len(alike)) for key in keys]}
-    # Signs without a mask are those of a network that nobody trained: no accuracy belongs to their size.
     known = points["test_accuracy"].is_not_null()
     columns["validation_accuracy"]["values"] = (
         points["validation_accuracy"].set(~known, None).round(5).to_list()
     )
     settings = [said(row) for row in points.select(SETTING).iter_rows()]
+    more = _more(table)
     return {
         "n": table.height,
-        "columns": embedded.columns(shown, _columns(table)),
-        "printed": list(PRINTED),
-        "filters": {column: name for column, (name, _) in FILTERS.items() if column in table.columns},
+        "columns": embedded.columns(shown, rows_section.columns(more)),
+        "listed": rows_section.in_table(table, more)[0],
+        "names": rows_section.reader_names(table),
+        "printed": list(rows_section.PRINTED),
+        "filters": {column: name for column, (name, _) in _filters_of(table).items()},
+        "of_coding": [*OF_CODING, *_keys(table)],
         "points": columns | {"setting": embedded.text(pl.Series(settings, dtype=pl.String))},
+        "digits_by_step": DIGITS_BY_STEP,
+        "images": pareto_section.images(table.filter(pl.col("status") == "ok")),
         "colours": rates,
         "marks": {
             method: {"name": codec_name(method), "symbol": symbol}
-            for method, (symbol, _) in _marks(methods).items()
+            for method, (symbol, _) in pareto_section.marks(methods).items()
         },
     }
 
 
-def _columns(table: pl.DataFrame) -> dict[str, int | None]:
-    return DIGITS | ({ORIGIN: None} if ORIGIN in table.columns else {})
+def _keys(table: pl.DataFrame) -> list[str]:
+    """The columns that are config keys."""
+    return [name for name in table.columns if name not in SCHEMA and name != ORIGIN]
 
 
-def _marks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
-    others = [method for method in CODEC_NAMES if method in methods]
-    own = {method: MARKS[method] for method in MARKS if method in methods}
-    return own | {method: OTHERS[list(CODEC_NAMES).index(method) % len(OTHERS)] for method in others}
+def _more(table: pl.DataFrame) -> dict[str, int | None]:
+    digits: dict[str, int | None] = {
+        key: 0 if table.schema[key].is_numeric() else None for key in _keys(table)
+    }
+    return digits | ({ORIGIN: None} if ORIGIN in table.columns else {})
+
+
+def _filters_of(table: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    known = {column: names for column, names in FILTERS.items() if column in table.columns}
+    return known | {key: (key, key) for key in _keys(table)}
 
 
 def _filters(table: pl.DataFrame) -> str:
-    fields = [
-        _filter(table[column], name, title)
-        for column, (name, title) in FILTERS.items()
-        if column in table.columns
-    ]
+    fields = [_filter(table[column], name, title) for column, (name, title) in _filters_of(table).items()]
     return (
         '<form id="filters" aria-label="Filters of the figure and of the table">'
-        f'{"".join(fields)}<p class="buttons"><button type="reset">Show all</button> '
+        f'<details open><summary>Filters</summary><div class="fields">{"".join(fields)}</div></details>'
+        '<p class="buttons"><button type="reset">Show all</button> '
         '<button type="button" id="share">Copy the link to this view</button> '
         '<span id="shown" role="status"></span></p></form>'
     )
@@ -131,7 +176,7 @@ def _filters(table: pl.DataFrame) -> str:
 def _filter(column: pl.Series, name: str, title: str) -> str:
     values = column.drop_nulls().unique().sort().to_list()
     if name == "codec":
-        values = list(_marks(values))
+        values = list(pareto_section.marks(values))
     if len(values) < 2:
         return ""
     legend = f"<legend>{escape(title)}</legend>"
@@ -143,9 +188,10 @@ def _filter(column: pl.Series, name: str, title: str) -> str:
             for word, value in ends
         )
         return f"<fieldset>{legend}{boxes}</fieldset>"
+    words = {"codec": codec_name, "mask": lambda codec: MASK_NAMES.get(codec, codec)}.get(name, str)
     boxes = "".join(
         f'<label><input type="checkbox" name="{name}" value="{escape(_value(value))}">'
-        f"{escape(codec_name(_value(value)) if name == 'codec' else _value(value))}</label>"
+        f"{escape(words(_value(value)))}</label>"
         for value in values
     )
     return f"<fieldset>{legend}{boxes}</fieldset>"
@@ -154,94 +200,3 @@ def _filter(column: pl.Series, name: str, title: str) -> str:
 def _value(value: object) -> str:
     """As JavaScript says it."""
     return str(value).removesuffix(".0")
-
-
-def _pareto(points: pl.DataFrame) -> str:
-    drawn = points.filter(pl.col("test_accuracy").is_not_null())
-    marks = _marks(drawn["method"].unique(maintain_order=True).to_list())
-    rates, seeds = colours(points["prune_rate"].to_list()), points["seed"].n_unique()
-    signs = {codec_name(method): (sign, "var(--ink)") for method, (_, sign) in marks.items()}
-    return "\n".join(
-        (
-            "<h3>Bits against accuracy</h3>",
-            '<div id="axes">',
-            _choice("axis", "Accuracy", {"validation": "validation", "test": "test"}),
-            _choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})
-            if seeds > 1
-            else "",
-            _choice("scale", "Bits per weight", {"linear": "linear", "logarithmic": "logarithmic"}),
-            "</div>",
-            page.legend({f"S = {rate:g}": colour for rate, colour in _ends(rates).items()}),
-            page.legend({**signs, "front of the XOR code": "solid", "front of the others": "dotted"}),
-            '<div id="pareto" role="img" aria-label="Total bits per weight against accuracy"></div>',
-            page.paragraph(
-                "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all "
-                "layers together. Further left is smaller, further up is better. The front is what no other dot of "
-                "those shown beats in both; single seeds have luck, which the means even out. It is found by "
-                "validation accuracy, whichever is drawn: over test accuracy it may go down. Dense 1-bit is left out, "
-                "since nobody trained that network. Point at a dot for its settings, click it for its command; drag "
-                "to zoom, double-click to see all.",
-                "caption",
-            ),
-        )
-    )
-
-
-def _ends(rates: dict[float, str], n: int = 12) -> dict[float, str]:
-    """The colours to explain: all, or as many as a reader takes in."""
-    return {rate: rates[rate] for rate in spread(list(rates), n)}
-
-
-def _choice(name: str, title: str, values: Mapping[str, str]) -> str:
-    boxes = "".join(
-        f'<label><input type="radio" name="{name}" value="{value}" form="filters"{" checked" if i == 0 else ""}>'
-        f"{words}</label>"
-        for i, (value, words) in enumerate(values.items())
-    )
-    return f"<fieldset><legend>{title}</legend>{boxes}</fieldset>"
-
-
-def _front() -> str:
-    headings = "".join(
-        f'<th scope="col" class="{kind}">{name}</th>'
-        for name, kind in (
-            *(("bits per weight", ""), ("validation (%)", ""), ("test (%)", "")),
-            *(("seed", ""), ("setting", "text")),
-        )
-    )
-    table = f'<table class="chosen"><thead><tr>{headings}</tr></thead><tbody></tbody></table>'
-    return f'<div id="front"><h3>The front of the XOR code</h3>{page.scrolled(table, "front")}</div>'
-
-
-def _layers() -> str:
-    names = ("layer", "weights", "kept", "code", "patch", "index", "scale", "total", "patches / slice")
-    headings = "".join(
-        f'<th scope="col" class="{"text" if i == 0 else ""}">{name}</th>' for i, name in enumerate(names)
-    )
-    table = f"<table><thead><tr>{headings}</tr></thead><tbody></tbody></table>"
-    return (
-        '<div id="layers"><h3>One setting by layer: means over its seeds</h3>'
-        '<label>Setting <select id="setting"></select></label>'
-        f"{page.scrolled(table, 'layers of the setting')}</div>"
-    )
-
-
-def _rows(table: pl.DataFrame) -> tuple[str, ...]:
-    heads = "".join(
-        f'<th scope="col" class="{"text" if digits is None else ""}{"" if name in PRINTED else " wide"}">'
-        f'<button type="button">{name}</button></th>'
-        for name, digits in _columns(table).items()
-    )
-    body = f'<table class="chosen"><thead><tr>{heads}</tr></thead><tbody></tbody></table>'
-    return (
-        '<div id="rows"><h3>All rows</h3>',
-        "<p>One row a layer and codec; bits are per weight, accuracies fractions. A heading sorts; arrow keys go from "
-        "row to row, Enter shows a row's command. The whole table, with every setting, is beside this file: "
-        '<a href="results.csv">results.csv</a>, <a href="results.parquet">results.parquet</a>.</p>',
-        page.scrolled(body, "all rows"),
-        '<p class="buttons"><button type="button" data-step="-1">Previous</button> '
-        '<button type="button" data-step="1">Next</button> <span role="status"></span></p></div>',
-        '<aside id="chosen" aria-label="The chosen point" hidden><strong></strong><code tabindex="0"></code>'
-        '<button type="button" data-do="copy">Copy the command</button>'
-        '<button type="button" data-do="close">Close</button><span role="status"></span></aside>',
-    )

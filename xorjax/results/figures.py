@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from xorjax.results.palette import NEUTRAL
+from xorjax.results.palette import NEUTRAL, PAGE
 
 PLOT_HEIGHT = 300
 
@@ -19,6 +19,16 @@ class Panel:
     height: int = PLOT_HEIGHT
     more: str = ""
 
+    @property
+    def about(self) -> str:
+        """What a screen reader says of it: its title, and what its axes are."""
+        axes = (self.figure.layout[name].title.text for name in ("yaxis", "xaxis"))
+        return f"{self.title}: {' against '.join(text for text in axes if text)}"
+
+
+EDGE = {"width": 1, "color": PAGE}
+"""Around marks that touch each other: an edge of the page's colour tells them apart."""
+
 
 def dashes(dash: str = "dash") -> dict[str, object]:
     """The line of a bound or a level."""
@@ -28,7 +38,8 @@ def dashes(dash: str = "dash") -> dict[str, object]:
 def axes(x_title: str, y_title: str) -> go.Layout:
     """The layout that all figures share, with the titles of its axes."""
     # Colours of text and lines are the page's: report.css sets them, so that they follow light and dark.
-    axis = {"showline": False, "zeroline": False, "ticks": ""}
+    # A finger that moves over a figure scrolls the page: only the report's main figure can be zoomed.
+    axis = {"showline": False, "zeroline": False, "ticks": "", "fixedrange": True}
     return go.Layout(
         template="none",
         showlegend=False,
@@ -38,6 +49,7 @@ def axes(x_title: str, y_title: str) -> go.Layout:
         margin={"l": 66, "r": 14, "t": 10, "b": 52},
         hoverlabel={"font": {"size": 13}},
         hovermode="closest",
+        dragmode=False,
         xaxis={
             **axis,
             "showgrid": False,

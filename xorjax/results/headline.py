@@ -1,19 +1,20 @@
-"""What stands first on the report: what was done, what came of it, how far the sweep is."""
+"""What stands first on the report: what was done, and what came of it."""
 
 from html import escape
 
 import polars as pl
 
 from xorjax.results import page
+from xorjax.results.best import Best
 from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment
-from xorjax.results.notes import TOLERANCE, verdict
+from xorjax.results.notes import TOLERANCE, verdict, with_matrix
 from xorjax.results.page import count
-from xorjax.results.tables import Best, percent
+from xorjax.results.progress_section import is_done, state
+from xorjax.results.tables import percent
 
 DISPLAY_NAMES = {"lenet5": "LeNet-5", "lenet300": "LeNet-300-100", "mnist": "MNIST"}
-FAILURES = 50
-"""Failed points shown with their message; the table of all rows has the others."""
+BITS_OF_FLOAT32 = 32
 
 
 def header(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -> str:
@@ -23,9 +24,22 @@ def header(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -
         title = f"XOR-coded weights of {_names(results['model'])} on {_names(results['dataset'])}"
     finished = results["finished_at"].max()
     meta = f"experiment {experiment.name}" + (f" · last result {finished}" if finished else "")
+    if is_done(experiment):
+        # Nothing more to say of it: there is no section then.
+        meta += f" · {state(experiment)}"
     lines = [f"<header>\n<h1>{escape(title)}</h1>", page.paragraph(meta, "meta")]
     lines += [page.paragraph(text, "lead") for text in _headline(experiment, results, summary)]
     return "\n".join(lines) + "\n</header>"
+
+
+def _nothing(experiment: Experiment) -> str:
+    n_failed = sum(point.status == "failed" for point in experiment.points)
+    if n_failed and n_failed == len(experiment.planned):
+        return (
+            f"{'The one point' if n_failed == 1 else f'All {n_failed:,} points'} of this experiment failed."
+        )
+    failed = f" {count(n_failed, 'point')} failed." if n_failed else ""
+    return f"No point of this experiment has a result yet.{failed}"
 
 
 def _names(ids: pl.Series) -> str:
@@ -35,7 +49,7 @@ def _names(ids: pl.Series) -> str:
 
 def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -> list[str]:
     if not summary:
-        return ["No point of this experiment has a result yet."]
+        return [_nothing(experiment)]
     codes = results.filter(pl.col("n_out").is_not_null())
     shapes = codes.select("prune_rate", "n_in", "n_out").n_unique()
     layers = listed(results["layer"].unique(maintain_order=True).to_list())
@@ -57,8 +71,9 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
         f"{start}{percent(best.test_accuracy, best.test_accuracy_spread)} % of {images} images against "
         f"{percent(best.dense_accuracy)} %, at {best.bits_per_weight:.3f} bits per weight "
         f"({best.value_bits:.3f} for the values, {best.index_bits:.3f} for the mask, {best.scale_bits:.3f} for "
-        "the scales)."
-    )
+        f"the scales): about {BITS_OF_FLOAT32 / best.bits_per_weight:.0f} times fewer than float32, for the compressed "
+        f"layers alone. {with_matrix(best)}"
+    ).strip()
     wrong = codes.filter(~pl.col("lossless"))["point"].n_unique()
     check = "Every decoded care bit equals the quantized one."
     if wrong:
@@ -74,31 +89,10 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
     )
     if compared := ", ".join(coded):
         what = f"{what[:-1]}, {compared}."
-    texts = [what, f"{found} {verdict(summary)} {check}"]
+    what += " A point is one setting and one seed."
+    texts = [what, found, f"{verdict(summary)} {check}"]
     if experiment.unfinished:
         texts.append(
             "The sweep has not finished: these figures are provisional. Reload the page to follow it."
         )
     return texts
-
-
-def progress(experiment: Experiment, table: pl.DataFrame) -> str:
-    """How many points have finished, and what those say that failed."""
-    n = max(len(experiment.planned), 1)
-    failed = [point for point in experiment.points if point.status == "failed"]
-    n_finished = len(experiment.points) - len(failed)
-    state = f"{n_finished:,} of {count(len(experiment.planned), 'point')} finished, {len(failed) or 'none'} failed."
-    widths = {"": 100 * n_finished / n, "failed": 100 * len(failed) / n}
-    bars = "".join(f'<i class="{kind}" style="width:{width:.2f}%"></i>' for kind, width in widths.items())
-    parts = [page.paragraph(state), f'<div class="progress">{bars}</div>']
-    of_failed = table.filter(pl.col("status") == "failed", pl.col("command").is_not_null())
-    commands = dict(of_failed.select("point", "command").iter_rows())
-    for point in failed[:FAILURES]:
-        command = commands.get(point.name, experiment.command)
-        parts.append(page.failure(point.name, point.error or "no message", command))
-    if failed:
-        more = len(failed) - FAILURES
-        others = f" {count(more, 'more failed point')} in the table of all rows." if more > 0 else ""
-        again = f"Repeat the command of the sweep to run failed points again.{others}"
-        parts.append(page.paragraph(again, "caption"))
-    return page.section("progress", "Progress", *parts)

@@ -1,14 +1,14 @@
 """The report's figures of masks: what they cost, against accuracy and against the magnitude that they keep."""
 
 from collections.abc import Sequence
-from math import log2, log10
+from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 
 from xorjax.results.figures import Panel, axes, dashes
-from xorjax.results.masks import of_model
+from xorjax.results.masks import entropy, of_model
 from xorjax.results.names import MASK_NAMES
 from xorjax.results.palette import BLUE, GREEN, NEUTRAL, ORANGE, PINK, RED, SKY
 
@@ -25,6 +25,8 @@ MARKS = {
     "codebook": ("square", "■", RED),
     "xor": ("star", "★", GREEN),
 }
+STEPS = 80
+NAMED_RATES = 8
 TICKS = [base * 10**power for power in (-3, -2, -1, 0) for base in (1, 2, 5)]
 
 
@@ -45,9 +47,41 @@ def kept_panels(masks: pl.DataFrame) -> list[Panel]:
     return _panels(masks, "kept_score", "kept magnitude", (3, 0.003), [])
 
 
-def entropy(rate: float) -> float:
-    """Bits of a random mask per weight."""
-    return -sum(p * log2(p) for p in (rate, 1 - rate) if p > 0)
+def index_panel(masks: pl.DataFrame) -> Panel:
+    """Index bits of all exact codecs against the prune rate, and the entropy of a random mask."""
+    figure = go.Figure(layout=axes("prune rate S", "index bits per weight"))
+    rates = masks["prune_rate"].unique().sort().to_list()
+    ends = (min(rates), max(rates))
+    margin = 0.08 * (ends[1] - ends[0]) or 0.01
+    first, last = max(ends[0] - margin, 0.001), min(ends[1] + margin, 0.999)
+    between = [first + (last - first) * i / STEPS for i in range(STEPS + 1)]
+    figure.add_scatter(
+        x=between,
+        y=[entropy(rate) for rate in between],
+        mode="lines",
+        name="H(S)",
+        line=dashes(),
+        hovertemplate="H(%{x:.3g}): %{y:.4f} bits<extra></extra>",
+    )
+    for (codec,), marks in masks.group_by("codec", maintain_order=True):
+        symbol, _, colour = MARKS[str(codec)]
+        figure.add_scatter(
+            x=marks["prune_rate"].to_list(),
+            y=marks["index_bits"].to_list(),
+            mode="markers",
+            name=str(codec),
+            marker={"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+            hovertemplate=f"{MASK_NAMES[str(codec)]}, S = %{{x}}: %{{y:.4f}} index bits<extra></extra>",
+        )
+    bits = [*masks["index_bits"], *(entropy(rate) for rate in rates)]
+    figure.update_xaxes(range=[first, last], tickvals=rates if len(rates) <= NAMED_RATES else None)
+    figure.update_yaxes(
+        type="log",
+        range=[log10(min(bits) / 1.25), log10(max(bits) * 1.25)],
+        tickvals=TICKS,
+        ticktext=[f"{tick:g}" for tick in TICKS],
+    )
+    return Panel("", figure, wide=True)
 
 
 def _panels(

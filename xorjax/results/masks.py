@@ -1,5 +1,7 @@
 """What the masks of a sweep cost and keep: one row for each mask codec and prune rate."""
 
+from math import log2
+
 import polars as pl
 
 from xorjax.results.names import APPROXIMATE_MASKS, BASELINE_MASKS, MASK_NAMES
@@ -45,6 +47,11 @@ def per_mask(points: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("prune_rate", "index_bits", "codec", "model_variant")
     )
+
+
+def entropy(rate: float) -> float:
+    """Bits of a random mask per weight."""
+    return -sum(p * log2(p) for p in (rate, 1 - rate) if p > 0)
 
 
 def of_model(mask_of: str | None, variant: str) -> str:

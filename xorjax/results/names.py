@@ -5,7 +5,7 @@ CODEC_NAMES = {
     "dense": "dense 1-bit",
     "bitmap_signs": "bitmap + signs",
     "ternary_ans": "ternary ANS",
-    "csr5": "5-bit relative index",
+    "csr5": "5-bit gaps + signs",
     "golomb_signs": "Golomb + signs",
     "ans_rc_signs": "ANS mask + signs",
 }
@@ -13,13 +13,16 @@ XOR_NAMES = {"minimum": "XOR code, minimum", "greedy": "XOR code, greedy"}
 # Of an approximate mask, which no rival stores as its code does.
 SAME_MASK = "same mask + signs"
 
+# Of the datasets whole; a config may take fewer (data.n_validation).
+VALIDATION_IMAGES = {"mnist": 5_000, "fashion_mnist": 5_000}
+
 EXACT_MASKS = {
     "bitmap": "bitmap",
     "ans": "ANS, one density",
     "ans_rc": "ANS, row x column",
-    "csr4": "4-bit relative index",
-    "csr5": "5-bit relative index",
-    "csr8": "8-bit relative index",
+    "csr4": "4-bit gaps",
+    "csr5": "5-bit gaps",
+    "csr8": "8-bit gaps",
     "golomb": "Golomb",
 }
 # These choose the mask: the quantized model, and with it the accuracy, depends on them.
@@ -38,8 +41,10 @@ BASELINE_MASKS = {
 }
 
 GLOSSARY = {
+    "point": "one setting (prune rate, XOR shape, method, formats) and one seed",
     "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
     "mask": "which weights are kept; storing it costs the index bits",
+    "M": "the matrix of the XOR network, needed to decode; one serves any number of layers, and totals leave it out",
     "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
     "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
     "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
@@ -57,14 +62,19 @@ GLOSSARY = {
     ),
     "value bits": "code words and patches; random signs need at least 1 - S a weight",
     "exact mask codec": (
-        "stores any mask as it is. bitmap: a bit a weight. ans: near the entropy of one density a layer. ans_rc: a "
-        "density for every row and column. csr4, csr5, csr8: 4, 5 or 8 bits for the distance to the next kept weight. "
-        "golomb: that distance in a Golomb code"
+        "stores any mask as it is. bitmap: a bit a weight. ANS, one density (ans): near the entropy of one density a "
+        "layer. ANS, row x column (ans_rc): a density for every row and column. 4-, 5- and 8-bit gaps (csr4, csr5, "
+        "csr8): so many bits for the distance to the next kept weight. Golomb (golomb): that distance in a Golomb code"
     ),
     "approximate mask codec": (
-        "stores only masks of its own kind, of which pruning takes the one that keeps the most magnitude. lowrank: the "
-        "Boolean product of two thin factors, the paper's. codebook: each block one of 2^k pseudo-random masks. xor: "
-        "the AND of bit planes that an XOR network makes of code words"
+        "stores only masks of its own kind, of which pruning takes the one that keeps the most magnitude. low rank "
+        "(lowrank): the Boolean product of two thin factors, the paper's. codebook: each block one of 2^k "
+        "pseudo-random masks. XOR network (xor): the AND of bit planes that an XOR network makes of code words"
+    ),
+    "other codecs": (
+        "ANS mask + signs: the mask as ANS, row x column stores it, then the kept signs as they are. bitmap + signs, "
+        "Golomb + signs: the same with these mask codecs. 5-bit gaps + signs: as compressed sparse rows (CSR) do. "
+        "ternary ANS: -1, 0 and 1 in one stream. dense 1-bit: the sign of every weight, and no mask"
     ),
     "kept magnitude": (
         "the sum of |w| over the weights that a mask keeps, over the largest sum possible at its prune rate; 1 for an "
@@ -79,3 +89,8 @@ GLOSSARY = {
 def codec_name(method: str) -> str:
     """The reader's name of a method."""
     return (CODEC_NAMES | XOR_NAMES).get(method, method)
+
+
+def model_name(variant: str) -> str:
+    """A `model_variant` for readers: the approximate mask codec that may be in it by its name."""
+    return ", ".join(APPROXIMATE_MASKS.get(part, part) for part in variant.split(", "))

@@ -1,12 +1,8 @@
 """The sentences without which the summary could be misread."""
 
-from typing import TYPE_CHECKING
-
+from xorjax.results.best import TIE, Best
 from xorjax.results.caps import listed
 from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, PARALLEL_MASKS, SAME_MASK
-
-if TYPE_CHECKING:
-    from xorjax.results.tables import Best
 
 # A point counts as accurate if its mean validation accuracy is at most this far below the dense model's (0.15 pp).
 TOLERANCE = 0.0015
@@ -15,7 +11,7 @@ TOLERANCE = 0.0015
 NAMED_POINTS = 6
 
 
-def verdict(summary: "list[Best]") -> str:
+def verdict(summary: list[Best]) -> str:
     """One honest statement on which codec is smallest."""
     rates: dict[str, list[str]] = {}
     for best in summary:
@@ -30,12 +26,29 @@ def verdict(summary: "list[Best]") -> str:
         winners = "; ".join(f"{name} at S = {listed(where)}" for name, where in rates.items())
     else:
         winners = next(iter(rates)) + (" at every prune rate" if len(summary) > 1 else "")
-    if "XOR code" in rates:
-        return f"The smallest codec is the {winners}. Beside its size the XOR code offers {case}."
-    return f"The smallest codec is {winners}. The XOR code's case is not size but {case}."
+    if any(TIE in name for name in rates):
+        found = f"The smallest codecs are {winners}, where two are named of one size in the digits shown."
+    else:
+        found = f"The smallest codec is {'the ' if 'XOR code' in rates else ''}{winners}."
+    if any("XOR code" in name.split(TIE) for name in rates):
+        return f"{found} Beside its size the XOR code offers {case}."
+    return f"{found} The XOR code's case is not size but {case}."
 
 
-def notes(summary: "list[Best]") -> list[str]:
+def with_matrix(best: Best) -> str:
+    """What becomes of the point's size where M is stored for its layers alone, "" if no other codec is smaller then."""
+    smaller = [baseline.name for baseline in best.baselines if baseline.bits_per_weight <= best.with_matrix]
+    if not smaller:
+        return ""
+    shape, least = best.least_with_matrix
+    other = "" if shape == best.shape else f"; the smallest XOR point with M, {shape}, takes {least:.3f}"
+    return (
+        f"The matrix M is not in that: stored for these layers alone it makes {best.with_matrix:.3f} bits per weight, "
+        f"not smaller than {listed(smaller)}{other}."
+    )
+
+
+def notes(summary: list[Best]) -> list[str]:
     """How to read the summary, what it leaves out, and what is not as it should be."""
     seeds = sorted({best.n_seeds for best in summary})
     over = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
@@ -57,11 +70,7 @@ def notes(summary: "list[Best]") -> list[str]:
             f"{listed(masks)}. There the other codecs store the same masks exactly, but for the {SAME_MASK}: the "
             "mask as the point stores it, and the kept signs as they are."
         )
-    matrix = listed([f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary])
-    lines.append(
-        "The matrix M of the XOR network is not counted: it serves any number of layers, and a file stores it once. "
-        f"Stored for these layers alone it would add {matrix} bits per weight."
-    )
+    lines.append(_matrix(summary))
     if not all(best.is_accurate for best in summary):
         lines.append(
             f"* no point within {100 * TOLERANCE:.2f} pp of the dense model on the validation split: the most "
@@ -70,7 +79,23 @@ def notes(summary: "list[Best]") -> list[str]:
     return [*lines, *_bounded(summary), verdict(summary)]
 
 
-def _bounded(summary: "list[Best]") -> list[str]:
+def _matrix(summary: list[Best]) -> str:
+    matrix = listed([f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary])
+    others = [
+        f"{shape} with {least:.3f} at S = {best.prune_rate:g}"
+        for best in summary
+        for shape, least in [best.least_with_matrix]
+        if shape != best.shape
+    ]
+    smallest = f" With M other XOR points are the smallest: {listed(others)}." if others else ""
+    return (
+        "The matrix M of the XOR network is not counted: it serves any number of layers, and a file stores it once. "
+        f"Stored for these layers alone it would add {matrix} bits per weight.{smallest} A file models/S*.safetensors "
+        "of a sweep holds M and all other layers, and so need not be the smallest file of its prune rate."
+    )
+
+
+def _bounded(summary: list[Best]) -> list[str]:
     counts = [entry for best in summary for entry in best.bounded]
     if not counts:
         return []

@@ -89,12 +89,17 @@ def scrolled(content: str, label: str) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{content}</div>'
 
 
-def panel(title: str, figure: str, wide: bool, height: int | None = None, note: str = "") -> str:
-    """A figure, given as plotly's JSON, with its title and a note; of a height in pixels, or as high as all are."""
+def panel(
+    title: str, figure: str, wide: bool, height: int | None = None, note: str = "", about: str = ""
+) -> str:
+    """A figure, given as plotly's JSON, with its title and a note; of a height in pixels, or as high as all are.
+
+    `about`: what a screen reader says of it; by default the title.
+    """
     style = f' style="height:{height}px"' if height else ""
     heading = f"<h3>{escape(title)}</h3>" if title else ""
     below = f'<p class="caption">{escape(note.strip())}</p>' if note else ""
-    label = escape(title) or "figure"
+    label = escape(about or title) or "figure"
     data = f'<script type="application/json">{_inside_script(figure)}</script>'
     return (
         f'<div class="panel{" wide" if wide else ""}">{heading}'
@@ -102,11 +107,14 @@ def panel(title: str, figure: str, wide: bool, height: int | None = None, note: 
     )
 
 
-def failure(name: str, message: str, command: str) -> str:
-    """A failed point: what it said and how to run it."""
+def failure(title: str, message: str, points: Sequence[str], command: str) -> str:
+    """What some points failed of: the message, the points, and the command that runs the first of them."""
+    names = "".join(f"<li>{escape(name)}</li>" for name in points)
+    which = "its command" if len(points) == 1 else "the first one's command"
     return (
-        f'<div class="failure"><strong>{escape(name)}</strong><pre>{escape(message)}</pre>'
-        f"<code>{escape(command)}</code></div>"
+        f'<div class="failure"><strong>{escape(title)}</strong><pre>{escape(message)}</pre>'
+        f'<ul>{names}</ul><p class="buttons">{which}: <button type="button" data-copy>Copy</button> '
+        f'<span role="status"></span></p><code>{escape(command)}</code></div>'
     )
 
 

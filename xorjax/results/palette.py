@@ -16,7 +16,7 @@ _STOPS = ("#0D0887", "#46039F", "#7201A8", "#9C179E", "#BD3786", "#D8576B")
 _STOPS_ON_DARK = ("#BD3786", "#D8576B", "#ED7953", "#FB9F3A", "#FDCA26", "#F0F921")
 N_STEPS = 12
 
-# What the pages' script.js and report.css are drawn with.
+# What the pages' scripts and report.css are drawn with.
 PAGES = {"light": ("#FFFFFF", "#F7F8F9"), "dark": ("#14171A", "#1B1F24")}
 
 Value = TypeVar("Value", int, float)
@@ -33,7 +33,9 @@ def _steps(stops: Sequence[str]) -> tuple[str, ...]:
 
 
 RAMP = _steps(_STOPS)
+PAGE = PAGES["light"][0]
 ON_DARK = dict(zip((*CYCLE, NEUTRAL, *RAMP), (*_DARK, *_steps(_STOPS_ON_DARK)), strict=True))
+ON_DARK |= {PAGE: PAGES["dark"][0]}
 """The colour on a dark page of each colour on a light one."""
 
 

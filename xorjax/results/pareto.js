@@ -1,117 +1,118 @@
 "use strict";
-// Total bits against accuracy: plotly draws the axes and the fronts, a canvas above it the dots, thousands at once.
-const POINTS = Object.fromEntries(Object.entries(DATA.points).map(([name, packed]) => [name, unpack(packed)]));
-const ALL = POINTS.row.map((_, point) => point);
-POINTS.method = POINTS.row.map((row) => column.method[row]);
-POINTS.isCode = POINTS.row.map((row) => column.n_out[row] !== null);
-POINTS.seeds = POINTS.row.map((row) => String(column.seed[row]));
+// Bits against accuracy: plotly draws the axes and the fronts, a canvas above it the dots, thousands at once.
 const place = document.querySelector("#pareto");
+const nothing = document.querySelector("#nothing");
+const unzoom = document.querySelector("#unzoom");
 const canvas = document.createElement("canvas");
 const tip = document.createElement("div");
 tip.id = "tip";
 tip.hidden = true;
+// A finger scrolls the page: only what points finely draws a frame to zoom into.
+const isFine = matchMedia("(pointer: fine)").matches;
+// So many prune rates have their name at their dots, and so many dots whiskers.
+const [NAMED_RATES, WHISKERS] = [6, 300];
 let shown = [];
+let fronts = [];
+let full = { x: [0, 1], y: [0, 100] };
 
-// What is chosen; what there is no choice of is as it is by default.
-function setOf(name) {
-  return form.elements[name]?.value ?? DEFAULTS[name];
-}
-
-// The dots of points: themselves, or the means of those that differ in the seed alone, which lie behind all points.
-function dotsOf(points) {
-  for (const values of Object.values(POINTS)) values.length = ALL.length;
-  if (setOf("dots") === "point") return points;
-  const groups = new Map();
-  for (const point of points) {
-    if (!groups.has(POINTS.alike[point])) groups.set(POINTS.alike[point], []);
-    groups.get(POINTS.alike[point]).push(point);
-  }
-  return [...groups.values()].map(addMean);
-}
-
-function addMean(points) {
-  const made = POINTS.row.length;
-  for (const values of Object.values(POINTS)) values.push(values[points[0]]);
-  for (const name of ["bits_per_weight", "validation_accuracy", "test_accuracy"]) {
-    const values = points.map((point) => POINTS[name][point]);
-    POINTS[name][made] = values.includes(null) ? null : values.reduce((sum, value) => sum + value) / values.length;
-  }
-  POINTS.seeds[made] = points.map((point) => POINTS.seeds[point]).join(", ");
-  return made;
-}
-
-// The points that no other beats in both, from the smallest on; by validation accuracy: the test split chooses nothing.
-function frontOf(points) {
-  const accuracy = POINTS.validation_accuracy;
-  const ordered = points.filter((point) => accuracy[point] !== null).sort((a, b) =>
-    POINTS.bits_per_weight[a] - POINTS.bits_per_weight[b] || accuracy[b] - accuracy[a]);
-  let best = -Infinity;
-  return ordered.filter((point) => {
-    if (accuracy[point] <= best) return false;
-    best = accuracy[point];
-    return true;
-  });
-}
-
-function steps(points, accuracy, right, dash) {
+function steps(points, accuracy, dash) {
   return {
     type: "scatter", mode: "lines", hoverinfo: "skip",
-    x: [...points.map((point) => POINTS.bits_per_weight[point]), right],
-    y: [...points, points.at(-1)].map((point) => 100 * accuracy[point]),
+    x: points.map((point) => POINTS.bits_per_weight[point]), y: points.map((point) => 100 * accuracy[point]),
     line: { shape: "hv", dash, width: 2, color: getComputedStyle(place).color },
   };
 }
 
-const pointsByName = new Map(ALL.map((point) => [`${column.point[POINTS.row[point]]} ${POINTS.method[point]}`, point]));
-
-function pointOfRow(row) {
-  return pointsByName.get(`${column.point[row]} ${column.method[row]}`) ?? -1;
-}
-
-function rangeOf(values, log) {
-  const [least, most] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
-  const ends = (values.length ? [least, most] : [0.1, 1]).map((v) => (log ? Math.log10(v) : v));
-  const margin = 0.04 * (ends[1] - ends[0]) || 0.01;
-  return [ends[0] - margin, ends[1] + margin];
+// The names of the prune rates, each above its dots of the XOR code.
+function rateNames(dots, name, isLog) {
+  const groups = new Map();
+  for (const dot of dots) {
+    if (!groups.has(rateOf(dot))) groups.set(rateOf(dot), []);
+    groups.get(rateOf(dot)).push(dot);
+  }
+  if (groups.size > NAMED_RATES) return [];
+  return [...groups].map(([rate, all]) => {
+    const codes = all.filter((dot) => POINTS.isCode[dot]);
+    const [least, most] = endsOf((codes.length ? codes : all).map((dot) => POINTS.bits_per_weight[dot]));
+    const top = endsOf(all.map((dot) => POINTS[name][dot] + POINTS[`${name}_spread`][dot]))[1];
+    const middle = (least + most) / 2;
+    return {
+      x: isLog ? Math.log10(middle) : middle, y: 100 * top, text: `S = ${rate}`, showarrow: false,
+      yanchor: "bottom", yshift: 6, font: { size: 13 }, bgcolor: getComputedStyle(document.body).backgroundColor, borderpad: 1,
+    };
+  });
 }
 
 function drawPareto() {
-  const accuracy = POINTS[`${setOf("axis")}_accuracy`];
+  const axis = setOf("axis");
+  const name = `${axis}_accuracy`;
+  const accuracy = POINTS[name];
   const isLog = setOf("scale") !== "linear";
   const left = ALL.filter((point) => kept[POINTS.row[point]]);
   shown = dotsOf(left).filter((point) => accuracy[point] !== null);
-  const right = Math.max(...shown.map((point) => POINTS.bits_per_weight[point]), 0);
-  const front = frontOf(shown.filter((point) => POINTS.isCode[point]));
-  const others = frontOf(shown.filter((point) => !POINTS.isCode[point]));
-  const axis = { zeroline: false, showline: false, ticks: "" };
+  fronts = [true, false].map((isCode) => frontOf(shown.filter((point) => POINTS.isCode[point] === isCode)));
+  const dense = denseOf(left.filter((point) => POINTS.isCode[point]), axis);
+  const near = inRange(shown);
+  const annotations = rateNames(near, name, isLog);
+  full = { x: bitsRange(near, isLog), y: accuracyRange(near, name, dense, annotations.length ? 0.12 : 0) };
+  // Names at the sides stay inside.
+  for (const rate of annotations) {
+    const at = (rate.x - full.x[0]) / (full.x[1] - full.x[0]);
+    rate.xanchor = at < 0.12 ? "left" : at > 0.88 ? "right" : "center";
+    rate.xshift = { left: -10, right: 10 }[rate.xanchor] ?? 0;
+  }
+  const common = { zeroline: false, showline: false, ticks: "", fixedrange: !isFine, visible: shown.length > 0 };
+  const title = (text) => ({ text, standoff: 10, font: { size: 13 } });
   const layout = {
-    showlegend: false, hovermode: false, dragmode: "zoom", font: { family: "system-ui, sans-serif", size: 13 },
-    uirevision: setOf("axis") + setOf("scale"), margin: { l: 66, r: 14, t: 10, b: 52 },
+    showlegend: false, hovermode: false, dragmode: isFine ? "zoom" : false,
+    font: { family: "system-ui, sans-serif", size: 13 },
+    uirevision: axis + setOf("scale"), margin: { l: 66, r: 14, t: 10, b: 52 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    width: onPaper ? place.clientWidth : undefined, autosize: !onPaper,
-    xaxis: {
-      ...axis, type: isLog ? "log" : "linear", title: { text: "bits per weight", standoff: 10 },
-      range: rangeOf(shown.map((point) => POINTS.bits_per_weight[point]), isLog),
-    },
-    yaxis: {
-      ...axis, title: { text: `${setOf("axis")} accuracy (%)`, standoff: 10 }, tickformat: ".2f",
-      range: rangeOf(shown.map((point) => 100 * accuracy[point]), false),
-    },
+    width: onPaper ? place.clientWidth : undefined, height: onPaper ? place.clientHeight : undefined, autosize: !onPaper, annotations,
+    xaxis: { ...common, type: isLog ? "log" : "linear", title: title("bits per weight"), range: [...full.x] },
+    yaxis: { ...common, title: title(`${axis} accuracy (%)`), tickformatstops: DATA.digits_by_step, range: [...full.y] },
+    shapes: dense === null || !shown.length ? [] : [{
+      type: "line", xref: "paper", x0: 0, x1: 1, y0: dense, y1: dense, line: { width: 2, dash: "dot" },
+    }],
   };
-  const lines = [[front, "solid"], [others, "dot"]].filter(([points]) => points.length)
-    .map(([points, dash]) => steps(points, accuracy, right, dash));
-  Plotly.react(place, lines, layout, { displayModeBar: false, responsive: !onPaper, doubleClick: "reset" });
-  showFront(front);
-  const count = (points, isCode) => points.filter((point) => POINTS.isCode[point] === isCode).length.toLocaleString("en");
-  document.querySelector("#shown").textContent = `${count(left, true)} of ${count(ALL, true)} points and `
-    + `${count(left, false)} of ${count(ALL, false)} results of other codecs.`;
+  // Over test accuracy the settings that validation chose need not rise: they are ringed, not joined.
+  const lines = axis === "test" ? [] : fronts.map((points, i) => steps(points, accuracy, ["solid", "dash"][i]));
+  const options = { displayModeBar: false, responsive: !onPaper, doubleClick: false, showTips: false };
+  Plotly.react(place, lines.filter(({ x }) => x.length), layout, options);
+  showFront(fronts[0]);
+  const number = (points, isCode) => points.filter((point) => POINTS.isCode[point] === isCode).length.toLocaleString("en");
+  document.querySelector("#shown").textContent = `${number(left, true)} of ${number(ALL, true)} points and `
+    + `${number(left, false)} of ${number(ALL, false)} results of other codecs.`;
+  describeFigure(axis, left.length, beyond(shown, full.x, isLog));
 }
 
-// Where a point is, in pixels of the figure.
-function placeOf(point) {
+// What stands beside the figure in words, and in place of it where there is nothing to draw.
+function describeFigure(axis, nLeft, hidden) {
+  for (const legend of document.querySelectorAll("[data-axis]")) legend.hidden = legend.dataset.axis !== axis;
+  nothing.hidden = shown.length > 0;
+  nothing.textContent = nLeft
+    ? "Nothing to draw: the filters leave signs of networks that nobody trained, to which no accuracy belongs."
+    : "Nothing to draw: the filters leave no point. Show all brings them back.";
+  const n = DATA.images[axis];
+  const parts = hidden.length ? [`Not shown: ${hidden.join("; ")} bits per weight (tick “all codecs” to see them).`] : [];
+  if (n && shown.length) parts.push(`One image of the ${axis} split is ${Number((100 / n).toPrecision(2))} percentage points.`);
+  document.querySelector("#outside").textContent = parts.join(" ");
+  const rates = [...new Set(shown.map(rateOf))].sort((a, b) => a - b);
+  const codes = shown.filter((dot) => POINTS.isCode[dot]).length;
+  const kind = setOf("dots") === "point" ? "point" : "mean";
+  const which = rates.length > NAMED_RATES ? `${rates.length} prune rates from ${rates[0]} to ${rates.at(-1)}` : rates.join(", ");
+  place.setAttribute("aria-label", shown.length
+    ? `All points: ${axis} accuracy against bits per weight, S = ${which}: ${count(codes, kind)} of the XOR code, `
+      + `${shown.length - codes} of other codecs; the front of the XOR code has ${fronts[0].length}`
+    : nothing.textContent);
+}
+
+// Where a point is, in pixels of the figure; `side` whiskers above or below it.
+function placeOf(point, side = 0) {
   const { xaxis, yaxis } = place._fullLayout;
-  const accuracy = POINTS[`${setOf("axis")}_accuracy`];
-  return [xaxis._offset + xaxis.d2p(POINTS.bits_per_weight[point]), yaxis._offset + yaxis.d2p(100 * accuracy[point])];
+  const name = `${setOf("axis")}_accuracy`;
+  const accuracy = POINTS[name][point] + side * POINTS[`${name}_spread`][point];
+  return [xaxis._offset + xaxis.d2p(POINTS.bits_per_weight[point]), yaxis._offset + yaxis.d2p(100 * accuracy)];
 }
 
 function drawDots() {
@@ -123,33 +124,67 @@ function drawDots() {
   pen.scale(sharpness, sharpness);
   pen.rect(xaxis._offset - 6, yaxis._offset - 6, xaxis._length + 12, yaxis._length + 12);
   pen.clip();
-  const groups = new Map();
-  for (const point of shown) {
-    const drawnAlike = `${POINTS.method[point]} ${column.prune_rate[POINTS.row[point]]}`;
-    if (!groups.has(drawnAlike)) groups.set(drawnAlike, []);
-    groups.get(drawnAlike).push(point);
-  }
   const radius = shown.length > 2000 ? 2.5 : 4;
-  for (const points of groups.values()) {
-    const { symbol } = DATA.marks[POINTS.method[points[0]]];
-    const sign = new Path2D();
-    for (const point of points) trace(sign, symbol, ...placeOf(point), radius);
-    pen.fillStyle = pen.strokeStyle = themed(DATA.colours[column.prune_rate[POINTS.row[points[0]]]]);
-    pen.globalAlpha = 0.85;
-    pen.lineWidth = 1.3;
-    if (symbol.endsWith("open")) pen.stroke(sign);
-    else pen.fill(sign);
-  }
+  drawSigns(pen, radius);
+  const ink = getComputedStyle(place).color;
+  if (setOf("axis") === "test") for (const dot of fronts.flat()) ring(pen, dot, radius + 4, 1.8, ink);
   const point = chosenRow === null ? -1 : pointOfRow(chosenRow);
   const isOf = (dot) => (dot < ALL.length ? dot === point : POINTS.alike[dot] === POINTS.alike[point]);
   const dot = shown.find(isOf);
-  if (dot === undefined) return;
-  const ring = new Path2D();
-  trace(ring, "circle", ...placeOf(dot), radius + 6);
-  pen.globalAlpha = 1;
-  pen.lineWidth = 3;
-  pen.strokeStyle = getComputedStyle(place).color;
-  pen.stroke(ring);
+  if (dot !== undefined) ring(pen, dot, radius + 6, 3, getComputedStyle(unzoom).color);
+  const isZoomed = ["x", "y"].some((letter) => {
+    const range = place._fullLayout[`${letter}axis`].range;
+    return range.some((end, i) => Math.abs(end - full[letter][i]) > 1e-6 * Math.abs(full[letter][1] - full[letter][0]));
+  });
+  unzoom.hidden = !isZoomed || onPaper;
+}
+
+function drawSigns(pen, radius) {
+  const groups = new Map();
+  for (const point of shown) {
+    const drawnAlike = `${POINTS.method[point]} ${rateOf(point)}`;
+    if (!groups.has(drawnAlike)) groups.set(drawnAlike, []);
+    groups.get(drawnAlike).push(point);
+  }
+  const page = getComputedStyle(document.body).backgroundColor;
+  const { xaxis, yaxis } = place._fullLayout;
+  const [left, top] = [xaxis._offset, yaxis._offset];
+  const drawn = [];
+  for (const points of groups.values()) {
+    const { symbol } = DATA.marks[POINTS.method[points[0]]];
+    const [sign, whiskers] = [new Path2D(), new Path2D()];
+    for (const point of points) {
+      trace(sign, symbol, ...placeOf(point), symbol.endsWith("open") ? radius : radius + 0.8);
+      const [x, low] = placeOf(point, -1);
+      const high = placeOf(point, 1)[1];
+      // Codings of one network have one deviation: where they crowd, one whisker stands for several.
+      const isSaid = drawn.some((other) => Math.abs(other.x - x) < 8 && other.low === low && other.high === high);
+      const isOut = x < left || x > left + xaxis._length || low < top || high > top + yaxis._length;
+      if (shown.length > WHISKERS || isSaid || isOut) continue;
+      drawn.push({ x, low, high });
+      whiskers.moveTo(x, Math.min(low, top + yaxis._length));
+      whiskers.lineTo(x, Math.max(high, top));
+    }
+    const colour = themed(DATA.colours[rateOf(points[0])]);
+    Object.assign(pen, { strokeStyle: colour, lineWidth: 1 });
+    pen.stroke(whiskers);
+    // Filled signs that overlap are told apart by an edge of the page's colour.
+    if (symbol.endsWith("open")) {
+      pen.lineWidth = 1.6;
+      pen.stroke(sign);
+    } else {
+      Object.assign(pen, { fillStyle: colour, strokeStyle: page, lineWidth: 1 });
+      pen.fill(sign);
+      pen.stroke(sign);
+    }
+  }
+}
+
+function ring(pen, dot, radius, lineWidth, strokeStyle) {
+  const path = new Path2D();
+  trace(path, "circle", ...placeOf(dot), radius);
+  Object.assign(pen, { lineWidth, strokeStyle });
+  pen.stroke(path);
 }
 
 const CORNERS = { square: [4, 0.125, 1.3], diamond: [4, 0, 1.4], "triangle-up": [3, -0.25, 1.4], "triangle-down": [3, 0.25, 1.4] };
@@ -189,7 +224,7 @@ function showFront(front) {
   fill(document.querySelector("#front tbody"), front.map((point) => line(POINTS.row[point], [
     [POINTS.bits_per_weight[point].toFixed(4), ""], [percent(POINTS.validation_accuracy[point]), ""],
     [percent(POINTS.test_accuracy[point]), ""], [POINTS.seeds[point], ""], [POINTS.setting[point], "text"],
-  ])));
+  ], whose(point))));
 }
 
 function showTip(event) {
@@ -197,10 +232,14 @@ function showTip(event) {
   tip.hidden = point === null;
   if (point === null) return;
   const row = POINTS.row[point];
+  const percent = (name) => {
+    const spread = POINTS[`${name}_spread`][point];
+    return `${(100 * POINTS[name][point]).toFixed(2)}${spread ? ` ± ${(100 * spread).toFixed(2)}` : ""} %`;
+  };
   const lines = [
     `${POINTS.setting[point]}, ${point < ALL.length ? "seed" : "mean over seeds"} ${POINTS.seeds[point]}`,
-    `${POINTS.bits_per_weight[point].toFixed(4)} bits; validation ${(100 * POINTS.validation_accuracy[point]).toFixed(2)} %, `
-      + `test ${(100 * POINTS.test_accuracy[point]).toFixed(2)} %`,
+    `${POINTS.bits_per_weight[point].toFixed(4)} bits; validation ${percent("validation_accuracy")}, `
+      + `test ${percent("test_accuracy")}`,
     column.command[row] ?? "",
   ];
   tip.replaceChildren(...lines.map((text, i) => {
@@ -214,25 +253,8 @@ function showTip(event) {
   tip.style.top = `${event.clientY - box.top + 18}px`;
 }
 
-function showLayers() {
-  const wanted = document.querySelector("#setting").value;
-  const layers = new Map();
-  for (let row = 0; row < DATA.n; row++) {
-    const point = pointOfRow(row);
-    if (point < 0 || POINTS.setting[point] !== wanted) continue;
-    if (!layers.has(column.layer[row])) layers.set(column.layer[row], []);
-    layers.get(column.layer[row]).push(row);
-  }
-  const mean = (name, rows) => rows.reduce((sum, row) => sum + column[name][row], 0) / rows.length;
-  document.querySelector("#layers tbody").replaceChildren(...[...layers].map(([layer, rows]) => {
-    const weights = mean("n_weights", rows);
-    const bits = ["code_bits", "patch_bits", "index_bits", "scale_bits", "bits_per_weight"];
-    const patches = column.patches_per_slice[rows[0]] === null ? "" : mean("patches_per_slice", rows).toFixed(2);
-    return line(rows[0], [
-      [layer, "text"], [weights.toLocaleString("en"), ""], [`${(100 * mean("n_kept", rows) / weights).toFixed(2)} %`, ""],
-      ...bits.map((name) => [mean(name, rows).toFixed(3), ""]), [patches, ""],
-    ]);
-  }));
+function seeAll() {
+  Plotly.relayout(place, { "xaxis.range": [...full.x], "yaxis.range": [...full.y] });
 }
 
 listeners.push(drawPareto);
@@ -241,7 +263,9 @@ drawPareto();
 place.append(canvas, tip);
 place.on("plotly_afterplot", drawDots);
 place.on("plotly_relayouting", drawDots);
+place.on("plotly_doubleclick", seeAll);
 drawDots();
+unzoom.addEventListener("click", seeAll);
 place.addEventListener("pointermove", showTip);
 place.addEventListener("pointerleave", () => { tip.hidden = true; });
 // Plotly takes the clicks for its zoom: a press that did not move is one.
@@ -251,18 +275,6 @@ addEventListener("pointerup", (event) => {
   const moved = pressed ? Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) : Infinity;
   pressed = null;
   const point = moved < 4 ? under(event) : null;
-  if (point !== null) choose(POINTS.row[point]);
+  if (point !== null) choose(POINTS.row[point], whose(point));
 }, { capture: true });
 chosenListeners.push(drawDots);
-const select = document.querySelector("#setting");
-if (select) {
-  const settings = [...new Set(POINTS.setting)];
-  select.replaceChildren(...settings.map((text) => new Option(text)));
-  select.addEventListener("change", showLayers);
-  chosenListeners.push((row) => {
-    if (row === null || pointOfRow(row) < 0) return;
-    select.value = POINTS.setting[pointOfRow(row)];
-    showLayers();
-  });
-  showLayers();
-}

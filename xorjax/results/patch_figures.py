@@ -5,6 +5,7 @@ import polars as pl
 
 from xorjax.results.caps import LINES, of_many, spread
 from xorjax.results.figures import Panel, axes
+from xorjax.results.names import model_name
 from xorjax.results.palette import colours
 
 METHOD_LINES = {"minimum": ("solid", "circle"), "greedy": ("dash", "square")}
@@ -25,7 +26,9 @@ def patches_panels(settings: pl.DataFrame) -> list[Panel]:
         groups = list(group.group_by(lines, maintain_order=True))
         shown = spread(groups, LINES)
         for (n_in, method, *variants), line in shown:
-            name = ", ".join([f"n_in {n_in}", str(method), *(v for v in dict.fromkeys(variants) if v)])
+            name = ", ".join(
+                [f"n_in {n_in}", str(method), *(model_name(v) for v in dict.fromkeys(variants) if v)]
+            )
             figure.add_scatter(
                 x=line["n_out"].to_list(),
                 y=line["patches_per_slice"].to_list(),

@@ -6,14 +6,17 @@ import polars as pl
 
 from xorjax.files import replacing
 from xorjax.results import page
+from xorjax.results.best import Best
 from xorjax.results.collect import Experiment, read_experiment, tabulate, write_table
 from xorjax.results.explore import data, explore, marked
-from xorjax.results.figure_sections import accuracy, baselines, bits, masks, patches
-from xorjax.results.headline import header, progress
+from xorjax.results.figure_sections import accuracy, baselines, bits, patches
+from xorjax.results.headline import header
+from xorjax.results.masks_section import masks
 from xorjax.results.names import GLOSSARY
+from xorjax.results.progress_section import progress
 from xorjax.results.settings_section import settings
 from xorjax.results.summary_section import summary_section
-from xorjax.results.tables import Best, per_point, per_setting, summarise_points
+from xorjax.results.tables import per_point, per_setting, summarise_points
 from xorjax.results.training_section import training
 
 
@@ -38,17 +41,19 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     points = per_point(table)
     summary = summarise_points(points)
     rows = marked(table, experiment.searched)
-    sections = [progress(experiment, table), explore(rows, points)]
+    points_section = explore(rows, points)
+    sections = [text for text in (progress(experiment, runs_dir), points_section) if text]
     if summary:
         best, *figures = _results(experiment, results, points, summary, runs_dir)
-        sections[1:1] = [best]
+        sections.insert(sections.index(points_section), best)
         words = page.section("glossary", "Glossary", page.definitions(GLOSSARY))
         sections += [*figures, settings(experiment, results), words]
     scripts = [page.script_data("DATA", data(rows, points)), page.resource("explore.js")]
     if not points.is_empty():
         from plotly.offline import get_plotlyjs
 
-        scripts = [get_plotlyjs(), page.resource("plots.js"), *scripts, page.resource("pareto.js")]
+        drawn = (page.resource(name) for name in ("points.js", "pareto.js", "layers.js"))
+        scripts = [get_plotlyjs(), page.resource("plots.js"), *scripts, *drawn]
     scripts.append(page.resource("rows.js"))
     parts = [header(experiment, results, summary), _navigation(sections), *sections]
     return page.document(f"{experiment.name}: xorjax", "\n".join(parts), scripts)

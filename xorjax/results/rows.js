@@ -1,7 +1,7 @@
 "use strict";
 // The table of all rows that the filters leave, a page at a time.
 const PAGE = 100;
-const names = Object.keys(DATA.columns);
+const names = DATA.listed;
 const headings = [...document.querySelectorAll("#rows th")];
 const steppers = [...document.querySelectorAll("#rows [data-step]")];
 let first = 0;
@@ -22,7 +22,7 @@ function ordered() {
 function cell(name, row) {
   const { digits } = DATA.columns[name];
   const value = column[name][row];
-  const text = value === null ? "" : digits > 0 ? value.toFixed(digits) : String(value);
+  const text = value === null ? "" : digits > 0 ? value.toFixed(digits) : String(nameOf(name, row));
   return [text, `${digits === undefined ? `text ${name}` : ""}${DATA.printed.includes(name) ? "" : " wide"}`];
 }
 

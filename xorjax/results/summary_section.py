@@ -3,36 +3,21 @@
 import polars as pl
 
 from xorjax.results import page
+from xorjax.results.best import Best
+from xorjax.results.names import MASK_NAMES
 from xorjax.results.notes import notes
-from xorjax.results.tables import Best, marked_accuracy, of_setting, percent, three_digits
+from xorjax.results.tables import marked_accuracy, of_setting, percent, three_digits
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
+
+MAY_BE_SAID = ("method", "patch format", "mask codec", "variant", "seeds", "scale")
+"""Columns of the best points that are a sentence where they hold one value."""
+Cell = tuple[str, str]
 
 
 def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
     """The best XOR point of each prune rate, beside all codecs, and by layer where there are several."""
-    has_variants = any(best.variant for best in summary)
-    settings = [
-        "n_in → n_out",
-        "method",
-        "patch format",
-        "mask codec",
-        *(["variant"] if has_variants else []),
-    ]
-    headings = ["S", *settings, "patches / slice", "seeds", "XOR code", "dense", *BIT_NAMES.values(), "total"]
-    groups = {"": 1, "XOR point": len(settings) + 2, "test accuracy (%)": 2, "bits per weight": 5}
-    rows = []
-    for best in summary:
-        row = [(f"{best.prune_rate:g}", "strong"), (f"{best.n_in} → {best.n_out}", "")]
-        row += [(name, "text") for name in (best.method, best.patch_format, best.mask_codec)]
-        if has_variants:
-            row.append((best.variant, "text"))
-        row += [(f"{best.patches_per_slice:.2f}", ""), (str(best.n_seeds), "")]
-        row.append((marked_accuracy(best), "" if best.is_accurate else "bad"))
-        row.append((percent(best.dense_accuracy), ""))
-        row += [(three_digits(getattr(best, stream)), "") for stream in BIT_STREAMS]
-        rows.append([*row, (three_digits(best.bits_per_weight), "strong")])
     parts = [
-        page.table(headings, rows, groups, label="best XOR points"),
+        *_best(summary),
         "<h3>All codecs on the same weights: bits per weight</h3>",
         _sizes(summary),
         *(page.paragraph(line, "caption") for line in notes(summary)),
@@ -49,13 +34,57 @@ def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataF
     return page.section("summary", "Best XOR point of each prune rate", *parts)
 
 
+def _best(summary: list[Best]) -> tuple[str, ...]:
+    """The table, what matters first, and below it in a sentence the columns of one value."""
+    columns: dict[str, list[tuple[str, list[Cell]]]] = {
+        "": [("S", [(f"{best.prune_rate:g}", "strong") for best in summary])],
+        "bits per weight": [
+            ("total", [(three_digits(best.bits_per_weight), "strong") for best in summary]),
+            ("with M", [(three_digits(best.with_matrix), "") for best in summary]),
+        ],
+        "test accuracy (%)": [
+            ("XOR code", [(marked_accuracy(best), "" if best.is_accurate else "bad") for best in summary]),
+            ("dense", [(percent(best.dense_accuracy), "") for best in summary]),
+        ],
+        "XOR point": [
+            ("n_in → n_out", [(best.shape, "") for best in summary]),
+            ("patches / slice", [(f"{best.patches_per_slice:.2f}", "") for best in summary]),
+            ("method", [(best.method, "text") for best in summary]),
+            ("patch format", [(best.patch_format, "text") for best in summary]),
+            ("mask codec", [(MASK_NAMES.get(best.mask_codec, best.mask_codec), "text") for best in summary]),
+            ("variant", [(best.variant, "text") for best in summary]),
+            ("seeds", [(str(best.n_seeds), "") for best in summary]),
+        ],
+        "the total, by what it is spent on": [
+            (name, [(three_digits(getattr(best, stream)), "") for best in summary])
+            for stream, name in BIT_NAMES.items()
+        ],
+    }
+    same, kept = [], {}
+    for group, of_group in columns.items():
+        kept[group] = []
+        for name, cells in of_group:
+            if name in MAY_BE_SAID and len({text for text, _ in cells}) == 1:
+                same += [f"{name} {cells[0][0]}"] if cells[0][0] else []
+            else:
+                kept[group].append((name, cells))
+    shown = [column for of_group in kept.values() for column in of_group]
+    rows = list(zip(*(cells for _, cells in shown), strict=True))
+    groups = {group: len(of_group) for group, of_group in kept.items()}
+    table = page.table([name for name, _ in shown], rows, groups, label="best XOR points")
+    said = page.paragraph(f"The same in every row: {'; '.join(same)}.", "caption") if same else ""
+    return table, said
+
+
 def _sizes(summary: list[Best]) -> str:
     methods = {baseline.method: baseline.name for best in summary for baseline in best.baselines}
     rows = []
     for best in summary:
-        least = min([best.bits_per_weight, *best.sizes.values()])
         sizes = [best.bits_per_weight, *(best.sizes.get(method) for method in methods)]
-        row = [(three_digits(size), "least" if size == least else "") for size in sizes]
+        texts = [three_digits(size) for size in sizes]
+        # All that read the same: less than the digits show is no reason to call one the smallest.
+        least = three_digits(min(size for size in sizes if size is not None))
+        row = [(text, "least" if text == least else "") for text in texts]
         rows.append([(f"{best.prune_rate:g}", "strong"), *row])
     return page.table(["S", "XOR code", *methods.values()], rows, label="all codecs")
 

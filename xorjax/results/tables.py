@@ -10,82 +10,12 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from xorjax.results.best import Baseline, Best
 from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.names import APPROXIMATE_MASKS, SAME_MASK, codec_name
 from xorjax.results.notes import TOLERANCE, notes
 from xorjax.results.variants import SETTING, Varied, with_variants
 from xorjax.streams import BIT_STREAMS
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A codec without an XOR network on the same quantized models; bits per weight, means over `n_seeds`."""
-
-    method: str
-    name: str
-    code_bits: float
-    patch_bits: float
-    index_bits: float
-    scale_bits: float
-    bits_per_weight: float
-    n_seeds: int
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best XOR point of one prune rate; means over `n_seeds` seeds, `*_spread` their sample deviation.
-
-    `point` is the one of the seed with the highest validation accuracy, whose file stands for all. `bounded`: every
-    point of this prune rate, chosen or not, that has slices of a bounded search, and how many.
-    """
-
-    prune_rate: float
-    method: str
-    n_in: int
-    n_out: int
-    patch_format: str
-    mask_codec: str
-    variant: str
-    point: str
-    n_seeds: int
-    dense_accuracy: float
-    test_accuracy: float
-    test_accuracy_spread: float | None
-    is_accurate: bool
-    code_bits: float
-    patch_bits: float
-    index_bits: float
-    scale_bits: float
-    bits_per_weight: float
-    bits_per_weight_spread: float | None
-    patches_per_slice: float
-    matrix_bits: float
-    value_bound: float
-    kept_score: float
-    baselines: tuple[Baseline, ...]
-    bounded: tuple[tuple[str, int], ...]
-
-    @property
-    def value_bits(self) -> float:
-        return self.code_bits + self.patch_bits
-
-    @property
-    def mark(self) -> str:
-        """A star behind the accuracy where it is not close to the dense model's."""
-        return "" if self.is_accurate else " *"
-
-    @property
-    def sizes(self) -> dict[str, float]:
-        """Bits per weight of the baselines by method."""
-        return {baseline.method: baseline.bits_per_weight for baseline in self.baselines}
-
-    @property
-    def smallest(self) -> str:
-        """The name of the codec with the fewest bits per weight, the XOR code included."""
-        smallest = min(self.baselines, key=lambda baseline: baseline.bits_per_weight, default=None)
-        if smallest is None or self.bits_per_weight <= smallest.bits_per_weight:
-            return "XOR code"
-        return smallest.name
 
 
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
@@ -158,17 +88,16 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
     )
     best = []
     for _, group in settings.group_by("prune_rate", maintain_order=True):
-        accurate = group.filter("is_accurate")
-        chosen = accurate.sort("bits_per_weight", maintain_order=True)
-        if accurate.is_empty():
-            chosen = group.sort(
-                pl.col("validation_accuracy").round(9),
-                "bits_per_weight",
-                descending=[True, False],
-                maintain_order=True,
-            )
-        row = chosen.row(0, named=True)
-        others = {"baselines": _baselines(points, row), "bounded": _bounded(points, row["prune_rate"])}
+        pool = group.filter("is_accurate")
+        if pool.is_empty():
+            accuracy = pl.col("validation_accuracy").round(9)
+            pool = group.filter(accuracy.eq_missing(accuracy.max()))
+        row = pool.sort("bits_per_weight", maintain_order=True).row(0, named=True)
+        others = {
+            "baselines": _baselines(points, row),
+            "bounded": _bounded(points, row["prune_rate"]),
+            "least_with_matrix": _least_with_matrix(pool),
+        }
         fields = {name: row[name] for name in Best.__dataclass_fields__ if name not in others}
         best.append(Best(**fields, **others))
     return best
@@ -199,6 +128,12 @@ def _same_mask(best: dict[str, Any]) -> Baseline:
     kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
     bits = (kept, 0.0, index, scale, kept + index + scale)
     return Baseline("mask_signs", SAME_MASK, *bits, best["n_seeds"])
+
+
+def _least_with_matrix(pool: pl.DataFrame) -> tuple[str, float]:
+    total = pl.col("bits_per_weight") + pl.col("matrix_bits")
+    row = pool.with_columns(total=total).sort("total", maintain_order=True).row(0, named=True)
+    return f"{row['n_in']} → {row['n_out']}", row["total"]
 
 
 def _bounded(points: pl.DataFrame, prune_rate: float) -> tuple[tuple[str, int], ...]:
@@ -244,7 +179,7 @@ def _table(shown: list[Best]) -> Table:
     def line(name: str, show: Callable[[Best], str], style: str | None = None, last: bool = False) -> None:
         table.add_row(name, *(show(best) for best in shown), style=style, end_section=last)
 
-    line("n_in → n_out", lambda best: f"{best.n_in} → {best.n_out}")
+    line("n_in → n_out", lambda best: best.shape)
     line("method", lambda best: best.method)
     line("patch format", lambda best: best.patch_format)
     line("mask codec", lambda best: best.mask_codec)
@@ -258,7 +193,8 @@ def _table(shown: list[Best]) -> Table:
         line("± over seeds", lambda best: _deviation(best.test_accuracy_spread), last=True)
     for stream in BIT_STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
-    line("XOR code, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=True)
+    line("XOR code, total", lambda best: f"{best.bits_per_weight:.3f}", "bold")
+    line("total with M", lambda best: three_digits(best.with_matrix), last=True)
     methods = {baseline.method: baseline.name for best in shown for baseline in best.baselines}
     for method, name in methods.items():
         line(f"{name}, total", lambda best, method=method: three_digits(best.sizes.get(method)))

@@ -1,5 +1,6 @@
 """The report's section of training curves, read from the metrics beside the artifacts."""
 
+import re
 from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from xorjax.results import page
-from xorjax.results.caps import CURVES, of_many, spread
-from xorjax.results.collect import Experiment
+from xorjax.results.caps import CURVES, listed, of_many, spread
+from xorjax.results.collect import Experiment, flat_config
 from xorjax.results.figure_sections import panels
-from xorjax.results.palette import NEUTRAL, colours
+from xorjax.results.palette import CYCLE, NEUTRAL, colours
 
 if TYPE_CHECKING:
     from xorjax.results.curve_figures import Curve
@@ -24,26 +25,52 @@ def training(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> l
     curves, n_all = _curves(experiment, results, runs_dir)
     if not curves:
         return []
-    of_rate = colours(results["prune_rate"].to_list())
+    swept = colours(results["prune_rate"].to_list())
+    between = sorted({curve.prune_rate for curve in curves if curve.prune_rate is not None} - set(swept))
+    free = [hue for hue in CYCLE if hue not in swept.values()]
+    # A level on the way to the prune rates has a hue of its own while there are enough.
+    of_level = dict(
+        zip(between, free if len(between) <= len(free) else [NEUTRAL] * len(between), strict=False)
+    )
     used = {curve.prune_rate for curve in curves}
-    marks = {f"S = {rate:g}": colour for rate, colour in of_rate.items() if rate in used}
-    if None in used:
-        marks["shared by prune rates"] = NEUTRAL
+    marks = {f"S = {rate:g}": colour for rate, colour in swept.items() if rate in used}
+    if NEUTRAL in of_level.values():
+        marks["levels on the way, and the dense network"] = NEUTRAL
+    else:
+        marks |= {f"S = {rate:.3g}, a level on the way": colour for rate, colour in of_level.items()}
+        marks |= {"dense network": NEUTRAL} if None in used else {}
     marks |= {"validation": "solid", "training (loss only)": "dotted"}
     return [
         page.section(
             "training",
             "Training",
             page.legend(marks),
-            panels(curve_figures.curve_panels(curves, of_rate)),
+            panels("Training", curve_figures.curve_panels(curves, swept | of_level)),
             page.paragraph(
                 "Accuracy and loss after every epoch of every training run, stage by stage: the dense "
                 "network, pruning, training with binarized weights. Hover over a line for its name."
-                f"{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
+                f"{_smoothing(results)}{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
                 "caption",
             ),
         )
     ]
+
+
+def _smoothing(results: pl.DataFrame) -> str:
+    """What makes training loss and validation loss two scales, "" if nothing does."""
+    amounts = {
+        value
+        for config in results["config"].unique()
+        for key, value in flat_config(config).items()
+        if key.endswith("label_smoothing") and value
+    }
+    if not amounts:
+        return ""
+    smoothed = listed([f"{amount:g}" for amount in sorted(amounts)])
+    return (
+        f" The training loss is that of labels smoothed by {smoothed}, the validation loss that of the labels as they "
+        "are; that the first lies above the second says nothing of how well a network generalizes."
+    )
 
 
 def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "tuple[list[Curve], int]":
@@ -64,13 +91,19 @@ def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "t
     drawn = [each for entries in by_stage.values() for each in spread(entries, CURVES)]
     curves = []
     for path, entry in drawn:
-        rate = min(entry["rates"]) if len(entry["rates"]) == 1 else None
         try:
             metrics = _read(path, path.stat().st_mtime_ns)
         except (OSError, pl.exceptions.PolarsError):
             continue
-        curves.append(Curve(entry["stage"], entry["title"], rate, metrics))
+        curves.append(Curve(entry["stage"], entry["title"], _rate(entry), metrics))
     return curves, sum(map(len, by_stage.values()))
+
+
+def _rate(entry: dict[str, Any]) -> float | None:
+    """What a curve's own title says, since a level of pruning belongs to all rates beyond it; else its points' rate."""
+    if said := re.search(r"\bS = ([\d.]+)", entry["title"]):
+        return float(said[1])
+    return min(entry["rates"]) if len(entry["rates"]) == 1 and entry["stage"] != "dense" else None
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,152 @@
+"""What the report says of the best points, of M, and of what failed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import make_baseline, make_config, make_failure, make_point, make_row, sweep, write_report
+from test_report import Page
+
+from xorjax.config.rules import SPLITS
+from xorjax.results.names import VALIDATION_IMAGES
+from xorjax.results.notes import notes, verdict, with_matrix
+from xorjax.results.progress_section import NAMED
+from xorjax.results.report import build_report
+from xorjax.results.rows import to_frame
+from xorjax.results.tables import summarise
+
+CSR = {"method": "csr5", "index_bits": 0.30, "code_bits": 0.05}
+"""Together with the scales .39 bits, less than the XOR code's .41."""
+
+
+def report(runs: Path, rows: list[dict[str, Any]], **values: Any) -> Page:
+    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
+    return Page(build_report(write_report(runs, points, **values)))
+
+
+def test_the_best_point_is_chosen_without_the_matrix_and_shown_with_it(tmp_path):
+    rows = [
+        make_row(point="a", n_in=64, n_out=1000, bits_per_weight=0.400, matrix_bits=0.16),
+        make_row(point="b", n_in=20, n_out=320, bits_per_weight=0.405, matrix_bits=0.016),
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert (best.shape, best.with_matrix) == ("64 → 1000", pytest.approx(0.56))
+    assert best.least_with_matrix == ("20 → 320", pytest.approx(0.421))
+    text = report(tmp_path, rows).text
+    heads = text[text.index("Best XOR point of each") :]
+    assert heads.index("total") < heads.index("with M") < heads.index("XOR code") < heads.index("n_in")
+    assert "0.560" in heads
+    assert "With M other XOR points are the smallest: 20 → 320 with 0.421 at S = 0.95." in text
+    assert "models/S*.safetensors of a sweep holds M" in text
+
+
+def test_the_headline_says_which_codecs_are_smaller_once_the_matrix_counts():
+    near, far = make_baseline("csr5", 0.32, 0.06), make_baseline("bitmap_signs", 1.0, 0.05)
+    (best,) = summarise(to_frame([make_row(), near, far]))
+    assert best.bits_per_weight < best.sizes["csr5"] < best.with_matrix
+    assert with_matrix(best) == (
+        "The matrix M is not in that: stored for these layers alone it makes 0.426 bits per weight, not smaller than "
+        "5-bit gaps + signs."
+    )
+    (best,) = summarise(to_frame([make_row(), far]))
+    assert with_matrix(best) == ""
+    assert "would add 0.016 at S = 0.95" in " ".join(notes([best]))
+
+
+def test_the_headline_says_what_a_point_is_and_how_far_it_is_from_floats(tmp_path):
+    text = report(tmp_path, [make_row()]).text
+    assert "A point is one setting and one seed." in text
+    assert "about 78 times fewer than float32, for the compressed layers alone." in text
+
+
+def test_sizes_that_read_the_same_are_all_the_smallest(tmp_path):
+    rows = [make_row(bits_per_weight=0.3904), make_baseline(**CSR)]
+    text = build_report(write_report(tmp_path, [make_point("p0", rows)])).read_text(encoding="utf-8")
+    assert text.count('<td class="least">0.390</td>') == 2
+
+
+def test_codecs_that_read_the_same_are_named_together():
+    (best,) = summarise(to_frame([make_row(bits_per_weight=0.3904), make_baseline(**CSR)]))
+    assert best.smallest == "XOR code and 5-bit gaps + signs"
+    assert verdict([best]).startswith(
+        "The smallest codecs are XOR code and 5-bit gaps + signs, where two are named of one size in the digits shown. "
+        "Beside its size"
+    )
+
+
+def test_columns_of_one_value_are_a_sentence(tmp_path):
+    page = report(tmp_path, [make_row(prune_rate=0.9), make_row(prune_rate=0.95, method="minimum")])
+    table = page.text[page.text.index("Best XOR point") : page.text.index("All codecs")]
+    assert (
+        "The same in every row: patch format paper; mask codec ANS, one density; seeds 1; scale 0.040."
+        in table
+    )
+    assert table.count("method") == 1
+    assert "minimum" in table
+    assert "greedy" in table
+
+
+def test_one_codec_has_one_name(tmp_path):
+    page = Page(build_report(write_report(tmp_path, sweep(tmp_path, rates=(0.9,), n_seeds=1))))
+    assert "relative index" not in page.text
+    assert "5-bit gaps + signs" in page.text
+    assert page.data["names"]["method"]["csr5"] == page.data["marks"]["csr5"]["name"] == "5-bit gaps + signs"
+    assert page.data["names"]["mask_codec"] == {"ans": "ANS, one density"}
+
+
+def test_the_split_sizes_are_those_of_the_data():
+    assert {name: splits["n_validation"] for name, splits in SPLITS.items()} == VALIDATION_IMAGES
+
+
+def test_the_images_of_a_split_are_known_where_all_points_agree(tmp_path):
+    assert report(tmp_path / "a", [make_row()]).data["images"] == {"validation": 5000, "test": 10_000}
+    configs = [json.dumps(make_config(data__n_validation=n)) for n in (1000, 1000, None)]
+    rows = [make_row(config=config, n_out=300 + i) for i, config in enumerate(configs)]
+    assert report(tmp_path / "b", rows[:2]).data["images"]["validation"] == 1000
+    assert report(tmp_path / "c", rows).data["images"]["validation"] is None
+
+
+def test_all_points_failed_is_said(tmp_path):
+    failures = [make_failure(name, "broken") for name in "ab"]
+    assert (
+        "All 2 points of this experiment failed."
+        in Page(build_report(write_report(tmp_path / "a", failures))).text
+    )
+    text = Page(build_report(write_report(tmp_path / "b", failures, planned=["a", "b", "c"]))).text
+    assert "No point of this experiment has a result yet. 2 points failed." in text
+
+
+def failed(name: str, message: str, **values: Any) -> dict[str, Any]:
+    config = json.dumps(make_config(xor__n_in=values.pop("n_in", 20)))
+    return make_failure(name, message, seed=0, prune_rate=0.9, config=config, **values)
+
+
+def test_equal_failures_are_one_with_their_stage_their_points_and_the_first_command(tmp_path):
+    points = [failed(f"p{i}", "ValueError: odd", command=f"run {i}", n_in=10 + i) for i in range(NAMED + 3)]
+    points.append(failed("alone", "OSError: full", command="run alone"))
+    (tmp_path / "stages.jsonl").write_text(
+        json.dumps({"event": "failed", "stage": "quantize", "name": "q", "error": "ValueError: odd"})
+        + '\nnot JSON with "failed"\n'
+    )
+    text = Page(build_report(write_report(tmp_path, points))).text
+    assert text.count("ValueError: odd") == 1
+    assert f"{NAMED + 3} points failed in the stage quantize" in text
+    assert "S 0.9, n_in 10, seed 0" in text
+    assert f"S 0.9, n_in {9 + NAMED}, seed 0" in text
+    assert f"S 0.9, n_in {10 + NAMED}, seed 0" not in text
+    assert "and 3 more points" in text
+    blocks = text[: text.index("All points")]
+    assert "run 0" in blocks
+    assert "run 1" not in blocks
+    assert "1 point failed" in blocks
+    assert "run alone" in blocks
+
+
+def test_failed_rows_say_first_that_they_failed_and_their_n_in(tmp_path):
+    points = [make_point("a", [make_row()]), failed("b", "broken", n_in=33)]
+    page = Page(build_report(write_report(tmp_path, points)))
+    assert page.data["listed"][:2] == ["status", "n_in"]
+    assert page.data["columns"]["n_in"]["values"] == [20, 33]
+    # A failed point has no layer: it makes no second one.
+    assert "by layer" not in page.text

@@ -1,0 +1,127 @@
+"""The report's main figure, bits against accuracy: its choices, legends and captions; pareto.js draws it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from xorjax.results import page
+from xorjax.results.caps import spread
+from xorjax.results.collect import flat_config
+from xorjax.results.names import CODEC_NAMES, VALIDATION_IMAGES, codec_name
+from xorjax.results.palette import colours
+
+# Plotly's markers and the same signs as letters: filled for the XOR code, open for the codecs without an XOR network.
+MARKS = {"minimum": ("circle", "●"), "greedy": ("square", "■")}
+OTHERS = (
+    *(("square-open", "□"), ("diamond-open", "◇"), ("triangle-up-open", "△"), ("triangle-down-open", "▽")),
+    *(("star-open", "☆"), ("circle-open", "○")),
+)
+
+
+def marks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The marker and the letter of each of the methods that there are."""
+    others = [method for method in CODEC_NAMES if method in methods]
+    own = {method: MARKS[method] for method in MARKS if method in methods}
+    return own | {method: OTHERS[list(CODEC_NAMES).index(method) % len(OTHERS)] for method in others}
+
+
+def images(results: pl.DataFrame) -> dict[str, int | None]:
+    """How many images each split has; None where points differ, or it is not known."""
+
+    def only(values: set[Any]) -> int | None:
+        return next(iter(values)) if len(values) == 1 else None
+
+    validation = set()
+    for dataset, config in results.select("dataset", "config").unique().iter_rows():
+        n = flat_config(config).get("data.n_validation")
+        validation.add(VALIDATION_IMAGES.get(dataset) if n is None else n)
+    return {"validation": only(validation), "test": only(set(results["n_test"].drop_nulls()))}
+
+
+def figure(points: pl.DataFrame) -> str:
+    """The figure of points as `tables.per_point` gives them, empty: pareto.js fills it."""
+    drawn = points.filter(pl.col("test_accuracy").is_not_null())
+    signs = {
+        codec_name(method): (sign, "var(--ink)")
+        for method, (_, sign) in marks(drawn["method"].unique(maintain_order=True).to_list()).items()
+    }
+    rates, seeds = colours(points["prune_rate"].to_list()), points["seed"].n_unique()
+    ring = {"on the front by validation": ("◎", "var(--ink)")}
+    dense = {"dense networks, mean": "dotted"}
+    whisker = {"of a mean, ± 1 standard deviation of its seeds": ("┃", "var(--soft)")} if seeds > 1 else {}
+    fronts = {"front of the XOR code": "solid", "front of the others": "dashed"}
+    return "\n".join(
+        (
+            "<h3>Bits against accuracy</h3>",
+            '<div id="axes">',
+            _choice("axis", "Accuracy", {"validation": "validation", "test": "test"}),
+            _choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})
+            if seeds > 1
+            else "",
+            _choice("scale", "Bits per weight", {"linear": "linear", "logarithmic": "logarithmic"}),
+            '<fieldset><legend>Range</legend><label><input type="checkbox" name="codecs" value="all" '
+            'form="filters">all codecs</label></fieldset>',
+            "</div>",
+            '<div class="keep">',
+            page.legend({f"S = {rate:g}": colour for rate, colour in _ends(rates).items()}),
+            page.legend(signs),
+            f'<div data-axis="validation">{page.legend({**fronts, **dense, **whisker})}</div>',
+            f'<div data-axis="test" hidden>{page.legend({**ring, **dense, **whisker})}</div>',
+            '<div id="frame"><div id="pareto" role="img" aria-label="Bits per weight against accuracy"></div>'
+            '<p id="nothing" hidden></p><button type="button" id="unzoom" hidden>Reset zoom</button></div>',
+            '<p id="outside" class="caption"></p>',
+            "</div>",
+            page.paragraph(
+                "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all "
+                "layers together. Further left is smaller, further up is better. The front is what no other dot of "
+                "those shown beats in both; single seeds have luck, which the means even out. It is found by "
+                "validation accuracy and drawn over it alone; over test accuracy the dots that it consists of have a "
+                "ring. The range fits the XOR code and the codecs within 1.3 times the smallest at their prune rate. "
+                "Dense 1-bit is left out, since nobody trained that network. Point at a dot for its settings, click "
+                "or tap it for its command; with a mouse, drag to zoom.",
+                "caption",
+            ),
+        )
+    )
+
+
+def front() -> str:
+    """The table of the front, empty."""
+    headings = "".join(
+        f'<th scope="col" class="{kind}">{name}</th>'
+        for name, kind in (
+            *(("bits per weight", ""), ("validation (%)", ""), ("test (%)", "")),
+            *(("seed", ""), ("setting", "text")),
+        )
+    )
+    table = f'<table class="chosen"><thead><tr>{headings}</tr></thead><tbody></tbody></table>'
+    return f'<div id="front"><h3>The front of the XOR code</h3>{page.scrolled(table, "front")}</div>'
+
+
+def layers() -> str:
+    """The table of one setting's layers, empty."""
+    names = ("layer", "weights", "kept", "code", "patch", "index", "scale", "total", "patches / slice")
+    headings = "".join(
+        f'<th scope="col" class="{"text" if i == 0 else ""}">{name}</th>' for i, name in enumerate(names)
+    )
+    table = f"<table><thead><tr>{headings}</tr></thead><tbody></tbody></table>"
+    return (
+        '<div id="layers"><h3>One setting by layer: means over its seeds</h3>'
+        '<label>Setting <select id="setting"></select></label>'
+        f"{page.scrolled(table, 'layers of the setting')}</div>"
+    )
+
+
+def _ends(rates: dict[float, str], n: int = 12) -> dict[float, str]:
+    """The colours to explain: all, or as many as a reader takes in."""
+    return {rate: rates[rate] for rate in spread(list(rates), n)}
+
+
+def _choice(name: str, title: str, values: Mapping[str, str]) -> str:
+    boxes = "".join(
+        f'<label><input type="radio" name="{name}" value="{value}" form="filters"{" checked" if i == 0 else ""}>'
+        f"{words}</label>"
+        for i, (value, words) in enumerate(values.items())
+    )
+    return f"<fieldset><legend>{title}</legend>{boxes}</fieldset>"

@@ -1,0 +1,102 @@
+"""The columns of the report's table of all rows, and the table's place on the page."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from xorjax.results import page
+from xorjax.results.names import MASK_NAMES, codec_name
+
+Digits = Mapping[str, int | None]
+"""The columns of the page's table and the digits after their point (0: as it is, None: text)."""
+DIGITS: dict[str, int | None] = {"layer": None, "method": None, "prune_rate": 0, "bits_per_weight": 4}
+DIGITS |= {"matrix_bits": 4, "test_accuracy": 4, "validation_accuracy": 4, "seed": 0, "n_in": 0, "n_out": 0}
+DIGITS |= {"code_bits": 4, "patch_bits": 4, "index_bits": 4, "scale_bits": 4, "patches_per_slice": 2}
+DIGITS |= {"patch_format": None, "mask_codec": None, "dense_accuracy": 4, "pruned_accuracy": 4}
+DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bounded": 0, "file_bytes": 0}
+DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
+# Printed: what fits on paper.
+PRINTED = ("status", "layer", "method", "seed", "prune_rate", "n_in", "n_out", "test_accuracy", "index_bits")
+PRINTED += ("bits_per_weight", "matrix_bits")
+ALWAYS = ("method", "seed", "prune_rate", "n_in", "n_out", "test_accuracy", "bits_per_weight", "matrix_bits")
+ALWAYS += ("point", "command")
+"""Columns of the table even where they hold one value; an empty one is never there."""
+
+
+def columns(more: Digits) -> dict[str, int | None]:
+    """The columns that the page's scripts know; `more` are beyond those of `DIGITS`."""
+    return DIGITS | dict(more)
+
+
+def in_table(table: pl.DataFrame, more: Digits) -> tuple[list[str], dict[str, str]]:
+    """The columns of the page's table, in their order, and those left out with the one value that they hold."""
+    names = list(columns(more))
+    if "failed" in table["status"]:
+        first = ["status", "n_in"]
+        names = [*first, *(name for name in names if name not in first)]
+    if table.height < 2:
+        return names, {}
+    always = (*ALWAYS, names[0]) if names[0] == "status" else ALWAYS
+    values = {name: table[name].drop_nulls().unique() for name in names}
+    same = {
+        name: _said(name, seen[0]) for name, seen in values.items() if len(seen) == 1 and name not in always
+    }
+    left_out = {*same, *(name for name, seen in values.items() if seen.is_empty())}
+    return [name for name in names if name not in left_out], same
+
+
+def reader_names(table: pl.DataFrame) -> dict[str, dict[str, str]]:
+    """For the columns of ids the names that the rest of the page calls them by."""
+    methods: list[str] = sorted(set(table["method"].drop_nulls()))
+    codecs: list[str] = sorted(set(table["mask_codec"].drop_nulls()))
+    return {
+        "method": {method: codec_name(method) for method in methods},
+        "mask_codec": {codec: MASK_NAMES.get(codec, codec) for codec in codecs},
+    }
+
+
+def rows(table: pl.DataFrame, more: Digits) -> tuple[str, ...]:
+    """The table of all rows, empty: rows.js fills it; and the panel of what is chosen, on all pages."""
+    known = columns(more)
+    shown, same = in_table(table, more)
+    heads = "".join(
+        f'<th scope="col" class="{"text" if known[name] is None else ""}{"" if name in PRINTED else " wide"}">'
+        f'<button type="button">{name.replace("_", "_<wbr>").replace(".", ".<wbr>")}</button></th>'
+        for name in shown
+    )
+    body = f'<table class="chosen"><thead><tr>{heads}</tr></thead><tbody></tbody></table>'
+    said = _same(same)
+    return (
+        '<div id="rows"><h3>All rows</h3>',
+        "<p>One row a layer and codec; bits are per weight, accuracies fractions. A heading sorts; arrow keys go from "
+        "row to row, Enter shows a row's command. The whole table, with every setting, is beside this file: "
+        '<a href="results.csv">results.csv</a>, <a href="results.parquet">results.parquet</a>.</p>',
+        page.scrolled(body, "all rows"),
+        '<p class="buttons"><button type="button" data-step="-1">Previous</button> '
+        '<button type="button" data-step="1">Next</button> <span role="status"></span></p>',
+        *([page.paragraph(said, "caption")] if said else []),
+        "</div>",
+        '<aside id="chosen" aria-label="The chosen point" aria-live="polite" hidden><strong></strong>'
+        '<span id="whose"></span><code tabindex="0"></code>'
+        '<button type="button" data-do="copy">Copy the command</button>'
+        '<button type="button" data-do="close">Close</button><span role="status"></span></aside>',
+    )
+
+
+def _same(same: Mapping[str, str]) -> str:
+    if not same:
+        return ""
+    values = "; ".join(f"{name} {value}" for name, value in same.items())
+    return f"The same in all rows that have it, and so no column: {values}."
+
+
+def _said(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "mask_codec":
+        return MASK_NAMES.get(str(value), str(value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.{DIGITS[name]}f}".rstrip("0").removesuffix(".") if DIGITS.get(name) else f"{value:g}"
+    return str(value)
