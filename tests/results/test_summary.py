@@ -70,8 +70,8 @@ def test_codecs_that_read_the_same_are_named_together():
     (best,) = summarise(to_frame([make_row(bits_per_weight=0.3904), make_baseline(**CSR)]))
     assert best.smallest == "XOR code and 5-bit gaps + signs"
     assert verdict([best]).startswith(
-        "The smallest codecs are XOR code and 5-bit gaps + signs, where two are named of one size in the digits shown. "
-        "Beside its size"
+        "The smallest codecs are XOR code and 5-bit gaps + signs, equal in the digits shown where two are named. "
+        "Besides its size"
     )
 
 

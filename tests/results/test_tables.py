@@ -176,7 +176,7 @@ def test_layers_keep_magnitude_by_their_kept_weights():
 def test_an_approximate_mask_and_what_it_keeps_are_said():
     (best,) = summarise(to_frame([code(0.3, mask_codec="codebook", kept_score=0.9571)]))
     assert "codebook at S = 0.95 (0.957)" in " ".join(notes([best]))
-    assert "decoded in parallel; patches are stored as serially" in verdict([best])
+    assert "decode in parallel; patches are stored serially" in verdict([best])
 
 
 def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
@@ -221,8 +221,8 @@ def test_the_smallest_codec_is_named_whoever_it_is():
     assert [baseline.method for baseline in summary[0].baselines] == ["ternary_ans", "csr5"]
     assert verdict(summary[:1]) == (
         "The smallest codec is ternary ANS. "
-        "The XOR code's case is not size but a fixed rate of the code words, which are found without an index and "
-        "decoded in parallel; mask and patches are stored as serially as any other codec's."
+        "What the XOR code offers instead of size are code words of a fixed rate, which need no index and decode in "
+        "parallel; mask and patches are stored serially, as in the other codecs."
     )
     assert "ternary ANS at S = 0.9; XOR code at S = 0.95" in verdict(summary)
 

@@ -7,7 +7,7 @@ import polars as pl
 from xorjax.results import page
 from xorjax.results.best import Best
 from xorjax.results.caps import PANELS, of_many, spread
-from xorjax.results.notes import TOLERANCE, verdict
+from xorjax.results.notes import TOLERANCE
 from xorjax.results.palette import BLUE, NEUTRAL, colours
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def baselines(summary: list[Best]) -> str:
         page.paragraph(
             "The best XOR point of each prune rate (bold) beside codecs without an XOR network, for the "
             "same quantized weights: means over seeds, the smallest at the top. Dense 1-bit stores the sign "
-            f"of every weight and needs no mask. {verdict(summary)}{more}",
+            f"of every weight and needs no mask.{more}",
             "caption",
         ),
     )

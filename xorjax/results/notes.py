@@ -17,22 +17,21 @@ def verdict(summary: list[Best]) -> str:
     for best in summary:
         rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
     parallel = all(best.mask_codec in PARALLEL_MASKS for best in summary)
-    case = (
-        f"a fixed rate of the code words{' and the mask' if parallel else ''}, which are found without an index and "
-        "decoded in parallel; "
-        f"{'' if parallel else 'mask and '}patches are stored as serially as any other codec's"
+    offer = (
+        f"code words{' and a mask' if parallel else ''} of a fixed rate, which need no index and decode in parallel; "
+        f"{'' if parallel else 'mask and '}patches are stored serially, as in the other codecs"
     )
     if len(rates) > 1:
         winners = "; ".join(f"{name} at S = {listed(where)}" for name, where in rates.items())
     else:
         winners = next(iter(rates)) + (" at every prune rate" if len(summary) > 1 else "")
     if any(TIE in name for name in rates):
-        found = f"The smallest codecs are {winners}, where two are named of one size in the digits shown."
+        found = f"The smallest codecs are {winners}, equal in the digits shown where two are named."
     else:
         found = f"The smallest codec is {'the ' if 'XOR code' in rates else ''}{winners}."
     if any("XOR code" in name.split(TIE) for name in rates):
-        return f"{found} Beside its size the XOR code offers {case}."
-    return f"{found} The XOR code's case is not size but {case}."
+        return f"{found} Besides its size the XOR code offers {offer}."
+    return f"{found} What the XOR code offers instead of size are {offer}."
 
 
 def with_matrix(best: Best) -> str:
@@ -76,7 +75,7 @@ def notes(summary: list[Best]) -> list[str]:
             f"* no point within {100 * TOLERANCE:.2f} pp of the dense model on the validation split: the most "
             "accurate one there is shown."
         )
-    return [*lines, *_bounded(summary), verdict(summary)]
+    return [*lines, *_bounded(summary)]
 
 
 def _matrix(summary: list[Best]) -> str:

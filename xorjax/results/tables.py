@@ -13,7 +13,7 @@ from rich.text import Text
 from xorjax.results.best import Baseline, Best
 from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.names import APPROXIMATE_MASKS, SAME_MASK, codec_name
-from xorjax.results.notes import TOLERANCE, notes
+from xorjax.results.notes import TOLERANCE, notes, verdict
 from xorjax.results.variants import SETTING, Varied, with_variants
 from xorjax.streams import BIT_STREAMS
 
@@ -166,7 +166,7 @@ class SummaryTable:
                 break
         yield table
         more = of_many(len(self.summary), n, "prune rates, evenly spread; all are in the report").strip()
-        for note in [*([more] if more else []), *notes(self.summary)]:
+        for note in [*([more] if more else []), *notes(self.summary), verdict(self.summary)]:
             yield Text(note, style="dim")
 
 
