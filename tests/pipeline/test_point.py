@@ -135,18 +135,25 @@ def test_what_is_gone_of_finished_points_is_not_waited_for(swept, tmp_path, caps
     assert "[4/4] finished before\n" in capsys.readouterr().out
 
 
-def test_a_best_model_whose_artifact_was_deleted_is_told_and_not_left_stale(swept, tmp_path, capsys):
+@pytest.mark.parametrize("damage", ["delete", "change"])
+def test_a_best_model_whose_artifact_is_not_whole_is_told_and_not_left_stale(swept, tmp_path, capsys, damage):
     shutil.copytree(swept, tmp_path / "runs")
     report = paths.report_dir(tmp_path / "runs", "tiny")
     kept, stale = paths.best_model(report, 0.8), paths.best_model(report, 0.9)
     assert kept.exists()
     assert stale.exists()
     for plan in map(make_plan, points(tmp_path)[2:]):
-        shutil.rmtree(paths.artifact_dir(tmp_path / "runs", "encode", plan.encode.name))
+        directory = paths.artifact_dir(tmp_path / "runs", "encode", plan.encode.name)
+        if damage == "delete":
+            shutil.rmtree(directory)
+        else:
+            data = bytearray((directory / paths.COMPRESSED).read_bytes())
+            data[-1] ^= 1
+            (directory / paths.COMPRESSED).write_bytes(data)
     (outcome,) = run_sweep([tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))])
     assert outcome.status == "ok"
     printed = capsys.readouterr().out
-    assert "best model at S = 0.9: encode/" in printed
+    assert "best model at S = 0.9: none: " in printed
     assert "report: " in printed
     assert kept.exists()
     assert not stale.exists()

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from xorjax.files import sha256, write_record
 from xorjax.results.collect import read_experiment, tabulate, write_table
 
 N_WEIGHTS = 400_000
@@ -208,7 +209,7 @@ def collect(report_dir: Path) -> pl.DataFrame:
 
 
 def write_metrics(runs: Path, name: str, epochs: int, start: float, end: float, noise: random.Random) -> str:
-    """A metrics.jsonl whose validation accuracy goes from `start` to `end`; returns its path below `runs`."""
+    """An artifact whose validation accuracy goes from `start` to `end`; the path of its metrics below `runs`."""
     path = runs / name / "metrics.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -219,6 +220,7 @@ def write_metrics(runs: Path, name: str, epochs: int, start: float, end: float, 
         line |= {"validation_accuracy": accuracy, "learning_rate": 1e-3}
         lines.append(json.dumps(line))
     path.write_text("\n".join(lines) + "\n")
+    write_record(path.with_name("artifact.json"), {"files": {path.name: sha256(path)}})
     return f"{name}/metrics.jsonl"
 
 

@@ -131,3 +131,9 @@ def test_no_stylesheet_draws_a_border_of_an_input_too_faint():
         assert min(contrast(edge.upper(), page) for page in PAGES[theme]) >= 3
     assert "border: 1px solid var(--edge)" in css
     assert "globalAlpha" not in (Path(__file__).parents[2] / "xorjax" / "results" / "pareto.js").read_text()
+
+
+def test_a_model_of_which_nothing_is_pruned_has_a_report(tmp_path):
+    rows = [make_row(prune_rate=0.0, n_kept=400_000), make_row(prune_rate=0.0, n_kept=400_000, n_in=12)]
+    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
+    assert build_report(write_report(tmp_path, points)).exists()

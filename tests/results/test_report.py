@@ -323,7 +323,7 @@ def test_a_curve_whose_metrics_are_gone_is_left_out(tmp_path):
     assert "bits" in page.sections
 
 
-@pytest.mark.parametrize("content", ["", "not JSON\n", '{"epoch": 1, "train_l'])
+@pytest.mark.parametrize("content", ["", "not JSON\n", '{"epoch": 1, "validation_accuracy": 0.123}\n'])
 def test_a_curve_whose_metrics_are_damaged_is_left_out(tmp_path, content):
     names = [write_metrics(tmp_path, f"dense/{i}", 3, 0.9, 0.99, random.Random(0)) for i in range(2)]
     (tmp_path / names[1]).write_text(content)

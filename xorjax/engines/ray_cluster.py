@@ -117,7 +117,9 @@ class Ray:
             except EngineError as error:
                 reason = error
             except Exception as error:
-                reason = EngineError(f"the Ray cluster does not answer: {str(error) or 'its head may be gone'}")
+                reason = EngineError(
+                    f"the Ray cluster does not answer: {str(error) or 'its head may be gone'}"
+                )
             if time.monotonic() - had_room > LONGEST_WITHOUT_ROOM:
                 self._fail(reason)
 

@@ -105,10 +105,24 @@ def find(runs: Path, stage: Stage) -> Artifact | None:
         ArtifactError: what is there is not whole.
     """
     directory = paths.artifact_dir(runs, stage.kind, stage.name)
-    file = directory / paths.ARTIFACT
     # In this order: the directory appears with the file in it.
     if not directory.exists():
         return None
+    try:
+        return read_artifact(directory)
+    except ArtifactError:
+        if not directory.exists():
+            return None  # set aside this very moment
+        raise
+
+
+def read_artifact(directory: Path) -> Artifact:
+    """What is in the directory of an artifact. Its files are looked at when they are used.
+
+    Raises:
+        ArtifactError: it is not whole.
+    """
+    file = directory / paths.ARTIFACT
     try:
         record = read_record(file)
         return Artifact(
@@ -121,11 +135,9 @@ def find(runs: Path, stage: Stage) -> Artifact | None:
             record_sha256(record),
         )
     except FileNotFoundError:
-        if not directory.exists():
-            return None  # set aside this very moment
-        raise ArtifactError(stage.name, f"{file}: the file is missing") from None
+        raise ArtifactError(directory.name, f"{file}: the file is missing") from None
     except (ValueError, KeyError) as error:
-        raise ArtifactError(stage.name, f"{file}: the file is damaged ({error})") from error
+        raise ArtifactError(directory.name, f"{file}: the file is damaged ({error})") from error
 
 
 def make(

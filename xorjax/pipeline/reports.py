@@ -2,12 +2,18 @@
 
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from xorjax import paths
 from xorjax.files import replacing
+from xorjax.pipeline.artifact import ArtifactError, read_artifact
+
+if TYPE_CHECKING:
+    from xorjax.results.best import Best
 
 SECONDS_BETWEEN_REPORTS = 15
 SHARE_OF_REPORTS = 0.1
@@ -56,27 +62,34 @@ class Reports:
             experiment = read_experiment(report)
             best_points = summarise(tabulate(experiment))
             console.print(SummaryTable(best_points))
-            files = {point.name: point.compressed for point in experiment.points}
-            best_models = {paths.best_model(report, best.prune_rate) for best in best_points}
-            for stale in {*paths.best_models(report)} - best_models:
-                stale.unlink(missing_ok=True)  # another command may be at it too
-            for best in best_points:
-                model = paths.best_model(report, best.prune_rate)
-                model.parent.mkdir(exist_ok=True)
-                at = f"best model at S = {best.prune_rate:g}"
-                try:
-                    with replacing(model) as temporary:
-                        shutil.copyfile(self.runs / files[best.point], temporary)
-                except FileNotFoundError:
-                    # Of a point of an earlier command, whose artifact was deleted since.
-                    model.unlink(missing_ok=True)
-                    console.print(
-                        f"{at}: {files[best.point]} is gone; repeat its point's command", markup=False
-                    )
-                else:
-                    console.print(f"{at}: {model}", markup=False)
+            self._copy_models(
+                report, {point.name: point.compressed for point in experiment.points}, best_points, console
+            )
             if n_failed := sum(point.status == "failed" for point in experiment.points):
                 console.print(
                     f"{n_failed} of {len(experiment.planned)} points failed and are not included above"
                 )
             console.print(f"report: {page}", markup=False)
+
+    def _copy_models(
+        self, report: Path, files: Mapping[str, str], best_points: "Sequence[Best]", console: Console
+    ) -> None:
+        """Copy the compressed file of the best point of each prune rate beside the report."""
+        best_models = {paths.best_model(report, best.prune_rate) for best in best_points}
+        for stale in {*paths.best_models(report)} - best_models:
+            stale.unlink(missing_ok=True)  # another command may be at it too
+        for best in best_points:
+            model = paths.best_model(report, best.prune_rate)
+            model.parent.mkdir(exist_ok=True)
+            source = self.runs / files[best.point]
+            try:
+                whole = read_artifact(source.parent).path(source.name)
+                with replacing(model) as temporary:
+                    shutil.copyfile(whole, temporary)
+            except ArtifactError as error:
+                # Of a point of an earlier command: this one's are whole.
+                model.unlink(missing_ok=True)
+                told = f"none: {error}; run its point again to rebuild it"
+            else:
+                told = str(model)
+            console.print(f"best model at S = {best.prune_rate:g}: {told}", markup=False)

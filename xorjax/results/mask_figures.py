@@ -73,8 +73,11 @@ def index_panel(masks: pl.DataFrame) -> Panel:
             marker={"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
             hovertemplate=f"{MASK_NAMES[str(codec)]}, S = %{{x}}: %{{y:.4f}} index bits<extra></extra>",
         )
-    bits = [*masks["index_bits"], *(entropy(rate) for rate in rates)]
-    figure.update_xaxes(range=[first, last], tickvals=rates if len(rates) <= NAMED_RATES else None)
+    # A mask that keeps everything has no entropy, and a logarithmic axis no zero.
+    bits = [b for b in (*masks["index_bits"], *map(entropy, rates), entropy(last)) if b > 0]
+    figure.update_xaxes(
+        range=[min(first, ends[0]), last], tickvals=rates if len(rates) <= NAMED_RATES else None
+    )
     figure.update_yaxes(
         type="log",
         range=[log10(min(bits) / 1.25), log10(max(bits) * 1.25)],

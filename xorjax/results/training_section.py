@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from xorjax import paths
+from xorjax.files import read_record, sha256
 from xorjax.results import page
 from xorjax.results.caps import CURVES, listed, of_many, spread
 from xorjax.results.collect import Experiment, flat_config
@@ -93,7 +95,7 @@ def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "t
     for path, entry in drawn:
         try:
             metrics = _read(path, path.stat().st_mtime_ns)
-        except (OSError, pl.exceptions.PolarsError):
+        except (OSError, ValueError, KeyError):
             continue
         curves.append(Curve(entry["stage"], entry["title"], _rate(entry), metrics))
     return curves, sum(map(len, by_stage.values()))
@@ -108,4 +110,7 @@ def _rate(entry: dict[str, Any]) -> float | None:
 
 @lru_cache(maxsize=1024)
 def _read(path: Path, changed: int) -> pl.DataFrame:
+    """The metrics of an artifact. Raises ValueError where they are not those that were written."""
+    if sha256(path) != read_record(path.with_name(paths.ARTIFACT))["files"][path.name]:
+        raise ValueError(f"{path} is damaged")
     return pl.read_ndjson(path, infer_schema_length=None)
