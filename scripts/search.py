@@ -33,6 +33,8 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=30, help="of the search in all (default: 30)")
     parser.add_argument("overrides", nargs="*", help="as of scripts/train.py")
     arguments = parser.parse_intermixed_args()
+    if arguments.trials < 1:
+        parser.error(f"--trials is {arguments.trials}, expected 1 or more")
     if find_spec("optuna") is None:
         parser.error("Optuna is not installed: pip install 'xorjax[search]'")
     command = given_command("scripts/search.py")

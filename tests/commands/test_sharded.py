@@ -94,6 +94,10 @@ def test_the_whole_way(here, capsys):
             total += expected.nbytes
     assert index["metadata"]["total_size"] == total
     assert "not empty" in run(capsys, "decompress", "out", "back", code=1).err
+    last = sorted((here / "out").glob("*.xorjax"))[-1]
+    last.unlink()
+    assert last.name in run(capsys, "decompress", "out", "again", code=1).err
+    assert not (here / "again").exists()
 
 
 def test_what_an_engine_prints_is_no_part_of_the_json(here, capsys, monkeypatch):

@@ -71,6 +71,14 @@ def test_debug_comes_after_the_experiment():
     assert check_overrides(["+experiment=lenet_sweep", "+debug=quick"], CONF) is None
 
 
+def test_how_letters_beyond_ascii_are_written_is_said():
+    with pytest.raises(ConfigError) as error:
+        check_overrides(["paths.runs=/tmp/ü b"], CONF)
+    (problem,) = error.value.problems
+    assert problem.endswith("""need quotes in quotes: 'paths.runs="/tmp/ü b"'""")
+    assert check_overrides(['paths.runs="/tmp/ü b"'], CONF) is None
+
+
 @pytest.mark.parametrize("flag", ["--help", "--hydra-help", "--shell-completion"])
 def test_hydras_flags_are_hydras(flag):
     assert check_arguments([flag, "nothing=1"], CONF) is None

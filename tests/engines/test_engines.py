@@ -24,7 +24,7 @@ from engine_tasks import (
 )
 from loky import ProcessPoolExecutor
 
-from xorjax.engines import Kept, Processes, Serial, WorkerLost
+from xorjax.engines import EngineError, Kept, Processes, Serial, WorkerLost
 
 
 def test_serial():
@@ -122,6 +122,12 @@ def test_a_worker_has_its_share_of_the_threads():
     with closing(Processes(1, threads=4)) as engine:
         four = engine.submit(threads_of_xla).result(60)
     assert 0 < one < four
+
+
+@pytest.mark.parametrize("settings", [{"n_jobs": 0}, {"n_jobs": -1}, {"threads": 0}])
+def test_less_than_one_is_refused(settings):
+    with pytest.raises(EngineError, match=rf"{next(iter(settings))} is .*, expected 1 or more, or null"):
+        Processes(**settings)
 
 
 def test_an_engine_that_is_kept_is_open_for_the_next_run(tmp_path):

@@ -135,6 +135,25 @@ def test_what_is_gone_of_finished_points_is_not_waited_for(swept, tmp_path, caps
     assert "[4/4] finished before\n" in capsys.readouterr().out
 
 
+def test_runs_that_are_deleted_under_way_are_told_and_rebuilt(swept, tmp_path, monkeypatch):
+    last = make_plan(points(tmp_path)[-1]).point
+    check = evaluate.check_planes
+
+    def delete(*args):
+        if deleted := [file.stem for file in (tmp_path / "runs").glob("reports/tiny/points/*.json")][2:]:
+            assert last not in deleted
+            shutil.rmtree(tmp_path / "runs")
+            monkeypatch.setattr(evaluate, "check_planes", check)
+        return check(*args)
+
+    monkeypatch.setattr(evaluate, "check_planes", delete)
+    with pytest.raises(FileNotFoundError, match="run the same command to rebuild what is gone"):
+        run_sweep(points(tmp_path))
+    run_sweep(points(tmp_path))
+    columns = [*TIMES, "config"]
+    assert_frame_equal(table(tmp_path / "runs").drop(columns), table(swept).drop(columns))
+
+
 @pytest.mark.parametrize("damage", ["delete", "change"])
 def test_a_best_model_whose_artifact_is_not_whole_is_told_and_not_left_stale(swept, tmp_path, capsys, damage):
     shutil.copytree(swept, tmp_path / "runs")

@@ -40,6 +40,14 @@ def test_what_is_found_is_told_by_kind(tmp_path, plans, capsys):
     assert lines[1] == "3 of 16 stages found: 1 dense, 2 prune"
 
 
+def test_stages_that_other_code_made_are_told(progress, capsys):
+    progress.made_at("abc", {"abc": 3, "def+": 2, "": 1})
+    told = "stages that other code made, by commit: 2 at def+, 1 at none; this is abc\n"
+    assert capsys.readouterr().out.endswith(told)
+    progress.made_at("abc", {"abc": 3})
+    assert capsys.readouterr().out == ""
+
+
 def test_a_training_that_goes_on_says_from_where(tmp_path, plans, progress, capsys):
     stage = replace(list(plans.values())[-1].levels[-1], epochs=4)
     metrics = paths.partial_dir(tmp_path / "runs", stage.kind, stage.name) / paths.METRICS

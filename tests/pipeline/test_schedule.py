@@ -221,6 +221,23 @@ def test_a_directory_deleted_under_way_is_made_again(sweep, kind, monkeypatch):
     assert (sweep.listener.made[kind] == SHARED[kind] + 1) == needed
 
 
+@pytest.mark.parametrize("times", [1, MAX_REMAKES + 1])
+def test_a_directory_deleted_while_it_is_written_is_begun_again_so_often(sweep, times, monkeypatch):
+    deleted = []
+
+    def quantize(build):
+        if len(deleted) < times and build.stage.name == next(iter(sweep.plans.values())).quantize.name:
+            deleted.append(shutil.rmtree(build.work))
+        return pretend(build)
+
+    monkeypatch.setitem(stages.STAGES, "quantize", quantize)
+    sweep.run(check=False)
+    lost = 0 if times <= MAX_REMAKES else 2
+    assert len(sweep.finished) == len(sweep.plans) - lost
+    assert len(sweep.failed) == lost
+    assert sweep.listener.told.count(("again", "quantize")) == min(times, MAX_REMAKES)
+
+
 def test_a_stage_of_another_command_is_waited_for_while_others_are_made(sweep):
     plan = next(iter(sweep.plans.values()))
     stage = plan.quantize
@@ -278,13 +295,23 @@ def test_plans_grow_by_one_command_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("content", ['{"points": [', "[]", '{"command": "x"}', "\xff"])
-def test_a_damaged_plan_is_refused_by_name(tmp_path, content):
-    plans = {plan.point: plan for plan in map(make_plan, points(tmp_path))}
+def test_a_damaged_plan_that_a_point_would_be_added_to_is_refused_by_name(tmp_path, content):
+    plan = make_plan(points(tmp_path)[0])
     report = paths.report_dir(tmp_path / "runs", "tiny")
     report.mkdir(parents=True)
     paths.plan_file(report).write_text(content, encoding="latin-1")
     with pytest.raises(PlanError, match=r"plan.json: it is damaged; delete it"):
-        write_plan(report, plans, dict.fromkeys(plans, "alone"), "sweep", False)
+        write_plan(report, {plan.point: plan}, {plan.point: "alone"}, "point", False)
+
+
+def test_a_command_with_several_points_replaces_a_damaged_plan(tmp_path, capsys):
+    plans = {plan.point: plan for plan in map(make_plan, points(tmp_path))}
+    report = paths.report_dir(tmp_path / "runs", "tiny")
+    report.mkdir(parents=True)
+    paths.plan_file(report).write_text("{")
+    assert write_plan(report, plans, dict.fromkeys(plans, "alone"), "sweep", False) == 0
+    assert capsys.readouterr().err.endswith("plan.json: it is damaged; it is replaced\n")
+    assert json.loads(paths.plan_file(report).read_text())["points"] == list(plans)
 
 
 def test_a_claim_is_one_processs(tmp_path):

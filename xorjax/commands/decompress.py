@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,21 +81,37 @@ def _decode_shards(index: "ShardIndex", out: Path, dtype: str) -> tuple[dict[str
     from xorjax.container.index import SHARD_SUFFIX, load_shard
     from xorjax.files import write_text
 
-    out.mkdir(exist_ok=True)
     layers: dict[str, list[int]] = {}
     n_params = n_bytes = of_tensors = 0
     names = {file: file.removesuffix(SHARD_SUFFIX) + ".safetensors" for file in sorted(index.files)}
-    for file, name in names.items():
-        model = load_shard(index, file)
-        of_tensors += _write(model, str(index.path.parent / file), out / name, dtype)
-        layers |= _shapes(model)
-        n_params += len(model.params)
-        n_bytes += (out / name).stat().st_size
-        del model  # so that it is gone while the next is read
-    places = {tensor: names[file] for tensor, file in sorted(index.places.items())}
-    text = json.dumps({"metadata": {"total_size": of_tensors}, "weight_map": places}, indent=2)
-    write_text(out / f"{index.name}.safetensors.index.json", text + "\n")
+    with _all_or_none(out) as written:
+        for file, name in names.items():
+            model = load_shard(index, file)
+            of_tensors += _write(model, str(index.path.parent / file), out / name, dtype)
+            written.append(out / name)
+            layers |= _shapes(model)
+            n_params += len(model.params)
+            n_bytes += (out / name).stat().st_size
+            del model  # so that it is gone while the next is read
+        places = {tensor: names[file] for tensor, file in sorted(index.places.items())}
+        text = json.dumps({"metadata": {"total_size": of_tensors}, "weight_map": places}, indent=2)
+        write_text(out / f"{index.name}.safetensors.index.json", text + "\n")
     return layers, n_params, n_bytes
+
+
+@contextmanager
+def _all_or_none(out: Path) -> Iterator[list[Path]]:
+    """The directory `out`, made if it is not there. If the block fails, the files that it listed are removed again."""
+    was_there, written = out.exists(), []
+    out.mkdir(exist_ok=True)
+    try:
+        yield written
+    except BaseException:
+        for file in written:
+            file.unlink(missing_ok=True)
+        if not was_there:
+            out.rmdir()
+        raise
 
 
 def _write(model: "CompressedModel", source: str, path: Path, dtype: str) -> int:

@@ -69,7 +69,11 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
     try:
         override = OverridesParser.create().parse_override(text)
     except HydraException as error:
-        yield f"{text!r} is not an override such as prune.rate=0.9: {str(error).splitlines()[0]}"
+        reason = str(error).splitlines()[0]
+        key, _, value = text.partition("=")
+        if "token recognition" in reason:
+            reason += f"""; letters other than ASCII need quotes in quotes: '{key}="{value}"'"""
+        yield f"{text!r} is not an override such as prune.rate=0.9: {reason}"
         return
     key = override.key_or_group
     if key.split("/")[0].split(".")[0] == "hydra":

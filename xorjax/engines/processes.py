@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from xorjax.engines.base import WorkerLost, answer, worker_environment
+from xorjax.engines.base import EngineError, WorkerLost, answer, worker_environment
 
 
 class Processes:
@@ -17,9 +17,15 @@ class Processes:
     Each has `threads` threads for its arithmetic, its share of the cores unless given, ignores Ctrl-C, which is the
     parent's to handle, and ends when the parent does. One that dies fails its own task with `WorkerLost` and is
     replaced.
+
+    Raises:
+        EngineError: `n_jobs` or `threads` is less than 1.
     """
 
     def __init__(self, n_jobs: int | None = None, threads: int | None = None):
+        for name, given in (("n_jobs", n_jobs), ("threads", threads)):
+            if given is not None and given < 1:
+                raise EngineError(f"{name} is {given}, expected 1 or more, or null for the machine's cores")
         self.n_jobs = n_jobs or max(2, _n_cores() // 2)
         environment = worker_environment(threads or max(1, _n_cores() // self.n_jobs))
         # loky ends a worker that has grown by 300 MB, and a worker that has compiled a few programs has.

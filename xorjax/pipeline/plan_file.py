@@ -1,6 +1,7 @@
 """Which points a report shows, written down before the first of them is made: what a page or a dashboard goes by."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,12 +27,23 @@ def write_plan(
         How many points of earlier commands the report no longer shows. Their records stay.
 
     Raises:
-        PlanError: the plan that is there is damaged.
+        PlanError: the plan to add to is damaged.
     """
     file = paths.plan_file(report)
-    before = _read_plan(file) if file.exists() else {"points": []}
+    adds = grow or len(plans) == 1
+    before: dict = {"points": []}
+    try:
+        before = _read_plan(file)
+    except FileNotFoundError:
+        pass
+    except PlanError as error:
+        if adds:
+            raise PlanError(
+                f"{error}; delete it, and repeat the commands whose points the report shall show"
+            ) from None
+        print(f"{error}; it is replaced", file=sys.stderr, flush=True)
     points, details = list(plans), _details(plans, commands)
-    if (grow or len(points) == 1) and before["points"]:
+    if adds and before["points"]:
         points = list(dict.fromkeys([*before["points"], *points]))
         command = str(before["command"])
         details = _known_details(before) | details
@@ -59,9 +71,7 @@ def _read_plan(file: Path) -> dict:
     except (ValueError, AttributeError):
         whole = False
     if not whole:
-        raise PlanError(
-            f"{file}: it is damaged; delete it, and repeat the commands whose points the report shall show"
-        )
+        raise PlanError(f"{file}: it is damaged")
     return plan
 
 

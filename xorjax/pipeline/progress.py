@@ -73,6 +73,15 @@ class Progress:
             self.console.print(f"{len(found)} of {len(stages)} stages found: {_by_kind(found)}")
         self._bar.start()
 
+    def made_at(self, now: str, commits: Mapping[str, int]) -> None:
+        """How many of the stages that are there each commit made; `now` is the one that runs."""
+        others = {commit: n for commit, n in commits.items() if commit != now}
+        if others:
+            listed = ", ".join(f"{n} at {commit or 'none'}" for commit, n in others.items())
+            self.console.print(
+                f"stages that other code made, by commit: {listed}; this is {now or 'none'}", markup=False
+            )
+
     def begin(self, stage: Stage) -> None:
         """Work on a stage begins."""
         epoch, _ = _read_metrics(paths.partial_dir(self.runs, stage.kind, stage.name))

@@ -25,9 +25,9 @@ LIBRARIES = (
 
 @cache
 def provenance() -> dict[str, str]:
-    """Versions of what computes, the git commit ("+" if the tree has changes, "" outside a checkout), the device."""
+    """Versions of what computes, the `commit`, the device."""
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "device": jax.devices()[0].device_kind,
         "python_version": platform.python_version(),
         "jax_version": version("jax"),
@@ -41,7 +41,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
-def _commit() -> str:
+@cache
+def commit() -> str:
+    """Of the checkout that this code is in, with "+" if the tree has changes; "" outside one."""
+
     def git(*arguments: str) -> str:
         here = Path(__file__).parent
         return subprocess.run(

@@ -152,6 +152,8 @@ class Schedule:
                     self._done(node)
                 case Busy(holder):
                     self._wait_for(node, holder)
+                case Unusable(upstream, reason) if upstream == name:
+                    self._lost(node, reason)
                 case Unusable(upstream, reason, found):
                     self.todo[name] = node
                     self._make_again(ArtifactError(upstream, reason, found))

@@ -51,7 +51,7 @@ class Busy:
 
 @dataclass(frozen=True)
 class Unusable:
-    """A stage that this one needs is damaged or gone: an `ArtifactError` that travels."""
+    """A stage that this one needs, or what there was of this one, is damaged or gone: `ArtifactError`, travelling."""
 
     name: str
     reason: str
@@ -89,6 +89,9 @@ def run_stage(config: Config, name: str) -> Made | Busy | Unusable | Failure:
     except ArtifactError as error:
         return Unusable(error.name, str(error), error.found)
     except Exception as error:
+        work = paths.partial_dir(runs, stage.kind, stage.name)
+        if os.strerror(errno.ENOENT) in str(error) and not work.exists():
+            return Unusable(name, f"{work}: the directory was deleted while it was being written", None)
         return _failed(runs, stage, error)
 
 

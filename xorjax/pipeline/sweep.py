@@ -1,6 +1,9 @@
 """All points of a command: its plan on disk first, the report as they finish, the table at the end."""
 
+import errno
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +11,7 @@ from typing import NamedTuple
 from xorjax import engines, paths
 from xorjax.config.schema import Config
 from xorjax.engines import Engine
-from xorjax.pipeline.artifact import ArtifactError, find
+from xorjax.pipeline.artifact import Artifact, ArtifactError, find
 from xorjax.pipeline.claims import alone
 from xorjax.pipeline.graph import make_graph
 from xorjax.pipeline.inputs import dataset
@@ -16,6 +19,7 @@ from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.plan_file import write_plan
 from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, titles
 from xorjax.pipeline.progress import Progress
+from xorjax.pipeline.provenance import commit
 from xorjax.pipeline.reports import Reports
 from xorjax.pipeline.schedule import Schedule, Stopped
 from xorjax.pipeline.stage import Failure
@@ -64,12 +68,13 @@ def run(
             default they are concluded here.
 
     Raises:
-        OSError: the run directory cannot be written.
+        OSError: the run directory cannot be written, or was deleted under way.
         DataError: a data set that is still needed is missing or damaged.
     """
     under_way = _Run(jobs, command, engine or engines.Serial(), grow, reports)
     outcomes = under_way.run()
     if reports is None:
+        under_way.check_reports()
         under_way.reports.conclude(under_way.progress.console)
     return outcomes
 
@@ -106,7 +111,8 @@ class _Run:
         # A damaged data set fails the command here, not each of its points.
         for data in {plan.config.data for plan in unfinished.values()}:
             dataset(data)
-        found = _seconds(self.runs, self.plans.values())
+        there = _artifacts(self.runs, self.plans.values())
+        found = {name: artifact.seconds for name, artifact in there.items()}
         needed = make_graph(unfinished)
         self.progress = Progress(
             self.runs,
@@ -118,6 +124,7 @@ class _Run:
             self.engine.n_jobs,
         )
         try:
+            self.progress.made_at(commit(), Counter(artifact.commit for artifact in there.values()))
             for report, n in self.hidden.items():
                 self.progress.hidden(report, n)
             self.progress.found(len(self.outcomes))
@@ -136,6 +143,13 @@ class _Run:
         finally:
             self.progress.close()
         return [self.outcomes.get(point, Outcome(point, "left", [])) for point in self.plans]
+
+    def check_reports(self) -> None:
+        """Raises FileNotFoundError: what the reports are built from was deleted, finished points with it."""
+        for report in self.hidden:
+            if not paths.plan_file(report).exists():
+                why = "deleted while the command ran; run the same command to rebuild what is gone"
+                raise FileNotFoundError(errno.ENOENT, why, str(report))
 
     def _look_for_finished(self) -> tuple[dict[str, Plan], Collection[ArtifactError]]:
         """The points that are not finished, and what of the others' stages is damaged, each once."""
@@ -175,16 +189,13 @@ class _Run:
             self.reports.update(paths.report_dir(self.runs, plan.config.report))
 
 
-def _seconds(runs: Path, plans: Iterable[Plan]) -> dict[str, float]:
-    """What the stages that are there took, by name."""
-    seconds: dict[str, float] = {}
+def _artifacts(runs: Path, plans: Iterable[Plan]) -> dict[str, Artifact]:
+    """Those that are there, by name; a damaged one is not."""
+    there: dict[str, Artifact] = {}
     for plan in plans:
         for stage in plan.stages:
-            if stage.name not in seconds:
-                try:
-                    artifact = find(runs, stage)
-                except ArtifactError:
-                    continue
-                if artifact is not None:
-                    seconds[stage.name] = artifact.seconds
-    return seconds
+            if stage.name not in there:
+                with suppress(ArtifactError):
+                    if (artifact := find(runs, stage)) is not None:
+                        there[stage.name] = artifact
+    return there
