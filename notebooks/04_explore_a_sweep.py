@@ -225,7 +225,7 @@ NAMES = {
     "csr5": "CSR, 5 bit",
     "golomb_signs": "Golomb + signs",
     "ternary_ans": "ternary ANS",
-    "ans_rc_signs": "same mask + signs",
+    "ans_rc_signs": "ANS mask + signs",
 }
 figure, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
 smallest = xor.join(best.select("prune_rate", "n_in"), on=["prune_rate", "n_in"])
