@@ -20,7 +20,9 @@ README = "README.md"
 VARYING = ("wall_seconds", "finished_at", "commit")
 SMOKE = sweep("lenet_smoke", 0.6, "+experiment=lenet_smoke")
 AGAIN = sweep("lenet_sweep_again", 0.2, "+experiment=lenet_sweep", "lenet_sweep")
-WIDER = sweep("lenet_sweep_wider", 2.2, "+experiment=lenet_sweep prune.rate=0.95 seed=0,1,2,3", "lenet_sweep")
+WIDER = sweep(
+    "lenet_sweep_wider", 2.2, "+experiment=lenet_sweep prune.rate=0.95 seed=0,1,2,3 report=wider", "wider"
+)
 SINGLE = sweep("single", 0.5, "prune.rate=0.98 xor.n_in=32 'freeze=[conv1,conv2]'")
 CODEC = Command(
     "codec",
@@ -96,7 +98,7 @@ def again_row(results: Results) -> Found:
 def wider_row(results: Results) -> Found:
     table = results.table(WIDER)
     (trained,) = set(table["seed"]) - set(results.table(SWEEP)["seed"])
-    label = "+experiment=lenet_sweep prune.rate=0.95 seed=0,1,2,3"
+    label = "+experiment=lenet_sweep prune.rate=0.95 seed=0,1,2,3 report=wider"
     return {label: [n_points(table), trained, results.minutes(WIDER)]}
 
 

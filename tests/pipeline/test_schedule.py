@@ -309,7 +309,7 @@ def test_a_command_with_several_points_replaces_a_damaged_plan(tmp_path, capsys)
     report = paths.report_dir(tmp_path / "runs", "tiny")
     report.mkdir(parents=True)
     paths.plan_file(report).write_text("{")
-    assert write_plan(report, plans, dict.fromkeys(plans, "alone"), "sweep", False) == 0
+    assert write_plan(report, plans, dict.fromkeys(plans, "alone"), "sweep", False) == (0, "")
     assert capsys.readouterr().err.endswith("plan.json: it is damaged; it is replaced\n")
     assert json.loads(paths.plan_file(report).read_text())["points"] == list(plans)
 

@@ -176,7 +176,7 @@ def test_layers_keep_magnitude_by_their_kept_weights():
 def test_an_approximate_mask_and_what_it_keeps_are_said():
     (best,) = summarise(to_frame([code(0.3, mask_codec="codebook", kept_score=0.9571)]))
     assert "codebook at S = 0.95 (0.957)" in " ".join(notes([best]))
-    assert "decode in parallel; patches are stored serially" in verdict([best])
+    assert "decode in parallel; patches vary in size" in verdict([best])
 
 
 def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
@@ -222,7 +222,8 @@ def test_the_smallest_codec_is_named_whoever_it_is():
     assert verdict(summary[:1]) == (
         "The smallest codec is ternary ANS. "
         "What the XOR code offers instead of size are code words of a fixed rate, which need no index and decode in "
-        "parallel; mask and patches are stored serially, as in the other codecs."
+        "parallel; the mask is stored serially, as in the other codecs, and patches vary in size: a running sum finds "
+        "them."
     )
     assert "ternary ANS at S = 0.9; XOR code at S = 0.95" in verdict(summary)
 

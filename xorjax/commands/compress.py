@@ -130,8 +130,9 @@ def show(result: dict[str, Any]) -> None:
     total = result["totals"]
     if total["scale_bits"] > total["code_bits"]:
         print(
-            "the scales take more than the code words: --scale row is one for each output of torch's (out, in), "
-            "channel one for each of flax's (in, out), tensor one for all"
+            f"the scales are {total['scale_bits']:.3f} of {total['bits_per_weight']:.3f} bits/weight: one for each "
+            "output is --scale row for torch's (out, in), channel for flax's (in, out); --scale tensor, one for all, "
+            "is smaller and less exact"
         )
     kept = sum(param["bytes"] for param in result["params"])
     print(

@@ -78,6 +78,10 @@ def _spec(metadata: dict[str, str]) -> dict[str, Any]:
     """The JSON spec, once the format, its version and the spec's hash are right."""
     format, version = metadata.get("format"), metadata.get("format_version", "")
     if format not in FORMATS:
+        if format is None:
+            raise ValueError(
+                "metadata: it names no format, as a file of xorjax does; `xorjax compress` makes one"
+            )
         raise ValueError(f"metadata: format is {format!r}, not {FORMATS[0]!r}")
     if version != str(VERSION):
         newer = "; a newer xorjax wrote it" if version.isdecimal() and int(version) > VERSION else ""

@@ -6,6 +6,7 @@ import { otherStates, showBar, showKinds, startKey, totals } from "/stages.js";
 
 const SECONDS_BETWEEN_LOOKS = 1.5;
 const SECONDS_HIDDEN = 15;
+const LONGEST_BREAK = 5000; // milliseconds
 const STATES = ["ok", "failed", "unreadable", "running", "stopped", "waiting"];
 // "made" is logged as work begins.
 const EVENTS = { made: "started", found: "made by another command" };
@@ -17,6 +18,7 @@ let experiment = null;
 let drawn = "";
 let changed = false;
 let timer = 0;
+let idleSince = null;
 
 // The experiment that the page's address names; null if it names none, or nothing that can be decoded.
 function addressed() {
@@ -175,8 +177,16 @@ function showIdle() {
   const left = (counts.running || 0) + (counts.stopped || 0) + (counts.waiting || 0);
   const idle = left > 0 && !working.some((work) => work.state === "running");
   const place = find("#idle");
-  place.hidden = !idle;
-  if (!idle || place.dataset.command === command) return;
+  if (!idle) {
+    idleSince = null;
+  } else if (idleSince === null) {
+    // Between two stages nothing runs either, for a moment.
+    idleSince = Date.now();
+    setTimeout(showIdle, LONGEST_BREAK);
+  }
+  const told = idle && Date.now() - idleSince >= LONGEST_BREAK;
+  place.hidden = !told;
+  if (!told || place.dataset.command === command) return;
   place.dataset.command = command;
   const box = element("div", "command");
   setCommand(box, command);

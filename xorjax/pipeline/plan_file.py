@@ -17,21 +17,22 @@ class PlanError(ValueError):
 
 def write_plan(
     report: Path, plans: Mapping[str, Plan], commands: Mapping[str, str], command: str, grow: bool
-) -> int:
+) -> tuple[int, str]:
     """Write down which points the command will run, and of which stages each is made.
 
     A command with several points sets what the report shows; one with a single point, or one that lets it grow, adds
     to what is there.
 
     Returns:
-        How many points of earlier commands the report no longer shows. Their records stay.
+        How many points of earlier commands the report no longer shows, and the command that set them. Their records
+        stay.
 
     Raises:
         PlanError: the plan to add to is damaged.
     """
     file = paths.plan_file(report)
     adds = grow or len(plans) == 1
-    before: dict = {"points": []}
+    before: dict = {"points": [], "command": ""}
     try:
         before = _read_plan(file)
     except FileNotFoundError:
@@ -42,10 +43,11 @@ def write_plan(
                 f"{error}; delete it, and repeat the commands whose points the report shall show"
             ) from None
         print(f"{error}; it is replaced", file=sys.stderr, flush=True)
+    set_by = str(before["command"])
     points, details = list(plans), _details(plans, commands)
     if adds and before["points"]:
         points = list(dict.fromkeys([*before["points"], *points]))
-        command = str(before["command"])
+        command = set_by
         details = _known_details(before) | details
     # Points that a search asked for, one trial after the other.
     searched = set(before.get("searched", ())) | (set(plans) - set(before["points"]) if grow else set())
@@ -61,7 +63,7 @@ def write_plan(
         "details": {p: {**d, "stages": [stages[stage] for stage in d["stages"]]} for p, d in details.items()},
     }
     write_text(file, json.dumps(plan))
-    return len(set(before["points"]) - set(points))
+    return len(set(before["points"]) - set(points)), set_by
 
 
 def _read_plan(file: Path) -> dict:

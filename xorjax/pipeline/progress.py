@@ -123,13 +123,13 @@ class Progress:
         """A stage will not be made."""
         self._work.remove(stage)
 
-    def hidden(self, report: Path, n: int) -> None:
-        """Points of earlier commands that a report no longer shows."""
+    def hidden(self, report: Path, n: int, set_by: str) -> None:
+        """Points that a report no longer shows, and the command that set them."""
         if n:
             points = "1 point" if n == 1 else f"{n} points"
             self.console.print(
-                f"{report} no longer shows {points} of an earlier command: repeat that command to bring them back, "
-                "or give this one a report of its own with report=NAME",
+                f"{report} no longer shows {points} of an earlier command; to bring them back: {set_by}\n"
+                "(report=NAME gives a command a report of its own)",
                 markup=False,
             )
 

@@ -97,8 +97,8 @@ class _Run:
         self.trackers = open_trackers(first.trackers, self.runs)
         self.outcomes: dict[str, Outcome] = {}
         self.reports = reports or Reports(self.runs)
-        # Of each report the points of earlier commands that it no longer shows.
-        self.hidden: dict[Path, int] = {}
+        # Of each report how many points of earlier commands it no longer shows, and the command that set them.
+        self.hidden: dict[Path, tuple[int, str]] = {}
         for name in dict.fromkeys(plan.config.report for plan in self.plans.values()):
             own = {p: plan for p, plan in self.plans.items() if plan.config.report == name}
             report = paths.report_dir(self.runs, name)
@@ -125,8 +125,8 @@ class _Run:
         )
         try:
             self.progress.made_at(commit(), Counter(artifact.commit for artifact in there.values()))
-            for report, n in self.hidden.items():
-                self.progress.hidden(report, n)
+            for report, (n, set_by) in self.hidden.items():
+                self.progress.hidden(report, n, set_by)
             self.progress.found(len(self.outcomes))
             schedule = Schedule(
                 unfinished, self.runs, self.engine, self.progress, self._finish, self._fail, self.on_error

@@ -168,7 +168,7 @@ def summed_up(comparison: Comparison) -> str:
         f"{count(len(comparison.pairs), 'setting')} in common, {second} against {first}. Bits per weight: {bits}. "
         f"Test accuracy, {quantized}: {accuracy}. "
         "A difference counts only beyond the 95 % interval (Student's t) of its seeds; "
-        "of many settings one in twenty is beyond it by chance."
+        "with many settings expect one in twenty beyond it by chance."
     )
 
 

@@ -32,7 +32,7 @@ def bits(by_setting: pl.DataFrame) -> str:
         page.paragraph(
             "What one weight costs on disk, by what the bits are spent on: the mean over seeds. A bar is one XOR shape "
             "or, where more differs, one setting, named by what differs (n_in → n_out, method, patch format, mask "
-            "codec), the smallest at the top. A larger n_out needs fewer code bits and more patches. For random signs, "
+            "codec). A larger n_out needs fewer code bits and more patches. For random signs, "
             "code and patch together cannot go below the dashed line. The index bits pay for the mask, whatever the "
             f"shape. Each prune rate has its own scale.{more}",
             "caption",

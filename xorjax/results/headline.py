@@ -10,10 +10,14 @@ from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment
 from xorjax.results.notes import TOLERANCE, verdict, with_matrix
 from xorjax.results.page import count
+from xorjax.results.pareto_section import images as split_sizes
 from xorjax.results.progress_section import is_done, state
 from xorjax.results.tables import percent
 
 DISPLAY_NAMES = {"lenet5": "LeNet-5", "lenet300": "LeNet-300-100", "mnist": "MNIST"}
+FEWEST_IMAGES = 5
+"""A tolerance of fewer images of the validation split than these tells nothing."""
+
 BITS_OF_FLOAT32 = 32
 
 
@@ -66,13 +70,20 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
     else:
         best = summary[0]
         start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} the test accuracy is "
+    n_validation = split_sizes(codes)["validation"]
+    told_by = TOLERANCE * n_validation if n_validation else FEWEST_IMAGES
+    unresolved = (
+        f" ({100 * TOLERANCE:.2f} pp are {told_by:.3g} of the {n_validation:,} validation images, too few to tell.)"
+        if told_by < FEWEST_IMAGES
+        else ""
+    )
     images = " or ".join(f"{n:,}" for n in sorted(codes["n_test"].drop_nulls().unique()))
     found = (
         f"{start}{percent(best.test_accuracy, best.test_accuracy_spread)} % of {images} images against "
         f"{percent(best.dense_accuracy)} %, at {best.bits_per_weight:.3f} bits per weight "
         f"({best.value_bits:.3f} for the values, {best.index_bits:.3f} for the mask, {best.scale_bits:.3f} for "
         f"the scales): about {BITS_OF_FLOAT32 / best.bits_per_weight:.0f} times fewer than float32, for the compressed "
-        f"layers alone. {with_matrix(best)}"
+        f"layers alone.{unresolved} {with_matrix(best)}"
     ).strip()
     wrong = codes.filter(~pl.col("lossless"))["point"].n_unique()
     check = "Every decoded care bit equals the quantized one."

@@ -17,16 +17,18 @@ def verdict(summary: list[Best]) -> str:
     for best in summary:
         rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
     parallel = all(best.mask_codec in PARALLEL_MASKS for best in summary)
+    in_order = any(best.patch_format == "enumerative" for best in summary)
+    mask = "" if parallel else "the mask is stored serially, as in the other codecs, and "
     offer = (
         f"code words{' and a mask' if parallel else ''} of a fixed rate, which need no index and decode in parallel; "
-        f"{'' if parallel else 'mask and '}patches are stored serially, as in the other codecs"
+        f"{mask}patches vary in size: {'their counts are decoded in order' if in_order else 'a running sum finds them'}"
     )
     if len(rates) > 1:
         winners = "; ".join(f"{name} at S = {listed(where)}" for name, where in rates.items())
     else:
         winners = next(iter(rates)) + (" at every prune rate" if len(summary) > 1 else "")
     if any(TIE in name for name in rates):
-        found = f"The smallest codecs are {winners}, equal in the digits shown where two are named."
+        found = f"The smallest codecs are {winners}, tied in the digits shown where two are named."
     else:
         found = f"The smallest codec is {'the ' if 'XOR code' in rates else ''}{winners}."
     if any("XOR code" in name.split(TIE) for name in rates):
