@@ -71,6 +71,12 @@ def test_debug_comes_after_the_experiment():
     assert check_overrides(["+experiment=lenet_sweep", "+debug=quick"], CONF) is None
 
 
+@pytest.mark.parametrize("text", ["1", "prune.rate"])
+def test_an_override_without_a_value_is_said(text):
+    with pytest.raises(ConfigError, match="it gives no value; several values are written seed=0,1,2"):
+        check_overrides([text], CONF)
+
+
 def test_how_letters_beyond_ascii_are_written_is_said():
     with pytest.raises(ConfigError) as error:
         check_overrides(["paths.runs=/tmp/ü b"], CONF)

@@ -60,6 +60,17 @@ class Seen:
         assert self.loads == 1
 
 
+@contextmanager
+def opened(runs: Path, browser, **settings):
+    """The page of the dashboard of `runs`; when the block ends, it had written nothing and asked nobody else."""
+    with dashboard(runs) as url:
+        page = browser.new_page(**settings)
+        seen = Seen(page)
+        page.goto(url)
+        yield page
+        seen.check(url)
+
+
 def wait_for(page, condition: str, seconds: float = 30) -> None:
     """Not playwright's own waiting: it evaluates in the page, which the page's policy forbids."""
     for _ in range(round(10 * seconds)):

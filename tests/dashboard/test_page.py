@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from browsing import CHROMIUM, Seen, dashboard, launched, states, wait_for
+from browsing import CHROMIUM, dashboard, launched, opened, states, wait_for
 from run_files import RunFiles
 
 pytestmark = [
@@ -53,10 +53,7 @@ def seeds(tmp_path):
 
 
 def test_a_mark_is_a_mean_over_seeds_and_so_is_the_front(seeds, browser):
-    with dashboard(seeds.runs) as url:
-        page = browser.new_page()
-        seen = Seen(page)
-        page.goto(url)
+    with opened(seeds.runs, browser) as page:
         wait_for(page, f"{states('finished')} === 6 && {PLOT}.data !== undefined")
         front = page.evaluate(FRONT)
         assert front["x"] == pytest.approx([0.351, 0.6])
@@ -73,7 +70,6 @@ def test_a_mark_is_a_mean_over_seeds_and_so_is_the_front(seeds, browser):
         page.mouse.down()
         page.mouse.up()
         wait_for(page, "document.querySelectorAll('#points tr.detail').length === 1")
-        seen.check(url)
 
 
 def test_little_makes_no_drama(tmp_path, browser):
@@ -121,10 +117,7 @@ def failed(tmp_path):
 
 
 def test_what_is_blocked_says_so_and_the_bar_shows_what_is_made(failed, browser):
-    with dashboard(failed.runs) as url:
-        page = browser.new_page()
-        seen = Seen(page)
-        page.goto(url)
+    with opened(failed.runs, browser) as page:
         wait_for(page, f"{states('failed')} === 1")
         assert "5 of 7 stages made, 1 failed, 1 blocked" in page.locator("#summary").inner_text()
         made = page.evaluate(f"{width_of('#bar .done')} / {width_of('#bar')}")
@@ -136,7 +129,6 @@ def test_what_is_blocked_says_so_and_the_bar_shows_what_is_made(failed, browser)
         words = page.locator("#key").inner_text()
         for word in ("made", "running", "stopped", "failed", "blocked", "waiting"):
             assert word in words
-        seen.check(url)
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 390])
@@ -188,10 +180,7 @@ def test_curves_of_one_name_are_told_apart_and_one_epoch_has_an_axis(tmp_path, b
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_hover_box_has_two_lines_within_its_figure(seeds, browser, width):
-    with dashboard(seeds.runs) as url:
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        seen = Seen(page)
-        page.goto(url)
+    with opened(seeds.runs, browser, viewport={"width": width, "height": 900}) as page:
         wait_for(page, f"{states('finished')} === 6 && {PLOT}.data !== undefined")
         marks = page.locator("#pareto .trace path.point")
         for i in (marks.count() - 2, marks.count() - 1):
@@ -210,18 +199,13 @@ def test_a_hover_box_has_two_lines_within_its_figure(seeds, browser, width):
             assert tip["height"] < 55
             legend = page.locator("#pareto .legend").bounding_box()
             assert legend["y"] + legend["height"] <= tip["y"]
-        seen.check(url)
 
 
 def test_the_theme_follows_the_system_until_it_is_chosen(failed, browser):
-    with dashboard(failed.runs) as url:
-        page = browser.new_page(color_scheme="dark")
-        seen = Seen(page)
-        page.goto(url)
+    with opened(failed.runs, browser, color_scheme="dark") as page:
         wait_for(page, f"{PLOT}.data !== undefined")
         colour = "getComputedStyle(document.body).backgroundColor"
         dark, drawn = page.evaluate(colour), page.evaluate(f"{PLOT}.data.at(-1).marker.color")
         page.get_by_role("button", name="Switch to the light theme").click()
         assert page.evaluate(colour) == "rgb(255, 255, 255)" != dark
         assert page.evaluate(f"{PLOT}.data.at(-1).marker.color") != drawn
-        seen.check(url)

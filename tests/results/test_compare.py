@@ -13,7 +13,7 @@ from xorjax.results.collect import CollectError
 from xorjax.results.compare import SIZES, compare, difference, front, shown, summed_up, verdict
 from xorjax.results.compare_page import write_comparison
 from xorjax.results.compare_terminal import comparison_table
-from xorjax.results.variants import determines_nothing
+from xorjax.results.flat import determines_nothing
 
 
 def experiment(runs: Path, bits: dict[tuple[int, int], float], **values: Any) -> Path:

@@ -71,7 +71,7 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
     except HydraException as error:
         reason = str(error).splitlines()[0]
         key, _, value = text.partition("=")
-        if not key.isidentifier() and "." not in key and "=" not in text:
+        if "=" not in text:
             reason = "it gives no value; several values are written seed=0,1,2"
         elif not text.isascii():
             reason += f"""; letters other than ASCII need quotes in quotes: '{key}="{value}"'"""

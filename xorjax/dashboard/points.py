@@ -11,6 +11,7 @@ from typing import Any
 
 from xorjax.dashboard.listing import Listing
 from xorjax.dashboard.values import UnreadableError, number, read_object, seconds_of, text
+from xorjax.results.flat import determines_nothing, flat_config
 from xorjax.streams import bits_over_layers
 
 
@@ -38,11 +39,6 @@ class Result:
     seconds: float | None = None
     n_validation: float | None = None
     n_test: float | None = None
-
-
-# Settings that do not determine a result, and the seed.
-_NO_SETTINGS = ("seed", "paths", "report", "sweep", "trackers")
-_PLACES = ("dir", "cache_dir")
 
 
 class PointFiles:
@@ -145,29 +141,23 @@ def _of_rows(rows: list[dict[str, Any]]) -> Result:
         dense_validation=number(first.get("dense_validation_accuracy")),
         dense_test=number(first.get("dense_accuracy")),
         seconds=number(first.get("wall_seconds")),
-        n_validation=number(_data(config).get("n_validation")),
+        n_validation=number(config.get("data.n_validation")),
         n_test=number(first.get("n_test")),
     )
 
 
 def _config(words: str | None) -> dict[str, Any]:
     try:
-        config = json.loads(words or "{}", parse_constant=lambda name: None)
+        return flat_config(words or "{}")
     except (ValueError, RecursionError):
         return {}
-    return config if isinstance(config, dict) else {}
-
-
-def _data(config: dict[str, Any]) -> dict[str, Any]:
-    return data if isinstance(data := config.get("data"), dict) else {}
 
 
 def _setting(config: dict[str, Any]) -> str | None:
     """The same text for points that differ in the seed alone; None if the configuration is not known."""
-    own = {key: value for key, value in config.items() if key not in _NO_SETTINGS}
+    own = {key: value for key, value in config.items() if key != "seed" and not determines_nothing(key)}
     if not own:
         return None
-    own["data"] = {key: value for key, value in _data(config).items() if key not in _PLACES}
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -1,16 +1,15 @@
 """The point files of an experiment, read in the order of its plan into one table, always the same."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from sys import intern
 from typing import Any
 
 import polars as pl
 
 from xorjax.files import replacing
+from xorjax.results.flat import flat_config
+from xorjax.results.names import VALIDATION_IMAGES
 from xorjax.results.points import CollectError, Point, read_object, read_point
 from xorjax.results.rows import COLUMNS, to_frame
 
@@ -63,18 +62,17 @@ def write_table(table: pl.DataFrame, report_dir: Path) -> None:
         table.write_csv(temporary)
 
 
-@lru_cache(maxsize=2**15)
-def flat_config(config: str) -> dict[str, Any]:
-    """A row's config as one flat dict, dotted key -> value (a tuple where it is a list)."""
-    return dict(_leaves("", json.loads(config)))
+def split_sizes(results: pl.DataFrame) -> dict[str, int | None]:
+    """How many images each split has; None where points differ, or it is not known."""
 
+    def only(values: set[Any]) -> int | None:
+        return next(iter(values)) if len(values) == 1 else None
 
-def _leaves(prefix: str, tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(f"{prefix}{key}.", value)
-        else:
-            yield intern(prefix + key), tuple(value) if isinstance(value, list) else value
+    validation = set()
+    for dataset, config in results.select("dataset", "config").unique().iter_rows():
+        n = flat_config(config).get("data.n_validation")
+        validation.add(VALIDATION_IMAGES.get(dataset) if n is None else n)
+    return {"validation": only(validation), "test": only(set(results["n_test"].drop_nulls()))}
 
 
 def _without_repeated_baselines(points: Iterable[Point]) -> Iterator[tuple[Any, ...]]:

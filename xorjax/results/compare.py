@@ -11,10 +11,11 @@ from scipy.special import stdtrit
 
 from xorjax.results.best import Best
 from xorjax.results.caps import listed
-from xorjax.results.collect import CollectError, Experiment, flat_config, read_experiment, tabulate
+from xorjax.results.collect import CollectError, Experiment, read_experiment, tabulate
+from xorjax.results.flat import determines_nothing, flat_config
 from xorjax.results.page import count
 from xorjax.results.tables import per_point, per_setting, summarise_points
-from xorjax.results.variants import SETTING, Varied, determines_nothing, plain, said, varied_keys
+from xorjax.results.variants import SETTING, Varied, plain, said, varied_keys
 
 SIZES = ("smaller", "larger")
 ACCURACIES = ("worse", "better")

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from xorjax.results import embedded, page, pareto_section, rows_section
-from xorjax.results.collect import flat_config
+from xorjax.results.collect import split_sizes
+from xorjax.results.flat import flat_config
 from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, codec_name
 from xorjax.results.palette import colours
 from xorjax.results.progress_section import known_of_failed
@@ -136,7 +137,7 @@ def data(table: pl.DataFrame, points: pl.DataFrame) -> dict[str, Any]:
         "of_coding": [*OF_CODING, *_keys(table)],
         "points": columns | {"setting": embedded.text(pl.Series(settings, dtype=pl.String))},
         "digits_by_step": DIGITS_BY_STEP,
-        "images": pareto_section.images(table.filter(pl.col("status") == "ok")),
+        "images": split_sizes(table.filter(pl.col("status") == "ok")),
         "colours": rates,
         "marks": {
             method: {"name": codec_name(method), "symbol": symbol}

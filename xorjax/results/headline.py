@@ -7,10 +7,9 @@ import polars as pl
 from xorjax.results import page
 from xorjax.results.best import Best
 from xorjax.results.caps import listed
-from xorjax.results.collect import Experiment
+from xorjax.results.collect import Experiment, split_sizes
 from xorjax.results.notes import TOLERANCE, verdict, with_matrix
 from xorjax.results.page import count
-from xorjax.results.pareto_section import images as split_sizes
 from xorjax.results.progress_section import is_done, state
 from xorjax.results.tables import percent
 
@@ -71,12 +70,10 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
         best = summary[0]
         start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} the test accuracy is "
     n_validation = split_sizes(codes)["validation"]
-    told_by = TOLERANCE * n_validation if n_validation else FEWEST_IMAGES
-    unresolved = (
-        f" ({100 * TOLERANCE:.2f} pp are {told_by:.3g} of the {n_validation:,} validation images, too few to tell.)"
-        if told_by < FEWEST_IMAGES
-        else ""
-    )
+    unresolved = ""
+    if n_validation and (told_by := TOLERANCE * n_validation) < FEWEST_IMAGES:
+        of = f"{told_by:.3g} of the {n_validation:,} validation images"
+        unresolved = f" ({100 * TOLERANCE:.2f} pp are {of}, too few to tell.)"
     images = " or ".join(f"{n:,}" for n in sorted(codes["n_test"].drop_nulls().unique()))
     found = (
         f"{start}{percent(best.test_accuracy, best.test_accuracy_spread)} % of {images} images against "

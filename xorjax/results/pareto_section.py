@@ -1,14 +1,12 @@
 """The report's main figure, bits against accuracy: its choices, legends and captions; pareto.js draws it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import polars as pl
 
 from xorjax.results import page
 from xorjax.results.caps import spread
-from xorjax.results.collect import flat_config
-from xorjax.results.names import CODEC_NAMES, VALIDATION_IMAGES, codec_name
+from xorjax.results.names import CODEC_NAMES, codec_name
 from xorjax.results.palette import colours
 
 # Plotly's markers and the same signs as letters: filled for the XOR code, open for the codecs without an XOR network.
@@ -24,19 +22,6 @@ def marks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
     others = [method for method in CODEC_NAMES if method in methods]
     own = {method: MARKS[method] for method in MARKS if method in methods}
     return own | {method: OTHERS[list(CODEC_NAMES).index(method) % len(OTHERS)] for method in others}
-
-
-def images(results: pl.DataFrame) -> dict[str, int | None]:
-    """How many images each split has; None where points differ, or it is not known."""
-
-    def only(values: set[Any]) -> int | None:
-        return next(iter(values)) if len(values) == 1 else None
-
-    validation = set()
-    for dataset, config in results.select("dataset", "config").unique().iter_rows():
-        n = flat_config(config).get("data.n_validation")
-        validation.add(VALIDATION_IMAGES.get(dataset) if n is None else n)
-    return {"validation": only(validation), "test": only(set(results["n_test"].drop_nulls()))}
 
 
 def figure(points: pl.DataFrame) -> str:

@@ -10,7 +10,8 @@ import polars as pl
 
 from xorjax import paths
 from xorjax.results import page
-from xorjax.results.collect import Experiment, flat_config
+from xorjax.results.collect import Experiment
+from xorjax.results.flat import flat_config
 from xorjax.results.page import count
 from xorjax.results.points import Point
 from xorjax.results.rows import COLUMNS

@@ -6,7 +6,8 @@ import polars as pl
 
 from xorjax.results import page
 from xorjax.results.caps import listed
-from xorjax.results.collect import Experiment, flat_config
+from xorjax.results.collect import Experiment
+from xorjax.results.flat import flat_config
 
 
 def settings(experiment: Experiment, results: pl.DataFrame) -> str:

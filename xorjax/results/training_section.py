@@ -12,8 +12,9 @@ from xorjax import paths
 from xorjax.files import read_record, sha256
 from xorjax.results import page
 from xorjax.results.caps import CURVES, listed, of_many, spread
-from xorjax.results.collect import Experiment, flat_config
+from xorjax.results.collect import Experiment
 from xorjax.results.figure_sections import panels
+from xorjax.results.flat import flat_config
 from xorjax.results.palette import CYCLE, NEUTRAL, colours
 
 if TYPE_CHECKING:

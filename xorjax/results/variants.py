@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from xorjax.results.collect import flat_config
+from xorjax.results.flat import determines_nothing, flat_config
 from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, codec_name
 
 # What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
@@ -97,8 +97,3 @@ def _values(config: str, keys: Iterable[str]) -> str:
 def plain(value: object) -> str:
     """A value of a config for readers."""
     return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
-
-
-def determines_nothing(key: str) -> bool:
-    """Whether a config key only says where files are, or what is shown of the results."""
-    return key.startswith(("paths.", "sweep.")) or key in ("data.dir", "data.cache_dir", "report", "trackers")
