@@ -1,0 +1,101 @@
+"""What a code is: a layer's bit planes to named streams of bytes, and back. One a file, in one registry.
+
+A mask is the layer's, not the code's: it is stored beside the streams in a mask codec of its own, and whoever decodes
+has it. A code may leave wrong signs where the mask is False, and may be used without any mask.
+
+To add one, write a module in this package: a frozen dataclass whose fields are its settings (`xorjax.settings`),
+with `id`, `encode` and `decode`, under `@CODES.register`. That is all a file, the command line and a sweep need. Two
+things make it fast where that matters: a module of the same name in `decode`, which reads the streams inside jit (else
+the planes are decoded once, when a file is loaded, and held as one bit a weight), and `product` there, for `x @ W`
+without decoding.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool
+
+from xorjax.masks.base import Streams
+from xorjax.registry import Registry
+
+Planes = Bool[np.ndarray, "planes *shape"]
+Mask = Bool[np.ndarray, "*shape"]
+
+Tell = Callable[[float], None]
+"""Is told, now and then, which fraction of the work is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedPlanes:
+    """The bit planes of one layer as a file holds them.
+
+    Attributes:
+        code: how they are encoded; what was chosen automatically (n_out) is filled in.
+        shape: that of a plane.
+        n_planes: how many.
+        streams: the bytes by name, "0/codes" for plane 0. They are what the layer costs.
+        shared: arrays that layers have in common, by name ("matrix"); a file stores equal ones once, and no layer's
+            bits count them.
+        notes: what the encoder says beyond that, for tables: numbers by name, such as "n_bounded".
+    """
+
+    code: "Code"
+    shape: tuple[int, ...]
+    n_planes: int
+    streams: Streams
+    shared: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def n_weights(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bits(self) -> dict[str, int]:
+        """`code_bits` and `patch_bits`, from the streams' bytes: a stream is of patches if its last part begins so."""
+        counts = {"code_bits": 0, "patch_bits": 0}
+        for name, stream in self.streams.items():
+            kind = "patch_bits" if name.rpartition("/")[2].startswith("patch") else "code_bits"
+            counts[kind] += 8 * len(stream)
+        return counts
+
+
+@runtime_checkable
+class Code(Protocol):
+    """A way of storing signs, with its settings: a frozen dataclass, hashable, equal if it says the same."""
+
+    id: ClassVar[str]
+    """Its name in files, settings and results."""
+
+    beside: ClassVar[tuple[str | None, ...]]
+    """The mask codecs with which a sweep shows it beside every point; None: without a mask; empty: not at all."""
+
+    def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
+        """The streams of the planes; True is the sign +1. `mask`: True = kept; None: every weight is.
+
+        Raises:
+            ValueError: the planes are empty, or their shape is not the mask's.
+        """
+        ...
+
+    def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
+        """The planes, right wherever the mask is True, in NumPy: what the jitted decoder is held to.
+
+        Memory stays within a multiple of streams and mask, whatever the streams claim.
+
+        Raises:
+            ValueError: a stream or a shared array is missing, has the wrong length, or holds what no encoder writes;
+                it is named.
+        """
+        ...
+
+    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
+        """Columns of results that say how and what: n_in, n_out, method, n_slices, n_patches, ...; {} for none."""
+        ...
+
+
+CODES: Registry[type[Code]] = Registry("xorjax.codec", "code")
+"""All codes by id."""

@@ -1,0 +1,73 @@
+"""Entries of a room by id, one a file: a module of the package adds its own, and no list has to name it."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Mapping[str, Entry]):
+    """The entries that the modules of `package` add by `register`, in the order of the modules' names.
+
+    The modules are imported when an entry is first asked for. Ids come from these modules alone: a text out of a file
+    or a setting is looked up here and never imported.
+
+    Args:
+        package: the room, "xorjax.codec".
+        what: what an entry is called in messages, "code".
+    """
+
+    def __init__(self, package: str, what: str):
+        self.package, self.what = package, what
+        self._entries: dict[str, Entry] = {}
+        self._complete = False
+
+    def register(self, entry: Entry) -> Entry:
+        """Add an entry under its `id`; a decorator for classes.
+
+        Raises:
+            TypeError: another entry has this id.
+        """
+        id: str = getattr(entry, "id")  # noqa: B009
+        if self._entries.setdefault(id, entry) is not entry:
+            raise TypeError(f"two {self.what}s are called {id!r}")
+        return entry
+
+    def __getitem__(self, id: str) -> Entry:
+        """The entry called `id`.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._load()[id]
+
+    def find(self, id: str) -> Entry:
+        """As `[id]`, for ids that users write.
+
+        Raises:
+            ValueError: there is none; names all and the nearest.
+        """
+        entries = self._load()
+        if id not in entries:
+            nearest = get_close_matches(str(id), entries, n=1, cutoff=0.0)[0]
+            raise ValueError(
+                f"there is no {self.what} {id!r}; it must be one of {', '.join(entries)}; the nearest is {nearest}"
+            )
+        return entries[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def _load(self) -> dict[str, Entry]:
+        if not self._complete:
+            package = import_module(self.package)
+            for module in sorted(module.name for module in iter_modules(package.__path__)):
+                import_module(f"{self.package}.{module}")
+            self._complete = True
+        return self._entries

@@ -1,0 +1,159 @@
+"""Settings, each stated once: a field of a frozen dataclass that holds its type, default, range and help.
+
+From the field come the checks and their hints (`config`), the names of artifacts, the options of `xorjax compress`, the
+file's spec and the columns of results.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+_METADATA = "setting"
+NONE_NEUTRAL = object()
+"""In place of a neutral value: the setting has always been there."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`; `open` says which ends are left out ("low", "high" or both)."""
+
+    low: int | float
+    high: int | float = math.inf
+    open: tuple[str, ...] = ()
+
+    def __contains__(self, value: int | float) -> bool:
+        above = self.low < value if "low" in self.open else self.low <= value
+        below = value < self.high if "high" in self.open else value <= self.high
+        return above and below and math.isfinite(value)
+
+    def __str__(self) -> str:
+        low = f"{'more than' if 'low' in self.open else 'at least'} {self.low}"
+        high = f"{'less than' if 'high' in self.open else 'at most'} {self.high}"
+        return low if self.high == math.inf else f"{low} and {high}"
+
+    def nearest(self, value: int | float) -> int | float | None:
+        """The end that `value` is beyond; if that is left out, a hundredth of the range inside; or None."""
+        below = value <= self.low
+        end, other = (self.low, self.high) if below else (self.high, self.low)
+        near = end + (other - end) / 100 if ("low" if below else "high") in self.open else end
+        return near if near in self else None
+
+
+POSITIVE = Range(0, open=("low",))
+FRACTION = Range(0, 1, open=("high",))
+BETWEEN = Range(0, 1, open=("low", "high"))
+SEED = Range(0, 2**32 - 1)
+
+Choices = tuple[str, ...] | Callable[[], tuple[str, ...]]
+"""A closed set of names; as a function, one that a registry knows."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a field states about itself.
+
+    Attributes:
+        allowed: a range, a closed set of names, or None for anything of the type. A list must have all its items in it,
+            and null is allowed where the type allows it.
+        help: one or two sentences for people, in `--help` and in `conf/`.
+        per_layer: whether `per_layer` rules may give layers values of their own.
+        determines: whether results depend on it; where files lie does not.
+        neutral: the value at which an artifact is what it was before there was the setting. Names of artifacts leave it
+            out at that value, so that older names stay valid.
+        applies: whether it has an effect beside the other settings of its group, given as the group's dataclass. One
+            that does not apply names no artifact.
+    """
+
+    allowed: Range | Choices | None = None
+    help: str = ""
+    per_layer: bool = False
+    determines: bool = True
+    neutral: Any = NONE_NEUTRAL
+    applies: Callable[[Any], bool] | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...] | None:
+        """The closed set, if it is one."""
+        allowed = self.allowed
+        if allowed is None or isinstance(allowed, Range):
+            return None
+        return allowed() if callable(allowed) else allowed
+
+
+def setting(
+    default: Any = MISSING,
+    allowed: Range | Choices | None = None,
+    help: str = "",
+    *,
+    default_factory: Any = MISSING,
+    per_layer: bool = False,
+    determines: bool = True,
+    neutral: Any = NONE_NEUTRAL,
+    applies: Callable[[Any], bool] | None = None,
+) -> Any:
+    """A field of a dataclass of settings; the arguments are those of `Setting`."""
+    stated = Setting(allowed, help, per_layer, determines, neutral, applies)
+    if default_factory is not MISSING:
+        return field(default_factory=default_factory, metadata={_METADATA: stated})
+    return field(default=default, metadata={_METADATA: stated})
+
+
+def stated(of: Field) -> Setting:
+    """What a field states; a bare one states nothing."""
+    return of.metadata.get(_METADATA, Setting())
+
+
+def leaves(cls: type, prefix: str = "") -> Iterator[tuple[str, Any, Field]]:
+    """Key, type and field of every setting of a dataclass and of the dataclasses in it: "optim.epochs", int, ..."""
+    hints = get_type_hints(cls)
+    for own in fields(cls):
+        hint = hints[own.name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            yield from leaves(hint, f"{prefix}{own.name}.")
+        else:
+            yield f"{prefix}{own.name}", hint, own
+
+
+def get(settings: Any, key: str) -> Any:
+    """The value at a dotted key."""
+    for name in key.split("."):
+        settings = getattr(settings, name)
+    return settings
+
+
+def wrong(key: str, value: object, allowed: object, near: object) -> str:
+    """The sentence for a setting that cannot be: what it is, what it must be, and the nearest that can."""
+    return f"{key} is {value}; it must be {allowed}; the nearest is {near}"
+
+
+def nearest(value: object, choices: tuple[str, ...] | list[str]) -> str:
+    """The choice spelled most like `value`."""
+    return get_close_matches(str(value), choices, n=1, cutoff=0.0)[0]
+
+
+def one_of(choices: tuple[str, ...] | list[str]) -> str:
+    """The choices as a phrase."""
+    return f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+
+
+def problems(settings: Any, prefix: str = "") -> Iterator[str]:
+    """A sentence for each setting of a dataclass, and of those in it, that is not in its range or its closed set."""
+    for own in fields(settings):
+        key, value, says = f"{prefix}{own.name}", getattr(settings, own.name), stated(own)
+        if is_dataclass(value):
+            yield from problems(value, f"{key}.")
+            continue
+        choices = says.choices
+        for item in value if isinstance(value, tuple) else (value,):
+            if item is None:
+                continue
+            if choices is not None:
+                if item not in choices:
+                    yield wrong(key, repr(item), one_of(choices), nearest(item, choices))
+            elif isinstance(says.allowed, Range) and item not in says.allowed:
+                near = says.allowed.nearest(item)
+                default = own.default if own.default is not MISSING else None
+                hint = f"the default is {default}" if near is None else f"the nearest is {near}"
+                yield f"{key} is {item}; it must be {says.allowed}; {hint}"
