@@ -226,7 +226,7 @@ CODES, SCALES = "layers/fc1/kernel/planes/0/codes", "layers/fc1/kernel/scales"
         (string("format_version", "2"), "format_version is '2', and this reads 1; a newer xorjax"),
         (string("format_version", "one"), "format_version is 'one'"),
         (string("extra", "1"), "the keys are"),
-        (put((*FC1, "mask_codec"), "huffman"), "'layers/fc1/kernel/mask': unknown mask codec 'huffman'"),
+        (put((*FC1, "mask_codec"), "huffman"), "'layers/fc1/kernel/mask': there is no mask codec 'huffman'"),
         (put((*FC1, "mask_codec"), "bitmap"), "'layers/fc1/kernel/mask/bits' is missing"),
         (put((*FC1, "method"), "magic"), "'layers/fc1/kernel/planes/0': method must be"),
         (put((*FC1, "patch_format"), "none"), "'layers/fc1/kernel/planes/0': patch_format must be"),

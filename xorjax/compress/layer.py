@@ -16,7 +16,7 @@ from xorjax.compress.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.planes import decode_plane
 from xorjax.gf2.network import XorNetwork
-from xorjax.masks import EncodedMask, encode_mask, fit_mask, get_mask_codec
+from xorjax.masks import MASK_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
 
 TILE = 1 << 22
@@ -162,7 +162,7 @@ def relative_error(weights: Weights, layer: CompressedLayer) -> float:
 
 
 def _index(weights: Weights, spec: CompressSpec) -> EncodedMask:
-    if not get_mask_codec(spec.mask_codec).exact:
+    if not MASK_CODECS.find(spec.mask_codec).exact:
         return _named(weights.name, lambda: _fitted(weights, spec))
     if spec.masks is None:
         assert spec.prune_rate is not None

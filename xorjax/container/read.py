@@ -30,7 +30,7 @@ from xorjax.container.planes import decode_plane, plane_sha256
 from xorjax.container.tensors import MAX_NDIM, from_bytes
 from xorjax.gf2.network import MAX_N_IN, XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
-from xorjax.masks import EncodedMask, get_mask_codec
+from xorjax.masks import MASK_CODECS, EncodedMask
 
 _TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
 
@@ -192,7 +192,7 @@ def _layer(
 
 def _index(unread: dict[str, np.ndarray], name: str, codec: str, shape: tuple[int, ...]) -> EncodedMask:
     with _naming(layer_tensor(name, "mask")):
-        names = get_mask_codec(codec).stream_names
+        names = MASK_CODECS.find(codec).stream_names
         streams = {stream: _pop_stream(unread, layer_tensor(name, f"mask/{stream}")) for stream in names}
         index = EncodedMask(codec, shape, streams)
         if index.mask.shape != shape:

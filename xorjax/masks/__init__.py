@@ -1,24 +1,15 @@
-"""Mask codecs: how the positions of the kept weights are stored. One codec a file, ids from a closed set.
+"""Mask codecs: how the positions of the kept weights are stored. One codec a file, in one registry.
 
 An exact codec stores the mask that it is given (`encode_mask`); an approximate one stores a mask that it can
 express and that keeps the most score (`fit_mask`), and the network is trained under that mask.
 """
 
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from xorjax.masks.ans import Ans
-from xorjax.masks.ans_rc import AnsRc
-from xorjax.masks.base import ApproximateCodec, EncodedMask, ExactCodec, MaskCodec, Streams
-from xorjax.masks.bitmap import Bitmap
-from xorjax.masks.codebook import Codebook
-from xorjax.masks.csr import Csr
-from xorjax.masks.golomb import Golomb
-from xorjax.masks.lowrank import LowRank
-from xorjax.masks.xor import XorMask
+from xorjax.masks.base import MASK_CODECS, ApproximateCodec, EncodedMask, ExactCodec, MaskCodec, Streams
 
 __all__ = [
     "APPROXIMATE_CODECS",
@@ -31,28 +22,14 @@ __all__ = [
     "Streams",
     "encode_mask",
     "fit_mask",
-    "get_mask_codec",
 ]
 
 EXACT_CODECS: dict[str, ExactCodec] = {
-    codec.id: codec for codec in (Bitmap(), Ans(), AnsRc(), Csr(4), Csr(5), Csr(8), Golomb())
+    id: codec for id, codec in MASK_CODECS.items() if isinstance(codec, ExactCodec)
 }
 APPROXIMATE_CODECS: dict[str, ApproximateCodec] = {
-    codec.id: codec for codec in (LowRank(), Codebook(), XorMask())
+    id: codec for id, codec in MASK_CODECS.items() if isinstance(codec, ApproximateCodec)
 }
-MASK_CODECS: dict[str, MaskCodec] = {**EXACT_CODECS, **APPROXIMATE_CODECS}
-
-
-def get_mask_codec(id: str) -> MaskCodec:
-    """The mask codec called `id`.
-
-    Raises:
-        ValueError: no mask codec has this id; the message names the nearest one.
-    """
-    if id not in MASK_CODECS:
-        nearest = get_close_matches(id, MASK_CODECS, n=1, cutoff=0)[0]
-        raise ValueError(f"unknown mask codec {id!r}; did you mean {nearest!r}? ({', '.join(MASK_CODECS)})")
-    return MASK_CODECS[id]
 
 
 def encode_mask(mask: Bool[np.ndarray, "*shape"], codec: str = "ans_rc") -> EncodedMask:
@@ -61,7 +38,7 @@ def encode_mask(mask: Bool[np.ndarray, "*shape"], codec: str = "ans_rc") -> Enco
     Raises:
         ValueError: the codec is unknown, or approximate: `fit_mask` is for those.
     """
-    if not get_mask_codec(codec).exact:
+    if not MASK_CODECS.find(codec).exact:
         raise ValueError(
             f"mask codec {codec!r} is approximate and cannot store a given mask: use fit_mask, or one of "
             f"{', '.join(EXACT_CODECS)}"
@@ -80,7 +57,7 @@ def fit_mask(
         ValueError: the codec is unknown or exact, the prune rate is outside [0, 1), there is no score, or one
             is negative or not finite.
     """
-    if get_mask_codec(codec).exact:
+    if MASK_CODECS.find(codec).exact:
         raise ValueError(
             f"mask codec {codec!r} is exact and stores the mask it is given: use encode_mask, or one of "
             f"{', '.join(APPROXIMATE_CODECS)}"

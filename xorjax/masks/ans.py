@@ -16,7 +16,7 @@ import numpy as np
 from constriction import stream as coders  # pyright: ignore[reportAttributeAccessIssue]
 from jaxtyping import Bool, UInt8
 
-from xorjax.masks.base import Streams, count_to_bytes, read_count, read_stream
+from xorjax.masks.base import MASK_CODECS, Streams, count_to_bytes, read_count, read_stream
 
 PRECISION = 24
 
@@ -102,3 +102,6 @@ class Ans:
 
     def decode(self, streams: Streams, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
         return decode_bernoulli(streams, prod(shape)).reshape(shape)
+
+
+MASK_CODECS.register(Ans())

@@ -19,7 +19,7 @@ from constriction import stream as coders  # pyright: ignore[reportAttributeAcce
 from jaxtyping import Bool, Float64, Int64, UInt8
 
 from xorjax.masks.ans import PRECISION, model, read_coder, words_of
-from xorjax.masks.base import Streams, matrix_shape, read_stream
+from xorjax.masks.base import MASK_CODECS, Streams, matrix_shape, read_stream
 from xorjax.masks.densities import density_logits
 
 OCTAVE = 8  # levels to a doubling of the odds
@@ -79,6 +79,9 @@ class AnsRc:
         if not coder.is_empty():
             raise ValueError(f"stream 'words' does not end with a mask of shape {shape}")
         return matrix.reshape(shape)
+
+
+MASK_CODECS.register(AnsRc())
 
 
 def frequency(odds: int) -> int:

@@ -13,6 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from xorjax.registry import Registry
+
 Streams = dict[str, UInt8[np.ndarray, " _"]]
 """Named streams; index bits, value bits and so on are counted as 8 times their lengths."""
 
@@ -57,6 +59,10 @@ class ApproximateCodec(MaskCodec, Protocol):
         ...
 
 
+MASK_CODECS: Registry[MaskCodec] = Registry("xorjax.masks", "mask codec")
+"""All mask codecs by id. To add one, write a module in this package and register an instance."""
+
+
 @dataclass(frozen=True, eq=False)
 class EncodedMask:
     """A mask as a file holds it.
@@ -78,10 +84,7 @@ class EncodedMask:
         Raises:
             ValueError: the codec is unknown, or a stream is missing or malformed; it is named.
         """
-        # Imported here: the registry imports the codecs, and they this module.
-        from xorjax.masks import get_mask_codec
-
-        mask = get_mask_codec(self.codec).decode(self.streams, self.shape)
+        mask = MASK_CODECS.find(self.codec).decode(self.streams, self.shape)
         mask.flags.writeable = False
         return mask
 

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 from jaxtyping import Bool
 
-from xorjax.masks.base import Streams, bits_to_bytes, read_bits
+from xorjax.masks.base import MASK_CODECS, Streams, bits_to_bytes, read_bits
 
 
 class Bitmap:
@@ -20,3 +20,6 @@ class Bitmap:
 
     def decode(self, streams: Streams, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
         return read_bits(streams, "bits", prod(shape)).reshape(shape)
+
+
+MASK_CODECS.register(Bitmap())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Integer, UInt16
 
-from xorjax.masks.base import Streams
+from xorjax.masks.base import MASK_CODECS, Streams
 from xorjax.masks.blocks import STREAM_NAMES, read_block_mask
 from xorjax.masks.search import MAX_EXHAUSTIVE, WordTable, choose_code, fit_blocks
 
@@ -61,3 +61,6 @@ class Codebook:
         words = np.pad(words, ((0, 0), (0, 2 - words.shape[1]))).view("<u2").ravel()
         drawn = numbers(words, code.n_places, code.threshold_bits, code.seed)
         return mask.place(mask.keep(drawn), shape)
+
+
+MASK_CODECS.register(Codebook())

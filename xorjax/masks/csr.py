@@ -17,6 +17,7 @@ from jaxtyping import Bool
 
 from xorjax.gf2.pack import pack_fields, unpack_fields
 from xorjax.masks.base import (
+    MASK_CODECS,
     Streams,
     count_to_bytes,
     read_canonical,
@@ -56,3 +57,7 @@ class Csr:
             raise ValueError("stream 'gaps' ends in a filler")
         ends = np.cumsum(fields + is_kept)[is_kept]
         return set_after_runs("gaps", np.diff(ends, prepend=0) - 1, shape)
+
+
+for _width in (4, 5, 8):
+    MASK_CODECS.register(Csr(_width))

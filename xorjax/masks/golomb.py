@@ -17,6 +17,7 @@ from jaxtyping import Bool, Int64
 
 from xorjax.gf2.pack import pack_fields, unpack_fields
 from xorjax.masks.base import (
+    MASK_CODECS,
     Streams,
     bits_to_bytes,
     count_to_bytes,
@@ -81,6 +82,9 @@ class Golomb:
         last = read_canonical(streams, "last_bits", int(is_long.sum()))
         rest[is_long] = 2 * rest[is_long] - n_short + np.unpackbits(last, bitorder="little")[: is_long.sum()]
         return set_after_runs("remainders", quotients * parameter + rest, shape)
+
+
+MASK_CODECS.register(Golomb())
 
 
 def best_parameter(runs: Int64[np.ndarray, " kept"]) -> int:

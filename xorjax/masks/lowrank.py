@@ -17,7 +17,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from xorjax.masks.base import Streams, bits_to_bytes, matrix_shape, n_kept, read_bits, read_stream
+from xorjax.masks.base import (
+    MASK_CODECS,
+    Streams,
+    bits_to_bytes,
+    matrix_shape,
+    n_kept,
+    read_bits,
+    read_stream,
+)
 from xorjax.masks.factorize import Factors, FactorSearch, kept_score, least_of_largest, threshold_factors
 
 HEADER_BYTES = 12
@@ -89,6 +97,9 @@ class LowRank:
         for tile, factor in zip(tiling.tiles(shape), factors, strict=True):
             mask[tile] = factor.cover() > 0
         return mask.reshape(shape)
+
+
+MASK_CODECS.register(LowRank())
 
 
 def fit_low_rank(

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int32, UInt8, UInt16, UInt64
 
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.tables import xor_tables
-from xorjax.masks.base import Streams
+from xorjax.masks.base import MASK_CODECS, Streams
 from xorjax.masks.blocks import STREAM_NAMES, BlockCode, read_block_mask
 from xorjax.masks.search import MAX_EXHAUSTIVE, WordTable, choose_code, fit_blocks
 
@@ -131,3 +131,6 @@ class XorMask:
         windows = np.packbits(mask.windows, axis=1, bitorder="little")
         tables = number_tables(network(mask.code), mask.code.threshold_bits)
         return mask.place(mask.keep(numbers(windows, tables)), shape)
+
+
+MASK_CODECS.register(XorMask())
