@@ -1,15 +1,18 @@
 """Bits and fixed-width fields packed into words: least significant bit first, little-endian, back to back."""
 
 import numpy as np
-from jaxtyping import Bool, Integer, UInt8, UInt32, UInt64
+from jaxtyping import Bool, Integer, Shaped, UInt8, UInt32, UInt64
 
 
-def pack_bits(bits: Bool[np.ndarray, " n"]) -> UInt32[np.ndarray, " words"]:
-    """Bit i of the input becomes bit i % 32 of word i // 32; the last word's tail is zero."""
-    packed = np.packbits(bits, bitorder="little")
-    words = np.zeros(-(-len(bits) // 32), dtype="<u4")
-    words.view(np.uint8)[: len(packed)] = packed
-    return words.astype(np.uint32, copy=False)
+def pack_bits(
+    bits: Shaped[np.ndarray, "*k n"], dtype: type[np.unsignedinteger] = np.uint32
+) -> Shaped[np.ndarray, "*k words"]:
+    """Bit i of the last axis becomes bit i % 32 of word i // 32 (64 in words of 64); the last word's tail is zero."""
+    packed = np.packbits(bits, axis=-1, bitorder="little")
+    size = np.dtype(dtype).itemsize
+    words = np.zeros((*packed.shape[:-1], -(-packed.shape[-1] // size) * size), dtype=np.uint8)
+    words[..., : packed.shape[-1]] = packed
+    return words.view(f"<u{size}").astype(dtype, copy=False)
 
 
 def unpack_bits(words: UInt32[np.ndarray, " words"], n: int) -> Bool[np.ndarray, " n"]:
