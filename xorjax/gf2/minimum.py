@@ -24,7 +24,6 @@ from xorjax.gf2.elimination import (
     locate_patches,
     product,
     put,
-    slice_bounds,
     vector_at,
 )
 from xorjax.gf2.network import XorNetwork
@@ -73,16 +72,16 @@ def _solve(plane, zero, codes, n_patches, bounded):
             code, n_patches[i], n_kept, n_redundant = eliminate(plane, i, zero, null, notes)
             if n_patches[i] > 1:
                 code, n_patches[i], bounded[i] = _improve(
-                    plane, i, code, removed, kept_at[:n_kept], redundant_at[:n_redundant], scratch
+                    plane, i * n_out, code, removed, kept_at[:n_kept], redundant_at[:n_redundant], scratch
                 )
             put(codes, i, code)
 
 
 @numba.njit
 @no_type_check
-def _improve(plane, i, code, dual, kept_at, redundant_at, scratch):
-    """The code word of slice i with the fewest patches, from greedy's; their number, and whether that is not
-    proven to be the minimum. `dual`, the vectors that left the basis, becomes the dual basis."""
+def _improve(plane, start, code, dual, kept_at, redundant_at, scratch):
+    """The code word with the fewest patches of the slice at `start`, from greedy's; their number, and whether
+    that is not proven to be the minimum. `dual`, the vectors that left the basis, becomes the dual basis."""
     n_kept, n_redundant = len(kept_at), len(redundant_at)
     columns, syndrome, of_kept, of_redundant, kept_of, pattern = scratch[:6]
     for w in range((n_redundant + 63) >> 6):
@@ -91,12 +90,12 @@ def _improve(plane, i, code, dual, kept_at, redundant_at, scratch):
             columns[w, t] = ZERO
     for t in range(1, n_kept):
         clear(dual, t, vector_at(plane.rows, kept_at[t], code), vector_at(dual, t, code))
-    start, _ = slice_bounds(plane, i)
     for i in range(n_redundant):
         row, shift, column = vector_at(plane.rows, redundant_at[i], code), np.uint64(i & 63), columns[i >> 6]
         for t in range(n_kept):
             column[t] |= product(row, vector_at(dual, t, code)) << shift
-        wanted = plane.bits[(start + redundant_at[i]) >> 6] >> np.uint64((start + redundant_at[i]) & 63)
+        bit = start + redundant_at[i]
+        wanted = plane.bits[bit >> 6] >> np.uint64(bit & 63)
         syndrome[i >> 6] |= (product(row, code) ^ (wanted & ONE)) << shift
 
     # Columns in reverse order of their care bits: number c is care bit n_care - 1 - c.
