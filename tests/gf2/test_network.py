@@ -65,10 +65,9 @@ def test_rows_hold_column_j_in_bit_j():
     assert XorNetwork.from_matrix(wide).rows[3].tolist() == [1 | 1 << 63, 1 | 1 << 5]
 
 
-def test_rank_and_duplicate_rows_of_a_given_matrix():
+def test_rank_of_a_given_matrix():
     net = XorNetwork.from_matrix(np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0], [1, 1, 0]]))
     assert net.rank == 2
-    assert net.n_duplicate_rows == 2
 
 
 def test_networks_are_equal_when_their_matrices_are():

@@ -6,20 +6,48 @@ a 1 there and no 1 in another free column. If a care row is zero on all of them,
 its pivot is the lowest free column whose vector it is not zero on, and that vector leaves the basis.
 """
 
-from typing import no_type_check
+from typing import NamedTuple, no_type_check
 
 import numba
 import numpy as np
 from jaxtyping import Bool, Int32, UInt64
 from numba import types
+from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
 from xorjax.gf2.network import XorNetwork
+from xorjax.gf2.pack import pack_bits
 
 ONE = np.uint64(1)
 ZERO = np.uint64(0)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _CHUNKS_PER_THREAD = 8
+
+
+class Plane(NamedTuple):
+    """A plane to encode, as the compiled functions take it."""
+
+    bits: UInt64[np.ndarray, " words"]
+    """Bit i is bit i % 64 of word i // 64."""
+    care: UInt64[np.ndarray, " words"]
+    rows: UInt64[np.ndarray, "code_words n_out"]
+    n_in: int
+    n: int
+    n_slices: int
+    n_chunks: int
+    """Into how many runs of slices the threads' work is cut."""
+
+    @classmethod
+    def of(cls, bits: Bool[np.ndarray, " n"], care: Bool[np.ndarray, " n"], net: XorNetwork) -> "Plane":
+        n_slices = -(-len(bits) // net.n_out)
+        n_chunks = min(n_slices, _CHUNKS_PER_THREAD * numba.get_num_threads())
+        words = pack_bits(bits, np.uint64), pack_bits(care, np.uint64)
+        return cls(*words, net.rows.T.copy(), net.n_in, len(bits), n_slices, n_chunks)
+
+    @property
+    def zero(self) -> tuple[np.uint64, ...]:
+        """The code word 0."""
+        return (ZERO,) * len(self.rows)
 
 
 def encode_slices(
@@ -33,41 +61,21 @@ def encode_slices(
     search). Free variables are 0 and pivots the lowest columns possible, as in the reduced row echelon form.
     Runs on numba's threads (`numba.set_num_threads`) and releases the GIL.
     """
-    bit_words, care_words = to_words(bits), to_words(care)
-    n_slices = -(-len(bits) // net.n_out)
-    codes = np.empty((n_slices, net.code_words), dtype=np.uint64)
-    n_patches = np.empty(n_slices, dtype=np.int32)
-    solve = _solve if net.code_words == 1 else _solve_wide
-    solve(bit_words, care_words, net.rows, net.n_in, len(bits), count_chunks(n_slices), codes, n_patches)
-    return codes, n_patches, locate_patches(bit_words, care_words, net, len(bits), codes, n_patches)
-
-
-def to_words(bits: Bool[np.ndarray, " n"]) -> UInt64[np.ndarray, " words"]:
-    """Bit i becomes bit i % 64 of word i // 64."""
-    packed = np.packbits(bits, bitorder="little")
-    words = np.zeros(-(-len(bits) // 64), dtype="<u8")
-    words.view(np.uint8)[: len(packed)] = packed
-    return words.astype(np.uint64, copy=False)
-
-
-def count_chunks(n_slices: int) -> int:
-    """Into how many runs of slices the threads' work is cut."""
-    return min(n_slices, _CHUNKS_PER_THREAD * numba.get_num_threads())
+    plane = Plane.of(bits, care, net)
+    codes = np.empty((net.code_words, plane.n_slices), dtype=np.uint64)
+    n_patches = np.empty(plane.n_slices, dtype=np.int32)
+    _solve(plane, plane.zero, codes, n_patches)
+    return np.ascontiguousarray(codes.T), n_patches, locate_patches(plane, codes, n_patches)
 
 
 def locate_patches(
-    bit_words: UInt64[np.ndarray, " words"],
-    care_words: UInt64[np.ndarray, " words"],
-    net: XorNetwork,
-    n: int,
-    codes: UInt64[np.ndarray, "n_slices code_words"],
-    n_patches: Int32[np.ndarray, " n_slices"],
+    plane: Plane, codes: UInt64[np.ndarray, "code_words n_slices"], n_patches: Int32[np.ndarray, " n_slices"]
 ) -> Int32[np.ndarray, " n_patches"]:
     """The care bits that the code words get wrong: a code word meets every row that was kept, and each row
     that they settled without a contradiction."""
     ends = np.cumsum(n_patches, dtype=np.int64)
     positions = np.empty(ends[-1], dtype=np.int32)
-    _locate(bit_words, care_words, net.rows, n, count_chunks(len(codes)), codes, n_patches, ends, positions)
+    _locate(plane, plane.zero, codes, n_patches, ends, positions)
     return positions
 
 
@@ -100,7 +108,77 @@ def compile_parallel(function):
         return numba.njit(parallel=True, nogil=True)(function)
 
 
-@numba.njit(inline="always")
+# Vectors over GF(2) are tuples of words: compiled for each number of words, they stay in registers, and loops
+# over them are unrolled. (`forceinline`: a call in an inner loop would keep it from becoming vector code.)
+
+
+@numba.njit(forceinline=True)
+@no_type_check
+def vector_at(vectors, j, like):
+    """Column j of [words, many]; `like` is a vector of as many words."""
+    for w in range(len(like)):
+        like = tuple_setitem(like, w, vectors[w, j])
+    return like
+
+
+@numba.njit(forceinline=True)
+@no_type_check
+def put(vectors, j, vector):
+    """Makes `vector` column j of [words, many]."""
+    for w in range(len(vector)):
+        vectors[w, j] = vector[w]
+
+
+@numba.njit(forceinline=True)
+@no_type_check
+def add(one, other, factor):
+    """`one`, plus `other` if `factor` is 1 and not 0."""
+    for w in range(len(one)):
+        # An all-ones word stands for 1: without branches, loops become vector code.
+        one = tuple_setitem(one, w, one[w] ^ (other[w] & (ZERO - factor)))
+    return one
+
+
+@numba.njit(forceinline=True)
+@no_type_check
+def product(one, other):
+    """The scalar product, 0 or 1."""
+    common = ZERO
+    for w in range(len(one)):
+        common ^= one[w] & other[w]
+    return parity(common)
+
+
+@numba.njit(forceinline=True)
+@no_type_check
+def clear(vectors, n, row, removed):
+    """Adds `removed`, whose product with `row` is 1, to those of the first n vectors that have that product too."""
+    for j in range(n):
+        vector = vector_at(vectors, j, row)
+        put(vectors, j, add(vector, removed, product(row, vector)))
+
+
+@numba.njit(forceinline=True)
+@no_type_check
+def _find_pivot(vectors, n, row):
+    """The lowest of the first n vectors whose product with `row` is 1, or -1."""
+    for w in range(len(row)):
+        hits = ZERO
+        for j in range(64 * w, n if w == len(row) - 1 else 64 * w + 64):
+            hits |= product(row, vector_at(vectors, j, row)) << np.uint64(j & 63)
+        if hits:
+            return (w << 6) + trailing_zeros(hits)
+    return -1
+
+
+@numba.njit(forceinline=True)
+@no_type_check
+def slice_bounds(plane, i):
+    n_out = plane.rows.shape[1]
+    return i * n_out, min((i + 1) * n_out, plane.n)
+
+
+@numba.njit(forceinline=True)
 @no_type_check
 def window(words, k, start, stop):
     """Word k of a packed plane, without its bits outside [start, stop)."""
@@ -112,106 +190,71 @@ def window(words, k, start, stop):
     return word
 
 
-@compile_parallel
+@numba.njit(forceinline=True)
 @no_type_check
-def _solve(bits, care, rows, n_in, n, n_chunks, codes, n_patches):
-    n_slices, n_out = len(codes), len(rows)
-    n_padded = (n_in + 7) & ~7
-    for chunk in numba.prange(n_chunks):
-        null = np.zeros(64, dtype=np.uint64)  # a zero word is a vector that was removed, or never was
-        for i in range(n_slices * chunk // n_chunks, n_slices * (chunk + 1) // n_chunks):
-            start, stop = i * n_out, min((i + 1) * n_out, n)
-            for j in range(n_in):
-                null[j] = ONE << np.uint64(j)
-            code, patches = ZERO, 0
-            for k in range(start >> 6, ((stop - 1) >> 6) + 1):
-                left = window(care, k, start, stop)
-                while left:
-                    bit = trailing_zeros(left)  # pyright: ignore[reportCallIssue]
-                    left &= left - ONE
-                    row = rows[(k << 6) + bit - start, 0]
-                    wrong = parity(row & code) ^ ((bits[k] >> np.uint64(bit)) & ONE)
-                    hits = ZERO
-                    for j in range(n_padded):
-                        hits |= parity(row & null[j]) << np.uint64(j)
-                    if not hits:
-                        patches += np.int64(wrong)
-                        continue
-                    removed = null[trailing_zeros(hits)]
-                    # An all-ones word stands for 1: without branches, both loops become vector code.
-                    code ^= removed & (ZERO - wrong)
-                    for j in range(n_padded):
-                        null[j] ^= removed & (ZERO - parity(row & null[j]))
-            codes[i, 0] = code
-            n_patches[i] = patches
+def eliminate(plane, i, zero, null, notes):
+    """Slice i's code word, and the numbers of its patches, kept rows and redundant rows (0 without notes).
 
-
-@compile_parallel
-@no_type_check
-def _solve_wide(bits, care, rows, n_in, n, n_chunks, codes, n_patches):
-    """`_solve` where code words are two words, `low` and `high`."""
-    n_slices, n_out = len(codes), len(rows)
-    n_padded = (n_in + 7) & ~7
-    for chunk in numba.prange(n_chunks):
-        null_low, null_high = np.zeros(128, dtype=np.uint64), np.zeros(128, dtype=np.uint64)
-        for i in range(n_slices * chunk // n_chunks, n_slices * (chunk + 1) // n_chunks):
-            start, stop = i * n_out, min((i + 1) * n_out, n)
-            for j in range(64):
-                null_low[j], null_high[j] = ONE << np.uint64(j), ZERO
-            for j in range(64, n_in):
-                null_low[j], null_high[j] = ZERO, ONE << np.uint64(j - 64)
-            low, high, patches = ZERO, ZERO, 0
-            for k in range(start >> 6, ((stop - 1) >> 6) + 1):
-                left = window(care, k, start, stop)
-                while left:
-                    bit = trailing_zeros(left)  # pyright: ignore[reportCallIssue]
-                    left &= left - ONE
-                    row_low = rows[(k << 6) + bit - start, 0]
-                    row_high = rows[(k << 6) + bit - start, 1]
-                    wrong = parity((row_low & low) ^ (row_high & high)) ^ ((bits[k] >> np.uint64(bit)) & ONE)
-                    hits, pivot = ZERO, 0
-                    for j in range(64):
-                        hits |= parity((row_low & null_low[j]) ^ (row_high & null_high[j])) << np.uint64(j)
-                    if not hits:
-                        pivot = 64
-                        for j in range(64, n_padded):
-                            product = parity((row_low & null_low[j]) ^ (row_high & null_high[j]))
-                            hits |= product << np.uint64(j - 64)
-                    if not hits:
-                        patches += np.int64(wrong)
-                        continue
-                    pivot += trailing_zeros(hits)
-                    removed_low, removed_high = null_low[pivot], null_high[pivot]
-                    low ^= removed_low & (ZERO - wrong)
-                    high ^= removed_high & (ZERO - wrong)
-                    for j in range(n_padded):
-                        flip = ZERO - parity((row_low & null_low[j]) ^ (row_high & null_high[j]))
-                        null_low[j] ^= removed_low & flip
-                        null_high[j] ^= removed_high & flip
-            codes[i, 0], codes[i, 1] = low, high
-            n_patches[i] = patches
-
-
-@compile_parallel
-@no_type_check
-def _locate(bits, care, rows, n, n_chunks, codes, n_patches, ends, positions):
-    n_slices, n_out = len(codes), len(rows)
-    words = codes.shape[1]
-    for chunk in numba.prange(n_chunks):
-        for i in range(n_slices * chunk // n_chunks, n_slices * (chunk + 1) // n_chunks):
-            if n_patches[i] == 0:
+    null: [words, 64 words], room for the basis of the null space. notes: None, or a tuple of arrays to write to:
+    the vectors that leave the basis, [words, 64 words], the kept rows' positions and the redundant ones'.
+    """
+    start, stop = slice_bounds(plane, i)
+    n_padded = (plane.n_in + 7) & ~7  # a zero vector is one that was removed, or never was
+    for w in range(len(zero)):
+        for j in range(n_padded):
+            null[w, j] = ONE << np.uint64(j & 63) if j >> 6 == w and j < plane.n_in else ZERO
+    code, n_patches, n_kept, n_redundant = zero, 0, 0, 0
+    for k in range(start >> 6, ((stop - 1) >> 6) + 1):
+        left = window(plane.care, k, start, stop)
+        while left:
+            bit = trailing_zeros(left)  # pyright: ignore[reportCallIssue]
+            left &= left - ONE
+            position = (k << 6) + bit - start
+            row = vector_at(plane.rows, position, zero)
+            wrong = product(row, code) ^ ((plane.bits[k] >> np.uint64(bit)) & ONE)
+            pivot = _find_pivot(null, n_padded, row)
+            if pivot < 0:
+                n_patches += np.int64(wrong)
+                if notes is not None:
+                    notes[2][n_redundant] = position
+                    n_redundant += 1
                 continue
-            start, stop = i * n_out, min((i + 1) * n_out, n)
-            at = ends[i] - n_patches[i]
-            for k in range(start >> 6, ((stop - 1) >> 6) + 1):
-                left = window(care, k, start, stop)
-                while left:
-                    bit = trailing_zeros(left)  # pyright: ignore[reportCallIssue]
-                    left &= left - ONE
-                    position = (k << 6) + bit - start
-                    output = rows[position, 0] & codes[i, 0]
-                    if words == 2:
-                        output ^= rows[position, 1] & codes[i, 1]
-                    if parity(output) ^ ((bits[k] >> np.uint64(bit)) & ONE):
-                        positions[at] = position
-                        at += 1
+            removed = vector_at(null, pivot, zero)
+            if notes is not None:
+                put(notes[0], n_kept, removed)
+                notes[1][n_kept] = position
+                n_kept += 1
+            code = add(code, removed, wrong)
+            clear(null, n_padded, row, removed)
+    return code, n_patches, n_kept, n_redundant
+
+
+@compile_parallel
+@no_type_check
+def _solve(plane, zero, codes, n_patches):
+    for chunk in numba.prange(plane.n_chunks):
+        null = np.empty((len(zero), 64 * len(zero)), dtype=np.uint64)
+        first, end = plane.n_slices * chunk // plane.n_chunks, plane.n_slices * (chunk + 1) // plane.n_chunks
+        for i in range(first, end):
+            code, n_patches[i], _, _ = eliminate(plane, i, zero, null, None)
+            put(codes, i, code)
+
+
+@compile_parallel
+@no_type_check
+def _locate(plane, zero, codes, n_patches, ends, positions):
+    for i in numba.prange(plane.n_slices):
+        if n_patches[i] == 0:
+            continue
+        start, stop = slice_bounds(plane, i)
+        code, at = vector_at(codes, i, zero), ends[i] - n_patches[i]
+        for k in range(start >> 6, ((stop - 1) >> 6) + 1):
+            left = window(plane.care, k, start, stop)
+            while left:
+                bit = trailing_zeros(left)  # pyright: ignore[reportCallIssue]
+                left &= left - ONE
+                position = (k << 6) + bit - start
+                output = product(vector_at(plane.rows, position, zero), code)
+                if output ^ ((plane.bits[k] >> np.uint64(bit)) & ONE):
+                    positions[at] = position
+                    at += 1

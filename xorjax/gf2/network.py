@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Integer, UInt8, UInt64
 
+from xorjax.gf2.pack import pack_bits
+
 if TYPE_CHECKING:
     import galois
 
@@ -101,10 +103,7 @@ class XorNetwork:
     @cached_property
     def rows(self) -> UInt64[np.ndarray, "n_out code_words"]:
         """The rows packed: bit j % 64 of word j // 64 of a row is column j. A row has ceil(n_in / 64) words."""
-        packed = np.packbits(self.matrix, axis=1, bitorder="little")
-        rows = np.zeros((self.n_out, 8 * self.code_words), dtype=np.uint8)
-        rows[:, : packed.shape[1]] = packed
-        return rows.view("<u8").astype(np.uint64, copy=False)
+        return pack_bits(self.matrix, np.uint64)
 
     @cached_property
     def sha256(self) -> str:
@@ -116,11 +115,6 @@ class XorNetwork:
     def rank(self) -> int:
         """Rank over GF(2), by galois."""
         return int(np.linalg.matrix_rank(self.as_galois()))
-
-    @cached_property
-    def n_duplicate_rows(self) -> int:
-        """Rows that repeat an earlier row: outputs that are always equal."""
-        return self.n_out - len(np.unique(self.as_galois(), axis=0))
 
     def as_galois(self) -> "galois.FieldArray":
         """The matrix as a galois GF(2) array, a copy."""
