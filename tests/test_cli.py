@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xorjax import cli
-from xorjax.compress import CompressSpec, compress
+from xorjax.compression import CompressSpec, compress
 from xorjax.container import bits, decode_weights, load, save, verify
 from xorjax.container.tensors import from_bytes, to_bytes
 from xorjax.data import Dataset, Split

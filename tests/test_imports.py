@@ -25,7 +25,7 @@ ROOMS = {
     "masks": {"gf2"},
     "codec": {"gf2", "masks"},
     "container": {"gf2", "codec", "masks", "streams"},
-    "compress": {"gf2", "codec", "masks", "container", "engines", "locks", "streams"},
+    "compression": {"gf2", "codec", "masks", "container", "engines", "locks", "streams"},
     "decode": {"gf2", "codec", "masks"},
     "layers": {"gf2", "codec", "masks", "container", "decode"},
     "studies": {"gf2", "codec"},
@@ -46,7 +46,7 @@ ROOMS = {
     "commands": {
         "estimate",
         "codec",
-        "compress",
+        "compression",
         "container",
         "dashboard",
         "engines",
@@ -60,7 +60,7 @@ ROOMS = {
     # Where Hydra looks for launchers.
     "hydra_plugins": {"config", "pipeline"},
     # The public surface.
-    "__init__": {"gf2", "codec", "compress", "decode", "container"},
+    "__init__": {"gf2", "codec", "compression", "decode", "container"},
 }
 # Who may import a library.
 LIBRARIES = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from xorjax.codec.xor import Encoded, encode
-    from xorjax.compress import CompressSpec, compress
+    from xorjax.compression import CompressSpec, compress
     from xorjax.container import load, save
     from xorjax.decode.lookup import decode
     from xorjax.gf2.network import XorNetwork
@@ -31,10 +31,10 @@ __all__ = [
 __version__ = version("xorjax")
 
 _HOMES = {
-    "CompressSpec": "xorjax.compress",
+    "CompressSpec": "xorjax.compression",
     "Encoded": "xorjax.codec.xor",
     "XorNetwork": "xorjax.gf2.network",
-    "compress": "xorjax.compress",
+    "compress": "xorjax.compression",
     "decode": "xorjax.decode.lookup",
     "encode": "xorjax.codec.xor",
     "load": "xorjax.container",

@@ -11,7 +11,7 @@ from xorjax.commands.sharded import add_shard_options, check_shard_options, comp
 from xorjax.commands.tables import describe_model, megabytes, print_layers, say_networks
 
 if TYPE_CHECKING:
-    from xorjax.compress import Checkpoint, CompressSpec
+    from xorjax.compression import Checkpoint, CompressSpec
 
 DESCRIPTION = """\
 Prunes the named layers of a checkpoint by magnitude, binarizes what is left by least squares and encodes it. All
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     sharded = check_shard_options(args)
     if not sharded:
         check_output(args.output, args.force)
-    from xorjax.compress import Mapped, open_checkpoint
+    from xorjax.compression import Mapped, open_checkpoint
 
     with refusing():
         checkpoint = open_checkpoint(args.input)
@@ -101,8 +101,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def _compress_to_file(
     args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
 ) -> dict[str, Any]:
-    from xorjax.compress import compress_checkpoint, match_checkpoint, weights_of
-    from xorjax.compress.describe import describe_made, totals
+    from xorjax.compression import compress_checkpoint, match_checkpoint, weights_of
+    from xorjax.compression.describe import describe_made, totals
     from xorjax.container import save
 
     with refusing(args.input):

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     check_output(args.output, args.force)
     import numpy as np
 
-    from xorjax.compress import encode_planes
+    from xorjax.compression import encode_planes
     from xorjax.container import CompressedModel, save
     from xorjax.masks import encode_mask
 

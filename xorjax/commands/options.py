@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xorjax.commands.errors import UsageError
 
 if TYPE_CHECKING:
-    from xorjax.compress import CompressSpec
+    from xorjax.compression import CompressSpec
 
 CODEC = {
     "n_in": (int, "N", "bits of a code word, 1 to 128 (default 20)"),
@@ -46,7 +46,7 @@ def make_spec(args: argparse.Namespace, **settings) -> "CompressSpec":
     Raises:
         UsageError: a setting is out of range or unknown.
     """
-    from xorjax.compress import CompressSpec
+    from xorjax.compression import CompressSpec
 
     given = {name: value for name in CODEC if (value := getattr(args, name)) is not None}
     if (n_out := given.pop("n_out", "auto")) != "auto":

@@ -14,7 +14,7 @@ _WIDEST = 10_000
 
 def describe_model(model: "CompressedModel") -> dict[str, Any]:
     """All layers, what is kept as it is, the networks, and totals."""
-    from xorjax.compress.describe import describe_layer, describe_networks, describe_param, totals
+    from xorjax.compression.describe import describe_layer, describe_networks, describe_param, totals
 
     layers = [describe_layer(model.layers[name]) for name in sorted(model.layers)]
     return {

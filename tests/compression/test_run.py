@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from checkpoints import LAYERS, SHARDS, tensors, write_checkpoint, write_masks
 
-from xorjax.compress import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
-from xorjax.compress import run as compress_run
-from xorjax.compress.directory import shard_lock, work_of
-from xorjax.compress.shard import Busy, Task, make_shard
+from xorjax.compression import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
+from xorjax.compression import run as compress_run
+from xorjax.compression.directory import shard_lock, work_of
+from xorjax.compression.shard import Busy, Task, make_shard
 from xorjax.container import decode_weights, load, save
 from xorjax.container.index import load_shard, read_index, verify_shard
 from xorjax.engines import Processes, Serial, WorkerLost

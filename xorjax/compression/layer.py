@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float32
 
 from xorjax.codec.layout import to_slices
 from xorjax.codec.xor import Encoded, encode
-from xorjax.compress.binarize import binarize
-from xorjax.compress.select import Weights, check_finite, keep_largest
-from xorjax.compress.spec import CompressSpec
+from xorjax.compression.binarize import binarize
+from xorjax.compression.select import Weights, check_finite, keep_largest
+from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.planes import decode_plane
 from xorjax.gf2.network import XorNetwork

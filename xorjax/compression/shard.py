@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xorjax.compress.checkpoint import Checkpoint, CheckpointError, Mapped, open_checkpoint
-from xorjax.compress.cut import Cut, Shard, identify
-from xorjax.compress.describe import describe_made, describe_networks, describe_param
-from xorjax.compress.directory import is_current, shard_lock, work_of
-from xorjax.compress.layer import compress_layer
-from xorjax.compress.model import weights_of
-from xorjax.compress.spec import CompressSpec
+from xorjax.compression.checkpoint import Checkpoint, CheckpointError, Mapped, open_checkpoint
+from xorjax.compression.cut import Cut, Shard, identify
+from xorjax.compression.describe import describe_made, describe_networks, describe_param
+from xorjax.compression.directory import is_current, shard_lock, work_of
+from xorjax.compression.layer import compress_layer
+from xorjax.compression.model import weights_of
+from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.index import ShardFile, hash_file
 from xorjax.container.write import save_made

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xorjax.compress import select
-from xorjax.compress.select import Weights, check_finite, keep_largest
+from xorjax.compression import select
+from xorjax.compression.select import Weights, check_finite, keep_largest
 from xorjax.masks.base import n_kept
 from xorjax.prune.masks import prune_by_magnitude
 

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from xorjax.compress.checkpoint import CheckpointError, open_checkpoint
+from xorjax.compression.checkpoint import CheckpointError, open_checkpoint
 from xorjax.container.tensors import to_bytes
 
 TENSORS = {

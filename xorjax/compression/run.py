@@ -10,9 +10,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
-from xorjax.compress.cut import Cut, Shard
-from xorjax.compress.directory import begin, is_current
-from xorjax.compress.shard import Busy, Task, make_shard, progress_of
+from xorjax.compression.cut import Cut, Shard
+from xorjax.compression.directory import begin, is_current
+from xorjax.compression.shard import Busy, Task, make_shard, progress_of
 from xorjax.container.index import ShardFile, write_index
 from xorjax.engines import Engine, WorkerLost
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from xorjax.compress.checkpoint import Tensor
-from xorjax.compress.layer import relative_error
-from xorjax.compress.select import Weights
+from xorjax.compression.checkpoint import Tensor
+from xorjax.compression.layer import relative_error
+from xorjax.compression.select import Weights
 from xorjax.container import CompressedLayer, layer_bits
 from xorjax.gf2.network import XorNetwork
 from xorjax.streams import BIT_STREAMS

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from xorjax.compress.checkpoint import (
+from xorjax.compression.checkpoint import (
     INDEX_SUFFIX,
     Checkpoint,
     CheckpointError,
     find_checkpoint,
     open_checkpoint,
 )
-from xorjax.compress.layer import check_mask, check_shape
-from xorjax.compress.model import match_checkpoint
-from xorjax.compress.spec import CompressSpec
+from xorjax.compression.layer import check_mask, check_shape
+from xorjax.compression.model import match_checkpoint
+from xorjax.compression.spec import CompressSpec
 from xorjax.container.format import VERSION
 from xorjax.container.index import INDEX_SUFFIX as COMPRESSED_INDEX_SUFFIX
 from xorjax.container.index import SHARD_SUFFIX

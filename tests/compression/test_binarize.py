@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xorjax.compress import binarize as module
-from xorjax.compress import select
-from xorjax.compress.binarize import SCALES, binarize
-from xorjax.compress.select import Weights
+from xorjax.compression import binarize as module
+from xorjax.compression import select
+from xorjax.compression.binarize import SCALES, binarize
+from xorjax.compression.select import Weights
 from xorjax.quantize.binary import scale_axes
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from xorjax.compress.cut import Cut
+from xorjax.compression.cut import Cut
 from xorjax.container.index import SHARD_SUFFIX
 from xorjax.files import sha256, write_text
 from xorjax.locks import Locked, try_for, wait_for

@@ -10,7 +10,7 @@ import numpy as np
 from xorjax.codec.layout import LAYOUTS
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.xor import METHODS
-from xorjax.compress.binarize import MAX_PLANES, SCALES
+from xorjax.compression.binarize import MAX_PLANES, SCALES
 from xorjax.container.format import MAX_PATCH_BLOCK
 from xorjax.gf2.network import MAX_N_IN
 from xorjax.masks import MASK_CODECS, EncodedMask

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from xorjax.compress.checkpoint import Checkpoint
-from xorjax.compress.layer import compress_layer
-from xorjax.compress.select import Weights
-from xorjax.compress.spec import CompressSpec
+from xorjax.compression.checkpoint import Checkpoint
+from xorjax.compression.layer import compress_layer
+from xorjax.compression.select import Weights
+from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from xorjax.compress.select import Weights
+from xorjax.compression.select import Weights
 
 SCALES = ("tensor", "channel", "row")
 MAX_PLANES = 8
