@@ -10,7 +10,7 @@ the planes are decoded once, when a file is loaded, and held as one bit a weight
 without decoding.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -20,6 +20,7 @@ from jaxtyping import Bool
 
 from xorjax.masks.base import Streams
 from xorjax.registry import Registry
+from xorjax.settings import problems
 
 Planes = Bool[np.ndarray, "planes *shape"]
 Mask = Bool[np.ndarray, "*shape"]
@@ -95,6 +96,73 @@ class Code(Protocol):
     def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
         """Columns of results that say how and what: n_in, n_out, method, n_slices, n_patches, ...; {} for none."""
         ...
+
+
+def check(encoded: EncodedPlanes, mask: Mask | None) -> None:
+    """Whether `decode` can read the planes: by the code's own `check` where it has one, else by decoding.
+
+    Raises:
+        ValueError: as `Code.decode`.
+    """
+    getattr(encoded.code, "check", encoded.code.decode)(encoded, mask)
+
+
+def check_planes(planes: Planes, mask: Mask | None) -> None:
+    """For `encode`.
+
+    Raises:
+        ValueError: there is no plane or no weight, or the mask has another shape.
+    """
+    if planes.size == 0:
+        raise ValueError("a bit plane holds at least one weight, and a layer at least one plane")
+    if mask is not None and mask.shape != planes.shape[1:]:
+        raise ValueError(f"bit planes of shape {planes.shape[1:]} under a mask of shape {mask.shape}")
+
+
+def check_streams(encoded: EncodedPlanes, names: tuple[str, ...]) -> None:
+    """For `decode`: the streams are `names` of each plane, and nothing else.
+
+    Raises:
+        ValueError: a stream is missing, or none of the code's; it is named.
+    """
+    wanted = [f"{p}/{name}" for p in range(encoded.n_planes) for name in names]
+    for name in wanted:
+        if name not in encoded.streams:
+            raise ValueError(f"stream {name!r} is missing")
+    for name in sorted(encoded.streams.keys() - set(wanted)):
+        raise ValueError(f"stream {name!r} is none of the code {encoded.code.id!r}")
+
+
+def check_settings(code: Any) -> None:
+    """Whether each setting can be, and goes with the others (`clashes`, where a code has that).
+
+    Raises:
+        ValueError: one cannot be, or does not go with another; says which, and what it must be.
+    """
+    for problem in problems(code):
+        raise ValueError(problem)
+    for _, clash in getattr(code, "clashes", tuple)():
+        raise ValueError(clash)
+
+
+def take_kept(plane: Mask, mask: Mask | None) -> Bool[np.ndarray, " kept"]:
+    """The kept weights' signs, in row-major order."""
+    return plane.ravel() if mask is None else plane[mask]
+
+
+def count_kept(encoded: EncodedPlanes, mask: Mask | None) -> int:
+    return encoded.n_weights if mask is None else int(np.count_nonzero(mask))
+
+
+def place_kept(
+    kept: Sequence[Bool[np.ndarray, " kept"]], shape: tuple[int, ...], mask: Mask | None
+) -> Bool[np.ndarray, "planes ..."]:
+    """The kept weights' signs of each plane back in their places; False wherever the mask is."""
+    if mask is None:
+        return np.stack(kept).reshape(len(kept), *shape)
+    planes = np.zeros((len(kept), *shape), dtype=np.bool_)
+    planes[:, mask] = kept
+    return planes
 
 
 CODES: Registry[type[Code]] = Registry("xorjax.codec", "code")

@@ -2,7 +2,7 @@
 
 `row_major`: slice s is bits s n_out .. s n_out + n_out - 1 of the plane flattened in row-major order, as in the
 paper. A real mask is uneven - whole rows and columns keep few or many weights - and a slice inside a dense row
-has more care bits than its code word can meet. The other layouts are there to even that out:
+has more care bits than its code word can meet. The other slicings are there to even that out:
 
 - `column_major`: the same of the flattened transpose: all axes reversed, so that the last is the slowest.
 - `interleaved`: with l slices, slice s is every l-th bit from bit s on. l is the smallest number, at least the
@@ -20,10 +20,10 @@ import math
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-LAYOUTS = ("row_major", "column_major", "interleaved", "shuffled")
+SLICINGS = ("row_major", "column_major", "interleaved", "shuffled")
 
 
-def count_slices(shape: tuple[int, ...], n_out: int, layout: str) -> int:
+def count_slices(shape: tuple[int, ...], n_out: int, slicing: str) -> int:
     """How many slices of `n_out` bits a plane of `shape` is cut into.
 
     Raises:
@@ -33,7 +33,7 @@ def count_slices(shape: tuple[int, ...], n_out: int, layout: str) -> int:
     if n_weights == 0:
         raise ValueError("a bit plane holds at least one weight")
     n_slices = -(-n_weights // n_out)
-    if layout == "interleaved":
+    if slicing == "interleaved":
         while math.gcd(n_slices, shape[-1] if shape else 1) > 1:
             n_slices += 1
     return n_slices
@@ -46,30 +46,30 @@ def rotations(n_slices: int, n_out: int, seed: int) -> Int64[np.ndarray, " n_out
 
 
 def to_slices(
-    plane: Shaped[np.ndarray, "..."], n_out: int, layout: str, seed: int = 0
+    plane: Shaped[np.ndarray, "..."], n_out: int, slicing: str, seed: int = 0
 ) -> Shaped[np.ndarray, "n_slices n_out"]:
     """The plane's slices; what passes its end is zero. `seed` is that of `shuffled`."""
-    n_slices = count_slices(plane.shape, n_out, layout)
+    n_slices = count_slices(plane.shape, n_out, slicing)
     padded = np.zeros(n_slices * n_out, plane.dtype)
-    padded[: plane.size] = (plane.T if layout == "column_major" else plane).reshape(-1)
-    if layout in ("row_major", "column_major"):
+    padded[: plane.size] = (plane.T if slicing == "column_major" else plane).reshape(-1)
+    if slicing in ("row_major", "column_major"):
         return padded.reshape(n_slices, n_out)
     columns = padded.reshape(n_out, n_slices)
-    if layout == "shuffled":
+    if slicing == "shuffled":
         columns = _rotate(columns, rotations(n_slices, n_out, seed))
     return np.ascontiguousarray(columns.T)
 
 
 def from_slices(
-    slices: Shaped[np.ndarray, "n_slices n_out"], shape: tuple[int, ...], layout: str, seed: int = 0
+    slices: Shaped[np.ndarray, "n_slices n_out"], shape: tuple[int, ...], slicing: str, seed: int = 0
 ) -> Shaped[np.ndarray, "..."]:
     """The plane that `to_slices` cut; the padding is dropped."""
-    if layout == "shuffled":
+    if slicing == "shuffled":
         n_slices, n_out = slices.shape
         slices = _rotate(slices.T, -rotations(n_slices, n_out, seed)).T
-    across = layout in ("interleaved", "shuffled")
+    across = slicing in ("interleaved", "shuffled")
     flat = (slices.T if across else slices).reshape(-1)[: math.prod(shape)]
-    return flat.reshape(shape[::-1]).T if layout == "column_major" else flat.reshape(shape)
+    return flat.reshape(shape[::-1]).T if slicing == "column_major" else flat.reshape(shape)
 
 
 def _rotate(
