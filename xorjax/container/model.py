@@ -109,7 +109,7 @@ class CompressedModel:
 
     @cached_property
     def weights(self) -> "Mapping[str, CodedWeight]":
-        """The layers as weights on the device, each made when it is first asked for: `x @ model.weights["fc1/kernel"]`."""
+        """The layers as weights on the device, each made when it is first asked for."""
         return _Weights(self.layers)
 
 

@@ -149,7 +149,9 @@ def _layer(
     """The layer; which shared arrays it uses is added to `used`."""
     where = f"layers/{name}"
     if not isinstance(entry, dict) or entry.keys() != LAYER_KEYS:
-        raise ValueError(f"spec: {where} does not have the keys {', '.join(sorted(LAYER_KEYS))} and no others")
+        raise ValueError(
+            f"spec: {where} does not have the keys {', '.join(sorted(LAYER_KEYS))} and no others"
+        )
     shape, hashes = read_shape(entry, where), get_list(entry, "sha256", str, where)
     if prod(shape) * max(len(hashes), 1) > max_bits:
         raise ValueError(

@@ -34,9 +34,7 @@ def with_patches_noted(layer: CompressedLayer) -> CompressedLayer:
     code, mask = layer.code, None if layer.index is None else layer.index.mask
     assert isinstance(code, XorCode)
     n_patches = sum(len(plane.patch_positions) for plane in code.read(layer.values, mask))
-    return replace(
-        layer, values=replace(layer.values, notes={**layer.values.notes, "n_patches": n_patches})
-    )
+    return replace(layer, values=replace(layer.values, notes={**layer.values.notes, "n_patches": n_patches}))
 
 
 def _renamed(tensor: str) -> str:
