@@ -14,6 +14,7 @@ from xorjax.compression.select import Weights
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
+from xorjax.settings import nearest
 
 HearLayer = Callable[[str, float], None]
 """Is told a layer's name and which fraction of it is done."""
