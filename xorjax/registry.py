@@ -4,9 +4,16 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from xorjax.errors import UserError
 
 Entry = TypeVar("Entry")
+Added = TypeVar("Added")
+
+
+class UnknownId(UserError, ValueError):
+    """An id that a user wrote and no registry has; the message names the nearest."""
 
 
 class Registry(Mapping[str, Entry]):
@@ -25,15 +32,15 @@ class Registry(Mapping[str, Entry]):
         self._entries: dict[str, Entry] = {}
         self._complete = False
 
-    def register(self, entry: Entry) -> Entry:
+    def register(self, entry: Added) -> Added:
         """Add an entry under its `id`; a decorator for classes.
 
         Raises:
             TypeError: another entry has this id.
         """
-        id: str = getattr(entry, "id")  # noqa: B009
-        if self._entries.setdefault(id, entry) is not entry:
-            raise TypeError(f"two {self.what}s are called {id!r}")
+        added: Any = entry
+        if self._entries.setdefault(added.id, added) is not entry:
+            raise TypeError(f"two {self.what}s are called {added.id!r}")
         return entry
 
     def __getitem__(self, id: str) -> Entry:
@@ -48,12 +55,12 @@ class Registry(Mapping[str, Entry]):
         """As `[id]`, for ids that users write.
 
         Raises:
-            ValueError: there is none; names all and the nearest.
+            UnknownId: there is none; names all and the nearest.
         """
         entries = self._load()
         if id not in entries:
             nearest = get_close_matches(str(id), entries, n=1, cutoff=0.0)[0]
-            raise ValueError(
+            raise UnknownId(
                 f"there is no {self.what} {id!r}; it must be one of {', '.join(entries)}; the nearest is {nearest}"
             )
         return entries[id]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from xorjax.compress import CompressSpec, compress
+from xorjax.compression import CompressSpec, compress
 from xorjax.container import ContainerError, save
 from xorjax.container.index import (
     find_index,

@@ -1,27 +1,33 @@
-"""Baseline: one bit for every weight and plane, as a binary network that was never pruned is stored."""
+"""One bit for every weight and plane, as a binary network that was never pruned is stored."""
 
-from math import prod
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool
 
-from xorjax.masks.base import Streams, bits_to_bytes, read_bits
+from xorjax.codec.code import CODES, EncodedPlanes, Mask, Planes, Tell, check_planes, check_streams
+from xorjax.masks.base import bits_to_bytes, read_bits
 
 
-class Dense:
-    """Streams `code/0`, `code/1`, ...: each plane in row-major order, eight signs a byte, lowest bit first.
+@CODES.register
+@dataclass(frozen=True)
+class DenseCode:
+    """Stream "p/signs": plane p in row-major order, eight signs a byte, lowest bit first; right everywhere."""
 
-    There is no mask in it: a dense binary layer keeps every weight, so `decode` returns a mask that is all
-    True and planes that are right everywhere.
-    """
+    id: ClassVar[str] = "dense"
+    beside: ClassVar[tuple[str | None, ...]] = (None,)
 
-    id = "dense"
+    def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
+        check_planes(planes, mask)
+        streams = {f"{p}/signs": bits_to_bytes(plane.ravel()) for p, plane in enumerate(planes)}
+        return EncodedPlanes(self, planes.shape[1:], len(planes), streams)
 
-    def encode(self, planes: Bool[np.ndarray, "planes *shape"], mask: Bool[np.ndarray, "*shape"]) -> Streams:
-        return {f"code/{p}": bits_to_bytes(plane.ravel()) for p, plane in enumerate(planes)}
+    def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
+        check_streams(encoded, ("signs",))
+        planes = [
+            read_bits(encoded.streams, f"{p}/signs", encoded.n_weights) for p in range(encoded.n_planes)
+        ]
+        return np.stack(planes).reshape(encoded.n_planes, *encoded.shape)
 
-    def decode(
-        self, streams: Streams, n_planes: int, shape: tuple[int, ...]
-    ) -> tuple[Bool[np.ndarray, "planes ..."], Bool[np.ndarray, "..."]]:
-        planes = [read_bits(streams, f"code/{p}", prod(shape)) for p in range(n_planes)]
-        return np.stack(planes).reshape(n_planes, *shape), np.ones(shape, dtype=np.bool_)
+    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
+        return {}

@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
 
-from xorjax.codec.layout import to_slices
 from xorjax.codec.patches import get_patch_format
 from xorjax.codec.patches.combination import MAX_CARE
 from xorjax.codec.patches.rans import n_states
+from xorjax.codec.slicing import to_slices
 
 N_WEIGHTS = 1 << 20
 _MAX_N_OUT = 1 << 14
@@ -92,13 +92,13 @@ def choose_n_out(
     method: str = "minimum",
     patch_format: str = "care",
     patch_block: int = 16,
-    layout: str = "row_major",
-    layout_seed: int = 0,
+    slicing: str = "row_major",
+    slicing_seed: int = 0,
     n_weights: int = N_WEIGHTS,
 ) -> int:
     """The multiple of 32, above `n_in`, that `predict_bits` expects the fewest bits of.
 
-    `care` is a random mask's prune rate, or the mask itself, cut into slices as `layout` says. Candidates lie
+    `care` is a random mask's prune rate, or the mask itself, cut into slices as `slicing` says. Candidates lie
     around n_in / (1 - S), first far apart and then close. For the minimum method a slice that needs more than 5
     patches is charged greedy search's, too: its exact search would take long, or have to stop.
 
@@ -119,7 +119,7 @@ def choose_n_out(
         if n_out not in bits:
             counts = prune_rate
             if mask is not None:
-                counts = np.count_nonzero(to_slices(mask, n_out, layout, layout_seed), axis=1)
+                counts = np.count_nonzero(to_slices(mask, n_out, slicing, slicing_seed), axis=1)
             slices = _slices(n_in, n_out, counts, method, n_weights)
             bits[n_out] = slices.total * n_in + _patch_bits(slices, patch_format, patch_block)
             if is_charged:

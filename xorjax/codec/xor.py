@@ -1,75 +1,312 @@
-"""The XOR code of one bit plane: a code word for each slice, and patches where it misses a care bit."""
+"""The XOR code: a code word for each slice of a plane, and patches where it misses a care bit."""
 
-import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8, UInt64
+from jaxtyping import Bool, Int32, UInt64
 
-from xorjax.codec.layout import LAYOUTS, to_slices
-from xorjax.codec.patches import PATCH_FORMATS, CareSlices, get_patch_format
-from xorjax.gf2.network import XorNetwork
+from xorjax.codec.code import (
+    CODES,
+    CodeError,
+    EncodedPlanes,
+    Mask,
+    Planes,
+    Tell,
+    check_planes,
+    check_settings,
+    check_streams,
+)
+from xorjax.codec.patches import PATCH_FORMATS, CareSlices
+from xorjax.codec.plane import ENCODERS, METHODS, STREAMS, CodedPlane, put_out, read, search, write
+from xorjax.codec.slicing import SLICINGS, count_slices, from_slices, to_slices
+from xorjax.gf2.network import MAX_N_IN, XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
+from xorjax.masks.base import Streams
+from xorjax.settings import POSITIVE, Range, setting
 
-METHODS = ("greedy", "minimum")
-ENCODERS = ("numba", "galois")
-STREAMS = ("codes", "patch_counts", "patch_positions")
+_SEED = Range(0, 2**64 - 1)
+
+
+@CODES.register
+@dataclass(frozen=True)
+class XorCode:
+    """Slices of n_out signs as code words of n_in bits, put out by a fixed random matrix over GF(2).
+
+    Streams of plane p: "p/codes", "p/patch_counts" and "p/patch_positions". All layers of one matrix share it.
+    """
+
+    id: ClassVar[str] = "xor"
+    beside: ClassVar[tuple[str | None, ...]] = ()
+
+    n_in: int = setting(20, Range(1, MAX_N_IN), "Bits of a code word.", per_layer=True)
+    n_out: int | None = setting(
+        None,
+        Range(2, 2**20),
+        "Bits of a slice, more than n_in; null: the multiple of 32 with the fewest predicted bits for the layer's "
+        "mask, or what fill says.",
+        per_layer=True,
+    )
+    fill: float | None = setting(
+        None,
+        POSITIVE,
+        "In place of n_out: kept weights of a slice over n_in, on the average.",
+        per_layer=True,
+        applies=lambda code: code.n_out is None,
+    )
+    slicing: str = setting(
+        "interleaved", SLICINGS, "Which weights make a slice, see docs/method.md.", per_layer=True
+    )
+    slicing_seed: int = setting(
+        0, _SEED, "Of shuffled slices.", per_layer=True, applies=lambda code: code.slicing == "shuffled"
+    )
+    seed: int | None = setting(
+        0, _SEED, "What the matrix is drawn from; null in files of a matrix that was given.", per_layer=True
+    )
+    taps: int | None = setting(
+        None, Range(1, MAX_N_IN), "Ones in each row of the matrix; null: each is 1 by chance.", per_layer=True
+    )
+    method: str = setting(
+        "minimum", METHODS, "Search: the fewest patches, or the paper's greedy one.", per_layer=True
+    )
+    encoder: str = setting(
+        "numba",
+        ENCODERS,
+        "numba, or galois: slow, the same answer bit for bit.",
+        per_layer=True,
+        determines=False,
+    )
+    patch_format: str = setting("care", tuple(PATCH_FORMATS), "How patches are written.", per_layer=True)
+    patch_block: int = setting(
+        16,
+        Range(1, 2**24),
+        "Slices that share a width of counts, in the patch format blocked.",
+        per_layer=True,
+        applies=lambda code: code.patch_format == "blocked",
+    )
+
+    def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
+        """As `Code.encode`. What n_out is, where it is not given, follows from the mask; memory stays within a few
+        bytes a weight.
+
+        Raises:
+            CodeError: a setting cannot be, does not go with another or gives no network; or as `Code.encode`.
+        """
+        check_settings(self)
+        check_planes(planes, mask)
+        care = np.ones(planes.shape[1:], np.bool_) if mask is None else mask
+        n_out = self._choose_n_out(care)
+        if self.seed is None:
+            raise CodeError("seed is null; it must be a number that the matrix is drawn from")
+        try:
+            net = draw_network(self.n_in, n_out, self.seed, self.taps)
+        except ValueError as error:
+            raise CodeError(str(error)) from error
+        code = replace(self, n_out=n_out, fill=None)
+        of_care = to_slices(care, net.n_out, code.slicing, code.slicing_seed)
+        slices = CareSlices.of(of_care, net.n_in, code.patch_block)
+        streams, n_patches, n_bounded = {}, 0, 0
+        for p, plane in enumerate(planes):
+            bits = to_slices(plane, net.n_out, code.slicing, code.slicing_seed)
+            found = search(
+                bits,
+                of_care,
+                net,
+                code.method,
+                code.encoder,
+                lambda done, p=p: tell((p + done) / len(planes)),
+            )
+            streams |= {f"{p}/{name}": s for name, s in write(found, slices, code.patch_format).items()}
+            n_patches, n_bounded = n_patches + len(found.patch_positions), n_bounded + found.n_bounded
+        shared = {"matrix": pack_codes(net.rows, net.n_in)}
+        notes = {"n_bounded": n_bounded, "n_patches": n_patches}
+        return EncodedPlanes(code, care.shape, len(planes), streams, shared, notes)
+
+    def _choose_n_out(self, care: Mask) -> int:
+        if self.n_out is not None:
+            return self.n_out
+        if self.fill is not None:
+            # Exact in the decimals that the user wrote, so that a half never depends on binary rounding.
+            n_kept = max(1, int(np.count_nonzero(care)))
+            return round(Fraction(repr(self.fill)) * self.n_in * care.size / n_kept)
+        from xorjax.codec.predict import choose_n_out
+
+        return choose_n_out(
+            self.n_in,
+            care,
+            method=self.method,
+            patch_format=self.patch_format,
+            patch_block=self.patch_block,
+            slicing=self.slicing,
+            slicing_seed=self.slicing_seed,
+        )
+
+    def clashes(self) -> Iterator[tuple[str, str]]:
+        """Settings that do not go with others: the one to change, and the sentence about it."""
+        if self.taps is not None and self.taps > self.n_in:
+            yield "taps", f"taps is {self.taps}; it must be at most n_in, {self.n_in}"
+        if self.n_out is not None and self.fill is not None:
+            yield "fill", f"fill is {self.fill}; it must be null where n_out is given, here {self.n_out}"
+        if self.n_out is not None and self.n_out <= self.n_in:
+            yield "n_out", f"n_out is {self.n_out}; it must be more than n_in, {self.n_in}"
+
+    def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
+        """As `Code.decode`; each stream must be the one that an encoder writes for its values."""
+        coded, net = list(self.read(encoded, mask)), network(encoded)
+        planes = np.empty((encoded.n_planes, *encoded.shape), np.bool_)
+        for p, plane in enumerate(coded):
+            planes[p] = from_slices(put_out(plane, net), encoded.shape, self.slicing, self.slicing_seed)
+        return planes
+
+    def read(self, encoded: EncodedPlanes, mask: Mask | None) -> Iterator[CodedPlane]:
+        """The planes' code words and patches, one after the other.
+
+        Raises:
+            ValueError: as `decode`.
+        """
+        check_settings(self)
+        net = network(encoded)
+        n_slices = count_slices(encoded.shape, net.n_out, self.slicing)
+        check_streams(encoded, STREAMS, ("matrix",))
+        n_bytes = -(-n_slices * net.n_in // 8)
+        for p in range(encoded.n_planes):
+            # Before the mask is cut, so that a shape that lies costs nothing.
+            n_held = len(encoded.streams[f"{p}/codes"])
+            if n_held != n_bytes:
+                raise ValueError(
+                    f"stream '{p}/codes': {n_held} bytes are not {n_slices} code words of {net.n_in} bits"
+                )
+        slices, n_patches = care_slices(encoded, mask), 0
+        for p in range(encoded.n_planes):
+            plane = read(encoded.streams, slices, self.patch_format, f"{p}/")
+            n_patches += len(plane.patch_positions)
+            yield plane
+        if encoded.notes.get("n_patches", n_patches) != n_patches:
+            raise ValueError(f"n_patches is noted as {encoded.notes['n_patches']}, but there are {n_patches}")
+        n_bounded = encoded.notes.get("n_bounded", 0)
+        if not 0 <= n_bounded <= encoded.n_planes * n_slices:
+            raise ValueError(
+                f"n_bounded must be 0 to the {encoded.n_planes * n_slices} slices, not {n_bounded}"
+            )
+
+    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
+        net = network(encoded)
+        return {
+            "n_in": net.n_in,
+            "n_out": net.n_out,
+            "method": self.method,
+            "patch_format": self.patch_format,
+            "slicing": self.slicing,
+            "xor_seed": self.seed,
+            "xor_sha256": net.sha256,
+            "n_slices": encoded.n_planes * count_slices(encoded.shape, net.n_out, self.slicing),
+            "n_bounded": encoded.notes.get("n_bounded", 0),
+            "n_patches": encoded.notes.get("n_patches"),
+        }
+
+
+@lru_cache(maxsize=64)
+def draw_network(n_in: int, n_out: int, seed: int, taps: int | None = None) -> XorNetwork:
+    """`XorNetwork.random`, drawn once for all layers that share it."""
+    return XorNetwork.random(n_in, n_out, seed, taps)
+
+
+def network(encoded: EncodedPlanes) -> XorNetwork:
+    """The network of planes in the XOR code, from the matrix that they share.
+
+    Raises:
+        ValueError: the matrix is missing, or is not one of the code's n_out rows of n_in bits.
+    """
+    code, stream = encoded.code, encoded.shared.get("matrix")
+    if not isinstance(code, XorCode) or code.n_out is None or stream is None:
+        raise ValueError("n_out or the shared array 'matrix' is missing")
+    if len(stream) != -(-code.n_in * code.n_out // 8):
+        raise ValueError(
+            f"shared array 'matrix': {len(stream)} bytes are not {code.n_out} rows of {code.n_in} bits"
+        )
+    rows = unpack_codes(stream, code.n_in, code.n_out)
+    if not np.array_equal(pack_codes(rows, code.n_in), stream):
+        raise ValueError("shared array 'matrix': a bit is set after the last row")
+    bits = np.ascontiguousarray(rows, "<u8").view(np.uint8)
+    net = XorNetwork.from_matrix(np.unpackbits(bits, axis=1, count=code.n_in, bitorder="little"))
+    return XorNetwork(net.matrix, code.seed, code.taps)
+
+
+def care_slices(encoded: EncodedPlanes, mask: Mask | None) -> CareSlices:
+    """Where the care bits of the slices lie."""
+    code = encoded.code
+    assert isinstance(code, XorCode)
+    assert code.n_out is not None
+    care = np.ones(encoded.shape, np.bool_) if mask is None else mask
+    cut = to_slices(care, code.n_out, code.slicing, code.slicing_seed)
+    return CareSlices.of(cut, code.n_in, code.patch_block)
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """One encoded bit plane.
+    """One bit plane, encoded under its mask by a network of its own; a layer's are `EncodedPlanes`.
 
     Attributes:
-        shape: the plane's.
-        method: how the code words were searched; decoding does not depend on it.
-        patch_format: one of `codec.patches.PATCH_FORMATS`; it decides on the bytes alone.
-        codes: code words; bit j % 64 of word j // 64 meets column j of the network's matrix.
-        n_patches: patches in each slice.
-        patch_positions: within the slice, 0 to n_out - 1, ascending; slices in order. All are care bits.
-        care: the mask that the plane was encoded under; some patch formats cannot be read without it.
-        layout: how the plane is cut into slices, see `codec.layout`.
-        layout_seed: of the layout "shuffled".
-        n_bounded: slices that were too redundant for the exact search of the method "minimum".
+        code: the settings; its n_in and n_out are those of `net`.
+        plane: code words and patches.
+        care: the mask; some patch formats cannot be read without it.
     """
 
-    shape: tuple[int, ...]
+    code: XorCode
     net: XorNetwork
-    method: str
-    patch_format: str
-    patch_block: int
-    codes: UInt64[np.ndarray, "n_slices code_words"]
-    n_patches: Int32[np.ndarray, " n_slices"]
-    patch_positions: Int32[np.ndarray, " n_patches"]
+    plane: CodedPlane
     care: Bool[np.ndarray, "*shape"]
-    layout: str = "row_major"
-    layout_seed: int = 0
-    n_bounded: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.care.shape
 
     @property
     def n_weights(self) -> int:
-        return math.prod(self.shape)
-
-    @cached_property
-    def care_slices(self) -> CareSlices:
-        """Where the slices' care bits lie."""
-        return _care_slices(self.care, self.net, self.patch_block, self.layout, self.layout_seed)
-
-    @cached_property
-    def streams(self) -> dict[str, UInt8[np.ndarray, " bytes"]]:
-        """The bytes that are written: "codes" in fields of n_in bits, "patch_counts", "patch_positions"."""
-        patches = get_patch_format(self.patch_format)
-        return {
-            "codes": pack_codes(self.codes, self.net.n_in),
-            "patch_counts": patches.pack_counts(self.n_patches, self.care_slices),
-            "patch_positions": patches.pack_positions(self.n_patches, self.patch_positions, self.care_slices),
-        }
+        return self.care.size
 
     @property
-    def nbits(self) -> dict[str, int]:
+    def codes(self) -> UInt64[np.ndarray, "n_slices code_words"]:
+        return self.plane.codes
+
+    @property
+    def n_patches(self) -> Int32[np.ndarray, " n_slices"]:
+        """Patches in each slice."""
+        return self.plane.n_patches
+
+    @property
+    def patch_positions(self) -> Int32[np.ndarray, " n_patches"]:
+        return self.plane.patch_positions
+
+    @property
+    def n_bounded(self) -> int:
+        return self.plane.n_bounded
+
+    @cached_property
+    def planes(self) -> EncodedPlanes:
+        """The same as a layer of one plane, without its mask."""
+        cut = to_slices(self.care, self.net.n_out, self.code.slicing, self.code.slicing_seed)
+        slices = CareSlices.of(cut, self.net.n_in, self.code.patch_block)
+        streams = write(self.plane, slices, self.code.patch_format)
+        return EncodedPlanes(
+            self.code,
+            self.shape,
+            1,
+            {f"0/{name}": stream for name, stream in streams.items()},
+            {"matrix": pack_codes(self.net.rows, self.net.n_in)},
+            {"n_bounded": self.n_bounded, "n_patches": len(self.patch_positions)},
+        )
+
+    @property
+    def streams(self) -> Streams:
+        """The bytes that are written: "codes", "patch_counts" and "patch_positions"."""
+        return {name.removeprefix("0/"): stream for name, stream in self.planes.streams.items()}
+
+    @property
+    def nbits(self) -> Mapping[str, int]:
         """Bits of each stream, whole bytes."""
         return {name: 8 * len(stream) for name, stream in self.streams.items()}
 
@@ -77,69 +314,6 @@ class Encoded:
     def bits_per_weight(self) -> float:
         """Value bits: all streams, over all weights of the plane, pruned ones included."""
         return sum(self.nbits.values()) / self.n_weights
-
-    @classmethod
-    def from_streams(
-        cls,
-        streams: Mapping[str, UInt8[np.ndarray, " bytes"]],
-        care: Bool[np.ndarray, "..."],
-        net: XorNetwork,
-        method: str,
-        patch_format: str,
-        patch_block: int,
-        layout: str,
-        layout_seed: int = 0,
-        n_bounded: int = 0,
-    ) -> "Encoded":
-        """Reads what `streams` gave, under the mask that it was encoded under.
-
-        Memory stays within a multiple of the streams and the mask, whatever the streams claim.
-
-        Raises:
-            ValueError: a setting is unknown, or a stream is missing, is too short or too long, or holds what no
-                encoder writes (a patch that is no care bit, positions out of order, bits set after the end).
-        """
-        _check_settings(method, patch_format, patch_block, layout, layout_seed)
-        for name in STREAMS:
-            if name not in streams:
-                raise ValueError(f"stream {name!r} is missing")
-        slices = _care_slices(care, net, patch_block, layout, layout_seed)
-        if not 0 <= n_bounded <= slices.n_slices:
-            raise ValueError(f"n_bounded must be 0 to the {slices.n_slices} slices, not {n_bounded}")
-        patches = get_patch_format(patch_format)
-        with _naming("codes"):
-            codes = unpack_codes(streams["codes"], net.n_in, slices.n_slices)
-        with _naming("patch_counts"):
-            n_patches = patches.unpack_counts(streams["patch_counts"], slices)
-            if (n_patches > slices.n_care).any():
-                raise ValueError("a slice has more patches than care bits")
-        with _naming("patch_positions"):
-            positions = patches.unpack_positions(streams["patch_positions"], n_patches, slices)
-            slices.numbers(n_patches, positions)
-            if (np.diff(slices.slices_of(n_patches) * net.n_out + positions) <= 0).any():
-                raise ValueError("the positions of a slice do not ascend")
-        encoded = cls(
-            care.shape,
-            net,
-            method,
-            patch_format,
-            patch_block,
-            codes,
-            n_patches,
-            positions,
-            care,
-            layout,
-            layout_seed,
-            n_bounded,
-        )
-        encoded.__dict__["care_slices"] = slices
-        for name in STREAMS:
-            if not np.array_equal(encoded.streams[name], streams[name]):
-                raise ValueError(
-                    f"stream {name!r}: its {len(streams[name])} bytes are not the "
-                    f"{len(encoded.streams[name])} bytes that its values are written as"
-                )
-        return encoded
 
 
 def encode(
@@ -150,12 +324,12 @@ def encode(
     patch_format: str = "care",
     patch_block: int = 16,
     encoder: str = "numba",
-    layout: str = "row_major",
-    layout_seed: int = 0,
+    slicing: str = "row_major",
+    slicing_seed: int = 0,
 ) -> Encoded:
     """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
 
-    The plane is cut into slices of `net.n_out` bits as `codec.layout` says for `layout`, the end padded with
+    The plane is cut into slices of `net.n_out` bits as `codec.slicing` says for `slicing`, the end padded with
     don't-cares: consecutive bits by default, others for uneven masks. "minimum" finds the fewest patches a slice
     can have; where that would take too long, a bounded search, and `Encoded.n_bounded` counts such slices. "greedy"
     is the paper's patch search: care bits in order, each kept if it agrees with those kept before it and a patch
@@ -163,78 +337,28 @@ def encode(
     `patch_format` is one of `codec.patches`; `patch_block` counts slices and is used by "blocked" alone.
 
     Raises:
-        ValueError: the arrays' shapes differ or they are empty, or a setting is unknown.
+        CodeError: the arrays' shapes differ or they are empty, or a setting is unknown.
     """
-    _check_settings(method, patch_format, patch_block, layout, layout_seed)
-    if encoder not in ENCODERS:
-        raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, not {encoder!r}")
+    code = XorCode(
+        n_in=net.n_in,
+        n_out=net.n_out,
+        slicing=slicing,
+        slicing_seed=slicing_seed,
+        seed=net.seed,
+        taps=net.taps,
+        method=method,
+        encoder=encoder,
+        patch_format=patch_format,
+        patch_block=patch_block,
+    )
+    check_settings(code)
     for name, plane in (("bits", bits), ("care", care)):
         if plane.dtype != np.bool_:
-            raise ValueError(
+            raise CodeError(
                 f"{name} has dtype {plane.dtype}, expected bool: for signs of weights, weights >= 0"
             )
     if bits.shape != care.shape:
-        raise ValueError(f"bits have shape {bits.shape}, care {care.shape}")
-    flat_bits, flat_care = (
-        to_slices(plane, net.n_out, layout, layout_seed).reshape(-1) for plane in (bits, care)
-    )
-    codes, n_patches, positions, n_bounded = _encode_slices(flat_bits, flat_care, net, method, encoder)
-    return Encoded(
-        bits.shape,
-        net,
-        method,
-        patch_format,
-        patch_block,
-        codes,
-        n_patches,
-        positions,
-        care,
-        layout,
-        layout_seed,
-        n_bounded,
-    )
-
-
-def _encode_slices(bits, care, net: XorNetwork, method: str, encoder: str) -> tuple:
-    # Imported when used: numba and galois take a second or two, which decoding need not wait for.
-    if encoder == "galois":
-        from xorjax.gf2 import oracle
-
-        found = oracle.encode_slices(bits, care, net, method)
-    elif method == "greedy":
-        from xorjax.gf2 import elimination
-
-        found = elimination.encode_slices(bits, care, net)
-    else:
-        from xorjax.gf2 import minimum
-
-        found = minimum.encode_slices(bits, care, net)
-    return found if len(found) == 4 else (*found, 0)
-
-
-def _care_slices(
-    care: Bool[np.ndarray, "..."], net: XorNetwork, patch_block: int, layout: str, layout_seed: int
-) -> CareSlices:
-    return CareSlices.of(to_slices(care, net.n_out, layout, layout_seed), net.n_in, patch_block)
-
-
-def _check_settings(method: str, patch_format: str, patch_block: int, layout: str, layout_seed: int) -> None:
-    for name, value, known in (
-        ("method", method, METHODS),
-        ("patch_format", patch_format, PATCH_FORMATS),
-        ("layout", layout, LAYOUTS),
-    ):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
-    if patch_block < 1:
-        raise ValueError(f"patch_block must be 1 slice or more, not {patch_block}")
-    if layout_seed < 0:
-        raise ValueError(f"layout_seed must be 0 or more, not {layout_seed}")
-
-
-@contextmanager
-def _naming(stream: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"stream {stream!r}: {error}") from error
+        raise CodeError(f"bits have shape {bits.shape}, care {care.shape}")
+    check_planes(bits[None], care)
+    in_slices, of_care = (to_slices(plane, net.n_out, slicing, slicing_seed) for plane in (bits, care))
+    return Encoded(code, net, search(in_slices, of_care, net, method, encoder), care)

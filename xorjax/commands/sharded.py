@@ -13,8 +13,8 @@ from xorjax.commands.progress import Bar, progress
 from xorjax.commands.tables import describe_model, megabytes
 
 if TYPE_CHECKING:
-    from xorjax.compress import Checkpoint, CompressSpec
-    from xorjax.compress.cut import Cut, Shard
+    from xorjax.compression import Checkpoint, CompressSpec
+    from xorjax.compression.cut import Cut, Shard
     from xorjax.container.index import ShardIndex
     from xorjax.engines import Engine
 
@@ -77,8 +77,8 @@ def _shard_bytes(args: argparse.Namespace) -> int | None:
 def compress_to_directory(
     args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
 ) -> dict[str, Any]:
-    from xorjax.compress.cut import make_cut
-    from xorjax.compress.describe import totals
+    from xorjax.compression.cut import make_cut
+    from xorjax.compression.describe import totals
 
     out = Path(args.output)
     if not out.absolute().parent.is_dir():
@@ -98,13 +98,13 @@ def compress_to_directory(
         "metadata": dict(checkpoint.metadata),
         "layers": layers,
         "params": _merged(records, "params"),
-        "networks": _merged(records, "networks"),
+        "shared": _merged(records, "shared"),
         "totals": totals(layers),
     }
 
 
 def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any]]:
-    from xorjax.compress.run import compress_shards
+    from xorjax.compression.run import compress_shards
     from xorjax.engines import EngineError, WorkerLost
 
     done: set[str] = set()
@@ -169,7 +169,7 @@ def _say_made(bar: Bar, shard: "Shard", record: dict[str, Any], count: str) -> N
 
 def describe_shards(index: "ShardIndex") -> dict[str, Any]:
     """`describe_model` of all files of an index, one at a time in memory."""
-    from xorjax.compress.describe import totals
+    from xorjax.compression.describe import totals
     from xorjax.container.index import load_shard
 
     described = [{"file": file, **describe_model(load_shard(index, file))} for file in sorted(index.files)]
@@ -182,7 +182,7 @@ def describe_shards(index: "ShardIndex") -> dict[str, Any]:
         "metadata": metadata,
         "layers": layers,
         "params": _merged(described, "params"),
-        "networks": _merged(described, "networks"),
+        "shared": _merged(described, "shared"),
         "totals": totals(layers),
     }
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
 
-from xorjax.codec import BASELINES
+from xorjax.codec import CODES
 from xorjax.codec.predict import choose_n_out
 from xorjax.config.identity import identity
 from xorjax.config.schema import Config, given_n_out
@@ -95,9 +95,8 @@ def make_plan(config: Config) -> Plan:
         pruned = mask = _mask(config, pruned, slug)
     slug = f"{slug}-q{config.quantize.n_planes}"
     quantize = _quantize(config, pruned, slug)
-    baselines = Stage(
-        "baselines", identity("baselines", {"codecs": sorted(BASELINES)}, quantize.name, slug=slug)
-    )
+    rivals = {id: code.beside for id, code in CODES.items()}
+    baselines = Stage("baselines", identity("baselines", {"codes": rivals}, quantize.name, slug=slug))
     n_in, n_out = xor_shape(config)
     slug = f"{slug}-xor{n_in}x{n_out}"
     encode = _encode(config, quantize, slug)

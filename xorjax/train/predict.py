@@ -11,13 +11,14 @@ from xorjax.data.batches import Split, eval_batches
 from xorjax.models import merge
 from xorjax.params import Params
 from xorjax.train.step import scale_inputs
+from xorjax.weights import form
 
 
 @partial(jax.jit, static_argnames=("graphdef", "start", "stop"))
 def _run(
     graphdef: nnx.GraphDef, state: nnx.State, start: int, stop: int | None, inputs: Shaped[Array, "batch ..."]
 ) -> Float[Array, "batch ..."]:
-    return nnx.merge(graphdef, state)(scale_inputs(inputs), start=start, stop=stop)
+    return nnx.merge(graphdef, form(state))(scale_inputs(inputs), start=start, stop=stop)
 
 
 def run_blocks(
@@ -40,7 +41,7 @@ def run_blocks(
 def predict(
     model: nnx.Module, inputs: Shaped[np.ndarray, "n ..."], start: int = 0, batch_size: int = 1000
 ) -> Float32[np.ndarray, "n classes"]:
-    """The logits of `model`, a module whole or with compressed layers in it, from block `start` on."""
+    """The logits of `model`, whose parameters may be coded weights, from block `start` on."""
     return run_blocks(model, inputs, start, None, batch_size)
 
 

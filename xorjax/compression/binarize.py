@@ -1,0 +1,117 @@
+"""Binary coding by least squares: a kept weight as the sum over planes of scale times sign.
+
+One plane: the sign, and the mean magnitude (Rastegari et al. 2016). More: started greedily, a plane at a time on
+what is left over (Guo et al. 2017), then alternating (Xu et al. 2018): the scales are the least squares fit for the
+signs, then each weight takes the nearest of the 2^q sums of the scales, until no scale moves. Neither half-step can
+make the squared error larger.
+
+Scales are shared by the whole tensor, by the weights of one index of the last axis ("channel") or of one index of
+the first ("row"). A layer's outputs are its last axis in flax (in, out) and its first in torch (out, in).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from xorjax.compression.select import Weights
+
+SCALES = ("tensor", "channel", "row")
+MAX_PLANES = 8
+_ROUNDS = 20
+_TOLERANCE = 1e-4
+
+Scales = Float64[np.ndarray, "groups planes"]
+
+
+def binarize(
+    weights: Weights, mask: Bool[np.ndarray, "*shape"], n_planes: int, scale: str
+) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
+    """Bit planes (True = +1, False wherever the mask is) and scales, broadcastable over the planes.
+
+    A group of weights that are all pruned has scales of 0. Weights are read a tile at a time, several times over.
+    """
+    n_groups, bcast = _groups(weights.shape, scale)
+    scales = np.zeros((n_groups, 0))
+    for _ in range(n_planes):
+        scales = _add_plane(weights, mask, scales, scale)
+    for _ in range(_ROUNDS if n_planes > 1 else 0):
+        before, scales = scales, _fit(weights, mask, scales, scale)
+        if np.abs(scales - before).max() <= _TOLERANCE * np.abs(before).max():
+            break
+    stored = scales.astype(np.float32)
+    planes = np.zeros((n_planes, weights.size), np.bool_)
+    for where, values, group in _kept(weights, mask, scale):
+        planes[:, where] = _nearest(values, group, stored.astype(np.float64)).T
+    return planes.reshape(n_planes, *weights.shape), np.ascontiguousarray(stored.T).reshape(n_planes, *bcast)
+
+
+def _groups(shape: tuple[int, ...], scale: str) -> tuple[int, tuple[int, ...]]:
+    """How many scales a plane has, and their shape."""
+    if scale == "tensor":
+        return 1, (1,) * len(shape)
+    if scale == "channel":
+        return shape[-1], (*(1,) * (len(shape) - 1), shape[-1])
+    return shape[0], (shape[0], *(1,) * (len(shape) - 1))
+
+
+def _kept(
+    weights: Weights, mask: Bool[np.ndarray, "*shape"], scale: str
+) -> Iterator[tuple[Int64[np.ndarray, " k"], Float64[np.ndarray, " k"], Int64[np.ndarray, " k"]]]:
+    """The kept weights of each tile: where in the flattened tensor, their values and their groups."""
+    flat = mask.reshape(-1)
+    row = weights.size // max(weights.shape[0], 1)
+    for tile, values in weights.tiles():
+        inside = np.flatnonzero(flat[tile])
+        where = inside + tile.start
+        if scale == "tensor":
+            group = np.zeros_like(where)
+        else:
+            group = where % weights.shape[-1] if scale == "channel" else where // row
+        yield where, values[inside].astype(np.float64), group
+
+
+def _add_plane(
+    weights: Weights, mask: np.ndarray, scales: Scales, scale: str
+) -> Float64[np.ndarray, "groups more_planes"]:
+    """One more plane: its scale is the mean magnitude of what the planes so far leave over."""
+    n_groups = len(scales)
+    total, count = np.zeros(n_groups), np.zeros(n_groups)
+    for _, left, group in _kept(weights, mask, scale):
+        for plane in scales.T:
+            left = left - np.where(left >= 0, plane[group], -plane[group])
+        total += np.bincount(group, np.abs(left), n_groups)
+        count += np.bincount(group, minlength=n_groups)
+    return np.column_stack([scales, total / np.maximum(count, 1)])
+
+
+def _fit(weights: Weights, mask: np.ndarray, scales: Scales, scale: str) -> Scales:
+    """The least squares scales for the signs that are nearest under `scales`."""
+    n_groups, n_planes = scales.shape
+    products = np.zeros((n_groups, n_planes, n_planes))
+    sums = np.zeros((n_groups, n_planes))
+    for _, values, group in _kept(weights, mask, scale):
+        signs = 2.0 * _nearest(values, group, scales) - 1
+        for p in range(n_planes):
+            sums[:, p] += np.bincount(group, signs[:, p] * values, n_groups)
+            for q in range(p, n_planes):
+                products[:, p, q] += np.bincount(group, signs[:, p] * signs[:, q], n_groups)
+                products[:, q, p] = products[:, p, q]
+    # Singular where two planes agree on every weight; the least squares solution of least norm is as good.
+    return (np.linalg.pinv(products, hermitian=True) @ sums[:, :, None])[:, :, 0]
+
+
+def _nearest(
+    values: Float64[np.ndarray, " k"], group: Int64[np.ndarray, " k"], scales: Scales
+) -> Bool[np.ndarray, "k planes"]:
+    """The signs whose sum of scales is nearest to each value; the larger sum of two equally near."""
+    n_planes = scales.shape[1]
+    codes = np.arange(1 << n_planes)[:, None] >> np.arange(n_planes) & 1
+    levels = scales @ (2.0 * codes.T - 1)
+    order = np.argsort(levels, axis=1, kind="stable")
+    ascending = np.take_along_axis(levels, order, axis=1)
+    middles = (ascending[:, 1:] + ascending[:, :-1]) / 2
+    rank = np.zeros(len(values), np.int64)
+    for column in middles.T:
+        rank += values >= column[group]
+    return codes[order[group, rank]].astype(np.bool_)

@@ -1,0 +1,159 @@
+"""A user's checkpoint: safetensors, one file or shards with an index, read a tensor or a piece of one at a time."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from xorjax.compression.errors import CompressError
+from xorjax.container.tensors import DTYPES, header_end, read_header
+
+INDEX_SUFFIX = ".safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Where one tensor lies. Nothing is read until it is asked for."""
+
+    file: Path
+    dtype_id: str
+    shape: tuple[int, ...]
+    begin: int
+
+    @property
+    def dtype(self) -> np.dtype:
+        return DTYPES[self.dtype_id]
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def read(self, begin: int, end: int) -> np.ndarray:
+        """The flattened tensor's values `begin` to `end`, read from the file."""
+        offset = self.begin + begin * self.dtype.itemsize
+        return np.fromfile(self.file, self.dtype, end - begin, offset=offset)
+
+    def mapped(self) -> np.ndarray:
+        """The tensor, memory-mapped read-only."""
+        if self.size == 0:
+            return np.zeros(self.shape, self.dtype)
+        return np.memmap(self.file, self.dtype, "r", self.begin, self.shape)
+
+
+@dataclass(frozen=True)
+class Checkpoint(Mapping[str, Tensor]):
+    """The tensors by name, sorted, and the strings of the files' metadata."""
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+    n_bytes: int
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+@dataclass(frozen=True)
+class Mapped(Mapping[str, np.ndarray]):
+    """Some of a checkpoint's tensors as arrays, each mapped when it is asked for and let go with the array."""
+
+    checkpoint: Checkpoint
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.checkpoint[name].mapped()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def open_checkpoint(path: str | Path) -> Checkpoint:
+    """Reads the headers of `path`: a safetensors file, a `*.safetensors.index.json`, or the directory of either.
+
+    Raises:
+        CompressError: a file is damaged, the index names a file outside its directory or a tensor that its
+            file lacks, or the directory holds neither one index nor one file.
+        OSError: a file cannot be read.
+    """
+    path = find_checkpoint(path)
+    if path.name.endswith(".json"):
+        tensors, metadata, n_bytes = _sharded(path)
+    else:
+        tensors, metadata, n_bytes = _one(path)
+    return Checkpoint(dict(sorted(tensors.items())), metadata, n_bytes)
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The file or index that `path` is, or that it is the directory of.
+
+    Raises:
+        CompressError: a directory holds neither one index nor one file.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    indices, files = sorted(path.glob(f"*{INDEX_SUFFIX}")), sorted(path.glob("*.safetensors"))
+    for found in (indices, files):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(file.name for file in found[:4])
+            raise CompressError(f"{path}: it holds {len(found)} of them ({names}, ...); name the one wanted")
+    raise CompressError(f"{path}: the directory holds no *.safetensors and no *{INDEX_SUFFIX}")
+
+
+def _one(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        try:
+            start = header_end(file.read(8), size)
+            entries, metadata = read_header(file.read(start - 8), start, size)
+        except ValueError as error:
+            raise CompressError(f"{path}: {error}") from error
+    tensors = {name: Tensor(path, id, shape, begin) for name, (id, shape, begin, _) in entries.items()}
+    return tensors, metadata, size
+
+
+def _sharded(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
+    try:
+        index = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise CompressError(f"{path}: the index is not JSON ({error})") from error
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
+        raise CompressError(f"{path}: the index has no weight_map from tensors to files")
+    tensors: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    n_bytes = 0
+    for file in sorted(set(places.values())):
+        if Path(file).name != file or file in (".", ".."):
+            raise CompressError(f"{path}: the index names {file!r}, which is not a file beside it")
+        held, strings, size = _one(path.parent / file)
+        for name in sorted(name for name, place in places.items() if place == file):
+            if name not in held:
+                raise CompressError(
+                    f"{path.parent / file}: tensor {name!r} is missing; the index places it here"
+                )
+            tensors[name] = held[name]
+        for name in sorted(held.keys() - places.keys()):
+            raise CompressError(f"{path}: the index lacks tensor {name!r} of {file}")
+        metadata |= strings
+        n_bytes += size
+    return tensors, metadata, n_bytes

@@ -1,0 +1,72 @@
+"""What is said of a compressed layer, a parameter and what layers share: plain values, for JSON and for tables."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xorjax.compression.checkpoint import Tensor
+from xorjax.compression.layer import relative_error
+from xorjax.compression.select import Weights
+from xorjax.container import CompressedLayer, layer_bits
+from xorjax.streams import BIT_STREAMS
+
+
+def describe_layer(layer: CompressedLayer) -> dict[str, Any]:
+    """A layer's shape, settings and bits by stream; bits are counted from the bytes of the streams."""
+    bits, n = layer_bits(layer), layer.n_weights
+    n_kept = int(layer.mask.sum())
+    return {
+        "name": layer.name,
+        "shape": list(layer.shape),
+        "n_weights": n,
+        "n_kept": n_kept,
+        "prune_rate": 1 - n_kept / n,
+        "n_planes": layer.values.n_planes,
+        "scale_dtype": str(layer.scales.dtype),
+        "code": layer.code.id,
+        "mask_codec": None if layer.index is None else layer.index.codec,
+        **layer.code.describe(layer.values),
+        **bits,
+        "bits_per_weight": sum(bits.values()) / n,
+    }
+
+
+def describe_made(layer: CompressedLayer, weights: Weights, input_bits: int) -> dict[str, Any]:
+    """`describe_layer`, and how the layer compares with the weights that it was made of."""
+    described = describe_layer(layer)
+    ratio = input_bits / (described["bits_per_weight"] * layer.n_weights)
+    error = relative_error(weights, layer)
+    return {**described, "input_bits": input_bits, "ratio": ratio, "relative_error": error}
+
+
+def describe_param(name: str, array: np.ndarray | Tensor) -> dict[str, Any]:
+    return {
+        "name": name,
+        "dtype": str(array.dtype),
+        "shape": list(array.shape),
+        "bytes": array.nbytes,
+    }
+
+
+def describe_shared(layers: Iterable[CompressedLayer]) -> list[dict[str, Any]]:
+    """The distinct arrays that layers have in common, which a file stores once and no layer's bits count."""
+    found = {}
+    for layer in layers:
+        for name, array in layer.values.shared.items():
+            sha256 = hashlib.sha256(array.tobytes()).hexdigest()
+            found[name, sha256] = {"name": name, "bytes": array.nbytes, "sha256": sha256}
+    return list(found.values())
+
+
+def totals(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The sums over the layers, and their bits per weight; the ratio too, where they say what they were made of."""
+    counts = {kind: sum(layer[kind] for layer in layers) for kind in ("n_weights", "n_kept", *BIT_STREAMS)}
+    n_bits = sum(counts[kind] for kind in BIT_STREAMS)
+    n = counts["n_weights"]
+    total = {**counts, "bits_per_weight": n_bits / n if n else None}
+    if layers and "input_bits" in layers[0]:
+        total["input_bits"] = sum(layer["input_bits"] for layer in layers)
+        total["ratio"] = total["input_bits"] / n_bits
+    return total

@@ -1,0 +1,178 @@
+"""One layer: its mask, its bit planes, its code. A tile at a time, so that no second copy of the weights is made."""
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from xorjax.codec.code import Code
+from xorjax.compression.binarize import binarize
+from xorjax.compression.errors import CompressError
+from xorjax.compression.select import Weights, check_finite, keep_largest
+from xorjax.compression.spec import CompressSpec
+from xorjax.container import CompressedLayer
+from xorjax.container.planes import decode_planes
+from xorjax.masks import MASK_CODECS, EncodedMask, encode_mask, fit_mask
+from xorjax.masks.base import n_kept
+
+HearFraction = Callable[[float], None]
+"""Is told, now and then, which fraction of a layer is done."""
+
+
+def compress_layer(
+    weights: Weights, spec: CompressSpec, tell: HearFraction = lambda done: None
+) -> CompressedLayer:
+    """Prunes, binarizes and encodes one tensor, with what `spec` says for it.
+
+    Raises:
+        CompressError: the tensor has fewer than two dimensions or no weight, or one that is not finite; its mask is
+            missing, is not boolean or has another shape; or a scale does not fit the dtype. The message names the
+            tensor.
+    """
+    check_shape(weights.name, weights.shape)
+    try:
+        check_finite(weights)
+    except ValueError as error:
+        raise CompressError(str(error)) from error
+    spec = spec.for_layer(weights.name)
+    index = _index(weights, spec)
+    tell(0.2)
+    mask = np.ones(weights.shape, np.bool_) if index is None else index.mask
+    planes, scales = binarize(weights, mask, spec.n_planes, spec.scale)
+    tell(0.4)
+    stored = as_stored(weights.name, scales, spec.scale_dtype)
+    return encode_planes(weights.name, planes, index, stored, spec.code, lambda done: tell(0.4 + 0.6 * done))
+
+
+def as_stored(
+    name: str, scales: Float[np.ndarray, "planes ..."], dtype: str
+) -> Float[np.ndarray, "planes ..."]:
+    """The scales as a dtype by name.
+
+    Raises:
+        CompressError: one becomes infinite, or 0 without being 0.
+    """
+    with np.errstate(over="ignore"):
+        stored = scales.astype(dtype)
+    if not np.isfinite(stored.astype(np.float32)).all() or ((stored == 0) & (scales != 0)).any():
+        raise CompressError(f"tensor {name!r}: a scale does not fit {dtype}; scale_dtype float32 holds it")
+    return stored
+
+
+def check_shape(name: str, shape: tuple[int, ...]) -> None:
+    """Whether a tensor of this shape can be compressed.
+
+    Raises:
+        CompressError: it cannot; the message names the tensor.
+    """
+    if len(shape) < 2 or prod(shape) == 0:
+        raise CompressError(
+            f"tensor {name!r} has shape {list(shape)}, expected 2 dimensions or more and a weight at least: narrow "
+            "--layers (CompressSpec.layers), or --skip it"
+        )
+
+
+def encode_planes(
+    name: str,
+    planes: Bool[np.ndarray, "planes *shape"],
+    index: EncodedMask | None,
+    scales: Float[np.ndarray, "planes ..."],
+    code: Code,
+    tell: HearFraction = lambda done: None,
+) -> CompressedLayer:
+    """The layer of these bit planes under this mask; they are decoded again and compared.
+
+    Raises:
+        UserError: a setting of the code cannot be for this layer.
+        RuntimeError: the planes do not decode to what was encoded, which is a bug.
+    """
+    mask = None if index is None else index.mask
+    layer = CompressedLayer(name, code.encode(planes, mask, lambda done: tell(0.9 * done)), index, scales)
+    differing = (decode_planes(layer) ^ planes) & layer.mask
+    if differing.any():
+        raise RuntimeError(
+            f"tensor {name!r}: {int(differing.sum())} bits do not decode to what was encoded, which is a bug"
+        )
+    tell(1.0)
+    return layer
+
+
+def relative_error(weights: Weights, layer: CompressedLayer) -> float:
+    """||W - W'|| / ||W||, W' being what the layer decodes to; 0 where W is zero."""
+    planes = decode_planes(layer).reshape(layer.values.n_planes, -1)
+    scales = layer.scales.astype(np.float32)
+    mask, square, total = layer.mask.reshape(-1), 0.0, 0.0
+    for where, tile in weights.tiles():
+        decoded = np.zeros(len(tile), np.float32)
+        for plane, scale in zip(planes, scales, strict=True):
+            full = np.broadcast_to(scale, weights.shape).flat[where]
+            decoded += np.where(plane[where], full, -full)
+        left = tile - decoded * mask[where]
+        square += float(np.dot(left.astype(np.float64), left))
+        total += float(np.dot(tile.astype(np.float64), tile))
+    return (square / total) ** 0.5 if total else 0.0
+
+
+def _index(weights: Weights, spec: CompressSpec) -> EncodedMask | None:
+    if spec.mask_codec is None:
+        return None
+    if not MASK_CODECS.find(spec.mask_codec).exact:
+        return _fitted(weights, spec, spec.mask_codec)
+    if spec.masks is None:
+        assert spec.prune_rate is not None
+        mask = keep_largest(weights, n_kept(weights.size, spec.prune_rate))
+    else:
+        mask = given_mask(weights, spec.masks)
+        if isinstance(stored := spec.masks[weights.name], EncodedMask):
+            return stored
+    return encode_mask(mask, spec.mask_codec)
+
+
+def _fitted(weights: Weights, spec: CompressSpec, codec: str) -> EncodedMask:
+    assert spec.prune_rate is not None
+    scores = np.empty(weights.size, np.float32)
+    for where, tile in weights.tiles():
+        np.abs(tile, out=scores[where])
+    try:
+        return fit_mask(scores.reshape(weights.shape), spec.prune_rate, codec, **spec.mask_options)
+    except ValueError as error:  # an option that does not fit the shape, or no such mask at this prune rate
+        raise CompressError(f"tensor {weights.name!r}: {error}") from error
+
+
+def given_mask(weights: Weights, masks: Mapping[str, np.ndarray | EncodedMask]) -> Bool[np.ndarray, "..."]:
+    """The layer's mask out of those given: booleans, or bytes of 0 and 1.
+
+    Raises:
+        CompressError: it is missing, has another shape, holds something else or keeps nothing.
+    """
+    check_mask(weights.name, weights.shape, masks)
+    given = masks[weights.name]
+    mask = given.mask if isinstance(given, EncodedMask) else np.asarray(given)
+    if mask.dtype == np.uint8 and (mask > 1).any():
+        raise CompressError(
+            f"tensor {weights.name!r}: its mask is uint8, expected booleans or bytes of 0 and 1"
+        )
+    if not mask.any():
+        raise CompressError(f"tensor {weights.name!r}: its mask keeps no weight, expected one at least")
+    return mask.astype(np.bool_)
+
+
+def check_mask(name: str, shape: tuple[int, ...], masks: Mapping[str, Any]) -> None:
+    """Looks at the mask's shape and dtype and not at its values.
+
+    Raises:
+        CompressError: as `given_mask`.
+    """
+    if name not in masks:
+        raise CompressError(f"tensor {name!r} has no mask; there are {', '.join(sorted(masks)[:8])}")
+    given = masks[name]
+    if tuple(given.shape) != shape:
+        raise CompressError(
+            f"tensor {name!r}: its mask has shape {list(given.shape)}, expected {list(shape)}"
+        )
+    if not isinstance(given, EncodedMask) and given.dtype not in (np.bool_, np.uint8):
+        raise CompressError(
+            f"tensor {name!r}: its mask is {given.dtype}, expected booleans or bytes of 0 and 1"
+        )

@@ -1,0 +1,134 @@
+"""A whole set of parameters: the layers that the patterns name are compressed, all others are kept as they are."""
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from xorjax.compression.checkpoint import Checkpoint
+from xorjax.compression.errors import CompressError
+from xorjax.compression.layer import compress_layer
+from xorjax.compression.select import Weights
+from xorjax.compression.spec import CompressSpec
+from xorjax.container import CompressedLayer, CompressedModel
+from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
+from xorjax.settings import nearest
+
+HearLayer = Callable[[str, float], None]
+"""Is told a layer's name and which fraction of it is done."""
+
+
+def compress(
+    params: Mapping[str, Any],
+    spec: CompressSpec,
+    metadata: Mapping[str, str] | None = None,
+    tell: HearLayer = lambda name, done: None,
+) -> CompressedModel:
+    """The compressed layers, and beside them the other arrays as they are.
+
+    Takes NumPy's and JAX's arrays by name, or nested mappings of them, whose names are joined by "/". A layer's
+    weights are float16, bfloat16, float32 or float64, and are taken as float32.
+
+        spec = CompressSpec(layers=("encoder.*.weight",), prune_rate=0.9, scale="row")
+        save("model.xorjax", compress(params, spec))
+
+    A weight of the loaded file takes part in any jitted function, decoded there from its streams:
+
+        w = load("model.xorjax").weights["fc1/kernel"]
+        forward = jax.jit(lambda x: jax.nn.relu(x @ w + bias))
+
+    Raises:
+        CompressError: a pattern matches no tensor, a layer is not of floats, has fewer than 2 dimensions, no weight or
+            one that is not finite, its mask does not fit, or an array kept as it is has a dtype that the format
+            lacks; the message names the tensor.
+    """
+    arrays = {}
+    for name, array in _flatten(params):
+        if name in arrays:
+            raise CompressError(f"tensor {name!r} is in the tree twice")
+        arrays[name] = array
+    matched = match(arrays, {name: array.dtype for name, array in arrays.items()}, spec)
+    kept = {name: array for name, array in arrays.items() if name not in matched}
+    for name, array in kept.items():
+        try:
+            dtype_id(array)
+        except ValueError as error:
+            raise CompressError(f"tensor {name!r}: {error}") from error
+    weights = [Weights.of(name, arrays[name]) for name in matched]
+    return CompressedModel(_layers(weights, spec, tell), kept, dict(metadata or {}))
+
+
+def compress_checkpoint(
+    checkpoint: Checkpoint, spec: CompressSpec, tell: HearLayer = lambda name, done: None
+) -> CompressedModel:
+    """As `compress`, reading the weights from their files in pieces; the other tensors are memory-mapped.
+
+    Raises:
+        CompressError: as `compress`.
+    """
+    matched = match_checkpoint(checkpoint, spec)
+    kept = {name: tensor.mapped() for name, tensor in checkpoint.items() if name not in matched}
+    weights = [weights_of(checkpoint, name) for name in matched]
+    return CompressedModel(_layers(weights, spec, tell), kept, dict(checkpoint.metadata))
+
+
+def match_checkpoint(checkpoint: Checkpoint, spec: CompressSpec) -> list[str]:
+    """The tensors that `compress_checkpoint` compresses, in the order in which it does.
+
+    Raises:
+        CompressError: a pattern matches none, or one of them is not of floats.
+    """
+    return match(checkpoint, {name: tensor.dtype for name, tensor in checkpoint.items()}, spec)
+
+
+def weights_of(checkpoint: Checkpoint, name: str) -> Weights:
+    return Weights(name, checkpoint[name].shape, checkpoint[name].read)
+
+
+def match(names: Mapping[str, object], dtypes: Mapping[str, np.dtype], spec: CompressSpec) -> list[str]:
+    """The tensors to compress, in the order of their names.
+
+    Raises:
+        CompressError: a pattern matches none, or one of them is not of floats.
+    """
+    matched: set[str] = set()
+    for pattern in spec.layers:
+        found = {name for name in names if fnmatchcase(name, pattern)}
+        if not found:
+            close = get_close_matches(pattern, names, n=3, cutoff=0)
+            near = f"; nearest: {', '.join(close)}" if close else ""
+            raise CompressError(f"layers: {pattern!r} matches none of {len(names)} tensors{near}")
+        matched |= found
+    matched -= {name for name in matched if any(fnmatchcase(name, pattern) for pattern in spec.skip)}
+    if not matched:
+        raise CompressError(f"skip: {', '.join(spec.skip)} leaves none of the layers")
+    for pattern in spec.per_layer:
+        if not any(fnmatchcase(name, pattern) for name in matched):
+            raise CompressError(
+                f"per_layer: {pattern!r} matches no layer; the nearest is {nearest(pattern, sorted(matched))}"
+            )
+    if spec.masks is not None and (unused := sorted(spec.masks.keys() - matched)):
+        raise CompressError(
+            f"masks: {unused[0]!r} is the mask of no layer; layers: {', '.join(sorted(matched)[:8])}"
+        )
+    for name in sorted(matched):
+        if dtypes[name] not in {DTYPES[id] for id in FLOATS}:
+            raise CompressError(
+                f"tensor {name!r} has dtype {dtypes[name]}, expected one of {', '.join(FLOATS)}: narrow the "
+                "patterns, or skip it"
+            )
+    return sorted(matched)
+
+
+def _layers(weights: list[Weights], spec: CompressSpec, tell: HearLayer) -> dict[str, CompressedLayer]:
+    return {w.name: compress_layer(w, spec, lambda done, name=w.name: tell(name, done)) for w in weights}
+
+
+def _flatten(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", np.asarray(value)
