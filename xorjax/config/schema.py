@@ -7,17 +7,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Which images, and how many of them (`None`: the whole split). Where they lie names no artifact."""
-
-    name: str = "mnist"
-    dir: str = field(default="data", metadata={"determines": False})
-    cache_dir: str = field(default=".cache", metadata={"determines": False})
-    n_train: int | None = None
-    n_validation: int | None = None
-    n_test: int | None = None
+from xorjax.data.config import DataConfig
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xorjax.config.schema import DataConfig
 from xorjax.data.batches import Split
 from xorjax.data.cache import TEMPORARY, locked, read_arrays, write_arrays
 from xorjax.data.catalogue import IDX_SHAPES, SPLITS, VERSION, DataError, get_dataset
+from xorjax.data.config import DataConfig
 from xorjax.data.idx import find_idx, read_idx_dataset
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Float, Float32, Shaped
 
-from xorjax.config.schema import DataConfig
+from xorjax.data.config import DataConfig
 from xorjax.metric import Metric
 from xorjax.registry import Registry
 
