@@ -7,6 +7,8 @@ from xorjax.pipeline.build import Build
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.quantize import Quantized
 
+READS = ()
+
 
 def baselines(build: Build) -> dict:
     """For each layer and codec the bits of its streams."""

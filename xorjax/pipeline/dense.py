@@ -10,6 +10,8 @@ from xorjax.train.loop import Task, train
 from xorjax.train.predict import accuracy, predict
 from xorjax.train.step import plain
 
+READS = ("data", "model", "task", "optim", "seed", "prune.keep_epoch")
+
 
 def dense(build: Build) -> dict:
     """The parameters of the best validation epoch, and those of the epoch to rewind to if one is asked for."""

@@ -11,6 +11,8 @@ from xorjax.pipeline.mask import load_index
 from xorjax.pipeline.plan import xor_shape
 from xorjax.pipeline.quantize import Quantized
 
+READS = ("data.name", "model", "task", "code", "mask.codec")
+
 
 def encode(build: Build) -> dict:
     """The compressed file, and for each layer the bits of its streams as written."""

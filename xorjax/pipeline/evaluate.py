@@ -9,6 +9,8 @@ from xorjax.pipeline.lossless import check_logits, check_planes
 from xorjax.pipeline.quantize import TEST_LOGITS, Quantized
 from xorjax.train.predict import accuracy, predict
 
+READS = ("data", "model", "task")
+
 
 def evaluate(build: Build) -> dict:
     """The accuracy of the model that decodes in its forward pass; fails if it is not the quantized model."""

@@ -18,6 +18,8 @@ from xorjax.train.loop import train
 from xorjax.train.metrics import write_metrics
 from xorjax.train.predict import accuracy, predict
 
+READS = ("data", "model", "task", "seed", "frozen_layers", "mask", "prune.layers", "prune.score", "prune.optim")
+
 
 def mask(build: Build) -> dict:
     """Parameters and masks of the best round.

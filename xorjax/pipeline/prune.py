@@ -16,6 +16,11 @@ from xorjax.train.loop import Task, train
 from xorjax.train.predict import accuracy, predict
 from xorjax.train.step import Weights
 
+READS = (
+    *("data", "model", "task", "optim", "seed", "frozen_layers", "prune.layers", "prune.scope", "prune.score"),
+    *("prune.structure", "prune.strategy", "prune.rewind_epoch", "prune.optim"),
+)
+
 
 def prune(build: Build) -> dict:
     """Prune what the level before left, then train: from there, or rewound.

@@ -18,6 +18,7 @@ from xorjax.quantize.binary import BinaryCode
 from xorjax.train.loop import train
 from xorjax.train.predict import accuracy, predict
 
+READS = ("data", "model", "task", "seed", "frozen_layers", "prune.layers", "quantize")
 TEST_LOGITS = "test_logits"
 
 
