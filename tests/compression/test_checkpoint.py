@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from xorjax.compression.checkpoint import CheckpointError, open_checkpoint
+from xorjax.compression.checkpoint import CompressError, open_checkpoint
 from xorjax.container.tensors import to_bytes
 
 TENSORS = {
@@ -67,7 +67,7 @@ PLACES = {"a": "m-1.safetensors", **dict.fromkeys("bcd", "m-2.safetensors")}
 )
 def test_an_index_that_lies_is_refused(tmp_path, index, match):
     path = write_shards(tmp_path, index)
-    with pytest.raises((CheckpointError, IsADirectoryError), match=match) as caught:
+    with pytest.raises((CompressError, IsADirectoryError), match=match) as caught:
         open_checkpoint(path)
     assert str(tmp_path) in str(caught.value)
 
@@ -75,15 +75,15 @@ def test_an_index_that_lies_is_refused(tmp_path, index, match):
 def test_an_index_that_is_not_json(tmp_path):
     path = write_shards(tmp_path)
     path.write_text("{")
-    with pytest.raises(CheckpointError, match="the index is not JSON"):
+    with pytest.raises(CompressError, match="the index is not JSON"):
         open_checkpoint(path)
 
 
 def test_directories_of_none_and_of_several(tmp_path):
-    with pytest.raises(CheckpointError, match="holds no"):
+    with pytest.raises(CompressError, match="holds no"):
         open_checkpoint(tmp_path)
     write_shards(tmp_path).unlink()
-    with pytest.raises(CheckpointError, match=r"holds 2 of them \(m-1.safetensors"):
+    with pytest.raises(CompressError, match=r"holds 2 of them \(m-1.safetensors"):
         open_checkpoint(tmp_path)
 
 
@@ -92,5 +92,5 @@ def test_a_damaged_file_is_named(tmp_path):
     data = to_bytes(TENSORS, {})
     for end in (0, 7, 60, len(data) - 1):
         path.write_bytes(data[:end])
-        with pytest.raises(CheckpointError, match=r"m.safetensors: (header|tensor)"):
+        with pytest.raises(CompressError, match=r"m.safetensors: (header|tensor)"):
             open_checkpoint(path)

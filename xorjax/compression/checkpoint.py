@@ -8,13 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from xorjax.compression.errors import CompressError
 from xorjax.container.tensors import DTYPES, header_end, read_header
 
 INDEX_SUFFIX = ".safetensors.index.json"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the file and the tensor."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     """Reads the headers of `path`: a safetensors file, a `*.safetensors.index.json`, or the directory of either.
 
     Raises:
-        CheckpointError: a file is damaged, the index names a file outside its directory or a tensor that its
+        CompressError: a file is damaged, the index names a file outside its directory or a tensor that its
             file lacks, or the directory holds neither one index nor one file.
         OSError: a file cannot be read.
     """
@@ -107,7 +104,7 @@ def find_checkpoint(path: str | Path) -> Path:
     """The file or index that `path` is, or that it is the directory of.
 
     Raises:
-        CheckpointError: a directory holds neither one index nor one file.
+        CompressError: a directory holds neither one index nor one file.
     """
     path = Path(path)
     if not path.is_dir():
@@ -118,10 +115,8 @@ def find_checkpoint(path: str | Path) -> Path:
             return found[0]
         if found:
             names = ", ".join(file.name for file in found[:4])
-            raise CheckpointError(
-                f"{path}: it holds {len(found)} of them ({names}, ...); name the one wanted"
-            )
-    raise CheckpointError(f"{path}: the directory holds no *.safetensors and no *{INDEX_SUFFIX}")
+            raise CompressError(f"{path}: it holds {len(found)} of them ({names}, ...); name the one wanted")
+    raise CompressError(f"{path}: the directory holds no *.safetensors and no *{INDEX_SUFFIX}")
 
 
 def _one(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
@@ -131,7 +126,7 @@ def _one(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
             start = header_end(file.read(8), size)
             entries, metadata = read_header(file.read(start - 8), start, size)
         except ValueError as error:
-            raise CheckpointError(f"{path}: {error}") from error
+            raise CompressError(f"{path}: {error}") from error
     tensors = {name: Tensor(path, id, shape, begin) for name, (id, shape, begin, _) in entries.items()}
     return tensors, metadata, size
 
@@ -140,25 +135,25 @@ def _sharded(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
     try:
         index = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the index is not JSON ({error})") from error
+        raise CompressError(f"{path}: the index is not JSON ({error})") from error
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
-        raise CheckpointError(f"{path}: the index has no weight_map from tensors to files")
+        raise CompressError(f"{path}: the index has no weight_map from tensors to files")
     tensors: dict[str, Tensor] = {}
     metadata: dict[str, str] = {}
     n_bytes = 0
     for file in sorted(set(places.values())):
         if Path(file).name != file or file in (".", ".."):
-            raise CheckpointError(f"{path}: the index names {file!r}, which is not a file beside it")
+            raise CompressError(f"{path}: the index names {file!r}, which is not a file beside it")
         held, strings, size = _one(path.parent / file)
         for name in sorted(name for name, place in places.items() if place == file):
             if name not in held:
-                raise CheckpointError(
+                raise CompressError(
                     f"{path.parent / file}: tensor {name!r} is missing; the index places it here"
                 )
             tensors[name] = held[name]
         for name in sorted(held.keys() - places.keys()):
-            raise CheckpointError(f"{path}: the index lacks tensor {name!r} of {file}")
+            raise CompressError(f"{path}: the index lacks tensor {name!r} of {file}")
         metadata |= strings
         n_bytes += size
     return tensors, metadata, n_bytes

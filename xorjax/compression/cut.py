@@ -7,19 +7,21 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from xorjax.codec.code import Code
 from xorjax.compression.checkpoint import (
     INDEX_SUFFIX,
     Checkpoint,
-    CheckpointError,
     find_checkpoint,
     open_checkpoint,
 )
+from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import check_mask, check_shape
 from xorjax.compression.model import match_checkpoint
 from xorjax.compression.spec import CompressSpec
 from xorjax.container.format import VERSION
 from xorjax.container.index import INDEX_SUFFIX as COMPRESSED_INDEX_SUFFIX
 from xorjax.container.index import SHARD_SUFFIX
+from xorjax.container.spec import code_spec
 
 SHARD_BYTES = 10**9
 _SUFFIX = ".safetensors"
@@ -78,7 +80,14 @@ class Cut:
     def settings(self) -> dict[str, Any]:
         """The settings as JSON has them."""
         settings = {field.name: getattr(self.spec, field.name) for field in fields(CompressSpec)}
+        settings["code"] = code_spec(self.spec.code)
         settings["mask_options"] = dict(self.spec.mask_options)
+        settings["per_layer"] = {
+            pattern: {
+                key: code_spec(value) if isinstance(value, Code) else value for key, value in rule.items()
+            }
+            for pattern, rule in self.spec.per_layer.items()
+        }
         settings["masks"] = None if self.masks is None else "given"
         settings["shard_bytes"] = self.shard_bytes
         return settings
@@ -113,7 +122,7 @@ def make_cut(
     tensors' names; a checkpoint in shards keeps them.
 
     Raises:
-        ValueError: as `match_checkpoint`; a layer's shape, or its mask's, does not fit; or `shard_bytes` is given
+        CompressError: as `match_checkpoint`; a layer's shape, or its mask's, does not fit; or `shard_bytes` is given
             for a checkpoint in shards.
         OSError: a file cannot be read.
     """
@@ -126,7 +135,7 @@ def make_cut(
             check_mask(layer, checkpoint[layer].shape, spec.masks)
     if found.name.endswith(INDEX_SUFFIX):
         if shard_bytes is not None:
-            raise CheckpointError(f"{found}: it has shards of its own; --shard-size is for one file")
+            raise CompressError(f"{found}: it has shards of its own; --shard-size is for one file")
         name, groups = found.name.removesuffix(INDEX_SUFFIX), _by_file(checkpoint)
     else:
         shard_bytes = shard_bytes or SHARD_BYTES

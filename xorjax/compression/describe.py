@@ -1,5 +1,6 @@
-"""What is said of a compressed layer, a parameter and a network: plain values, for JSON and for tables."""
+"""What is said of a compressed layer, a parameter and what layers share: plain values, for JSON and for tables."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,30 +10,24 @@ from xorjax.compression.checkpoint import Tensor
 from xorjax.compression.layer import relative_error
 from xorjax.compression.select import Weights
 from xorjax.container import CompressedLayer, layer_bits
-from xorjax.gf2.network import XorNetwork
 from xorjax.streams import BIT_STREAMS
 
 
 def describe_layer(layer: CompressedLayer) -> dict[str, Any]:
     """A layer's shape, settings and bits by stream; bits are counted from the bytes of the streams."""
-    plane, bits = layer.planes[0], layer_bits(layer)
-    n_kept, n = int(layer.mask.sum()), layer.n_weights
+    bits, n = layer_bits(layer), layer.n_weights
+    n_kept = int(layer.mask.sum())
     return {
         "name": layer.name,
         "shape": list(layer.shape),
         "n_weights": n,
         "n_kept": n_kept,
         "prune_rate": 1 - n_kept / n,
-        "n_planes": len(layer.planes),
-        "n_in": layer.net.n_in,
-        "n_out": layer.net.n_out,
-        "method": plane.method,
-        "patch_format": plane.patch_format,
-        "layout": plane.layout,
-        "mask_codec": layer.index.codec,
-        "n_slices": sum(len(plane.codes) for plane in layer.planes),
-        "n_patches": sum(int(plane.n_patches.sum()) for plane in layer.planes),
-        "n_bounded": sum(plane.n_bounded for plane in layer.planes),
+        "n_planes": layer.values.n_planes,
+        "scale_dtype": str(layer.scales.dtype),
+        "code": layer.code.id,
+        "mask_codec": None if layer.index is None else layer.index.codec,
+        **layer.code.describe(layer.values),
         **bits,
         "bits_per_weight": sum(bits.values()) / n,
     }
@@ -55,17 +50,14 @@ def describe_param(name: str, array: np.ndarray | Tensor) -> dict[str, Any]:
     }
 
 
-def describe_networks(networks: Iterable[XorNetwork]) -> list[dict[str, Any]]:
-    return [
-        {
-            "n_in": net.n_in,
-            "n_out": net.n_out,
-            "seed": net.seed,
-            "sha256": net.sha256,
-            "bytes": -(-net.n_in * net.n_out // 8),
-        }
-        for net in networks
-    ]
+def describe_shared(layers: Iterable[CompressedLayer]) -> list[dict[str, Any]]:
+    """The distinct arrays that layers have in common, which a file stores once and no layer's bits count."""
+    found = {}
+    for layer in layers:
+        for name, array in layer.values.shared.items():
+            sha256 = hashlib.sha256(array.tobytes()).hexdigest()
+            found[name, sha256] = {"name": name, "bytes": array.nbytes, "sha256": sha256}
+    return list(found.values())
 
 
 def totals(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xorjax.compression.cut import Cut
+from xorjax.compression.errors import CompressError
 from xorjax.container.index import SHARD_SUFFIX
 from xorjax.files import sha256, write_text
 from xorjax.locks import Locked, try_for, wait_for
@@ -31,15 +32,15 @@ def begin(cut: Cut, out: Path, force: bool = False) -> None:
     """Makes `out` the directory of this cut, or finds that it is; `force` starts anew whatever it was begun with.
 
     Raises:
-        ValueError: `out` is not empty and no such directory, or was begun otherwise; the message names what differs.
+        CompressError: `out` is not empty and no such directory, or was begun otherwise; the message names what differs.
             With `force`: another command is at work there.
         OSError: it cannot be written.
     """
     if out.is_file():
-        raise ValueError(f"{out}: it is a file, expected a directory: shards are written to one")
+        raise CompressError(f"{out}: it is a file, expected a directory: shards are written to one")
     work, path = work_of(out), _plan(out)
     if not force and not path.exists() and out.is_dir() and _visible(out):
-        raise ValueError(f"{out}: it is not empty and holds no compressed shards; --force writes into it")
+        raise CompressError(f"{out}: it is not empty and holds no compressed shards; --force writes into it")
     work.mkdir(parents=True, exist_ok=True)
     with wait_for(work / "plan.lock"):
         if path.exists() and not force:
@@ -72,7 +73,7 @@ def _read(path: Path) -> dict[str, Any]:
         reason = "it lacks its settings, files or shards"
     except ValueError as error:
         reason = str(error)
-    raise ValueError(f"{path}: it is damaged ({reason}); --force starts anew")
+    raise CompressError(f"{path}: it is damaged ({reason}); --force starts anew")
 
 
 def _visible(out: Path) -> list[Path]:
@@ -95,7 +96,7 @@ def _clear(out: Path, cut: Cut) -> None:
             try:
                 held.enter_context(shard_lock(out, shard))
             except Locked as error:
-                raise ValueError(
+                raise CompressError(
                     f"{out}: another command is making {shard}{SHARD_SUFFIX} ({error})"
                 ) from error
         for path in (_plan(out), out / index):
@@ -109,7 +110,7 @@ def _compare(out: Path, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
     """Whether the directory was begun as is wanted.
 
     Raises:
-        ValueError: it was not; the message names the setting or the file.
+        CompressError: it was not; the message names the setting or the file.
     """
     anew = "--force starts anew"
     if begun == wanted:
@@ -117,20 +118,20 @@ def _compare(out: Path, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
     for name in sorted({*begun["settings"], *wanted["settings"]}):
         was, now = (plan["settings"].get(name) for plan in (begun, wanted))
         if was != now:
-            raise ValueError(
+            raise CompressError(
                 f"{out}: it was begun with {name} {json.dumps(was)}, not {json.dumps(now)}; {anew}"
             )
     for name in sorted({*begun["files"], *wanted["files"]}):
         was, now = (plan["files"].get(name) for plan in (begun, wanted))
         if was is None or now is None:
-            raise ValueError(
+            raise CompressError(
                 f"{out}: it was begun {'without' if was is None else 'with'} the input {name}; {anew}"
             )
         if was != now:
-            raise ValueError(
+            raise CompressError(
                 f"{out}: the input {name} has changed since this was begun ({_changed(was, now)}); {anew}"
             )
-    raise ValueError(f"{out}: it was begun by another version of xorjax; {anew}")
+    raise CompressError(f"{out}: it was begun by another version of xorjax; {anew}")
 
 
 def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:

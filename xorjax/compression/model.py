@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xorjax.compression.checkpoint import Checkpoint
+from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import compress_layer
 from xorjax.compression.select import Weights
 from xorjax.compression.spec import CompressSpec
@@ -32,21 +33,20 @@ def compress(
         spec = CompressSpec(layers=("encoder.*.weight",), prune_rate=0.9, scale="row")
         save("model.xorjax", compress(params, spec))
 
-    A layer of the loaded file runs inside any jitted function, its weights decoded there from the code words:
+    A weight of the loaded file takes part in any jitted function, decoded there from its streams:
 
-        layer = load("model.xorjax").layers["fc1/kernel"]
-        fc1 = xorjax.layers.linear.XorLinear.from_layer(layer, bias)
-        forward = jax.jit(lambda x: jax.nn.relu(fc1(x)))
+        w = load("model.xorjax").weights["fc1/kernel"]
+        forward = jax.jit(lambda x: jax.nn.relu(x @ w + bias))
 
     Raises:
-        ValueError: a pattern matches no tensor, a layer is not of floats, has fewer than 2 dimensions, no weight or
+        CompressError: a pattern matches no tensor, a layer is not of floats, has fewer than 2 dimensions, no weight or
             one that is not finite, its mask does not fit, or an array kept as it is has a dtype that the format
             lacks; the message names the tensor.
     """
     arrays = {}
     for name, array in _flatten(params):
         if name in arrays:
-            raise ValueError(f"tensor {name!r} is in the tree twice")
+            raise CompressError(f"tensor {name!r} is in the tree twice")
         arrays[name] = array
     matched = match(arrays, {name: array.dtype for name, array in arrays.items()}, spec)
     kept = {name: array for name, array in arrays.items() if name not in matched}
@@ -54,7 +54,7 @@ def compress(
         try:
             dtype_id(array)
         except ValueError as error:
-            raise ValueError(f"tensor {name!r}: {error}") from error
+            raise CompressError(f"tensor {name!r}: {error}") from error
     weights = [Weights.of(name, arrays[name]) for name in matched]
     return CompressedModel(_layers(weights, spec, tell), kept, dict(metadata or {}))
 
@@ -65,7 +65,7 @@ def compress_checkpoint(
     """As `compress`, reading the weights from their files in pieces; the other tensors are memory-mapped.
 
     Raises:
-        ValueError: as `compress`.
+        CompressError: as `compress`.
     """
     matched = match_checkpoint(checkpoint, spec)
     kept = {name: tensor.mapped() for name, tensor in checkpoint.items() if name not in matched}
@@ -77,7 +77,7 @@ def match_checkpoint(checkpoint: Checkpoint, spec: CompressSpec) -> list[str]:
     """The tensors that `compress_checkpoint` compresses, in the order in which it does.
 
     Raises:
-        ValueError: a pattern matches none, or one of them is not of floats.
+        CompressError: a pattern matches none, or one of them is not of floats.
     """
     return match(checkpoint, {name: tensor.dtype for name, tensor in checkpoint.items()}, spec)
 
@@ -90,26 +90,31 @@ def match(names: Mapping[str, object], dtypes: Mapping[str, np.dtype], spec: Com
     """The tensors to compress, in the order of their names.
 
     Raises:
-        ValueError: a pattern matches none, or one of them is not of floats.
+        CompressError: a pattern matches none, or one of them is not of floats.
     """
     matched: set[str] = set()
     for pattern in spec.layers:
         found = {name for name in names if fnmatchcase(name, pattern)}
         if not found:
-            nearest = get_close_matches(pattern, names, n=3, cutoff=0)
-            near = f"; nearest: {', '.join(nearest)}" if nearest else ""
-            raise ValueError(f"layers: {pattern!r} matches none of {len(names)} tensors{near}")
+            close = get_close_matches(pattern, names, n=3, cutoff=0)
+            near = f"; nearest: {', '.join(close)}" if close else ""
+            raise CompressError(f"layers: {pattern!r} matches none of {len(names)} tensors{near}")
         matched |= found
     matched -= {name for name in matched if any(fnmatchcase(name, pattern) for pattern in spec.skip)}
     if not matched:
-        raise ValueError(f"skip: {', '.join(spec.skip)} leaves none of the layers")
+        raise CompressError(f"skip: {', '.join(spec.skip)} leaves none of the layers")
+    for pattern in spec.per_layer:
+        if not any(fnmatchcase(name, pattern) for name in matched):
+            raise CompressError(
+                f"per_layer: {pattern!r} matches no layer; the nearest is {nearest(pattern, sorted(matched))}"
+            )
     if spec.masks is not None and (unused := sorted(spec.masks.keys() - matched)):
-        raise ValueError(
+        raise CompressError(
             f"masks: {unused[0]!r} is the mask of no layer; layers: {', '.join(sorted(matched)[:8])}"
         )
     for name in sorted(matched):
         if dtypes[name] not in {DTYPES[id] for id in FLOATS}:
-            raise ValueError(
+            raise CompressError(
                 f"tensor {name!r} has dtype {dtypes[name]}, expected one of {', '.join(FLOATS)}: narrow the "
                 "patterns, or skip it"
             )

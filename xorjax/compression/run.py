@@ -12,6 +12,7 @@ from typing import Any
 
 from xorjax.compression.cut import Cut, Shard
 from xorjax.compression.directory import begin, is_current
+from xorjax.compression.errors import CompressError
 from xorjax.compression.shard import Busy, Task, make_shard, progress_of
 from xorjax.container.index import ShardFile, write_index
 from xorjax.engines import Engine, WorkerLost
@@ -43,7 +44,7 @@ def compress_shards(
         records = compress_shards(cut, "small/", lambda: Processes(4))
 
     Raises:
-        ValueError: as `begin` and `make_shard`.
+        CompressError: as `begin` and `make_shard`.
         WorkerLost: the processes that made the shards named died; the other shards are made.
         OSError: a file cannot be read or written.
     """
@@ -57,7 +58,7 @@ def compress_shards(
         raise
     engine.close()
     if not is_current(cut.sha256, out):
-        raise ValueError(f"{out}: another command began it anew with other settings")
+        raise CompressError(f"{out}: another command began it anew with other settings")
     files = {record["file"]: ShardFile(record["bytes"], record["sha256"]) for record in records}
     places = {name: shard.file for shard in cut.shards for name in (*shard.layers, *shard.params)}
     write_index(out / cut.index_file, files, places, cut.settings)

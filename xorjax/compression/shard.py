@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xorjax.compression.checkpoint import Checkpoint, CheckpointError, Mapped, open_checkpoint
+from xorjax.compression.checkpoint import Checkpoint, Mapped, open_checkpoint
 from xorjax.compression.cut import Cut, Shard, identify
-from xorjax.compression.describe import describe_made, describe_networks, describe_param
+from xorjax.compression.describe import describe_made, describe_param, describe_shared
 from xorjax.compression.directory import is_current, shard_lock, work_of
+from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import compress_layer
 from xorjax.compression.model import weights_of
 from xorjax.compression.spec import CompressSpec
@@ -24,7 +25,6 @@ from xorjax.container import CompressedLayer
 from xorjax.container.index import ShardFile, hash_file
 from xorjax.container.write import save_made
 from xorjax.files import write_text
-from xorjax.gf2.network import XorNetwork
 from xorjax.locks import Locked
 
 # Seconds between two notes of how far a shard is.
@@ -62,7 +62,7 @@ def make_shard(task: Task) -> dict[str, Any] | Busy:
     been made before and is made again.
 
     Raises:
-        ValueError: as `compress_layer`; a file of the input or of its masks is not the one that was cut; or the
+        CompressError: as `compress_layer`; a file of the input or of its masks is not the one that was cut; or the
             directory was begun anew by another command.
         OSError: a file cannot be read or written.
     """
@@ -75,7 +75,7 @@ def make_shard(task: Task) -> dict[str, Any] | Busy:
 
 def _find_or_make(task: Task) -> dict[str, Any]:
     if not is_current(task.cut_sha256, task.out):
-        raise ValueError(f"{task.out}: another command began it anew with other settings")
+        raise CompressError(f"{task.out}: another command began it anew with other settings")
     found = _recorded(task)
     state = "made" if found is None else _state(task.out, found)
     if found is not None and state == "found":
@@ -124,12 +124,12 @@ def _make(task: Task) -> dict[str, Any]:
     _check_input(task)
     checkpoint = open_checkpoint(task.source)
     described: list[dict[str, Any]] = []
-    networks: dict[XorNetwork, None] = {}
+    shared: dict[str, dict[str, Any]] = {}
     noted = _noting(task)
     path = task.out / shard.file
     save_made(
         path,
-        _layers(task, checkpoint, described, networks, noted),
+        _layers(task, checkpoint, described, shared, noted),
         Mapped(checkpoint, shard.params),
         checkpoint.metadata,
     )
@@ -147,7 +147,7 @@ def _make(task: Task) -> dict[str, Any]:
         "metadata": dict(checkpoint.metadata),
         "layers": described,
         "params": [describe_param(name, checkpoint[name]) for name in shard.params],
-        "networks": describe_networks(networks),
+        "shared": list(shared.values()),
     }
 
 
@@ -155,10 +155,10 @@ def _layers(
     task: Task,
     checkpoint: Checkpoint,
     described: list[dict[str, Any]],
-    networks: dict[XorNetwork, None],
+    shared: dict[str, dict[str, Any]],
     noted: Callable[[float], None],
 ) -> Iterator[CompressedLayer]:
-    """The layers one after the other; what is said of each is added to `described` and `networks`."""
+    """The layers one after the other; what is said of each is added to `described` and `shared`."""
     spec, total, before = task.spec, task.shard.n_weights, 0
     if task.masks is not None:
         spec = replace(spec, masks=Mapped(open_checkpoint(task.masks), task.shard.layers))
@@ -170,7 +170,7 @@ def _layers(
         weights = weights_of(checkpoint, name)
         layer = compress_layer(weights, spec, tell)
         described.append(describe_made(layer, weights, 8 * checkpoint[name].nbytes))
-        networks[layer.net] = None
+        shared |= {entry["sha256"]: entry for entry in describe_shared([layer])}
         yield layer
         del layer  # so that it is gone while the next is made
         before += weights.size
@@ -193,7 +193,7 @@ def _check_input(task: Task) -> None:
     """Before the shard is made and after: no file is half of one input and half of another."""
     for file, identity in task.inputs.items():
         if identify(file) != identity:
-            raise CheckpointError(f"{file}: it has changed since the command was begun")
+            raise CompressError(f"{file}: it has changed since the command was begun")
 
 
 def _peak_bytes() -> int:

@@ -1,127 +1,190 @@
-"""What to compress and how: one value, checked when it is made."""
+"""What to compress and how: one value, checked when it is made, and what it is for each layer."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from inspect import signature
+from typing import Any
 
 import numpy as np
 
-from xorjax.codec.layout import LAYOUTS
-from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import METHODS
+from xorjax.codec.code import CODES, Code
+from xorjax.codec.xor import XorCode
 from xorjax.compression.binarize import MAX_PLANES, SCALES
-from xorjax.container.format import MAX_PATCH_BLOCK
-from xorjax.gf2.network import MAX_N_IN
+from xorjax.compression.errors import CompressError
 from xorjax.masks import MASK_CODECS, EncodedMask
 from xorjax.masks.lowrank import fit_low_rank
 from xorjax.masks.search import choose_code
+from xorjax.settings import FRACTION, Range, leaves, nearest, problems, setting, stated
+
+SCALE_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, eq=False)
 class CompressSpec:
-    """The layers, how they are pruned and binarized, and the codec's settings.
+    """The layers, how they are pruned and binarized, and how the result is stored.
 
     Attributes:
         layers: fnmatch patterns over the tensors' names, such as "*.fc?.weight"; what no pattern matches is kept
             as it is.
-        skip: patterns of tensors that are kept although one of `layers` matches them.
         prune_rate: the fraction of each layer's weights that is removed, smallest magnitudes first.
         masks: in place of `prune_rate`, the mask of each layer by its tensor's name; booleans, or bytes of
             0 and 1; 1 = kept. An `EncodedMask`, such as `.index` of a layer that a first compression gave, is
             stored in its own code: so is an approximate mask under which the network was trained.
-        n_planes: bit planes, each with its own scales; 1 to 8.
+        skip: patterns of tensors that are kept although one of `layers` matches them.
+        n_planes: bit planes, each with its own scales.
         scale: what shares a scale: "tensor", "channel" (an index of the last axis: an output of a flax kernel) or
             "row" (an index of the first: an output of a torch weight).
-        n_in: bits of a code word, 1 to 128.
-        n_out: bits of a slice; None chooses for each layer the multiple of 32 with the fewest predicted bits.
-        seed: what the XOR network is drawn from.
-        method: "minimum" or "greedy" patches.
-        patch_format, patch_block, layout, layout_seed: see `xorjax.encode`.
+        scale_dtype: what scales are stored as.
+        code: how the signs are stored, with its settings: `XorCode(n_in=20)`, `SignsCode()`. What it leaves open, such
+            as n_out, it chooses for each layer.
         mask_codec: an id of `xorjax.masks.MASK_CODECS`. An approximate one chooses the mask itself, at
             `prune_rate`, among those it can express, and takes its settings from `mask_options`, such as
             {"index_bits": 0.2}; see `fit_low_rank` in `masks/lowrank.py` and `choose_code` in `masks/search.py`.
+            None stores no mask, which keeps every weight: `prune_rate` must be 0.
+        mask_options: the settings of an approximate mask codec.
+        per_layer: other settings for some layers, by pattern; the first pattern that matches a layer counts:
+            {"conv*": {"prune_rate": 0.8, "code.n_in": 12, "mask_options.rank": 4}}. "code" is a code or its id.
 
     Raises:
-        ValueError: a setting is out of range or unknown, or `prune_rate` and `masks` are not one of the two.
+        CompressError: a setting is out of range or unknown, or does not go with another.
     """
 
     layers: tuple[str, ...]
-    prune_rate: float | None = None
+    prune_rate: float | None = setting(None, FRACTION, "Fraction of weights removed.", per_layer=True)
     masks: Mapping[str, np.ndarray | EncodedMask] | None = None
     skip: tuple[str, ...] = ()
-    n_planes: int = 1
-    scale: str = "channel"
-    n_in: int = 20
-    n_out: int | None = None
-    seed: int = 0
-    method: str = "minimum"
-    patch_format: str = "care"
-    patch_block: int = 16
-    layout: str = "interleaved"
-    layout_seed: int = 0
-    mask_codec: str = "ans_rc"
+    n_planes: int = setting(1, Range(1, MAX_PLANES), "Bit planes a weight.", per_layer=True)
+    scale: str = setting(
+        "channel",
+        SCALES,
+        "What shares a scale: tensor, channel (an index of the last axis: an output of flax's (in, out)) or row (an "
+        "index of the first axis: an output of torch's (out, in)).",
+        per_layer=True,
+    )
+    scale_dtype: str = setting("float32", SCALE_DTYPES, "What scales are stored as.", per_layer=True)
+    code: Code = field(default_factory=XorCode)
+    mask_codec: str | None = setting(
+        "ans_rc",
+        tuple(MASK_CODECS),
+        "How masks are stored; lowrank, codebook and xor are approximate and choose the mask themselves; none stores "
+        "no mask and keeps every weight.",
+        per_layer=True,
+    )
     mask_options: Mapping[str, int | float] = field(default_factory=dict)
+    per_layer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self):
         if not self.layers:
-            raise ValueError("layers is empty, expected one pattern or more")
+            raise CompressError("layers is empty, expected one pattern or more")
         if (self.prune_rate is None) == (self.masks is None):
-            raise ValueError("one of prune_rate and masks is expected, and not both")
-        if self.prune_rate is not None and not 0 <= self.prune_rate < 1:
-            raise ValueError(f"prune_rate is {self.prune_rate}, expected 0 <= prune_rate < 1")
-        _check_range("n_planes", self.n_planes, 1, MAX_PLANES)
-        _check_range("n_in", self.n_in, 1, MAX_N_IN)
-        if self.n_out is not None:
-            _check_range("n_out", self.n_out, self.n_in + 1, 2**20)
-        for name in ("seed", "layout_seed"):
-            _check_range(name, getattr(self, name), 0, 2**63 - 1)
-        _check_range("patch_block", self.patch_block, 1, MAX_PATCH_BLOCK)
-        for name, value, known in (
-            ("scale", self.scale, SCALES),
-            ("method", self.method, METHODS),
-            ("patch_format", self.patch_format, PATCH_FORMATS),
-            ("layout", self.layout, LAYOUTS),
-            ("mask_codec", self.mask_codec, MASK_CODECS),
-        ):
-            if value not in known:
-                nearest = get_close_matches(value, known, n=1, cutoff=0)[0]
-                raise ValueError(
-                    f"{name} is {value!r}, expected one of {', '.join(known)}; nearest: {nearest!r}"
-                )
-        exact = MASK_CODECS[self.mask_codec].exact
+            raise CompressError("one of prune_rate and masks is expected, and not both")
+        check_types(self)
+        check_types(self.code)
+        for problem in problems(self):
+            raise CompressError(problem.removeprefix("code."))
+        for _, clash in getattr(self.code, "clashes", tuple)():
+            raise CompressError(clash)
+        self._check_mask_codec()
+        for pattern, changes in self.per_layer.items():
+            self._changed(pattern, changes)
+
+    def for_layer(self, name: str) -> "CompressSpec":
+        """The spec with what `per_layer` says for this layer."""
+        for pattern, changes in self.per_layer.items():
+            if fnmatchcase(name, pattern):
+                return self._changed(pattern, changes)
+        return self
+
+    def _changed(self, pattern: str, changes: Mapping[str, Any]) -> "CompressSpec":
+        try:
+            code = changes.get("code", self.code)
+            if isinstance(code, str):
+                if code not in CODES:
+                    raise CompressError(_unknown("code", code, CODES))
+                code = CODES[code]()
+            options = {} if "mask_codec" in changes else dict(self.mask_options)
+            own: dict[str, Any] = {}
+            of_code: dict[str, Any] = {}
+            groups = {"code": of_code, "mask_options": options}
+            for key, value in changes.items():
+                group, dot, name = key.partition(".")
+                if group in groups and dot:
+                    groups[group][name] = value
+                elif key != "code":
+                    own[key] = value
+            _check_names("setting", own, layer_settings(type(self)), "code")
+            _check_names(f"setting of the code {code.id}", of_code, layer_settings(type(code)))
+            code = replace(code, **of_code)
+            return replace(self, **own, code=code, mask_options=options, per_layer={})
+        except CompressError as error:
+            raise CompressError(f"per_layer {pattern!r}: {error}") from error
+
+    def _check_mask_codec(self) -> None:
+        codec, exact = self.mask_codec, True
+        if codec is None:
+            if self.prune_rate != 0:
+                raise CompressError("mask_codec is none, which keeps every weight; prune_rate must be 0")
+        else:
+            exact = MASK_CODECS[codec].exact
         if self.masks is not None and not exact:
-            raise ValueError(
-                f"mask_codec {self.mask_codec!r} chooses the mask itself and cannot store given masks"
-            )
-        if self.mask_options and exact:
-            raise ValueError(f"mask_codec {self.mask_codec!r} is exact and has no mask_options")
-        known = [] if exact else mask_options(self.mask_codec)
-        for name in self.mask_options:
-            if name not in known:
-                raise ValueError(
-                    f"mask_codec {self.mask_codec!r} has no option {name!r}; it has {', '.join(known)}"
-                )
-            _check_option(name, self.mask_options[name])
+            raise CompressError(f"mask_codec {codec!r} chooses the mask itself and cannot store given masks")
+        if self.mask_options and (codec is None or exact):
+            raise CompressError(f"mask_codec {codec!r} is exact and has no mask_options")
+        if codec is not None and not exact:
+            _check_names(f"option of the mask_codec {codec!r}", self.mask_options, mask_options(codec))
+        for name, value in self.mask_options.items():
+            _check_option(name, value)
+
+
+def layer_settings(cls: type) -> list[str]:
+    """The settings of a code or of `CompressSpec` that a layer may have for itself."""
+    return [own.name for own in fields(cls) if stated(own).per_layer]
+
+
+def check_types(settings: Any) -> None:
+    """Whether each setting of a dataclass is of its type; an integer is a float too.
+
+    Raises:
+        CompressError: one is not; says which, and what it must be.
+    """
+    for name, hint, own in leaves(type(settings)):
+        value = getattr(settings, name)
+        if stated(own).help and (isinstance(value, bool) or not isinstance(value, _accepted(hint))):
+            kind = getattr(hint, "__name__", str(hint))
+            raise CompressError(f"{name} is {value!r}; it must be of the type {kind}")
+
+
+def _accepted(hint: Any) -> Any:
+    return hint | int if float in (hint, *getattr(hint, "__args__", ())) else hint
+
+
+def _check_names(what: str, given: Iterable[str], known: list[str], *more: str) -> None:
+    for name in given:
+        if name not in known:
+            raise CompressError(_unknown(what, name, [*known, *more]))
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    choices = list(known)
+    if not choices:
+        return f"there is no {what} called {name!r}: it has none"
+    near = nearest(name, choices)
+    return f"there is no {what} called {name!r}; there are {', '.join(choices)}; the nearest is {near}"
 
 
 def _check_option(name: str, value: float) -> None:
     """Options count something from 1 on, but for the seed and the index bits, which are in (0, 1]."""
     if name == "index_bits":
         if not 0 < value <= 1:
-            raise ValueError(f"mask option index_bits is {value}, expected more than 0 and at most 1")
+            raise CompressError(f"mask option index_bits is {value}, expected more than 0 and at most 1")
         return
     least = 0 if name in ("seed", "restarts", "redraws") else 1
     if type(value) is not int or value < least:
-        raise ValueError(f"mask option {name} is {value}, expected an integer of {least} or more")
+        raise CompressError(f"mask option {name} is {value}, expected an integer of {least} or more")
 
 
 def mask_options(mask_codec: str) -> list[str]:
     """The names of an approximate mask codec's settings."""
     names = list(signature(fit_low_rank if mask_codec == "lowrank" else choose_code).parameters)[2:]
     return [*names, "beam"] if mask_codec == "xor" else names
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}, expected {low} to {high}")

@@ -1,27 +1,29 @@
-"""The names, ids and checksums of format version 1, for the writer and the reader. See `docs/format.md`."""
+"""The names, ids and checksums of the format, for the writer and the reader. See `docs/format.md`."""
 
 import zlib
 
 import numpy as np
 
 from xorjax.container.tensors import data_of, dtype_id
+from xorjax.errors import UserError
 
-FORMATS = ("xorjax",)
-VERSION = 1
+FORMAT = "xorjax"
+VERSION = 2
 METADATA_KEYS = {"format", "format_version", "spec", "spec_sha256"}
 PARAMS = "params/"
-MAX_PATCH_BLOCK = 2**24
-MAX_LAYOUT_SEED = 2**64 - 1
-WEIGHTS_PER_BYTE = 2**11
-"""The layers have at most so many weights for each byte of the file: what a reader may have to allocate is bounded."""
+SCALES = ("F32", "F16", "BF16")
+BITS_PER_BYTE = 2**11
+"""The layers' planes have together at most so many bits for each byte of the file: what a reader may have to allocate
+is bounded."""
 
 
-class ContainerError(ValueError):
-    """A file that cannot be trusted; the message names the file and the tensor or header field at fault."""
+class ContainerError(UserError, ValueError):
+    """A file that cannot be trusted, or a model that no file holds; the message names the file and the tensor or
+    header field at fault."""
 
 
-def network_tensor(index: int) -> str:
-    return f"networks/{index}/matrix"
+def shared_tensor(index: int, name: str) -> str:
+    return f"shared/{index}/{name}"
 
 
 def param_tensor(name: str) -> str:

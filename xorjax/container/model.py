@@ -1,82 +1,86 @@
 """What a file holds: compressed layers, parameters left as they are, and a few strings about the whole."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float
 
-from xorjax.codec.xor import Encoded
-from xorjax.container.format import MAX_LAYOUT_SEED, MAX_PATCH_BLOCK, layer_tensor
-from xorjax.gf2.network import XorNetwork
+from xorjax.codec.code import Code, EncodedPlanes
+from xorjax.container.format import SCALES, ContainerError, layer_tensor
+from xorjax.container.tensors import DTYPES
 from xorjax.masks.base import EncodedMask
+from xorjax.settings import problems
+
+if TYPE_CHECKING:
+    from xorjax.weights import CodedWeight
 
 
 @dataclass(frozen=True, eq=False)
 class CompressedLayer:
-    """One pruned and quantized weight array: mask * sum over planes of scale * (2 * bit - 1).
+    """One quantized weight array, pruned or not: mask * sum over planes of scale * (2 * bit - 1).
 
     Attributes:
         name: the parameter's path, such as "fc1/kernel".
-        planes: the encoded bit planes, all with one XOR network and the same settings; their care is the mask.
-        index: the mask as it is stored.
-        scales: one array a plane, broadcastable over the weights: (planes, 1, 500) for a scale an output.
+        values: the bit planes in their code.
+        index: the mask as it is stored; None where every weight is kept.
+        scales: float32, float16 or bfloat16; one array a plane, broadcastable over the weights: (planes, 1, 500) for a
+            scale an output.
 
     Raises:
-        ValueError: the parts do not fit each other, a scale is not finite, or the mask's streams are malformed.
+        ContainerError: the parts do not fit each other, a setting of the code is out of range, a scale is not finite
+            or of another dtype, or the mask's streams are malformed.
     """
 
     name: str
-    planes: tuple[Encoded, ...]
-    index: EncodedMask
-    scales: Float32[np.ndarray, "planes *bcast"]
+    values: EncodedPlanes
+    index: EncodedMask | None
+    scales: Float[np.ndarray, "planes *bcast"]
 
     def __post_init__(self):
-        if not self.planes:
-            raise ValueError(f"layer {self.name!r} has no bit plane")
-        for index, plane in enumerate(self.planes):
-            if tuple(plane.shape) != self.shape:
-                raise ValueError(
-                    f"layer {self.name!r}: plane {index} has shape {plane.shape}, not {self.shape}"
-                )
-            if plane.net != self.net or _settings(plane) != _settings(self.planes[0]):
-                raise ValueError(f"layer {self.name!r}: plane {index} is encoded otherwise than plane 0")
-            if plane.care is not self.mask and not np.array_equal(plane.care, self.mask):
-                raise ValueError(f"layer {self.name!r}: plane {index} was encoded under another mask")
-        if self.planes[0].patch_block > MAX_PATCH_BLOCK:
-            raise ValueError(
-                f"layer {self.name!r}: patch_block is {self.planes[0].patch_block}, over {MAX_PATCH_BLOCK}"
-            )
-        if self.planes[0].layout_seed > MAX_LAYOUT_SEED:
-            raise ValueError(
-                f"layer {self.name!r}: layout_seed is {self.planes[0].layout_seed}, over {MAX_LAYOUT_SEED}"
-            )
-        wanted = (len(self.planes), *self.shape)
-        fits = len(self.scales.shape) == len(wanted) and self.scales.shape[0] == wanted[0]
+        for problem in self._problems():
+            raise ContainerError(f"layer {self.name!r}: {problem}")
+
+    def _problems(self) -> Iterator[str]:
+        if self.values.n_planes < 1:
+            yield "it has no bit plane"
+        yield from problems(self.code)
+        if self.index is not None and tuple(self.index.shape) != self.shape:
+            yield f"its mask has shape {list(self.index.shape)}, expected {list(self.shape)}"
+        wanted = (self.values.n_planes, *self.shape)
+        fits = self.scales.ndim == len(wanted) and self.scales.shape[0] == wanted[0]
         if not fits or any(
             size not in (1, full) for size, full in zip(self.scales.shape, wanted, strict=True)
         ):
-            raise ValueError(
-                f"layer {self.name!r}: scales of shape {self.scales.shape} do not broadcast over {wanted}"
-            )
-        if not np.isfinite(self.scales).all():
-            raise ValueError(f"layer {self.name!r}: a scale is not finite")
+            yield f"scales of shape {self.scales.shape} do not broadcast over {wanted}"
+        if self.scales.dtype not in {DTYPES[id] for id in SCALES}:
+            yield f"its scales are {self.scales.dtype}, expected one of {', '.join(SCALES)}"
+        if not np.isfinite(self.scales.astype(np.float32)).all():
+            yield "a scale is not finite"
+
+    @property
+    def code(self) -> Code:
+        return self.values.code
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self.index.shape)
-
-    @property
-    def mask(self) -> Bool[np.ndarray, "..."]:
-        """True = kept."""
-        return self.index.mask
-
-    @property
-    def net(self) -> XorNetwork:
-        return self.planes[0].net
+        return tuple(self.values.shape)
 
     @property
     def n_weights(self) -> int:
-        return self.index.n_weights
+        return self.values.n_weights
+
+    @cached_property
+    def mask(self) -> Bool[np.ndarray, "..."]:
+        """True = kept; all True where no mask is stored. Read-only."""
+        return np.broadcast_to(np.True_, self.shape) if self.index is None else self.index.mask
+
+    @property
+    def plane_names(self) -> list[str]:
+        """The planes' names in files and messages, such as "layers/fc1/kernel/planes/0"."""
+        return [layer_tensor(self.name, f"planes/{index}") for index in range(self.values.n_planes)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ class CompressedModel:
         metadata: strings about the whole, such as the model's id.
 
     Raises:
-        ValueError: a key differs from its layer's name, or a path is both a layer and a parameter.
+        ContainerError: a key differs from its layer's name, or a path is both a layer and a parameter.
     """
 
     layers: dict[str, CompressedLayer]
@@ -99,24 +103,31 @@ class CompressedModel:
     def __post_init__(self):
         for name, layer in self.layers.items():
             if name != layer.name:
-                raise ValueError(f"layer {layer.name!r} is filed under {name!r}")
+                raise ContainerError(f"layer {layer.name!r} is filed under {name!r}")
         for name in self.layers.keys() & self.params.keys():
-            raise ValueError(f"{name!r} is both a compressed layer and a parameter")
+            raise ContainerError(f"{name!r} is both a compressed layer and a parameter")
 
-    @property
-    def networks(self) -> tuple[XorNetwork, ...]:
-        """The distinct networks, in the order in which the layers, sorted by name, first use them."""
-        return tuple(dict.fromkeys(self.layers[name].net for name in sorted(self.layers)))
-
-    @property
-    def planes(self) -> dict[str, Encoded]:
-        """Every plane by its tensors' common name, such as "layers/fc1/kernel/planes/0"."""
-        return {
-            layer_tensor(name, f"planes/{index}"): plane
-            for name, layer in self.layers.items()
-            for index, plane in enumerate(layer.planes)
-        }
+    @cached_property
+    def weights(self) -> "Mapping[str, CodedWeight]":
+        """The layers as weights on the device, each made when it is first asked for."""
+        return _Weights(self.layers)
 
 
-def _settings(plane: Encoded) -> tuple[str, str, int, str, int]:
-    return plane.method, plane.patch_format, plane.patch_block, plane.layout, plane.layout_seed
+class _Weights(Mapping[str, "CodedWeight"]):
+    def __init__(self, layers: Mapping[str, CompressedLayer]):
+        self._layers, self._made = layers, {}
+
+    def __getitem__(self, name: str) -> "CodedWeight":
+        # Imported when used: jax takes a second, which who only reads files need not wait for.
+        from xorjax.weights import CodedWeight
+
+        layer = self._layers[name]
+        if name not in self._made:
+            self._made[name] = CodedWeight.of(layer.values, layer.index, layer.scales)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)

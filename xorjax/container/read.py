@@ -2,90 +2,89 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xorjax.codec.layout import LAYOUTS, count_slices
-from xorjax.codec.xor import STREAMS, Encoded
+from xorjax.codec.code import EncodedPlanes
 from xorjax.container.format import (
-    FORMATS,
-    MAX_LAYOUT_SEED,
-    MAX_PATCH_BLOCK,
+    BITS_PER_BYTE,
+    FORMAT,
     METADATA_KEYS,
     PARAMS,
     VERSION,
-    WEIGHTS_PER_BYTE,
     ContainerError,
     checksum,
     layer_tensor,
-    network_tensor,
+    shared_tensor,
 )
 from xorjax.container.model import CompressedLayer, CompressedModel
-from xorjax.container.planes import decode_plane, plane_sha256
-from xorjax.container.tensors import MAX_NDIM, from_bytes
-from xorjax.gf2.network import MAX_N_IN, XorNetwork
-from xorjax.gf2.pack import pack_codes, unpack_codes
+from xorjax.container.planes import decode_planes, plane_sha256
+from xorjax.container.spec import LAYER_KEYS, get, get_counts, get_list, read_code, read_shape
+from xorjax.container.tensors import from_bytes
+from xorjax.container.version1 import upgrade, with_patches_noted
 from xorjax.masks import EncodedMask, get_mask_codec
 
-_TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
+# From the end: a layer may be called anything.
+_OF_LAYER = re.compile(r"layers/(.*)/(scales|mask/[^/]+|planes/\d+/[^/]+)", re.DOTALL)
+
+Parts = dict[str, np.ndarray]
+"""A layer's tensors: "scales", "mask/STREAM", "planes/0/STREAM"."""
 
 
 def load(path: str | Path) -> CompressedModel:
-    """The model in the file at `path`, after every check except decoding the planes, which `verify` adds.
+    """The model in the file at `path`, after every check: checksums, streams, and each plane against its SHA-256.
 
     Raises:
-        ContainerError: the file is short, damaged, of a newer version, or holds an unknown id, a wrong shape,
-            a non-finite scale or a tensor that nothing uses.
+        ContainerError: the file is short, damaged, of a newer version, or holds an unknown id or setting, a wrong
+            shape, a non-finite scale, a plane that is not the one saved, or a tensor that nothing uses.
         OSError: the file cannot be read.
     """
-    return _read(Path(path))[0]
-
-
-def verify(path: str | Path) -> list[str]:
-    """Loads the file, decodes every plane and compares its SHA-256 with the one stored.
-
-    Returns:
-        The planes that were checked, such as "layers/fc1/kernel/planes/0".
-
-    Raises:
-        ContainerError: as `load`, or a plane does not decode to the one that was saved.
-        OSError: the file cannot be read.
-    """
-    model, hashes = _read(Path(path))
-    for name, sha256 in hashes.items():
-        if plane_sha256(decode_plane(model.planes[name])) != sha256:
-            raise ContainerError(f"{path}: tensor {name!r} does not decode to the plane that was saved")
-    return list(hashes)
-
-
-def _read(path: Path) -> tuple[CompressedModel, dict[str, str]]:
+    path = Path(path)
+    data = path.read_bytes()
     try:
-        data = path.read_bytes()
         tensors, metadata = from_bytes(data)
-        spec = _spec(metadata)
-        _check_sums(tensors, _get(spec, "checksums", dict))
-        return _model(tensors, spec, WEIGHTS_PER_BYTE * len(data))
+        version, spec = _spec(metadata)
+        _check_sums(tensors, get(spec, "checksums", dict))
+        if version == 1:
+            tensors, spec = upgrade(tensors, spec)
+        model = _model(tensors, spec, BITS_PER_BYTE * len(data))
+        if version == 1:
+            layers = {name: with_patches_noted(layer) for name, layer in model.layers.items()}
+            model = replace(model, layers=layers)
+        return model
     except ValueError as error:
         raise ContainerError(f"{path}: {error}") from error
 
 
-def _spec(metadata: dict[str, str]) -> dict[str, Any]:
-    """The JSON spec, once the format, its version and the spec's hash are right."""
+def verify(path: str | Path) -> list[str]:
+    """The planes that `load` checks, such as "layers/fc1/kernel/planes/0".
+
+    Raises:
+        ContainerError: as `load`.
+        OSError: the file cannot be read.
+    """
+    return [name for layer in load(path).layers.values() for name in layer.plane_names]
+
+
+def _spec(metadata: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """The version and the JSON spec, once the format, its version and the spec's hash are right."""
     format, version = metadata.get("format"), metadata.get("format_version", "")
-    if format not in FORMATS:
+    if format != FORMAT:
         if format is None:
             raise ValueError(
                 "metadata: it names no format, as a file of xorjax does; `xorjax compress` makes one"
             )
-        raise ValueError(f"metadata: format is {format!r}, not {FORMATS[0]!r}")
-    if version != str(VERSION):
+        raise ValueError(f"metadata: format is {format!r}, not {FORMAT!r}")
+    if version not in [str(known) for known in range(1, VERSION + 1)]:
         newer = "; a newer xorjax wrote it" if version.isdecimal() and int(version) > VERSION else ""
-        raise ValueError(f"metadata: format_version is {version!r}, and this reads {VERSION}{newer}")
+        raise ValueError(f"metadata: format_version is {version!r}, and this reads 1 to {VERSION}{newer}")
     if set(metadata) != METADATA_KEYS:
         raise ValueError(f"metadata: the keys are {sorted(metadata)}, not {sorted(METADATA_KEYS)}")
     if hashlib.sha256(metadata["spec"].encode()).hexdigest() != metadata["spec_sha256"]:
@@ -96,7 +95,7 @@ def _spec(metadata: dict[str, str]) -> dict[str, Any]:
         raise ValueError(f"spec: it is not JSON ({error})") from error
     if not isinstance(spec, dict):
         raise ValueError("spec: it is not a JSON object")
-    return spec
+    return int(version), spec
 
 
 def _check_sums(tensors: dict[str, np.ndarray], checksums: dict[str, Any]) -> None:
@@ -107,157 +106,121 @@ def _check_sums(tensors: dict[str, np.ndarray], checksums: dict[str, Any]) -> No
             raise ValueError(f"tensor {name!r} is damaged: its CRC-32 is not {checksums[name]}")
 
 
-def _model(
-    tensors: dict[str, np.ndarray], spec: dict[str, Any], max_weights: int
-) -> tuple[CompressedModel, dict[str, str]]:
-    """The model, and the SHA-256 of each of its planes."""
-    unread = dict(tensors)
-    networks = [_network(unread, i, entry) for i, entry in enumerate(_get(spec, "networks", list))]
-    layers, hashes = {}, {}
-    for name, entry in _get(spec, "layers", dict).items():
-        layers[name] = _layer(unread, name, entry, networks, max_weights)
-        max_weights -= layers[name].n_weights
-        hashes |= {layer_tensor(name, f"planes/{i}"): sha256 for i, sha256 in enumerate(entry["sha256"])}
-    params = {name.removeprefix(PARAMS): unread.pop(name) for name in list(unread) if name.startswith(PARAMS)}
-    for name in unread:
-        raise ValueError(f"tensor {name!r} belongs to no layer, network or parameter of the spec")
-    metadata = _get(spec, "metadata", dict)
+def _model(tensors: dict[str, np.ndarray], spec: dict[str, Any], max_bits: int) -> CompressedModel:
+    params, shared, parts = _sorted_out(tensors)
+    used: set[str] = set()
+    layers = {}
+    for name, entry in get(spec, "layers", dict).items():
+        layer = _layer(name, entry, parts.pop(name, {}), shared, used, max_bits)
+        max_bits -= layer.values.n_planes * layer.n_weights
+        layers[name] = layer
+    for name in parts:
+        raise ValueError(f"tensor {layer_tensor(name, next(iter(parts[name])))!r} is of no layer of the spec")
+    for name in shared.keys() - used:
+        raise ValueError(f"tensor {name!r} is used by no layer of the spec")
+    metadata = get(spec, "metadata", dict)
     if not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("spec: metadata is not a map from strings to strings")
-    return CompressedModel(layers, params, metadata), hashes
+    return CompressedModel(layers, params, metadata)
 
 
-def _network(unread: dict[str, np.ndarray], index: int, entry: object) -> XorNetwork:
-    name = network_tensor(index)
-    n_in, n_out = _count(entry, "n_in", name), _count(entry, "n_out", name)
-    with _naming(name):
-        stream = _pop_stream(unread, name)
-        if not 1 <= n_in <= MAX_N_IN:
-            raise ValueError(f"n_in is {n_in}, not 1 to {MAX_N_IN}")
-        if len(stream) != -(-n_in * n_out // 8):
-            raise ValueError(f"{len(stream)} bytes are not {n_out} rows of {n_in} bits")
-        rows = unpack_codes(stream, n_in, n_out)
-        if not np.array_equal(pack_codes(rows, n_in), stream):
-            raise ValueError("a bit is set after the last row")
-        bits = np.ascontiguousarray(rows, "<u8").view(np.uint8)
-        net = XorNetwork.from_matrix(np.unpackbits(bits, axis=1, count=n_in, bitorder="little"))
-        if net.sha256 != _get(entry, "sha256", str, name):
-            raise ValueError("the matrix does not have the SHA-256 that the spec gives")
-    seed, taps = _get(entry, "seed", int | None, name), _get(entry, "taps", int | None, name)
-    return XorNetwork(net.matrix, seed, taps)
+def _sorted_out(
+    tensors: dict[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Parts]]:
+    """The parameters by path, the shared arrays by tensor, and each layer's tensors."""
+    params: dict[str, np.ndarray] = {}
+    shared: dict[str, np.ndarray] = {}
+    parts: dict[str, Parts] = {}
+    for name, array in tensors.items():
+        if name.startswith(PARAMS):
+            params[name.removeprefix(PARAMS)] = array
+        elif name.startswith("shared/"):
+            shared[name] = array
+        elif found := _OF_LAYER.fullmatch(name):
+            parts.setdefault(found[1], {})[found[2]] = array
+        else:
+            raise ValueError(f"tensor {name!r} is neither a layer's nor a parameter, and not shared")
+    return params, shared, parts
 
 
 def _layer(
-    unread: dict[str, np.ndarray], name: str, entry: object, networks: list[XorNetwork], max_weights: int
+    name: str, entry: object, parts: Parts, shared: dict[str, np.ndarray], used: set[str], max_bits: int
 ) -> CompressedLayer:
+    """The layer; which shared arrays it uses is added to `used`."""
     where = f"layers/{name}"
-    shape = tuple(_get_list(entry, "shape", int, where))
-    if not all(0 <= size < _TOO_MANY for size in shape) or len(shape) > MAX_NDIM:
-        raise ValueError(f"spec: {where} has shape {list(shape)}")
-    if not 0 < prod(shape) <= max_weights:
+    if not isinstance(entry, dict) or entry.keys() != LAYER_KEYS:
         raise ValueError(
-            f"spec: {where} has {prod(shape)} weights; 1 to {max_weights} fit a file of its size"
+            f"spec: {where} does not have the keys {', '.join(sorted(LAYER_KEYS))} and no others"
         )
-    network = _count(entry, "network", where)
-    if network >= len(networks):
-        raise ValueError(f"spec: {where} uses network {network} of {len(networks)}")
-    net = networks[network]
-    settings = (
-        _get(entry, "method", str, where),
-        _get(entry, "patch_format", str, where),
-        _count(entry, "patch_block", where, MAX_PATCH_BLOCK),
-        _get(entry, "layout", str, where),
-        _count({"layout_seed": 0, **_object(entry, where)}, "layout_seed", where, MAX_LAYOUT_SEED),
+    shape, hashes = read_shape(entry, where), get_list(entry, "sha256", str, where)
+    if prod(shape) * max(len(hashes), 1) > max_bits:
+        raise ValueError(
+            f"spec: {where} has {len(hashes)} planes of {prod(shape)} weights; {max_bits} bits fit a file of its size"
+        )
+    values = EncodedPlanes(
+        code=read_code(entry, where),
+        shape=shape,
+        n_planes=len(hashes),
+        streams={
+            part.removeprefix("planes/"): _stream(parts.pop(part), layer_tensor(name, part))
+            for part in list(parts)
+            if part.startswith("planes/")
+        },
+        shared=_shared(entry, shared, used, where),
+        notes=get_counts(entry, "notes", where),
     )
-    n_planes = len(_get_list(entry, "sha256", str, where))
-    n_bounded = _n_bounded(entry, where, n_planes)
-    streams = [
-        {stream: _pop_stream(unread, layer_tensor(name, f"planes/{i}/{stream}")) for stream in STREAMS}
-        for i in range(n_planes)
-    ]
-    for i in range(n_planes):
-        with _naming(layer_tensor(name, f"planes/{i}")):
-            _check_codes(streams[i]["codes"], shape, net, settings[3])
-    index = _index(unread, name, _get(entry, "mask_codec", str, where), shape)
-    planes = []
-    for i in range(n_planes):
-        with _naming(layer_tensor(name, f"planes/{i}")):
-            planes.append(Encoded.from_streams(streams[i], index.mask, net, *settings, n_bounded[i]))
-    with _naming(layer_tensor(name, "scales")):
-        scales = _pop(unread, layer_tensor(name, "scales"))
-        if scales.dtype != np.float32:
-            raise ValueError(f"dtype {scales.dtype} is not float32")
-        return CompressedLayer(name, tuple(planes), index, scales)
+    index = _index(name, get(entry, "mask", dict | None, where), parts, shape)
+    scales = _pop(parts, name, "scales")
+    for part in parts:
+        raise ValueError(f"tensor {layer_tensor(name, part)!r} is none of its mask codec's")
+    with _naming(where):
+        layer = CompressedLayer(name, values, index, scales)
+        planes = decode_planes(layer)
+    for tensor, plane, sha256 in zip(layer.plane_names, planes, hashes, strict=True):
+        if plane_sha256(plane) != sha256:
+            raise ValueError(f"tensor {tensor!r} does not decode to the plane that was saved")
+    return layer
 
 
-def _index(unread: dict[str, np.ndarray], name: str, codec: str, shape: tuple[int, ...]) -> EncodedMask:
-    with _naming(layer_tensor(name, "mask")):
-        names = get_mask_codec(codec).stream_names
-        streams = {stream: _pop_stream(unread, layer_tensor(name, f"mask/{stream}")) for stream in names}
+def _shared(
+    entry: object, shared: dict[str, np.ndarray], used: set[str], where: str
+) -> dict[str, np.ndarray]:
+    arrays = {}
+    for key, number in get_counts(entry, "shared", where).items():
+        tensor = shared_tensor(number, key)
+        if tensor not in shared:
+            raise ValueError(f"spec: {where} uses tensor {tensor!r}, which is missing")
+        arrays[key] = shared[tensor]
+        used.add(tensor)
+    return arrays
+
+
+def _index(name: str, entry: object, parts: Parts, shape: tuple[int, ...]) -> EncodedMask | None:
+    if entry is None:
+        return None
+    where = layer_tensor(name, "mask")
+    codec = get(entry, "codec", str, where)
+    with _naming(where):
+        streams = {
+            stream: _stream(_pop(parts, name, f"mask/{stream}"), f"{where}/{stream}")
+            for stream in get_mask_codec(codec).stream_names
+        }
         index = EncodedMask(codec, shape, streams)
         if index.mask.shape != shape:
             raise ValueError(f"it decodes to shape {index.mask.shape}, not {shape}")
     return index
 
 
-def _check_codes(stream: np.ndarray, shape: tuple[int, ...], net: XorNetwork, layout: str) -> None:
-    """Before anything is decoded, so that a shape that lies costs nothing."""
-    if layout not in LAYOUTS:
-        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
-    n_slices = count_slices(shape, net.n_out, layout)
-    if len(stream) != -(-n_slices * net.n_in // 8):
-        raise ValueError(
-            f"stream 'codes': {len(stream)} bytes are not {n_slices} code words of {net.n_in} bits"
-        )
+def _pop(parts: Parts, name: str, part: str) -> np.ndarray:
+    if part not in parts:
+        raise ValueError(f"tensor {layer_tensor(name, part)!r} is missing")
+    return parts.pop(part)
 
 
-def _n_bounded(entry: object, where: str, n_planes: int) -> list[int]:
-    if "n_bounded" not in _object(entry, where):
-        return [0] * n_planes
-    counts = _get_list(entry, "n_bounded", int, where)
-    if len(counts) != n_planes or not all(0 <= count < _TOO_MANY for count in counts):
-        raise ValueError(f"spec: {where} has 'n_bounded' {counts}, not a count a plane")
-    return counts
-
-
-def _pop(unread: dict[str, np.ndarray], name: str) -> np.ndarray:
-    if name not in unread:
-        raise ValueError(f"tensor {name!r} is missing")
-    return unread.pop(name)
-
-
-def _pop_stream(unread: dict[str, np.ndarray], name: str) -> np.ndarray:
-    stream = _pop(unread, name)
-    if stream.dtype != np.uint8 or stream.ndim != 1:
-        raise ValueError(f"tensor {name!r} is {stream.dtype}{list(stream.shape)}, not a stream of bytes")
-    return stream
-
-
-def _get(entry: object, key: str, kind: Any, where: str = "the spec") -> Any:
-    # bool is a subclass of int, and true is no count.
-    if not isinstance(entry, dict) or not isinstance(entry.get(key), kind) or isinstance(entry[key], bool):
-        raise ValueError(f"spec: {where} lacks {key!r}, or it is not of type {kind}")
-    return entry[key]
-
-
-def _count(entry: object, key: str, where: str, largest: int = _TOO_MANY - 1) -> int:
-    count = _get(entry, key, int, where)
-    if not 0 <= count <= largest:
-        raise ValueError(f"spec: {where} has {key!r} {count}, not 0 to {largest}")
-    return count
-
-
-def _object(entry: object, where: str) -> dict[str, Any]:
-    if not isinstance(entry, dict):
-        raise ValueError(f"spec: {where} is not an object")
-    return entry
-
-
-def _get_list(entry: object, key: str, kind: type, where: str) -> list[Any]:
-    values = _get(entry, key, list, where)
-    if not all(type(value) is kind for value in values):
-        raise ValueError(f"spec: {where} has {key!r} with an entry that is not of type {kind}")
-    return values
+def _stream(array: np.ndarray, tensor: str) -> np.ndarray:
+    if array.dtype != np.uint8 or array.ndim != 1:
+        raise ValueError(f"tensor {tensor!r} is {array.dtype}{list(array.shape)}, not a stream of bytes")
+    return array
 
 
 @contextmanager

@@ -1,0 +1,84 @@
+"""The JSON spec's values: looked up by key and type, and a code's settings to and from it."""
+
+from dataclasses import fields, is_dataclass
+from math import prod
+from typing import Any
+
+from xorjax.codec.code import CODES, Code
+from xorjax.container.tensors import MAX_NDIM
+from xorjax.settings import NONE_NEUTRAL, leaves, problems, stated
+
+LAYER_KEYS = {"shape", "code", "mask", "shared", "sha256", "notes"}
+TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
+
+
+def code_spec(code: Code) -> dict[str, Any]:
+    """A code's id and settings. A setting is left out that determines nothing, or is at its neutral value."""
+    assert is_dataclass(code)
+    settings = {own.name: (getattr(code, own.name), stated(own)) for own in fields(code)}
+    return {"id": code.id} | {
+        name: value for name, (value, says) in settings.items() if says.determines and value != says.neutral
+    }
+
+
+def read_code(entry: object, where: str) -> Code:
+    """The code that `code_spec` wrote.
+
+    Raises:
+        ValueError: its id or a setting is unknown, of the wrong type or out of range, or a setting is missing.
+    """
+    given = dict(get(entry, "code", dict, where))
+    cls = CODES.find(get(given, "id", str, f"{where} code"))
+    del given["id"]
+    settings = {}
+    for name, hint, own in leaves(cls):
+        says = stated(own)
+        if not says.determines:
+            continue
+        if name not in given and says.neutral is not NONE_NEUTRAL:
+            settings[name] = says.neutral
+        else:
+            settings[name] = get(given, name, hint, f"{where} code {cls.id}")
+            del given[name]
+    for name in given:
+        raise ValueError(f"spec: {where} code {cls.id} has no setting {name!r}; a newer xorjax may have")
+    code = cls(**settings)
+    for problem in problems(code):
+        raise ValueError(f"spec: {where} code {cls.id}: {problem}")
+    return code
+
+
+def read_shape(entry: object, where: str) -> tuple[int, ...]:
+    shape = tuple(get_list(entry, "shape", int, where))
+    if not all(0 <= size < TOO_MANY for size in shape) or len(shape) > MAX_NDIM or prod(shape) == 0:
+        raise ValueError(f"spec: {where} has shape {list(shape)}")
+    return shape
+
+
+def get(entry: object, key: str, kind: Any, where: str = "the spec") -> Any:
+    # A null is a value where the kind allows it; a key that is missing is none.
+    value = entry.get(key, missing := object()) if isinstance(entry, dict) else (missing := object())
+    # bool is a subclass of int, and true is no count.
+    if value is missing or not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"spec: {where} lacks {key!r}, or it is not of type {kind_name(kind)}")
+    return value
+
+
+def kind_name(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))
+
+
+def get_list(entry: object, key: str, kind: type, where: str) -> list[Any]:
+    values = get(entry, key, list, where)
+    if not all(type(value) is kind for value in values):
+        raise ValueError(f"spec: {where} has {key!r} with an entry that is not of type {kind_name(kind)}")
+    return values
+
+
+def get_counts(entry: object, key: str, where: str) -> dict[str, int]:
+    """A map from names to counts."""
+    counts = get(entry, key, dict, where)
+    for name, count in counts.items():
+        if type(count) is not int or not 0 <= count < TOO_MANY:
+            raise ValueError(f"spec: {where} has {key!r} with {name!r} {count!r}, which is no count")
+    return counts
