@@ -19,7 +19,7 @@ def dense(build: Build) -> dict:
     data = dataset(config.data)
     graphdef, params = create_model(config.model.name, config.seed)
     task = Task(graphdef, plain, config.optim, config.seed)
-    keep = (config.prune.rewind_epoch,) if config.prune.strategy == "rewind" else ()
+    keep = () if config.prune.keep_epoch is None else (config.prune.keep_epoch,)
     result = train(
         task,
         params,

@@ -9,7 +9,7 @@ from xorjax.data.batches import Split
 from xorjax.models import Params, create_model
 from xorjax.pipeline.arrays import load_params
 from xorjax.pipeline.artifact import Artifact
-from xorjax.pipeline.plan import frozen_blocks
+from xorjax.models.registry import MODELS, blocks_of
 from xorjax.train.predict import features
 
 
@@ -32,6 +32,12 @@ def dataset(config: DataConfig) -> Dataset:
 def training_inputs(config: Config, dense: Artifact) -> Inputs:
     """The inputs of the first block that is not frozen, computed with the weights of the dense model."""
     return _inputs(config.data, config.model.name, _Dense(dense), frozen_blocks(config))
+
+
+def frozen_blocks(config: Config) -> int:
+    """How many blocks at the start of the model are frozen: their outputs never change after dense training."""
+    blocks = blocks_of(MODELS[config.model.name])
+    return next((i for i, block in enumerate(blocks) if block not in config.frozen_layers), len(blocks))
 
 
 @dataclass(frozen=True)

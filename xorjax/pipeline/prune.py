@@ -10,7 +10,8 @@ from xorjax.pipeline.arrays import join, load_masks, load_params
 from xorjax.pipeline.artifact import save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import Inputs, training_inputs
-from xorjax.pipeline.plan import Level, following_kernels, frozen_layers
+from xorjax.models.registry import MODELS
+from xorjax.pipeline.plan import Level
 from xorjax.prune.masks import Scores, apply_masks, full_masks, magnitudes, outgoing, prune_by_score
 from xorjax.train.loop import Task, train
 from xorjax.train.predict import accuracy, predict
@@ -37,7 +38,7 @@ def prune(build: Build) -> dict:
     if config.prune.strategy == "rewind":
         early = load_params(build.upstream(build.plan.dense), paths.kept_arrays(config.prune.rewind_epoch))
         # Frozen layers stay the dense model's: the inputs were computed with them.
-        params |= {path: v for path, v in early.items() if layer_name(path) not in frozen_layers(config)}
+        params |= {path: v for path, v in early.items() if layer_name(path) not in config.frozen_layers}
     continues = config.prune.strategy == "continue"
     task = training_task(config, inputs, apply_masks, "prune.optim" if continues else "optim")
     result = train(
@@ -79,12 +80,12 @@ def training_task(config: Config, inputs: Inputs, weights: Weights, key: str) ->
     """What a stage after dense training trains: `weights` of the parameters, by the settings at `key`."""
     graphdef, _ = create_model(config.model.name, config.seed)
     optim = attrgetter(key)(config)
-    return Task(graphdef, weights, optim, config.seed, inputs.start, frozen_layers(config), key)
+    return Task(graphdef, weights, optim, config.seed, inputs.start, frozenset(config.frozen_layers), key)
 
 
 def importance(config: Config, params: Params, masks: Masks) -> Scores:
     """What ranks the weights: `prune.score` says."""
     scores = magnitudes(params, masks)
     if config.prune.score == "outgoing":
-        scores = outgoing(scores, params, following_kernels(config.model.name))
+        scores = outgoing(scores, params, MODELS[config.model.name].following)
     return scores
