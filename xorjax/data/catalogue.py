@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from xorjax.errors import UserError
+
 IMAGE_SHAPE = (28, 28, 1)
 VERSION = "3.0.1"
 """Of both datasets in the TFDS catalogue."""
@@ -19,7 +21,7 @@ IDX_SHAPES = {
 }
 
 
-class DataError(ValueError):
+class DataError(UserError, ValueError):
     """A dataset that is unknown, missing, damaged or not the one it should be."""
 
 

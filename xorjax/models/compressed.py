@@ -16,11 +16,12 @@ def decoding_model(name: str, compressed: CompressedModel) -> nnx.Module:
     Raises:
         ValueError: the model is unknown, or the file's parameters are not those of the model, by name or shape.
     """
-    graphdef, initial = create_model(name, 0)
+    network, *arrays = create_model(name, 0)
+    initial: Params = {**arrays[0], **arrays[1]}
     _check(name, compressed, initial)
     # The compressed kernels stay as initialized until their layers are replaced.
     params = {path: jnp.asarray(compressed.params.get(path, value)) for path, value in initial.items()}
-    model = merge(graphdef, params)
+    model = merge(network, params)
     for path, layer in compressed.layers.items():
         *parents, attribute = layer_name(path).split("/")
         parent = model
