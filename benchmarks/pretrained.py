@@ -48,8 +48,8 @@ from minilm import (
 )
 from safetensors.numpy import load_file
 
-from xorjax.compression.binarize import binarize
-from xorjax.compression.select import Weights as Part
+from xorjax.quantize.binarize import binarize
+from xorjax.tiles import Weights as Part
 
 NAMES = tuple(f"encoder.layer.{i}.{matrix}.weight" for i in range(N_LAYERS) for matrix in MATRICES)
 MEASURED = """

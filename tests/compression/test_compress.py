@@ -15,7 +15,7 @@ from xorjax.compression import layer as layer_module
 from xorjax.compression import open_checkpoint, relative_error
 from xorjax.compression.layer import encode_in_tiles
 from xorjax.compression.model import compress_checkpoint
-from xorjax.compression.select import Weights
+from xorjax.tiles import Weights
 from xorjax.container import decode_weights
 from xorjax.container.tensors import to_bytes
 from xorjax.gf2.network import XorNetwork
@@ -133,7 +133,7 @@ def test_an_array_that_the_format_lacks_is_named():
 
 
 def test_the_public_names_are_functions_whatever_is_imported_first():
-    import xorjax.compression.select
+    import xorjax.compression.layer
     import xorjax.decode.lookup
 
     assert all(callable(getattr(xorjax, name)) for name in ("compress", "decode", "encode", "load", "save"))

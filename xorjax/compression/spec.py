@@ -10,11 +10,11 @@ import numpy as np
 
 from xorjax.codec.code import CODES, Code
 from xorjax.codec.xor import XorCode
-from xorjax.compression.binarize import MAX_PLANES, SCALES
 from xorjax.compression.errors import CompressError
 from xorjax.masks import MASK_CODECS, EncodedMask
 from xorjax.masks.lowrank import fit_low_rank
 from xorjax.masks.search import choose_code
+from xorjax.quantize.binarize import MAX_PLANES, SCALES
 from xorjax.settings import FRACTION, Range, leaves, nearest, problems, setting, stated
 
 SCALE_DTYPES = ("float32", "float16", "bfloat16")
