@@ -56,7 +56,7 @@ ROOT = next(folder for folder in (here, *here.parents) if (folder / "pyproject.t
 cut = {"n_train": 8000, "n_test": 2000}
 data = load_data(DataConfig(dir=str(ROOT / "data"), cache_dir=str(ROOT / ".cache"), **cut))
 (x, y), (x_test, y_test) = (
-    (jnp.asarray(split.inputs.reshape(-1, 784) / np.float32(255)), jnp.asarray(split.labels))
+    (jnp.asarray(split.inputs.reshape(-1, 784) / np.float32(255)), jnp.asarray(split.targets))
     for split in (data.train, data.test)
 )
 SIZES = {"fc1": (784, 300), "fc2": (300, 100), "fc3": (100, 10)}

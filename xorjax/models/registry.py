@@ -46,7 +46,7 @@ class ModelError(UserError, ValueError):
 class Variable:
     """One of a model's variables: where it is, which of `KINDS`, its shape."""
 
-    path: tuple[str | int, ...]
+    path: tuple[Any, ...]
     kind: str
     shape: tuple[int, ...]
 
@@ -85,9 +85,9 @@ def create_model(id: str, seed: int, sizes: Mapping[str, int] | None = None) -> 
 
 
 def initialize(
-    model: type[nnx.Module], seed: int, sizes: Mapping[str, int] | None = None
+    model: type[Any], seed: int, sizes: Mapping[str, int] | None = None
 ) -> tuple[Network, Params, State]:
-    """A model made from `jax.random.key(seed)`; the network does not depend on the seed.
+    """A model of this class made from `jax.random.key(seed)`; the network does not depend on the seed.
 
     Raises:
         ModelError: it has a variable of a kind that is not handled; names it.
@@ -104,7 +104,7 @@ def initialize(
 
 
 def merge(
-    network: Network, params: Params, state: State | None = None, key: PRNGKeyArray | None = None
+    network: Network, params: Mapping[str, Any], state: State | None = None, key: PRNGKeyArray | None = None
 ) -> nnx.Module:
     """The module with these parameters and this state (also inside jit, on traced arrays): for training with a key.
 
