@@ -103,7 +103,9 @@ def setting(
     return field(default=default, metadata={_METADATA: stated})
 
 
-def kind(kinds: Callable[[], Mapping[str, type]], default: str, help: str = "", *, per_layer: bool = False) -> Any:
+def kind(
+    kinds: Callable[[], Mapping[str, type]], default: str, help: str = "", *, per_layer: bool = False
+) -> Any:
     """A field that is a group of settings of one of several kinds, by default that of the id `default`."""
     stated = Setting(lambda: tuple(kinds()), help, per_layer, kinds=kinds)
     return field(default_factory=lambda: kinds()[default](), metadata={_METADATA: stated})
@@ -141,13 +143,14 @@ def plain(settings: Any) -> dict[str, Any]:
 
 def flat(settings: Any) -> dict[str, Any]:
     """A dataclass of settings by dotted key."""
-    return dict(_flat(plain(settings), ""))
+    return dict(flattened(plain(settings)))
 
 
-def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested dicts by dotted key."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flattened(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

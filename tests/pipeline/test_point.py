@@ -80,7 +80,7 @@ def test_bits_are_the_bytes_of_the_file(swept):
 
 def config_of(row, runs) -> Config:
     config = next(
-        c for c in points(runs.parent) if (c.prune.rate, c.xor.n_in) == (row["prune_rate"], row["n_in"])
+        c for c in points(runs.parent) if (c.prune.rate, c.code.n_in) == (row["prune_rate"], row["n_in"])
     )
     assert make_plan(config).point == row["point"]
     return config
@@ -169,7 +169,7 @@ def test_a_best_model_whose_artifact_is_not_whole_is_told_and_not_left_stale(swe
             data = bytearray((directory / paths.COMPRESSED).read_bytes())
             data[-1] ^= 1
             (directory / paths.COMPRESSED).write_bytes(data)
-    (outcome,) = run_sweep([tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))])
+    (outcome,) = run_sweep([tiny(tmp_path, code=replace(tiny(tmp_path).code, n_in=16))])
     assert outcome.status == "ok"
     printed = capsys.readouterr().out
     assert "best model at S = 0.9: none: " in printed
@@ -180,7 +180,7 @@ def test_a_best_model_whose_artifact_is_not_whole_is_told_and_not_left_stale(swe
 
 def test_a_single_point_adds_itself_to_the_report(swept, tmp_path):
     shutil.copytree(swept, tmp_path / "runs")
-    other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))
+    other = tiny(tmp_path, code=replace(tiny(tmp_path).code, n_in=16))
     run_sweep([other])
     shapes = table(tmp_path / "runs").filter(pl.col("n_out").is_not_null())["n_in"]
     assert sorted(shapes.to_list()) == [12, 12, 16, 20, 20]
@@ -188,7 +188,7 @@ def test_a_single_point_adds_itself_to_the_report(swept, tmp_path):
 
 def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypatch, capsys):
     shutil.copytree(swept, tmp_path / "runs")
-    other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))
+    other = tiny(tmp_path, code=replace(tiny(tmp_path).code, n_in=16))
 
     def fail(*args):
         raise LosslessError("fc1/kernel: plane 0 decodes to 1 wrong care bits")
@@ -296,7 +296,7 @@ def test_rewinding(strategy, tmp_path):
 
 def test_nothing_is_pruned_at_rate_zero(tmp_path):
     base = tiny(tmp_path)
-    run_sweep([replace(base, prune=replace(base.prune, rate=0.0), xor=replace(base.xor, n_in=20, n_out=40))])
+    run_sweep([replace(base, prune=replace(base.prune, rate=0.0), code=replace(base.code, n_in=20, n_out=40))])
     row = table(tmp_path / "runs").row(0, named=True)
     assert row["n_kept"] == 400_000
     assert row["lossless"]
@@ -364,7 +364,7 @@ def test_the_best_model_of_each_rate_lies_beside_the_report(swept):
 
 def test_a_sweep_says_what_its_report_no_longer_shows(swept, tmp_path, capsys):
     shutil.copytree(swept, tmp_path / "runs")
-    some = [points(tmp_path)[0], replace(points(tmp_path)[1], xor=replace(points(tmp_path)[1].xor, n_in=16))]
+    some = [points(tmp_path)[0], replace(points(tmp_path)[1], code=replace(points(tmp_path)[1].code, n_in=16))]
     run_sweep(some)
     told = " ".join(capsys.readouterr().out.split())
     assert "reports/tiny no longer shows 3 points of an earlier command" in told

@@ -19,9 +19,9 @@ OVERRIDES = [
     *("+experiment=lenet_search", "+debug=quick", "data.n_train=1000", "prune.schedule.levels=1"),
     *(
         "prune.rate=choice(0.9,0.95)",
-        "xor.n_in=interval(8,40)",
+        "code.n_in=interval(8,40)",
         "mask=choice(ans_rc,bitmap)",
-        "xor.taps=null",
+        "code.taps=null",
     ),
 ]
 SCRIPT = str(ROOT / "scripts" / "search.py")

@@ -15,7 +15,7 @@ OPTIMS = ("optim", "prune.optim", "quantize.optim")
 def find_problems(config: Config) -> list[str]:
     """The settings that cannot be; contradictions are sought once each setting is possible alone."""
     between = (_layers, _code, _prune, _mask, _training)
-    single = [*problems(config), *_report(config)]
+    single = [*problems(config), *_report(config), *_data(config)]
     return single or [problem for check in between for problem in check(config)]
 
 
@@ -29,7 +29,9 @@ def rule_problems(config: Config) -> Iterator[str]:
         settings = dict(rule)
         found = find_problems(changed(alike, settings))
         if "prune.rate" in settings and config.prune.scope == "global":
-            found.append(wrong("prune.scope", "global", "layer, where layers have rates of their own", "layer"))
+            found.append(
+                wrong("prune.scope", "global", "layer, where layers have rates of their own", "layer")
+            )
         if "mask.codec" in settings and not (
             is_exact(settings["mask.codec"]) and is_exact(config.mask.codec)
         ):
@@ -44,6 +46,12 @@ def _report(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"\w[\w.-]*", name):
         near = re.sub(r"[^\w.-]", "_", name).lstrip(".-") or "single"
         yield wrong("report", repr(name), "a directory's name of letters, digits, _ . and -", near)
+
+
+def _data(config: Config) -> Iterator[str]:
+    name, names = config.data.name, tuple(config.task.datasets)
+    if name not in names:
+        yield wrong("data.name", repr(name), one_of(names), nearest(name, names))
 
 
 def _layers(config: Config) -> Iterator[str]:
@@ -100,14 +108,10 @@ def _mask(config: Config) -> Iterator[str]:
 
 
 def _training(config: Config) -> Iterator[str]:
-    data, datasets, task = config.data, config.task.datasets, models()[config.model.name].task
+    data, task = config.data, models()[config.model.name].task
     if config.task.id != task:
         yield wrong("task.id", config.task.id, f"{task}, which {config.model.name} is for", task)
-    if data.name not in datasets:
-        names = tuple(datasets)
-        yield wrong("data.name", repr(data.name), one_of(names), nearest(data.name, names))
-        return
-    sizes = datasets[data.name]
+    sizes = config.task.datasets[data.name]
     for name in ("n_train", "n_validation", "n_test"):
         n = sizes[name]
         if (wanted := getattr(data, name)) is not None and wanted > n:

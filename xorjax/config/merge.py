@@ -5,12 +5,14 @@ from dataclasses import fields, is_dataclass, replace
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from xorjax.settings import nearest, one_of, stated, wrong
+from xorjax.settings import flattened, nearest, one_of, stated, wrong
 
 Unknown = Callable[[str, Any], str]
 
 
-def merge(base: Any, given: Mapping[str, Any], problems: list[str], unknown: Unknown, prefix: str = "") -> Any:
+def merge(
+    base: Any, given: Mapping[str, Any], problems: list[str], unknown: Unknown, prefix: str = ""
+) -> Any:
     """`base` with the values that are given in the place of its own.
 
     Args:
@@ -24,7 +26,7 @@ def merge(base: Any, given: Mapping[str, Any], problems: list[str], unknown: Unk
     for name, value in given.items():
         key = f"{prefix}{name}"
         if name not in own:
-            problems.extend(unknown(inner, each) for inner, each in _leaves(key, value))
+            problems.extend(unknown(inner, each) for inner, each in flattened({key: value}))
             continue
         current, kinds = getattr(base, name), stated(own[name]).kinds
         if not is_dataclass(current):
@@ -78,15 +80,13 @@ def _of_kind(kinds: Mapping[str, type], group: str, id: str, unknown: Unknown) -
 
     def sentence(key: str, value: Any) -> str:
         owners = having(kinds, group, key.removeprefix(f"{group}."))
-        return f"{key} (here {value!r}) is a setting of {owners}, not of {group}={id}" if owners else unknown(key, value)
+        return (
+            f"{key} (here {value!r}) is a setting of {owners}, not of {group}={id}"
+            if owners
+            else unknown(key, value)
+        )
 
     return sentence
-
-
-def _leaves(key: str, value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        return [leaf for name, inner in value.items() for leaf in _leaves(f"{key}.{name}", inner)]
-    return [(key, value)]
 
 
 def _type_name(hint: Any) -> str:

@@ -80,8 +80,11 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
     key = override.key_or_group
     if key.split("/")[0].split(".")[0] == "hydra":
         return
-    if (new := new_name(text.lstrip("+"))) is not None:
-        yield f"{text} is written {new} now"
+    if (new := new_name(key)) is not None:
+        value = text.partition("=")[2]
+        if new == "code":
+            value = value.replace("minimum", "xor")
+        yield f"{text} is written {new}={value} now"
     elif override.is_delete():
         yield f"{text} removes a setting; every setting must have a value, such as {key}=VALUE"
     elif key in groups:

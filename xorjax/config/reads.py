@@ -11,6 +11,7 @@ from typing import Any
 
 from xorjax.config.identity import canonical, counts
 from xorjax.config.schema import Config
+from xorjax.settings import flat, leaves, stated
 
 
 def read(config: Config, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -39,6 +40,18 @@ def _values(config: Config, keys: tuple[str, ...]) -> dict[str, Any]:
         else:
             values[key] = canonical(value)
     return values
+
+
+@cache
+def not_determining() -> frozenset[str]:
+    """The keys of the settings on which no result depends."""
+    return frozenset(key for key, _, own in leaves(Config) if not stated(own).determines)
+
+
+def determining(config: Config) -> dict[str, Any]:
+    """The settings on which results depend, by dotted key as plain JSON; rules by pattern."""
+    settings = {key: canonical(value) for key, value in flat(config).items() if key not in not_determining()}
+    return settings | {"per_layer": {pattern: dict(rule) for pattern, rule in config.per_layer}}
 
 
 class UndeclaredRead(Exception):

@@ -39,14 +39,18 @@ class ModelConfig:
 class OptimConfig:
     """One training run. Used three times: dense training, pruning levels, quantized fine-tuning."""
 
-    name: str = setting("adam", ("adam", "adamw", "sgd"), "adamw decouples weight decay, sgd has momentum 0.9.")
+    name: str = setting(
+        "adam", ("adam", "adamw", "sgd"), "adamw decouples weight decay, sgd has momentum 0.9."
+    )
     learning_rate: float = setting(2e-3, POSITIVE, "The largest.")
     epochs: int = setting(8, Range(1), "Passes over the training split.")
     batch_size: int = setting(128, Range(1), "Examples a step.")
     schedule: str = setting("cosine", ("constant", "cosine"), "How the learning rate goes on after warm-up.")
     warmup_epochs: float = setting(0.5, Range(0), "Epochs over which the learning rate rises from 0.")
     weight_decay: float = setting(0.0, Range(0), "L2 penalty on kernels.")
-    label_smoothing: float = setting(0.05, FRACTION, "The share of the target that is spread over all classes.")
+    label_smoothing: float = setting(
+        0.05, FRACTION, "The share of the target that is spread over all classes."
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,17 @@ from xorjax.config.merge import having, merge
 from xorjax.config.schema import Config, Rule
 from xorjax.settings import get, leaves, nearest, stated
 
-__all__ = ["KEYS", "KINDS", "PER_LAYER", "SECTIONS", "ConfigError", "having", "load_config", "nearest_key", "new_name"]
+__all__ = [
+    "KEYS",
+    "KINDS",
+    "PER_LAYER",
+    "SECTIONS",
+    "ConfigError",
+    "having",
+    "load_config",
+    "nearest_key",
+    "new_name",
+]
 
 
 def load_config(cfg: DictConfig) -> Config:
@@ -43,11 +53,16 @@ def load_config(cfg: DictConfig) -> Config:
 def _rules(rules: Any, config: Config, problems: list[str]) -> Iterator[Rule]:
     """The rules of `per_layer`, their values in the types of their settings."""
     if not isinstance(rules, Mapping) or not all(isinstance(rule, Mapping) for rule in rules.values()):
-        problems.append(f"per_layer is {rules!r}; it must be settings by patterns, such as {{conv*: {{prune.rate: 0.8}}}}")
+        problems.append(
+            f"per_layer is {rules!r}; it must be settings by patterns, such as {{conv*: {{prune.rate: 0.8}}}}"
+        )
         return
     for pattern, rule in rules.items():
-        found = [f"{key} (here {value!r}) cannot be set by layer; {', '.join(PER_LAYER)} can"
-            for key, value in rule.items() if key in KEYS and key not in PER_LAYER]
+        found = [
+            f"{key} (here {value!r}) cannot be set by layer; {', '.join(PER_LAYER)} can"
+            for key, value in rule.items()
+            if key in KEYS and key not in PER_LAYER
+        ]
         own = merge(config, _nested(rule), found, _unknown) if not found else config
         problems.extend(f"per_layer of {pattern}: {problem}" for problem in found)
         if not found:
@@ -79,19 +94,14 @@ SECTIONS = tuple(dict.fromkeys(key[:i] for key in KEYS for i, letter in enumerat
 KINDS = {own.name: kinds for own in fields(Config) if (kinds := stated(own).kinds) is not None}
 """The groups of several kinds, "code" and "task"; the kinds of each by id."""
 
-_RENAMED = {
-    "xor.layout": "code.slicing",
-    "xor.layout_seed": "code.slicing_seed",
-    "xor=minimum": "code=xor",
-    "xor=": "code=",
-    "xor.": "code.",
-}
+_RENAMED = {"xor.layout": "code.slicing", "xor.layout_seed": "code.slicing_seed", "xor": "code"}
+"""Keys of settings and groups that were called otherwise; of a group for all that is in it."""
 
 
-def new_name(text: str) -> str | None:
-    """What replaces a setting, or a choice of a group, that was called `text` before; None if nothing was."""
-    old = next((old for old in _RENAMED if text == old or (old[-1] in ".=" and text.startswith(old))), None)
-    return None if old is None else _RENAMED[old] + text.removeprefix(old)
+def new_name(key: str) -> str | None:
+    """What a setting or a group is called now; None if it never had another name."""
+    old = next((old for old in _RENAMED if key == old or key.startswith(f"{old}.")), None)
+    return None if old is None else _RENAMED[old] + key.removeprefix(old)
 
 
 def nearest_key(key: str, groups: Sequence[str] = ()) -> str:

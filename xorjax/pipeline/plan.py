@@ -101,7 +101,7 @@ def make_plan(config: Config) -> Plan:
     quantize = Stage("quantize", _name("quantize", config, pruned, slug), config.quantize.optim.epochs)
     beside = {id: code.beside for id, code in CODES.items() if code.beside}
     baselines = Stage("baselines", _name("baselines", config, quantize, slug, beside=beside))
-    slug = f"{slug}-{code_title(config, '')}".replace(" ", "")
+    slug = f"{slug}-{config.code.id}{'x'.join(map(str, code_numbers(config).values()))}"
     encode = Stage("encode", _name("encode", config, quantize, slug))
     evaluate = Stage("evaluate", _name("evaluate", config, encode, slug))
     return Plan(config, dense, levels, mask, quantize, baselines, encode, evaluate)
@@ -112,11 +112,10 @@ def reads(kind: str) -> tuple[str, ...]:
     return import_module(f"xorjax.pipeline.{kind}").READS
 
 
-def code_title(config: Config, between: str = ", ") -> str:
-    """A code in a few words: "xor, n_in 20, n_out 192"; without the n_out that is chosen for each mask."""
-    numbers = ((name, getattr(config.code, name, None)) for name in ("n_in", "n_out"))
-    parts = [config.code.id, *(f"{name} {value}" for name, value in numbers if value is not None)]
-    return between.join(parts)
+def code_numbers(config: Config) -> dict[str, int]:
+    """The n_in and n_out of codes that have them; not the n_out that is chosen for each mask."""
+    numbers = {name: getattr(config.code, name, None) for name in ("n_in", "n_out")}
+    return {name: value for name, value in numbers.items() if value is not None}
 
 
 def _name(kind: str, config: Config, upstream: Stage | None, slug: str, **further: Any) -> str:
