@@ -3,17 +3,22 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 
 import ml_dtypes
 import numpy as np
 import pytest
 
 from xorjax import cli
+from xorjax.codec.code import CODES
+from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressSpec, compress
 from xorjax.container import bits, decode_weights, load, save, verify
 from xorjax.container.tensors import from_bytes, to_bytes
 from xorjax.data import Dataset, Split
 from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
+from xorjax.settings import stated
 
 RNG = np.random.default_rng(0)
 TENSORS = {
@@ -99,15 +104,15 @@ def test_compress_prints_a_table(here, capsys):
         "bounded",
         "all layers",
         "3 other tensors kept",
-        "the matrices of 1 XOR network",
+        "what layers share, matrix: ",
         "the scales are ",
     ):
         assert text in out
 
 
 def test_the_command_and_the_library_write_the_same(here, capsys):
-    compressed(capsys, *SETTINGS, "--scale", "row", "--planes", "2", "--layout", "interleaved")
-    spec = CompressSpec(("*.weight",), 0.9, scale="row", n_planes=2, n_out=96, layout="interleaved")
+    compressed(capsys, *SETTINGS, "--scale", "row", "--planes", "2", "--slicing", "interleaved")
+    spec = CompressSpec(("*.weight",), 0.9, scale="row", n_planes=2, code=XorCode(n_out=96))
     by_library = compress(TENSORS, spec, {"format": "pt"})
     loaded = load("small.xj")
     for name, layer in by_library.layers.items():
@@ -157,7 +162,7 @@ def test_a_mask_that_its_codec_chooses(here, capsys, codec):
     [
         ("--n-in", "100", "--n-out", "160"),
         ("--method", "greedy", "--patch-format", "enumerative"),
-        ("--patch-format", "blocked", "--patch-block", "3", "--layout", "shuffled", "--layout-seed", "9"),
+        ("--patch-format", "blocked", "--patch-block", "3", "--slicing", "shuffled", "--slicing-seed", "9"),
         ("--planes", "3", "--scale", "tensor", "--seed", "4"),
     ],
 )
@@ -168,12 +173,117 @@ def test_every_setting_reaches_the_file(here, capsys, settings):
         assert {k: str(layer[k]) for k in given.keys() & layer.keys()} == {
             k: given[k] for k in given.keys() & layer.keys()
         }
-    plane = load("small.xj").layers["conv.weight"].planes[0]
-    assert (plane.layout_seed, plane.patch_block, plane.net.seed) == (
-        int(given.get("layout_seed", 0)),
+    code = load("small.xj").layers["conv.weight"].code
+    assert (code.slicing_seed, code.patch_block, code.seed) == (
+        int(given.get("slicing_seed", 0)),
         int(given.get("patch_block", 16)),
         int(given.get("seed", 0)),
     )
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_every_code_in_the_file(here, capsys, code, dtype):
+    """Written, shown, verified and decoded: the signs are those of the weights, and the bits those of the streams."""
+    result = compressed(capsys, "--prune-rate", "0.9", "--code", code, "--scale-dtype", dtype)
+    assert {layer["code"] for layer in result["layers"]} == {code}
+    assert {layer["scale_dtype"] for layer in result["layers"]} == {dtype}
+    model = load("small.xj")
+    assert {layer.code.id for layer in model.layers.values()} == {code}
+    for name, layer in model.layers.items():
+        kept = layer.mask & (decode_weights(layer) != 0)
+        assert np.array_equal(decode_weights(layer)[kept] > 0, TENSORS[name][kept] > 0)
+        assert kept.sum() == layer.mask.sum()
+    assert run_json(capsys, "inspect", "small.xj")[1]["layers"][0]["code"] == code
+    assert code in run(capsys, "inspect", "small.xj")[1]
+    assert len(run_json(capsys, "verify", "small.xj")[1]["planes"]) == 4
+    assert run_json(capsys, "decompress", "small.xj", "back.safetensors")[0] == 0
+
+
+def test_every_setting_of_every_code_is_an_option(here, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["compress", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for cls in CODES.values():
+        for own in fields(cls):
+            assert f"--{own.name.replace('_', '-')} " in shown
+            assert stated(own).help.rstrip(".") in shown
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_without_a_mask(here, capsys, code):
+    result = compressed(capsys, "--prune-rate", "0", "--mask-codec", "none", "--code", code)
+    assert result["totals"]["index_bits"] == 0
+    assert {(layer["mask_codec"], layer["prune_rate"]) for layer in result["layers"]} == {(None, 0)}
+    decoded = decode_weights(load("small.xj").layers[W])
+    assert np.array_equal(decoded > 0, TENSORS[W] > 0)
+
+
+def test_settings_by_layer(here, capsys):
+    rules = [
+        "enc.0*:prune_rate=0.8,code.n_in=12,n_planes=2,scale=tensor,code.n_out=none",
+        "conv*:code=signs,mask_codec=golomb,scale_dtype=float16",
+        "enc*:prune-rate=0.5",
+    ]
+    result = compressed(capsys, *SETTINGS, *(part for rule in rules for part in ("--per-layer", rule)))
+    layers = {layer["name"]: layer for layer in result["layers"]}
+    assert {n: round(layer["prune_rate"], 2) for n, layer in layers.items()} == {
+        "conv.weight": 0.9, "double.weight": 0.9, "enc.0.weight": 0.8, "enc.1.weight": 0.5,
+    }  # fmt: skip
+    first, conv, other = (layers[f"{name}.weight"] for name in ("enc.0", "conv", "double"))
+    assert (first["n_in"], first["n_planes"], first["scale_bits"]) == (12, 2, 64)
+    assert first["n_out"] not in (None, 96)
+    assert (conv["code"], conv["mask_codec"], conv["scale_dtype"]) == ("signs", "golomb", "float16")
+    assert "n_in" not in conv
+    assert (other["code"], other["n_in"], other["n_out"]) == ("xor", 20, 96)
+
+
+def test_a_rule_that_matches_no_layer_is_refused(here, capsys):
+    message = "per_layer: 'conv' matches no layer; the nearest is conv.weight"
+    arguments = ("--layers", "*.weight", *SETTINGS, "--per-layer", "conv:n_planes=2")
+    refused(here, capsys, message, "compress", "model.safetensors", "out.xj", *arguments)
+
+
+def test_a_scale_that_does_not_fit_its_dtype_is_refused(here, capsys):
+    write({W: TENSORS[W] * 1e6})
+    arguments = ("--layers", W, *SETTINGS, "--scale-dtype", "float16")
+    message = f"tensor '{W}': a scale does not fit float16"
+    refused(here, capsys, message, "compress", "model.safetensors", "out.xj", *arguments)
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), RuntimeError("a bug"), KeyError("a bug")])
+def test_a_bug_shows_its_traceback(here, capsys, monkeypatch, error):
+    """What the library raises and does not call the user's error is none, whichever built-in error it is."""
+
+    def broken(*args, **kwargs):
+        raise error
+
+    arguments = ("compress", "model.safetensors", "out.xj", "--layers", W, *SETTINGS)
+    monkeypatch.setattr("xorjax.codec.xor.XorCode.encode", broken)
+    with pytest.raises(type(error), match="a bug"):
+        cli.main(arguments)
+    assert nothing_left(here)
+
+
+def test_a_decoder_that_is_wrong_is_a_bug(here, capsys, monkeypatch):
+    right = SignsCode.decode
+    monkeypatch.setattr(SignsCode, "decode", lambda self, encoded, mask: ~right(self, encoded, mask))
+    arguments = (
+        "compress",
+        "model.safetensors",
+        "out.xj",
+        "--layers",
+        W,
+        "--prune-rate",
+        ".9",
+        "--code",
+        "signs",
+    )
+    with pytest.raises(
+        RuntimeError, match=r"'enc.0.weight': 480 bits do not decode to what was encoded, which is a bug"
+    ):
+        cli.main(arguments)
+    assert nothing_left(here)
 
 
 def test_n_out_is_chosen_for_each_layer(here, capsys):
@@ -309,29 +419,44 @@ def test_prune_rates_at_the_ends(here, capsys, prune_rate):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--prune-rate", "1"), "prune_rate is 1.0, expected 0 <= prune_rate < 1"),
+        (("--prune-rate", "1"), "prune_rate is 1.0; it must be at least 0 and less than 1"),
         (("--prune-rate", "-0.1"), "prune_rate is -0.1"),
         (("--prune-rate", "nan"), "prune_rate is nan"),
         (("--prune-rate", ".9", "--mask", "m"), "not allowed with argument"),
         ((), "one of the arguments --prune-rate --mask is required"),
-        (("--prune-rate", ".9", "--n-in", "129"), "n_in is 129, expected 1 to 128"),
-        (("--prune-rate", ".9", "--n-out", "20"), "n_out is 20, expected 21 to"),
-        (("--prune-rate", ".9", "--n-out", "many"), "argument --n-out: invalid value: 'many'"),
-        (("--prune-rate", ".9", "--planes", "0"), "n_planes is 0, expected 1 to 8"),
-        (("--prune-rate", ".9", "--scale", "chanel"), "scale is 'chanel', expected one of tensor, channel, row;"),
-        (("--prune-rate", ".9", "--method", "greddy"), "nearest: 'greedy'"),
-        (("--prune-rate", ".9", "--patch-format", "papr"), "nearest: 'paper'"),
-        (("--prune-rate", ".9", "--layout", "rows"), "layout is 'rows', expected one of"),
-        (("--prune-rate", ".9", "--mask-codec", "bitmpa"), "nearest: 'bitmap'"),
+        (("--prune-rate", ".9", "--n-in", "129"), "n_in is 129; it must be at least 1 and at most 128"),
+        (("--prune-rate", ".9", "--n-out", "20"), "n_out is 20; it must be more than n_in, 20"),
+        (("--prune-rate", ".9", "--n-out", "many"), "argument --n-out: invalid int value: 'many'"),
+        (("--prune-rate", ".9", "--planes", "0"), "n_planes is 0; it must be at least 1 and at most 8"),
+        (("--prune-rate", ".9", "--scale", "chanel"), "scale is 'chanel'; it must be one of tensor, channel, row; the"),
+        (("--prune-rate", ".9", "--method", "greddy"), "the nearest is greedy"),
+        (("--prune-rate", ".9", "--patch-format", "papr"), "the nearest is paper"),
+        (("--prune-rate", ".9", "--slicing", "rows"), "slicing is 'rows'; it must be one of"),
+        (("--prune-rate", ".9", "--layout", "shuffled"), "--layout: it is called --slicing now: --slicing shuffled"),
+        (("--prune-rate", ".9", "--layout-seed", "3"), "it is called --slicing-seed now: --slicing-seed 3"),
+        (("--prune-rate", ".9", "--code", "sign"), "argument --code: invalid value: 'sign' (one of "),
+        (("--prune-rate", ".9", "--code", "signs", "--n-in", "8"), "--n-in: the code signs has no such setting; it"),
+        (("--prune-rate", ".9", "--taps", "21"), "taps is 21; it must be at most n_in, 20"),
+        (("--prune-rate", ".9", "--n-out", "90", "--fill", "1"), "fill is 1.0; it must be null where n_out is given"),
+        (("--prune-rate", ".9", "--scale-dtype", "f16"), "scale_dtype is 'f16'; it must be one of float32, float16,"),
+        (("--prune-rate", ".9", "--mask-codec", "none"), "mask_codec is none, which keeps every weight; prune_rate"),
+        (("--prune-rate", ".9", "--per-layer", "n_in=3"), "argument --per-layer: invalid value: 'n_in=3' (PATTERN:"),
+        (("--prune-rate", ".9", "--per-layer", "a:n_in"), "argument --per-layer: invalid value: 'a:n_in' (PATTERN:"),
+        (("--prune-rate", ".9", *(2 * ("--per-layer", "a:n_planes=2"))), "its pattern stands there twice"),
+        (("--prune-rate", ".9", "--per-layer", "e*:n_in=3"), "per_layer 'e*': there is no setting called 'n_in'"),
+        (("--prune-rate", ".9", "--per-layer", "e*:code.nin=3"), "'nin'; there are n_in, n_out"),
+        (("--prune-rate", ".9", "--per-layer", "e*:prune_rate=x"), "prune_rate is 'x'; it must be of the type"),
+        (("--mask", "m", "--per-layer", "e*:prune_rate=.5"), "one of prune_rate and masks is expected, and not both"),
+        (("--prune-rate", ".9", "--mask-codec", "bitmpa"), "the nearest is bitmap"),
         (("--prune-rate", ".9", "--mask-option", "rank"), "argument --mask-option: invalid value: 'rank'"),
         (("--prune-rate", ".9", "--mask-option", "rank=4"), "mask_codec 'ans_rc' is exact and has no mask_options"),
         (
             ("--prune-rate", ".9", "--mask-codec", "lowrank", "--mask-option", "rnk=4"),
-            "mask_codec 'lowrank' has no option 'rnk'; it has rank, index_bits",
+            "there is no option of the mask_codec 'lowrank' called 'rnk'; there are rank, index_bits",
         ),
         (
             ("--prune-rate", ".9", "--mask-codec", "codebook", "--mask-option", "beam=4"),
-            "mask_codec 'codebook' has no option 'beam'; it has n_in",
+            "there is no option of the mask_codec 'codebook' called 'beam'; there are n_in",
         ),
         (("--mask", "m", "--mask-codec", "lowrank"), "'lowrank' chooses the mask itself and cannot store given masks"),
     ],
@@ -387,9 +512,9 @@ def test_compressed_files_cut_short_damaged_or_newer(here, capsys, command):
     flipped[-30] ^= 4
     cases = [
         (data[: len(data) // 2], "bad.xj: header: it ends at byte"),
-        (data[:-1], "bad.xj: tensor 'params/flags' ends at byte"),
+        (data[:-1], "bad.xj: tensor 'shared/0/matrix' ends at byte"),
         (bytes(flipped), "bad.xj: tensor '"),
-        (data.replace(b'"format_version":"1"', b'"format_version":"2"'), "format_version is '2', and this reads 1;"),
+        (data.replace(b'"format_version":"2"', b'"format_version":"3"'), "is '3', and this reads 1 to 2; a newer"),
         (data.replace(b'"format":"xorjax"', b'"format":"xorjay"', 1), "metadata: format is 'xorjay'"),
         (b"", "bad.xj: header: it ends at byte 8"),
         ((here / "model.safetensors").read_bytes(), "metadata: format is 'pt', not 'xorjax'"),
@@ -474,17 +599,22 @@ def test_shards(here, capsys):
     )
 
 
-def test_help_waits_for_no_library():
+@pytest.mark.parametrize(
+    ("arguments", "allowed", "shown"),
+    [(["--help"], set(), "--version"), (["compress", "--help"], {"numpy", "constriction"}, "--n-out")],
+)
+def test_help_waits_for_no_library(arguments, allowed, shown):
+    """The options of `compress` are the settings of the codes, whose modules need NumPy."""
     code = (
         "import sys; from xorjax.cli import main\n"
-        "try: main(['compress', '--help'])\n"
+        f"try: main({arguments})\n"
         "except SystemExit: pass\n"
         "heavy = {'jax', 'numba', 'galois', 'numpy', 'flax', 'rich', 'constriction'}\n"
         "print(*sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.split() == []
-    assert "--prune-rate" in done.stdout
+    assert set(done.stderr.split()) <= allowed
+    assert shown in done.stdout
 
 
 def test_inspect_and_decompress_wait_for_neither_jax_nor_numba(here, capsys):
@@ -509,7 +639,7 @@ def suite_model(here, monkeypatch):
         "xorjax.pipeline.evaluate_file.load_data", lambda config: Dataset(split, split, split, 10)
     )
     params = {path: np.asarray(value) for path, value in create_model("lenet300", 0)[1].items()}
-    spec = CompressSpec(("*/kernel",), 0.8, n_out=64, mask_codec="bitmap")
+    spec = CompressSpec(("*/kernel",), 0.8, code=XorCode(n_out=64), mask_codec="bitmap")
     return params, spec, split
 
 

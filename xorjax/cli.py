@@ -1,4 +1,7 @@
-"""The `xorjax` command: arguments in, one table or one JSON object out, exit code 0, 1 (bad input) or 2 (usage)."""
+"""The `xorjax` command: arguments in, one table or one JSON object out, exit code 0, 1 (bad input) or 2 (usage).
+
+A bug shows its traceback; its exit code is 1 too.
+"""
 
 import argparse
 import json
@@ -7,7 +10,9 @@ from collections.abc import Sequence
 
 from xorjax import __version__
 from xorjax.commands import COMMANDS
-from xorjax.commands.errors import CommandError, UsageError, drop_output
+from xorjax.commands.errors import UsageError, drop_output
+from xorjax.commands.options import CommandParser
+from xorjax.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = args.run(args)
     except UsageError as error:
         args.parser.error(str(error))
-    except CommandError as error:
+    except UserError as error:
         message = " ".join(str(error).split())
         print(f"xorjax: error: {message}", file=sys.stderr)
         if args.json:
@@ -40,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="xorjax",
         description="Pruned, binarized networks as code words of a random XOR-gate network.",
         epilog="`xorjax COMMAND --help` says more. Every command takes --json.",

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Entry = TypeVar("Entry")
+Added = TypeVar("Added")
 
 
 class Registry(Mapping[str, Entry]):
@@ -25,15 +26,15 @@ class Registry(Mapping[str, Entry]):
         self._entries: dict[str, Entry] = {}
         self._complete = False
 
-    def register(self, entry: Entry) -> Entry:
+    def register(self, entry: Added) -> Added:
         """Add an entry under its `id`; a decorator for classes.
 
         Raises:
             TypeError: another entry has this id.
         """
-        id: str = getattr(entry, "id")  # noqa: B009
-        if self._entries.setdefault(id, entry) is not entry:
-            raise TypeError(f"two {self.what}s are called {id!r}")
+        added: Any = entry
+        if self._entries.setdefault(added.id, added) is not entry:
+            raise TypeError(f"two {self.what}s are called {added.id!r}")
         return entry
 
     def __getitem__(self, id: str) -> Entry:

@@ -54,15 +54,15 @@ def uneven_mask(shape, seed=0):
 
 
 @pytest.mark.parametrize("method", ["greedy", "minimum"])
-@pytest.mark.parametrize("layout", ["row_major", "interleaved"])
-def test_uneven_masks_by_their_care_bits(layout, method):
+@pytest.mark.parametrize("slicing", ["row_major", "interleaved"])
+def test_uneven_masks_by_their_care_bits(slicing, method):
     care = uneven_mask((400, 1000))
     bits = np.random.default_rng(1).random(care.shape) < 0.5
     net = XorNetwork.random(20, 96)
-    encoded = encode(bits, care, net, method, layout=layout)
+    encoded = encode(bits, care, net, method, slicing=slicing)
     padded = np.zeros(len(encoded.codes) * net.n_out, dtype=bool)
     padded[: care.size] = care.reshape(-1)
-    in_slices = padded.reshape(-1, net.n_out) if layout == "row_major" else padded.reshape(net.n_out, -1).T
+    in_slices = padded.reshape(-1, net.n_out) if slicing == "row_major" else padded.reshape(net.n_out, -1).T
     counts = np.count_nonzero(in_slices, axis=1)
     share = len(padded) / care.size
 
@@ -70,7 +70,7 @@ def test_uneven_masks_by_their_care_bits(layout, method):
         predicted = predict_bits(net.n_in, net.n_out, counts, method, patch_format)
         return {name: share * bits for name, bits in predicted.items()}
 
-    assert_within_limit(bits, care, net, method, prediction, layout=layout)
+    assert_within_limit(bits, care, net, method, prediction, slicing=slicing)
 
 
 def test_a_slice_without_redundant_rows_has_no_patches():
@@ -122,10 +122,10 @@ def test_chosen_n_out_is_valid_at_the_ends(n_in, prune_rate):
 def test_chosen_n_out_of_a_mask_follows_its_layout():
     care = uneven_mask((400, 1000), seed=2)
     bits = np.random.default_rng(3).random(care.shape) < 0.5
-    for layout in ("row_major", "interleaved"):
-        chosen = choose_n_out(20, care, "greedy", layout=layout)
+    for slicing in ("row_major", "interleaved"):
+        chosen = choose_n_out(20, care, "greedy", slicing=slicing)
         sizes = {
-            n_out: encode(bits, care, XorNetwork.random(20, n_out), "greedy", layout=layout).bits_per_weight
+            n_out: encode(bits, care, XorNetwork.random(20, n_out), "greedy", slicing=slicing).bits_per_weight
             for n_out in (chosen - 32, chosen, chosen + 32)
         }
         assert sizes[chosen] <= 1.005 * min(sizes.values())

@@ -8,26 +8,26 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xorjax import XorNetwork, encode
-from xorjax.codec.layout import LAYOUTS, count_slices, from_slices, to_slices
-from xorjax.decode.slices import plane_to_slices, slices_to_plane
+from xorjax.codec.slicing import SLICINGS, count_slices, from_slices, to_slices
+from xorjax.decoding.slices import plane_to_slices, slices_to_plane
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=4, max_side=9)
-layouts = st.sampled_from(LAYOUTS)
+slicings = st.sampled_from(SLICINGS)
 seeds = st.integers(0, 2**32)
 
 
-def place(layout, shape, n_slices, n_out, seed, s, i):
+def place(slicing, shape, n_slices, n_out, seed, s, i):
     """The row-major number of bit i of slice s, or None in the padding, by the text of the module."""
     n_weights = math.prod(shape)
-    if layout == "interleaved":
+    if slicing == "interleaved":
         k = i * n_slices + s
-    elif layout == "shuffled":
+    elif slicing == "shuffled":
         k = i * n_slices + (s - int(np.random.PCG64(seed).random_raw(n_out)[i])) % n_slices
     else:
         k = s * n_out + i
     if k >= n_weights:
         return None
-    if layout == "column_major":
+    if slicing == "column_major":
         index = []
         for size in shape:  # the first axis is the fastest
             index.append(k % size)
@@ -38,34 +38,34 @@ def place(layout, shape, n_slices, n_out, seed, s, i):
     return k
 
 
-@given(shapes, st.integers(2, 80), layouts, seeds)
-def test_every_bit_lies_where_the_definition_says(shape, n_out, layout, seed):
-    n_slices = count_slices(shape, n_out, layout)
+@given(shapes, st.integers(2, 80), slicings, seeds)
+def test_every_bit_lies_where_the_definition_says(shape, n_out, slicing, seed):
+    n_slices = count_slices(shape, n_out, slicing)
     numbers = np.arange(1, math.prod(shape) + 1).reshape(shape)
-    slices = to_slices(numbers, n_out, layout, seed)
+    slices = to_slices(numbers, n_out, slicing, seed)
     assert slices.shape == (n_slices, n_out)
     assert sorted(slices[slices > 0]) == list(range(1, numbers.size + 1))
     for s in {0, n_slices // 2, n_slices - 1}:
-        places = [place(layout, shape, n_slices, n_out, seed, s, i) for i in range(n_out)]
+        places = [place(slicing, shape, n_slices, n_out, seed, s, i) for i in range(n_out)]
         assert slices[s].tolist() == [0 if k is None else k + 1 for k in places]
 
 
-@given(shapes, st.integers(1, 80), layouts, seeds)
-def test_slices_go_back_to_the_plane(shape, n_out, layout, seed):
+@given(shapes, st.integers(1, 80), slicings, seeds)
+def test_slices_go_back_to_the_plane(shape, n_out, slicing, seed):
     plane = np.asarray(np.random.default_rng(seed).random(shape))
     np.testing.assert_array_equal(
-        from_slices(to_slices(plane, n_out, layout, seed), shape, layout, seed), plane
+        from_slices(to_slices(plane, n_out, slicing, seed), shape, slicing, seed), plane
     )
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("slicing", SLICINGS)
 @pytest.mark.parametrize(("shape", "n_out"), [((7, 10), 8), ((3, 4, 5), 60), ((41,), 50), ((), 3)])
-def test_jax_arrays_go_the_same_way(shape, n_out, layout):
+def test_jax_arrays_go_the_same_way(shape, n_out, slicing):
     plane = np.asarray(np.random.default_rng(0).random(shape) < 0.5)
-    slices = to_slices(plane, n_out, layout, 5)
-    packed = plane_to_slices(jnp.asarray(plane), len(slices), n_out, layout, 5)
+    slices = to_slices(plane, n_out, slicing, 5)
+    packed = plane_to_slices(jnp.asarray(plane), len(slices), n_out, slicing, 5)
     np.testing.assert_array_equal(np.asarray(packed), slices)
-    np.testing.assert_array_equal(np.asarray(slices_to_plane(packed, shape, layout, 5)), plane)
+    np.testing.assert_array_equal(np.asarray(slices_to_plane(packed, shape, slicing, 5)), plane)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_interleaving_and_shuffling_even_out_a_mask_with_dense_rows_or_columns(a
     bits = rng.random(shape) < 0.5
     net = XorNetwork.random(20, 300, seed=0)
     patches = {
-        layout: encode(bits, care, net, method="greedy", layout=layout).n_patches.sum() for layout in LAYOUTS
+        slicing: encode(bits, care, net, method="greedy", slicing=slicing).n_patches.sum() for slicing in SLICINGS
     }
     along = "row_major" if axis == 0 else "column_major"
     assert patches["interleaved"] < patches[along] / 2

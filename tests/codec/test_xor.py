@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jaxtyping import TypeCheckError
 
-from xorjax.codec.layout import LAYOUTS, count_slices
+from xorjax.codec.slicing import SLICINGS, count_slices
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.xor import METHODS, STREAMS, Encoded, encode
-from xorjax.decode import reference
+from xorjax.decoding import reference
 from xorjax.gf2.network import XorNetwork
 
 
@@ -29,8 +29,8 @@ def problems(draw):
         "method": draw(st.sampled_from(METHODS)),
         "patch_format": draw(st.sampled_from(sorted(PATCH_FORMATS))),
         "patch_block": draw(st.integers(1, 70)),
-        "layout": draw(st.sampled_from(LAYOUTS)),
-        "layout_seed": draw(st.integers(0, 2**40)),
+        "slicing": draw(st.sampled_from(SLICINGS)),
+        "slicing_seed": draw(st.integers(0, 2**40)),
     }
     return np.asarray(rng.random(shape) < 0.5), care, net, settings
 
@@ -47,7 +47,7 @@ def test_decoding_returns_every_care_bit(problem):
 def test_streams_read_back(problem):
     bits, care, net, settings = problem
     encoded = encode(bits, care, net, **settings)
-    n_slices = count_slices(bits.shape, net.n_out, settings["layout"])
+    n_slices = count_slices(bits.shape, net.n_out, settings["slicing"])
     assert encoded.codes.shape == (n_slices, -(-net.n_in // 64))
     assert len(encoded.n_patches) == n_slices
     assert list(encoded.streams) == list(STREAMS)
@@ -117,8 +117,8 @@ def test_transposed_planes_are_taken_in_row_major_order():
             {"patch_format": "papers"},
             "patch_format must be one of paper, blocked, care, enumerative, not 'papers'",
         ),
-        ({"layout": "diagonal"}, "layout must be one of row_major, .*, not 'diagonal'"),
-        ({"layout_seed": -1}, "layout_seed must be 0 or more, not -1"),
+        ({"slicing": "diagonal"}, "slicing must be one of row_major, .*, not 'diagonal'"),
+        ({"slicing_seed": -1}, "slicing_seed must be 0 or more, not -1"),
         ({"patch_block": 0}, "patch_block must be 1 slice or more, not 0"),
         ({"encoder": "numpy"}, "encoder must be one of numba, galois, not 'numpy'"),
         ({"care": np.ones(3, dtype=bool)}, r"bits have shape \(4,\), care \(3,\)"),
@@ -217,7 +217,7 @@ def test_from_streams_refuses_a_missing_stream_and_wrong_settings():
     streams = dict(encode(care, care, net).streams)
     with pytest.raises(ValueError, match="n_bounded must be 0 to the 2 slices, not 3"):
         Encoded.from_streams(streams, care, net, "minimum", "care", 16, "row_major", n_bounded=3)
-    with pytest.raises(ValueError, match="layout must be one of"):
+    with pytest.raises(ValueError, match="slicing must be one of"):
         Encoded.from_streams(streams, care, net, "minimum", "care", 16, "")
     del streams["patch_positions"]
     with pytest.raises(ValueError, match="stream 'patch_positions' is missing"):

@@ -1,16 +1,17 @@
-"""Whole files: round trip, determinism, counted bits, atomic writing, and the file of version 1."""
+"""Whole files: round trip, determinism, counted bits, atomic writing, what makes no layer."""
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import safetensors
-from container_models import planned_model, plans, random_layer, random_model, same_layer, same_model
+from container_models import DTYPES, planned_model, plans, random_layer, random_model, same_layer, same_model
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xorjax.codec.xor import encode
+from xorjax import AnsSignsCode, DenseCode, SignsCode
+from xorjax.codec.xor import XorCode, network
 from xorjax.container import (
     CompressedLayer,
     CompressedModel,
@@ -24,11 +25,12 @@ from xorjax.container import (
     verify,
     write,
 )
-from xorjax.container.planes import decode_plane
+from xorjax.container.planes import decode_planes
 from xorjax.container.write import serialize
-from xorjax.decode import reference
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import encode_mask
+
+NAMES = ("a/planes/0", "a/planes", "a/mask", "a", "", "0/planes/0/codes", "a\nb", "layers/a", "scales")
 
 
 @given(plan=plans)
@@ -39,7 +41,7 @@ def test_round_trip(tmp_path_factory, plan):
     loaded = load(path)
     assert same_model(loaded, model)
     assert serialize(loaded) == path.read_bytes()
-    assert verify(path) == list(loaded.planes)
+    assert verify(path) == [plane for layer in loaded.layers.values() for plane in layer.plane_names]
 
 
 def test_equal_models_give_equal_bytes():
@@ -58,7 +60,7 @@ def test_bits_are_the_bytes_in_the_file(tmp_path_factory, plan):
     save(path, model)
     counted = {name: dict.fromkeys(layer_bits(layer), 0) for name, layer in model.layers.items()}
     rest = 0
-    kinds = {"codes": "code_bits", "patch_counts": "patch_bits", "patch_positions": "patch_bits"}
+    patches = {"patch_counts": "patch_bits", "patch_positions": "patch_bits"}
     with safetensors.safe_open(path, framework="numpy") as file:
         for tensor in file.keys():  # noqa: SIM118 - a file, not a dict
             n_bits = 8 * file.get_tensor(tensor).nbytes
@@ -68,12 +70,18 @@ def test_bits_are_the_bytes_in_the_file(tmp_path_factory, plan):
                 continue
             layer = "/".join(rest_of_name.split("/")[:2])
             part, *stream = rest_of_name.removeprefix(f"{layer}/").split("/")
-            kind = {"mask": "index_bits", "scales": "scale_bits"}.get(part) or kinds[stream[-1]]
+            kind = {"mask": "index_bits", "scales": "scale_bits"}.get(part) or patches.get(
+                stream[-1], "code_bits"
+            )
             counted[layer][kind] += n_bits
     assert counted == {name: layer_bits(layer) for name, layer in model.layers.items()}
     assert bits(model) == {kind: sum(layer[kind] for layer in counted.values()) for kind in bits(model)}
-    matrices = sum(8 * -(-net.n_in * net.n_out // 8) for net in model.networks)
-    assert rest == matrices + sum(8 * param.nbytes for param in model.params.values())
+    matrices = {
+        matrix.tobytes() for layer in model.layers.values() for matrix in layer.values.shared.values()
+    }
+    assert rest == sum(8 * len(matrix) for matrix in matrices) + sum(
+        8 * param.nbytes for param in model.params.values()
+    )
     assert file_bytes(model) == os.path.getsize(path)
 
 
@@ -84,54 +92,66 @@ def test_bits_by_formula():
     assert layer_bits(layer)["code_bits"] == 8 * -(-20 * n_slices // 8)
     assert layer_bits(layer)["index_bits"] == 400_000
     assert layer_bits(layer)["scale_bits"] == 32 * 500
-    nbits = layer.planes[0].nbits
-    assert layer_bits(layer)["patch_bits"] == nbits["patch_counts"] + nbits["patch_positions"]
+    n_bytes = {name: len(stream) for name, stream in layer.values.streams.items()}
+    assert layer_bits(layer)["patch_bits"] == 8 * (n_bytes["0/patch_counts"] + n_bytes["0/patch_positions"])
+    half = random_layer(np.random.default_rng(0), "a", (800, 500), net, 1, None, "float16", "signs")
+    assert layer_bits(half) == {
+        "code_bits": 400_000, "patch_bits": 0, "index_bits": 0, "scale_bits": 16 * 500,
+    }  # fmt: skip
 
 
-def test_one_matrix_for_each_distinct_network(tmp_path):
+def test_what_layers_share_is_stored_once(tmp_path):
     rng = np.random.default_rng(0)
     nets = [XorNetwork.random(5, 20), XorNetwork.random(5, 20), XorNetwork.random(5, 20, seed=1)]
     layers = {f"{i}/kernel": random_layer(rng, f"{i}/kernel", (9, 9), net) for i, net in enumerate(nets)}
     save(tmp_path / "file", CompressedModel(layers))
     with safetensors.safe_open(tmp_path / "file", framework="numpy") as file:
-        matrices = [name for name in file.keys() if name.startswith("networks/")]  # noqa: SIM118
-    assert matrices == ["networks/0/matrix", "networks/1/matrix"]
+        matrices = [name for name in file.keys() if name.startswith("shared/")]  # noqa: SIM118
+    assert matrices == ["shared/0/matrix", "shared/1/matrix"]
     loaded = load(tmp_path / "file")
-    assert [loaded.layers[name].net for name in layers] == nets
+    assert [network(loaded.layers[name].values) for name in layers] == nets
 
 
-@given(seed=st.integers(0, 2**32 - 1), n_in=st.integers(1, 128), more=st.integers(1, 40))
-def test_planes_decode_as_the_reference_decodes_them(seed, n_in, more):
-    rng = np.random.default_rng(seed)
-    plane = random_layer(rng, "a", (7, 31), XorNetwork.random(n_in, n_in + more, seed)).planes[0]
-    assert np.array_equal(decode_plane(plane), reference.decode(plane))
-
-
-def test_an_encoded_layer_comes_back_right_on_every_care_bit(tmp_path):
+@pytest.mark.parametrize("code", [XorCode(n_in=12, n_out=90), SignsCode(), AnsSignsCode(), DenseCode()])
+@pytest.mark.parametrize("mask_codec", ["ans", None])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_encoded_layer_comes_back_right_on_every_kept_weight(tmp_path, code, mask_codec, dtype):
     rng = np.random.default_rng(0)
-    signs, index = rng.random((100, 80)) < 0.5, encode_mask(rng.random((100, 80)) < 0.1, "ans")
-    planes = (encode(signs, index.mask, XorNetwork.random(12, 90)),)
-    scales = rng.random((1, 1, 80), dtype=np.float32)
-    save(
-        tmp_path / "file", CompressedModel({"fc/kernel": CompressedLayer("fc/kernel", planes, index, scales)})
-    )
+    signs, mask = rng.random((2, 100, 80)) < 0.5, rng.random((100, 80)) < 0.1
+    index = None if mask_codec is None else encode_mask(mask, mask_codec)
+    mask = np.ones((100, 80), np.bool_) if index is None else mask
+    scales = rng.random((2, 1, 80), dtype=np.float32).astype(dtype)
+    layer = CompressedLayer("fc/kernel", code.encode(signs, None if index is None else mask), index, scales)
+    save(tmp_path / "file", CompressedModel({"fc/kernel": layer}))
     loaded = load(tmp_path / "file").layers["fc/kernel"]
-    assert np.array_equal(loaded.mask, index.mask)
-    assert np.array_equal(decode_plane(loaded.planes[0])[index.mask], signs[index.mask])
-    assert np.array_equal(
-        decode_weights(loaded), np.where(index.mask, np.where(signs, scales[0], -scales[0]), 0)
+    assert same_layer(loaded, layer)
+    assert np.array_equal(loaded.mask, mask)
+    assert np.array_equal(decode_planes(loaded)[:, mask], signs[:, mask])
+    wide = scales.astype(np.float32)
+    wanted = np.where(signs[0], wide[0], -wide[0]) + np.where(signs[1], wide[1], -wide[1])
+    assert np.array_equal(decode_weights(loaded), np.where(mask, wanted, 0))
+
+
+def test_a_setting_at_its_neutral_value_is_not_written_and_reads_as_it(tmp_path, monkeypatch):
+    """As a setting that a later version adds, so that files of before stay valid."""
+    layer = random_layer(np.random.default_rng(0), "a", (9, 9), XorNetwork.random(5, 20))
+    assert b"taps" in serialize(CompressedModel({"a": layer}))
+    (taps,) = (own for own in fields(XorCode) if own.name == "taps")
+    monkeypatch.setattr(
+        taps, "metadata", {key: replace(says, neutral=None) for key, says in taps.metadata.items()}
     )
+    save(tmp_path / "file", CompressedModel({"a": layer}))
+    assert b"taps" not in (tmp_path / "file").read_bytes()
+    assert same_layer(load(tmp_path / "file").layers["a"], layer)
 
 
-def test_the_optional_keys_are_written_where_they_say_something(tmp_path):
-    net, rng = XorNetwork.random(5, 20), np.random.default_rng(0)
-    plain = random_layer(rng, "a", (9, 9), net)
-    assert b"layout_seed" not in serialize(CompressedModel({"a": plain}))
-    assert b"n_bounded" not in serialize(CompressedModel({"a": plain}))
-    keyed = random_layer(rng, "a", (9, 9), net, 2, layout="shuffled", layout_seed=2**64 - 1)
-    keyed = replace(keyed, planes=(keyed.planes[0], replace(keyed.planes[1], n_bounded=3)))
-    save(tmp_path / "file", CompressedModel({"a": keyed}))
-    assert same_layer(load(tmp_path / "file").layers["a"], keyed)
+@given(names=st.lists(st.text("a/0") | st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
+def test_layers_may_be_called_anything(tmp_path_factory, names):
+    rng, net = np.random.default_rng(0), XorNetwork.random(3, 9)
+    model = CompressedModel({name: random_layer(rng, name, (4, 5), net) for name in names})
+    path = tmp_path_factory.mktemp("container") / "file"
+    save(path, model)
+    assert same_model(load(path), model)
 
 
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -172,9 +192,12 @@ def test_a_missing_file_is_an_os_error(tmp_path):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"planes": ()}, "has no bit plane"),
-        ({"index": encode_mask(np.ones((37, 60), np.bool_), "bitmap")}, "plane 0 has shape"),
-        ({"index": encode_mask(np.ones((60, 37), np.bool_), "bitmap")}, "plane 0 was encoded under another"),
+        (
+            {"index": encode_mask(np.ones((37, 60), np.bool_), "bitmap")},
+            r"its mask has shape \[37, 60\], expected",
+        ),
+        ({"scales": np.ones((1, 1, 37))}, "its scales are float64, expected one of F32, F16, BF16"),
+        ({"scales": np.ones((0, 1, 37), np.float32)}, "do not broadcast"),
         ({"scales": np.ones((1, 37), np.float32)}, "do not broadcast"),
         ({"scales": np.ones((2, 1, 37), np.float32)}, "do not broadcast"),
         ({"scales": np.ones((1, 37, 1), np.float32)}, "do not broadcast"),
@@ -186,26 +209,14 @@ def test_parts_that_do_not_fit_make_no_layer(change, match):
         replace(random_model().layers["fc1/kernel"], **change)
 
 
-def test_planes_encoded_otherwise_make_no_layer():
-    net, other = XorNetwork.random(5, 20), XorNetwork.random(5, 20, 1)
-    layer = random_layer(np.random.default_rng(0), "a", (9, 9), net)
-    for change in ({"net": other}, {"layout": "interleaved"}, {"layout_seed": 1}, {"patch_format": "care"}):
-        planes = (*layer.planes, replace(layer.planes[0], **change))
-        with pytest.raises(ValueError, match="plane 1 is encoded otherwise than plane 0"):
-            CompressedLayer("a", planes, layer.index, np.ones((2, 1, 1), np.float32))
-
-
-def test_a_layout_seed_that_load_would_refuse_makes_no_layer():
+def test_values_that_load_would_refuse_make_no_layer():
     layer = random_layer(np.random.default_rng(0), "a", (9, 9), XorNetwork.random(5, 20))
-    with pytest.raises(ValueError, match="layout_seed is 18446744073709551616, over"):
-        replace(layer, planes=(replace(layer.planes[0], layout_seed=2**64),))
-
-
-def test_a_patch_block_that_load_would_refuse_makes_no_layer():
-    net = XorNetwork.random(5, 20)
-    with pytest.raises(ValueError, match="patch_block is 16777217, over 16777216"):
-        random_layer(np.random.default_rng(0), "a", (9, 9), net, patch_block=2**24 + 1)
-    assert random_layer(np.random.default_rng(0), "a", (9, 9), net, patch_block=2**24).n_weights == 81
+    for setting, value in (("slicing_seed", 2**64), ("patch_block", 2**24 + 1), ("patch_format", "papr")):
+        values = replace(layer.values, code=replace(layer.code, **{setting: value}))
+        with pytest.raises(ContainerError, match=f"layer 'a': {setting} is '?{value}'?; it must be"):
+            replace(layer, values=values)
+    with pytest.raises(ContainerError, match="layer 'a': it has no bit plane"):
+        CompressedLayer("a", replace(layer.values, n_planes=0), layer.index, np.ones((0, 1, 1), np.float32))
 
 
 def test_names_that_clash_make_no_model():
@@ -223,11 +234,11 @@ def test_a_parameter_of_an_unknown_dtype_is_refused_by_name(dtype):
 
 
 def test_a_layer_with_too_many_weights_for_its_bytes_is_not_saved(tmp_path, monkeypatch):
-    monkeypatch.setattr(write, "WEIGHTS_PER_BYTE", 1)
+    monkeypatch.setattr(write, "BITS_PER_BYTE", 1)
     layer = random_layer(
         np.random.default_rng(0), "a", (300, 200), XorNetwork.random(2, 100), mask_codec="golomb"
     )
-    with pytest.raises(ValueError, match=r"60000 weights in .* bytes are over 1 a byte"):
+    with pytest.raises(ValueError, match=r"planes of 60000 bits in .* bytes are over 1 a byte"):
         save(tmp_path / "file", CompressedModel({"a": layer}))
     assert not list(tmp_path.iterdir())
 

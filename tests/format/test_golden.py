@@ -1,9 +1,10 @@
-"""Files of version 1 open for ever, and docs/format.md is enough to read them."""
+"""Files of versions 1 and 2 open for ever, and docs/format.md is enough to read them."""
 
 import ast
 import json
 import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,19 @@ import pytest
 import stranger
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from make_golden import EXPECTED, FILES, GOLDEN, TINY, WORDS, digests, layer, masked, model
+from make_golden import DTYPES, EXPECTED, FILES, GOLDEN, digests, layer, masked, model
 from make_version1 import PATH
 from make_version1 import model as version1
 
-from xorjax.codec.layout import LAYOUTS
+from xorjax.codec.code import CODES
 from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import METHODS
+from xorjax.codec.plane import METHODS
+from xorjax.codec.slicing import SLICINGS
+from xorjax.codec.xor import XorCode
 from xorjax.container import bits, decode_weights, load, verify
 from xorjax.container.write import serialize
 from xorjax.masks import EXACT_CODECS, MASK_CODECS
+from xorjax.settings import stated
 
 GOLDEN_FILES = sorted(GOLDEN.glob("*.safetensors"))
 by_name = pytest.mark.parametrize("path", GOLDEN_FILES, ids=lambda path: path.stem)
@@ -41,21 +45,35 @@ def check(data, model):
 
 
 def test_every_id_has_a_golden_file():
-    assert {path.stem for path in GOLDEN_FILES} == {*FILES, "version1"}
-    assert {name for name in FILES if name.startswith("mask-")} == {f"mask-{id}" for id in MASK_CODECS}
+    of_version_1 = {
+        *(f"patches-{id}" for id in PATCH_FORMATS),
+        *(f"layout-{id}" for id in SLICINGS),
+        *(f"mask-{id}" for id in MASK_CODECS),
+    }
+    assert {path.stem for path in GOLDEN_FILES} == {*FILES, *of_version_1, "params", "version1"}
+    assert {name for name in FILES if name.startswith("v2-code-")} == {f"v2-code-{id}" for id in CODES}
 
 
 @by_name
 def test_a_golden_file_decodes_to_what_it_did(path):
     loaded = load(path)
-    assert verify(path) == list(loaded.planes)
-    if path != PATH:
-        assert digests(loaded) == json.loads(EXPECTED.read_text())[path.stem]
+    assert len(verify(path)) == sum(layer.values.n_planes for layer in loaded.layers.values())
+    expected = json.loads(EXPECTED.read_text()).get(path.stem, {})
+    found = digests(loaded)
+    assert path == PATH or found.keys() == expected.keys()
+    for name, said in expected.items():
+        if "method" in said:  # all that was kept of a code of version 1
+            assert (found[name].pop("code")["method"]) == said.pop("method")
+        assert found[name] == said
 
 
 @by_name
 def test_a_golden_file_is_what_is_written_of_it(path):
-    assert serialize(load(path)) == path.read_bytes()
+    """One of version 1 is written as version 2, and holds the same."""
+    loaded, again = load(path), serialize(load(path))
+    if path.stem.startswith("v2-"):
+        assert again == path.read_bytes()
+    check(again, loaded)
 
 
 @by_name
@@ -63,9 +81,24 @@ def test_a_stranger_reads_a_golden_file(path):
     check(path.read_bytes(), load(path))
 
 
-def test_version_1_is_what_is_written():
-    assert serialize(version1()) == PATH.read_bytes()
-    assert bits(version1()) == {"code_bits": 488, "patch_bits": 232, "index_bits": 1600, "scale_bits": 1792}
+def test_version_1_holds_what_it_did():
+    loaded, made = load(PATH), version1()
+    assert serialize(loaded) == serialize(made)
+    assert bits(loaded) == {"code_bits": 488, "patch_bits": 232, "index_bits": 1600, "scale_bits": 1792}
+
+
+xor_codes = st.builds(
+    XorCode,
+    n_in=st.sampled_from([3, 70]),
+    n_out=st.sampled_from([75, 160]),
+    seed=st.integers(0, 9),
+    method=st.sampled_from(METHODS),
+    patch_format=st.sampled_from(sorted(PATCH_FORMATS)),
+    patch_block=st.integers(1, 5),
+    slicing=st.sampled_from(SLICINGS),
+    slicing_seed=st.integers(0, 2**64 - 1),
+)
+others = st.sampled_from([CODES[id]() for id in sorted(CODES.keys() - {"xor"})])
 
 
 @settings(max_examples=40)
@@ -73,20 +106,13 @@ def test_version_1_is_what_is_written():
     seed=st.integers(0, 2**31),
     shape=st.lists(st.integers(1, 13), min_size=1, max_size=4).map(tuple),
     threshold=st.integers(1, 256),
-    net=st.sampled_from([TINY, WORDS]),
-    codec=st.sampled_from(sorted(EXACT_CODECS)),
-    choices=st.fixed_dictionaries(
-        {
-            "method": st.sampled_from(METHODS),
-            "patch_format": st.sampled_from(sorted(PATCH_FORMATS)),
-            "patch_block": st.integers(1, 5),
-            "layout": st.sampled_from(LAYOUTS),
-            "layout_seed": st.integers(0, 2**64 - 1),
-        }
-    ),
+    codec=st.sampled_from([None, *sorted(EXACT_CODECS)]),
+    code=xor_codes | others,
+    dtype=st.sampled_from(DTYPES),
 )
-def test_a_stranger_reads_any_file(seed, shape, threshold, net, codec, choices):
-    made = model(layer("a", masked(seed, threshold, shape, codec), net, seed + 1, 2, **choices))
+def test_a_stranger_reads_any_file(seed, shape, threshold, codec, code, dtype):
+    index = None if codec is None else masked(seed, threshold, shape, codec)
+    made = model(layer("a", shape, code, index, seed + 1, 2, dtype=dtype))
     check(serialize(made), made)
 
 
@@ -111,7 +137,8 @@ def test_the_stranger_notices_damage():
 
 def test_the_document_knows_every_id():
     text = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
-    for id in (*MASK_CODECS, *PATCH_FORMATS, *LAYOUTS):
+    settings = {f"{own.name}" for cls in CODES.values() for own in fields(cls) if stated(own).determines}
+    for id in (*MASK_CODECS, *PATCH_FORMATS, *SLICINGS, *CODES, *settings):
         assert re.search(rf"`{id}`", text), id
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xorjax.codec.layout import LAYOUTS
+from xorjax.codec.slicing import SLICINGS
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.xor import encode
 from xorjax.container import CompressedLayer
@@ -45,10 +45,10 @@ def test_the_decoded_weight_is_the_quantized_weight_bit_for_bit(n_planes, scale)
 
 
 @pytest.mark.parametrize("n_in", [14, 70])
-@pytest.mark.parametrize(("patch_format", "layout"), list(zip(PATCH_FORMATS, LAYOUTS, strict=True)))
-def test_every_format_decodes_to_the_quantized_weight(patch_format, layout, n_in):
+@pytest.mark.parametrize(("patch_format", "slicing"), list(zip(PATCH_FORMATS, SLICINGS, strict=True)))
+def test_every_format_decodes_to_the_quantized_weight(patch_format, slicing, n_in):
     planes, mask, scales, weight = quantized(rate=0.5)
-    built = layer(planes, mask, scales, n_in=n_in, patch_format=patch_format, layout=layout, layout_seed=7)
+    built = layer(planes, mask, scales, n_in=n_in, patch_format=patch_format, slicing=slicing, slicing_seed=7)
     decoded = jax.jit(lambda layer: layer.kernel())(built)
     np.testing.assert_array_equal(np.asarray(decoded), np.asarray(weight))
 

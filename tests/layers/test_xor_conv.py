@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xorjax.codec.layout import LAYOUTS
+from xorjax.codec.slicing import SLICINGS
 from xorjax.codec.xor import encode
 from xorjax.gf2.network import XorNetwork
 from xorjax.layers import XorConv
@@ -12,14 +12,14 @@ from xorjax.models.conv import Conv
 from xorjax.quantize.binary import BinaryCode
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_it_is_the_convolution_with_the_quantized_kernel(layout):
+@pytest.mark.parametrize("slicing", SLICINGS)
+def test_it_is_the_convolution_with_the_quantized_kernel(slicing):
     keys = jax.random.split(jax.random.key(0), 3)
     weight, mask = jax.random.normal(keys[0], (3, 3, 4, 6)), jax.random.bernoulli(keys[1], 0.3, (3, 3, 4, 6))
     code = BinaryCode(2, "channel")
     planes, scales = (np.asarray(part) for part in code.encode(weight, mask))
     net, bias = XorNetwork.random(8, 24), np.arange(6, dtype=np.float32)
-    encoded = [encode(plane, np.asarray(mask), net, layout=layout) for plane in planes]
+    encoded = [encode(plane, np.asarray(mask), net, slicing=slicing) for plane in planes]
     dense = Conv(4, 6, 3, rngs=nnx.Rngs(0))
     dense.kernel[...], dense.bias[...] = code.weight(weight, mask), jnp.asarray(bias)
     x = jax.random.normal(keys[2], (5, 7, 8, 4))

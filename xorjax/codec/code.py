@@ -5,8 +5,8 @@ has it. A code may leave wrong signs where the mask is False, and may be used wi
 
 To add one, write a module in this package: a frozen dataclass whose fields are its settings (`xorjax.settings`),
 with `id`, `encode` and `decode`, under `@CODES.register`. That is all a file, the command line and a sweep need. Two
-things make it fast where that matters: a module of the same name in `decode`, which reads the streams inside jit (else
-the planes are decoded once, when a file is loaded, and held as one bit a weight), and `product` there, for `x @ W`
+things make it fast where that matters: a decoder of the same id in `decoding`, which reads the streams inside jit (else
+the planes are decoded once, when a file is loaded, and held as one bit a weight), and its `product`, for `x @ W`
 without decoding.
 """
 
@@ -18,12 +18,18 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool
 
+from xorjax.errors import UserError
 from xorjax.masks.base import Streams
 from xorjax.registry import Registry
 from xorjax.settings import problems
 
 Planes = Bool[np.ndarray, "planes *shape"]
 Mask = Bool[np.ndarray, "*shape"]
+
+
+class CodeError(UserError, ValueError):
+    """Settings of a code that cannot be, or planes that it cannot encode."""
+
 
 Tell = Callable[[float], None]
 """Is told, now and then, which fraction of the work is done."""
@@ -78,7 +84,7 @@ class Code(Protocol):
         """The streams of the planes; True is the sign +1. `mask`: True = kept; None: every weight is.
 
         Raises:
-            ValueError: the planes are empty, or their shape is not the mask's.
+            CodeError: a setting cannot be, the planes are empty, or their shape is not the mask's.
         """
         ...
 
@@ -98,51 +104,46 @@ class Code(Protocol):
         ...
 
 
-def check(encoded: EncodedPlanes, mask: Mask | None) -> None:
-    """Whether `decode` can read the planes: by the code's own `check` where it has one, else by decoding.
-
-    Raises:
-        ValueError: as `Code.decode`.
-    """
-    getattr(encoded.code, "check", encoded.code.decode)(encoded, mask)
-
-
 def check_planes(planes: Planes, mask: Mask | None) -> None:
     """For `encode`.
 
     Raises:
-        ValueError: there is no plane or no weight, or the mask has another shape.
+        CodeError: there is no plane or no weight, or the mask has another shape.
     """
     if planes.size == 0:
-        raise ValueError("a bit plane holds at least one weight, and a layer at least one plane")
+        raise CodeError("a bit plane holds at least one weight, and a layer at least one plane")
     if mask is not None and mask.shape != planes.shape[1:]:
-        raise ValueError(f"bit planes of shape {planes.shape[1:]} under a mask of shape {mask.shape}")
+        raise CodeError(f"bit planes of shape {planes.shape[1:]} under a mask of shape {mask.shape}")
 
 
-def check_streams(encoded: EncodedPlanes, names: tuple[str, ...]) -> None:
-    """For `decode`: the streams are `names` of each plane, and nothing else.
+def check_streams(encoded: EncodedPlanes, names: tuple[str, ...], shared: tuple[str, ...] = ()) -> None:
+    """For `decode`: the streams are `names` of each plane, the shared arrays are `shared`, and there is nothing else.
 
     Raises:
-        ValueError: a stream is missing, or none of the code's; it is named.
+        ValueError: one is missing, or none of the code's; it is named.
     """
-    wanted = [f"{p}/{name}" for p in range(encoded.n_planes) for name in names]
-    for name in wanted:
-        if name not in encoded.streams:
-            raise ValueError(f"stream {name!r} is missing")
-    for name in sorted(encoded.streams.keys() - set(wanted)):
-        raise ValueError(f"stream {name!r} is none of the code {encoded.code.id!r}")
+    streams = [f"{p}/{name}" for p in range(encoded.n_planes) for name in names]
+    for what, wanted, held in (
+        ("stream", streams, encoded.streams),
+        ("shared array", shared, encoded.shared),
+    ):
+        for name in wanted:
+            if name not in held:
+                raise ValueError(f"{what} {name!r} is missing")
+        for name in sorted(held.keys() - set(wanted)):
+            raise ValueError(f"{what} {name!r} is none of the code {encoded.code.id!r}")
 
 
 def check_settings(code: Any) -> None:
     """Whether each setting can be, and goes with the others (`clashes`, where a code has that).
 
     Raises:
-        ValueError: one cannot be, or does not go with another; says which, and what it must be.
+        CodeError: one cannot be, or does not go with another; says which, and what it must be.
     """
     for problem in problems(code):
-        raise ValueError(problem)
+        raise CodeError(problem)
     for _, clash in getattr(code, "clashes", tuple)():
-        raise ValueError(clash)
+        raise CodeError(clash)
 
 
 def take_kept(plane: Mask, mask: Mask | None) -> Bool[np.ndarray, " kept"]:

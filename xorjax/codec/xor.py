@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int32, UInt64
 
 from xorjax.codec.code import (
     CODES,
+    CodeError,
     EncodedPlanes,
     Mask,
     Planes,
@@ -72,7 +73,11 @@ class XorCode:
         "minimum", METHODS, "Search: the fewest patches, or the paper's greedy one.", per_layer=True
     )
     encoder: str = setting(
-        "numba", ENCODERS, "numba, or galois: slow, the same answer bit for bit.", per_layer=True
+        "numba",
+        ENCODERS,
+        "numba, or galois: slow, the same answer bit for bit.",
+        per_layer=True,
+        determines=False,
     )
     patch_format: str = setting("care", tuple(PATCH_FORMATS), "How patches are written.", per_layer=True)
     patch_block: int = setting(
@@ -88,15 +93,19 @@ class XorCode:
         bytes a weight.
 
         Raises:
-            ValueError: a setting is out of range, or does not go with another; or as `Code.encode`.
+            CodeError: a setting cannot be, does not go with another or gives no network; or as `Code.encode`.
         """
         check_settings(self)
         check_planes(planes, mask)
         care = np.ones(planes.shape[1:], np.bool_) if mask is None else mask
-        code = replace(self, n_out=self._choose_n_out(care), fill=None)
-        if code.n_out is None or code.seed is None:
-            raise ValueError("seed is null: the matrix must be drawn from one")
-        net = draw_network(code.n_in, code.n_out, code.seed, code.taps)
+        n_out = self._choose_n_out(care)
+        if self.seed is None:
+            raise CodeError("seed is null; it must be a number that the matrix is drawn from")
+        try:
+            net = draw_network(self.n_in, n_out, self.seed, self.taps)
+        except ValueError as error:
+            raise CodeError(str(error)) from error
+        code = replace(self, n_out=n_out, fill=None)
         of_care = to_slices(care, net.n_out, code.slicing, code.slicing_seed)
         slices = CareSlices.of(of_care, net.n_in, code.patch_block)
         streams, n_patches, n_bounded = {}, 0, 0
@@ -116,7 +125,7 @@ class XorCode:
         notes = {"n_bounded": n_bounded, "n_patches": n_patches}
         return EncodedPlanes(code, care.shape, len(planes), streams, shared, notes)
 
-    def _choose_n_out(self, care: Mask) -> int | None:
+    def _choose_n_out(self, care: Mask) -> int:
         if self.n_out is not None:
             return self.n_out
         if self.fill is not None:
@@ -144,15 +153,6 @@ class XorCode:
         if self.n_out is not None and self.n_out <= self.n_in:
             yield "n_out", f"n_out is {self.n_out}; it must be more than n_in, {self.n_in}"
 
-    def check(self, encoded: EncodedPlanes, mask: Mask | None) -> None:
-        """What `decode` checks, without putting the planes out.
-
-        Raises:
-            ValueError: as `decode`.
-        """
-        for _ in self.read(encoded, mask):
-            pass
-
     def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
         """As `Code.decode`; each stream must be the one that an encoder writes for its values."""
         net = network(encoded)
@@ -170,7 +170,7 @@ class XorCode:
         check_settings(self)
         net = network(encoded)
         n_slices = count_slices(encoded.shape, net.n_out, self.slicing)
-        check_streams(encoded, STREAMS)
+        check_streams(encoded, STREAMS, ("matrix",))
         n_bytes = -(-n_slices * net.n_in // 8)
         for p in range(encoded.n_planes):
             # Before the mask is cut, so that a shape that lies costs nothing.
@@ -337,7 +337,7 @@ def encode(
     `patch_format` is one of `codec.patches`; `patch_block` counts slices and is used by "blocked" alone.
 
     Raises:
-        ValueError: the arrays' shapes differ or they are empty, or a setting is unknown.
+        CodeError: the arrays' shapes differ or they are empty, or a setting is unknown.
     """
     code = XorCode(
         n_in=net.n_in,
@@ -354,10 +354,11 @@ def encode(
     check_settings(code)
     for name, plane in (("bits", bits), ("care", care)):
         if plane.dtype != np.bool_:
-            raise ValueError(
+            raise CodeError(
                 f"{name} has dtype {plane.dtype}, expected bool: for signs of weights, weights >= 0"
             )
     if bits.shape != care.shape:
-        raise ValueError(f"bits have shape {bits.shape}, care {care.shape}")
-    cut = (to_slices(plane, net.n_out, slicing, slicing_seed) for plane in (bits, care))
-    return Encoded(code, net, search(*cut, net, method, encoder), care)
+        raise CodeError(f"bits have shape {bits.shape}, care {care.shape}")
+    check_planes(bits[None], care)
+    in_slices, of_care = (to_slices(plane, net.n_out, slicing, slicing_seed) for plane in (bits, care))
+    return Encoded(code, net, search(in_slices, of_care, net, method, encoder), care)

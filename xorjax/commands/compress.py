@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xorjax.commands.errors import UsageError, check_output, refusing
-from xorjax.commands.options import add_codec_options, add_force, make_spec
+from xorjax.commands.options import add_code_options, add_force, add_settings, literal, make_spec, rules
 from xorjax.commands.progress import progress
 from xorjax.commands.sharded import add_shard_options, check_shard_options, compress_to_directory
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say_networks
+from xorjax.commands.tables import describe_model, megabytes, print_layers, say_shared
 
 if TYPE_CHECKING:
     from xorjax.compression import Checkpoint, CompressSpec
@@ -48,15 +48,17 @@ def add_to(commands) -> None:
     pruning.add_argument(
         "--mask", metavar="FILE", help="safetensors of BOOL or U8 masks by the same names, 1 = kept"
     )
-    parser.add_argument("--planes", type=int, default=1, metavar="Q", help="bit planes a weight (default 1)")
     parser.add_argument(
-        "--scale",
-        default="channel",
-        metavar="WHAT",
-        help="what shares a scale: tensor, channel (an index of the last axis: an output of flax's (in, out)) or row "
-        "(an index of the first axis: an output of torch's (out, in)); default channel",
+        "--planes", dest="n_planes", type=int, metavar="Q", help="bit planes a weight, 1 to 8 (default 1)"
     )
-    add_codec_options(parser)
+    parser.add_argument(
+        "--per-layer",
+        action="append",
+        default=[],
+        metavar="PATTERN:KEY=VALUE,...",
+        help="other settings for the layers of a pattern, such as 'conv*:prune_rate=0.8,code.n_in=12,n_planes=2'; the "
+        "first pattern that matches a layer counts; may be repeated",
+    )
     parser.add_argument(
         "--mask-option",
         action="append",
@@ -68,17 +70,26 @@ def add_to(commands) -> None:
     add_shard_options(parser)
     add_force(parser)
     parser.set_defaults(run=run, show=show)
+    parser.state = _state
+
+
+def _state(parser: argparse.ArgumentParser) -> None:
+    from xorjax.codec.code import CODES
+    from xorjax.compression import CompressSpec
+
+    add_settings(parser, CompressSpec, ("scale", "scale_dtype"))
+    parser.add_argument(
+        "--code", default="xor", metavar="ID", help=f"how signs are stored: {', '.join(CODES)} (default xor)"
+    )
+    add_code_options(parser, CODES)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    options = dict(_option(text) for text in args.mask_option)
     settings = {
         "layers": tuple(args.layers),
         "skip": tuple(args.skip),
-        "prune_rate": args.prune_rate,
-        "n_planes": args.planes,
-        "scale": args.scale,
-        "mask_options": options,
+        "mask_options": dict(_option(text) for text in args.mask_option),
+        "per_layer": rules(args.per_layer),
     }
     # Usage before input: with a mask its own settings are checked without reading it.
     make_spec(args, **settings, masks={} if args.mask else None)
@@ -126,7 +137,7 @@ def _compress_to_file(
 
 def show(result: dict[str, Any]) -> None:
     print_layers(result, compressed=True)
-    say_networks(result)
+    say_shared(result)
     total = result["totals"]
     if total["scale_bits"] > total["code_bits"]:
         print(
@@ -142,7 +153,7 @@ def show(result: dict[str, Any]) -> None:
     if shards := result.get("shards"):
         found = sum(shard["state"] == "found" for shard in shards)
         print(f"{len(shards)} shards, {found} of them made before; the index: {result['index']}")
-    if bounded := sum(layer["n_bounded"] for layer in result["layers"]):
+    if bounded := sum(layer.get("n_bounded", 0) for layer in result["layers"]):
         print(
             f"{bounded} slices were too redundant for the exact search: their patches may not be the fewest"
         )
@@ -150,9 +161,7 @@ def show(result: dict[str, Any]) -> None:
 
 def _option(text: str) -> tuple[str, int | float]:
     name, _, value = text.partition("=")
-    for kind in (int, float):
-        try:
-            return name.strip().replace("-", "_"), kind(value)
-        except ValueError:
-            continue
-    raise UsageError(f"argument --mask-option: invalid value: {text!r} (NAME=NUMBER is expected)")
+    number = literal(value)
+    if not isinstance(number, int | float):
+        raise UsageError(f"argument --mask-option: invalid value: {text!r} (NAME=NUMBER is expected)")
+    return name.strip().replace("-", "_"), number

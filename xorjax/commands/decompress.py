@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xorjax.commands.errors import UsageError, check_output, check_output_directory, refusing
+from xorjax.commands.errors import CommandError, UsageError, check_output, check_output_directory, refusing
 from xorjax.commands.options import add_force
 from xorjax.commands.tables import megabytes
 
@@ -129,7 +129,7 @@ def _write(model: "CompressedModel", source: str, path: Path, dtype: str) -> int
         with np.errstate(over="ignore"):
             converted = weights.astype(DTYPES[dtype], copy=False)
         if not np.isfinite(converted.astype(np.float32)).all():
-            raise ValueError(
+            raise CommandError(
                 f"{source}: tensor {name!r}: a weight does not fit {dtype}, expected F32 or wider"
             )
         return converted

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xorjax.commands.errors import check_output, refusing
-from xorjax.commands.options import add_codec_options, add_force, make_spec
+from xorjax.commands.errors import CommandError, check_output, refusing
+from xorjax.commands.options import add_code_options, add_force, make_spec
 from xorjax.commands.tables import describe_model, megabytes, print_layers
 
 DESCRIPTION = """\
@@ -20,9 +20,15 @@ def add_to(commands) -> None:
     parser.add_argument("--care", required=True, metavar="MASK.npy")
     parser.add_argument("--bits", required=True, metavar="BITS.npy")
     parser.add_argument("--name", default="layer", help="the layer's name in the file (default layer)")
-    add_codec_options(parser)
     add_force(parser)
     parser.set_defaults(run=run, show=show)
+    parser.state = _state
+
+
+def _state(parser: argparse.ArgumentParser) -> None:
+    from xorjax.codec.xor import XorCode
+
+    add_code_options(parser, {"xor": XorCode})
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -35,24 +41,25 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from xorjax.masks import encode_mask
 
     care, bits = _read(args.care), _read(args.bits)
-    with refusing(args.care):
-        if care.ndim == 0 or not care.any():
-            raise ValueError(
-                f"the mask has shape {list(care.shape)} and keeps {int(care.sum())} bits, expected one at least"
-            )
-    with refusing(args.bits):
-        if (
-            bits.shape[-care.ndim :] != care.shape
-            or bits.ndim not in (care.ndim, care.ndim + 1)
-            or bits.size == 0
-        ):
-            raise ValueError(
-                f"the bits have shape {list(bits.shape)}, expected {list(care.shape)} as the mask, or planes of it"
-            )
+    if care.ndim == 0 or not care.any():
+        raise CommandError(
+            f"{args.care}: the mask has shape {list(care.shape)} and keeps {int(care.sum())} bits, expected one at "
+            "least"
+        )
+    if (
+        bits.shape[-care.ndim :] != care.shape
+        or bits.ndim not in (care.ndim, care.ndim + 1)
+        or bits.size == 0
+    ):
+        raise CommandError(
+            f"{args.bits}: the bits have shape {list(bits.shape)}, expected {list(care.shape)} as the mask, or planes "
+            "of it"
+        )
     planes = bits.reshape(-1, *care.shape)
     scales = np.ones((len(planes), *(1,) * care.ndim), np.float32)
     with refusing(args.bits):
-        layer = encode_planes(args.name, planes, encode_mask(care, spec.mask_codec), scales, spec)
+        index = None if spec.mask_codec is None else encode_mask(care, spec.mask_codec)
+        layer = encode_planes(args.name, planes, index, scales, spec.code)
         model = CompressedModel({args.name: layer})
     with refusing(args.output):
         save(args.output, model)
@@ -72,9 +79,9 @@ def _read(path: str):
         try:
             array = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise ValueError(f"it is not an .npy file of plain numbers ({error})") from error
-        if not isinstance(array, np.ndarray):
-            raise ValueError("it is an archive, expected one .npy array")
-        if array.dtype != np.bool_ and (array.dtype.kind not in "iu" or ((array != 0) & (array != 1)).any()):
-            raise ValueError(f"it holds {array.dtype}, expected booleans or integers 0 and 1")
+            raise CommandError(f"{path}: it is not an .npy file of plain numbers ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise CommandError(f"{path}: it is an archive, expected one .npy array")
+    if array.dtype != np.bool_ and (array.dtype.kind not in "iu" or ((array != 0) & (array != 1)).any()):
+        raise CommandError(f"{path}: it holds {array.dtype}, expected booleans or integers 0 and 1")
     return array.astype(np.bool_)

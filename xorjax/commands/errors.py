@@ -6,28 +6,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from xorjax.errors import UserError
 
-class CommandError(Exception):
+
+class CommandError(UserError):
     """Bad input: one line that names the file, the tensor and what was expected. Exit code 1."""
 
 
-class UsageError(Exception):
+class UsageError(UserError):
     """Arguments that no input would make right. Exit code 2."""
 
 
 @contextmanager
 def refusing(path: str | Path | None = None) -> Iterator[None]:
-    """Turns what the library raises into a `CommandError`; `path` is named where the library could not."""
+    """Turns what the system refuses, and what the library says is the user's error, into a `CommandError`.
+
+    `path` is named where the library could not. All else is a bug, and goes on as it is.
+    """
     prefix = "" if path is None else f"{path}: "
     try:
         yield
+    except (CommandError, UsageError):
+        raise
     except OSError as error:
         if error.filename is None:
             raise CommandError(f"{prefix}{error.strerror or error}") from error
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     except MemoryError as error:
         raise CommandError(f"{prefix}there is not enough memory ({error})") from error
-    except ValueError as error:
+    except UserError as error:
         raise CommandError(f"{prefix}{error}") from error
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from xorjax.commands.errors import refusing
 from xorjax.commands.sharded import describe_shards
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say_networks
+from xorjax.commands.tables import describe_model, megabytes, print_layers, say_shared
 
 DESCRIPTION = (
     "Shows layers, shapes and bits per weight by stream. The file is checked as `load` does; see also verify. FILE may "
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     print_layers(result)
-    say_networks(result)
+    say_shared(result)
     kept = sum(param["bytes"] for param in result["params"])
     what = f"the {len(result['shards'])} files" if "shards" in result else "the file"
     print(

@@ -1,59 +1,175 @@
-"""The arguments that several commands share, and the `CompressSpec` that they stand for."""
+"""The arguments that several commands share, made of the settings' own fields, and the `CompressSpec` of them."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from xorjax.commands.errors import UsageError
 
 if TYPE_CHECKING:
+    from dataclasses import Field
+
     from xorjax.compression import CompressSpec
 
-CODEC = {
-    "n_in": (int, "N", "bits of a code word, 1 to 128 (default 20)"),
-    "n_out": (
-        str,
-        "N",
-        "bits of a slice, or auto: the fewest predicted bits, a layer at a time (default auto)",
-    ),
-    "seed": (int, "N", "what the XOR network is drawn from (default 0)"),
-    "method": (str, "ID", "minimum or greedy patches (default minimum)"),
-    "patch_format": (str, "ID", "paper, blocked, care or enumerative (default care)"),
-    "patch_block": (int, "N", "slices in a block of patch counts (default 16)"),
-    "layout": (str, "ID", "row_major, column_major, interleaved or shuffled (default interleaved)"),
-    "layout_seed": (int, "N", "the seed of shuffled (default 0)"),
-    "mask_codec": (
-        str,
-        "ID",
-        "exact: bitmap, ans, ans_rc, csr4, csr5, csr8, golomb; approximate, choosing the mask themselves: lowrank, "
-        "codebook, xor (default ans_rc)",
-    ),
-}
+RENAMED = {"layout": "slicing", "layout_seed": "slicing_seed"}
+_NOTHING = ("none", "auto")
+"""Null, where a setting may be that: what is not limited, or is chosen for each layer."""
 
 
-def add_codec_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("codec")
-    for name, (kind, metavar, text) in CODEC.items():
-        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+class CommandParser(argparse.ArgumentParser):
+    """A command's parser. `state` states those of its options that need the registries, when it parses.
+
+    To import those takes a while, which `xorjax --help` need not wait for.
+    """
+
+    state: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(self, *args, **kwargs):
+        if self.state is not None:
+            stating, self.state = self.state, None
+            stating(self)
+        return super().parse_known_args(*args, **kwargs)
+
+
+def add_code_options(parser: argparse.ArgumentParser, codes: Mapping[str, type]) -> None:
+    """An option for each setting of these codes, and for their masks'."""
+    from xorjax.compression import CompressSpec
+
+    group = parser.add_argument_group(
+        "code", "Where a setting may be null, none says so, or auto where null is chosen for each layer."
+    )
+    held: dict[str, list[tuple[type, Field]]] = {}
+    for cls in codes.values():
+        for own in fields(cls):
+            held.setdefault(own.name, []).append((cls, own))
+    for name, owners in held.items():
+        cls, own = owners[0]
+        of = ", ".join(cls.id for cls, _ in owners) if len(codes) > 1 else ""
+        add_setting(group, name, get_type_hints(cls)[name], own, of)
+    add_settings(group, CompressSpec, ("mask_codec",))
+    for old, new in RENAMED.items():
+        group.add_argument(_flag(old), type=_renamed(old, new), help=argparse.SUPPRESS)
+
+
+def add_settings(group: Any, cls: type, names: Iterable[str]) -> None:
+    """An option for each of these fields of `cls`."""
+    hints, held = get_type_hints(cls), {own.name: own for own in fields(cls)}
+    for name in names:
+        add_setting(group, name, hints[name], held[name])
+
+
+def add_setting(group: Any, name: str, hint: Any, own: "Field", of: str = "") -> None:
+    from xorjax.settings import stated
+
+    says = stated(own)
+    allowed = f"; {says.allowed}" if says.choices is None and says.allowed is not None else ""
+    allowed = f"; one of {', '.join(says.choices)}" if says.choices is not None else allowed
+    default = own.default if own.default is not None else "none"
+    group.add_argument(
+        _flag(name),
+        type=_parser(hint),
+        metavar="ID" if says.choices is not None else {int: "N"}.get(_kinds(hint)[0], "X"),
+        help=f"{says.help.rstrip('.')}{allowed}{f'; of {of}' if of else ''} (default {default})",
+    )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types that a setting takes, null at the end."""
+    return getattr(hint, "__args__", (hint,))
+
+
+def _parser(hint: Any) -> Callable[[str], Any]:
+    kinds = _kinds(hint)
+
+    def parse(text: str) -> Any:
+        if type(None) in kinds and text in _NOTHING:
+            return NULL
+        return kinds[0](text)
+
+    parse.__name__ = kinds[0].__name__  # for argparse's message
+    return parse
+
+
+class _Null:
+    """Null that was given; None is an option that was not."""
+
+    def __repr__(self) -> str:
+        return "none"
+
+
+NULL = _Null()
+
+
+def _renamed(old: str, new: str) -> Callable[[str], None]:
+    def refuse(text: str) -> None:
+        raise argparse.ArgumentTypeError(f"it is called {_flag(new)} now: {_flag(new)} {text}")
+
+    return refuse
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="overwrite OUT if it exists")
 
 
+def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """The options that were given, by setting."""
+    values = {name: getattr(args, name, None) for name in names}
+    return {name: None if value is NULL else value for name, value in values.items() if value is not None}
+
+
 def make_spec(args: argparse.Namespace, **settings) -> "CompressSpec":
-    """The spec of the codec's arguments and `settings`; what was not given is left to the spec's defaults.
+    """The spec of the options and `settings`; what was not given is left to the defaults of code and spec.
 
     Raises:
-        UsageError: a setting is out of range or unknown.
+        UsageError: a setting is out of range or unknown, or the code has no such setting.
     """
-    from xorjax.compression import CompressSpec
+    from xorjax.codec.code import CODES
+    from xorjax.compression import CompressError, CompressSpec
 
-    given = {name: value for name in CODEC if (value := getattr(args, name)) is not None}
-    if (n_out := given.pop("n_out", "auto")) != "auto":
-        if not n_out.isdecimal():
-            raise UsageError(f"argument --n-out: invalid value: {n_out!r} (a number or auto)")
-        given["n_out"] = int(n_out)
+    id = getattr(args, "code", "xor")
+    if id not in CODES:
+        raise UsageError(f"argument --code: invalid value: {id!r} (one of {', '.join(CODES)})")
+    of_code = given(args, {own.name for cls in CODES.values() for own in fields(cls)})
+    held = [own.name for own in fields(CODES[id])]
+    for name in of_code.keys() - set(held):
+        known = f"it has {', '.join(map(_flag, held))}" if held else "it has no settings"
+        raise UsageError(f"argument {_flag(name)}: the code {id} has no such setting; {known}")
+    own = given(args, ("n_planes", "scale", "scale_dtype", "mask_codec", "prune_rate"))
     try:
-        return CompressSpec(**given, **settings)
-    except ValueError as error:
+        return CompressSpec(code=CODES[id](**of_code), **own, **settings)
+    except CompressError as error:
         raise UsageError(str(error)) from error
+
+
+def rules(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The settings by layer of `--per-layer PATTERN:KEY=VALUE,KEY=VALUE`.
+
+    Raises:
+        UsageError: a rule is not written so, or a pattern stands there twice.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        pattern, _, settings = text.rpartition(":")
+        pairs = [setting.partition("=") for setting in settings.split(",")]
+        if not pattern or not all(key and value for key, _, value in pairs) or pattern in found:
+            twice = "; its pattern stands there twice" if pattern in found else ""
+            raise UsageError(
+                f"argument --per-layer: invalid value: {text!r} (PATTERN:KEY=VALUE,... is expected{twice})"
+            )
+        found[pattern] = {key.strip().replace("-", "_"): literal(value.strip()) for key, _, value in pairs}
+    return found
+
+
+def literal(text: str) -> int | float | str | None:
+    """A number, null or a name."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None if text in _NOTHING else text

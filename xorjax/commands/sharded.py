@@ -98,7 +98,7 @@ def compress_to_directory(
         "metadata": dict(checkpoint.metadata),
         "layers": layers,
         "params": _merged(records, "params"),
-        "networks": _merged(records, "networks"),
+        "shared": _merged(records, "shared"),
         "totals": totals(layers),
     }
 
@@ -182,7 +182,7 @@ def describe_shards(index: "ShardIndex") -> dict[str, Any]:
         "metadata": metadata,
         "layers": layers,
         "params": _merged(described, "params"),
-        "networks": _merged(described, "networks"),
+        "shared": _merged(described, "shared"),
         "totals": totals(layers),
     }
 

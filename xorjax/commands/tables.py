@@ -1,5 +1,6 @@
 """What the commands say of a compressed model: plain values for JSON, and tables of them."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
@@ -13,15 +14,15 @@ _WIDEST = 10_000
 
 
 def describe_model(model: "CompressedModel") -> dict[str, Any]:
-    """All layers, what is kept as it is, the networks, and totals."""
-    from xorjax.compression.describe import describe_layer, describe_networks, describe_param, totals
+    """All layers, what is kept as it is, what layers share, and totals."""
+    from xorjax.compression.describe import describe_layer, describe_param, describe_shared, totals
 
     layers = [describe_layer(model.layers[name]) for name in sorted(model.layers)]
     return {
         "metadata": dict(model.metadata),
         "layers": layers,
         "params": [describe_param(name, array) for name, array in sorted(model.params.items())],
-        "networks": describe_networks(model.networks),
+        "shared": describe_shared(model.layers[name] for name in sorted(model.layers)),
         "totals": totals(layers),
     }
 
@@ -33,7 +34,7 @@ def print_layers(result: dict[str, Any], *, compressed: bool = False) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold")
-    for name in ("shape", "S", "planes", "n_in:n_out", *BIT_NAMES.values(), "bits/weight"):
+    for name in ("shape", "S", "planes", "code", *BIT_NAMES.values(), "bits/weight"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("ratio", "error") if compressed else ():
         table.add_column(name, justify="right", no_wrap=True)
@@ -53,11 +54,11 @@ def _add_row(table: "Table", layer: dict[str, Any], compressed: bool) -> None:
         "x".join(map(str, layer["shape"])),
         f"{layer['prune_rate']:.4g}",
         str(layer["n_planes"]),
-        f"{layer['n_in']}:{layer['n_out']}",
+        layer["code"] + (f" {layer['n_in']}:{layer['n_out']}" if "n_in" in layer else ""),
         *(f"{layer[kind] / n:.4f}" for kind in BIT_STREAMS),
         f"{layer['bits_per_weight']:.4f}",
         *((f"{layer['ratio']:.1f}", f"{layer['relative_error']:.4f}") if compressed else ()),
-        str(layer["n_bounded"]),
+        str(layer.get("n_bounded", "")),
     )
 
 
@@ -77,12 +78,14 @@ def _add_total(table: "Table", total: dict[str, Any], compressed: bool) -> None:
     )
 
 
-def say_networks(result: dict[str, Any]) -> None:
-    """What bits per weight and ratios leave out: the matrices, which layers of one shape share."""
-    if networks := result["networks"]:
-        n_bytes = sum(network["bytes"] for network in networks)
-        count = "1 XOR network" if len(networks) == 1 else f"{len(networks)} XOR networks"
-        print(f"not in these figures: the matrices of {count}, {megabytes(n_bytes)}")
+def say_shared(result: dict[str, Any]) -> None:
+    """What bits per weight and ratios leave out: what layers of one code share, such as the XOR code's matrices."""
+    if shared := result["shared"]:
+        counts = Counter(entry["name"] for entry in shared)
+        what = ", ".join(name if n == 1 else f"{name} ({n} of them)" for name, n in sorted(counts.items()))
+        print(
+            f"not in these figures: what layers share, {what}: {megabytes(sum(e['bytes'] for e in shared))}"
+        )
 
 
 def megabytes(n_bytes: int) -> str:

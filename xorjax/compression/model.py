@@ -13,6 +13,7 @@ from xorjax.compression.layer import compress_layer
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
+from xorjax.settings import nearest
 from xorjax.tiles import Weights
 
 HearLayer = Callable[[str, float], None]

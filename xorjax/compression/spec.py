@@ -79,8 +79,8 @@ class CompressSpec:
             raise CompressError("layers is empty, expected one pattern or more")
         if (self.prune_rate is None) == (self.masks is None):
             raise CompressError("one of prune_rate and masks is expected, and not both")
-        check_types(self)
-        check_types(self.code)
+        for settings in (self, self.code):
+            _check_types(type(settings), {own.name: getattr(settings, own.name) for own in fields(settings)})
         for problem in problems(self):
             raise CompressError(problem.removeprefix("code."))
         for _, clash in getattr(self.code, "clashes", tuple)():
@@ -115,6 +115,8 @@ class CompressSpec:
                     own[key] = value
             _check_names("setting", own, layer_settings(type(self)), "code")
             _check_names(f"setting of the code {code.id}", of_code, layer_settings(type(code)))
+            _check_types(type(self), own)
+            _check_types(type(code), of_code)
             code = replace(code, **of_code)
             return replace(self, **own, code=code, mask_options=options, per_layer={})
         except CompressError as error:
@@ -142,15 +144,13 @@ def layer_settings(cls: type) -> list[str]:
     return [own.name for own in fields(cls) if stated(own).per_layer]
 
 
-def check_types(settings: Any) -> None:
-    """Whether each setting of a dataclass is of its type; an integer is a float too.
-
-    Raises:
-        CompressError: one is not; says which, and what it must be.
-    """
-    for name, hint, own in leaves(type(settings)):
-        value = getattr(settings, name)
-        if stated(own).help and (isinstance(value, bool) or not isinstance(value, _accepted(hint))):
+def _check_types(cls: type, given: Mapping[str, Any]) -> None:
+    """Whether each setting of `cls` is of its type; an integer is a float too."""
+    for name, hint, own in leaves(cls):
+        if name not in given or not stated(own).help:
+            continue
+        value = given[name]
+        if isinstance(value, bool) or not isinstance(value, _accepted(hint)):
             kind = getattr(hint, "__name__", str(hint))
             raise CompressError(f"{name} is {value!r}; it must be of the type {kind}")
 

@@ -173,8 +173,9 @@ def _layer(
     scales = _pop(parts, name, "scales")
     for part in parts:
         raise ValueError(f"tensor {layer_tensor(name, part)!r} is none of its mask codec's")
-    with _naming(where):
+    with _naming(layer_tensor(name, "scales")):
         layer = CompressedLayer(name, values, index, scales)
+    with _naming(layer_tensor(name, "planes")):
         planes = decode_planes(layer)
     for tensor, plane, sha256 in zip(layer.plane_names, planes, hashes, strict=True):
         if plane_sha256(plane) != sha256:

@@ -4,9 +4,9 @@ from dataclasses import fields, is_dataclass
 from math import prod
 from typing import Any
 
-from xorjax.codec.code import CODES, Code
+from xorjax.codec.code import CODES, Code, check_settings
 from xorjax.container.tensors import MAX_NDIM
-from xorjax.settings import NONE_NEUTRAL, leaves, problems, stated
+from xorjax.settings import NONE_NEUTRAL, leaves, stated
 
 LAYER_KEYS = {"shape", "code", "mask", "shared", "sha256", "notes"}
 TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
@@ -43,8 +43,10 @@ def read_code(entry: object, where: str) -> Code:
     for name in given:
         raise ValueError(f"spec: {where} code {cls.id} has no setting {name!r}; a newer xorjax may have")
     code = cls(**settings)
-    for problem in problems(code):
-        raise ValueError(f"spec: {where} code {cls.id}: {problem}")
+    try:
+        check_settings(code)
+    except ValueError as error:
+        raise ValueError(f"spec: {where} code {cls.id}: {error}") from error
     return code
 
 

@@ -3,6 +3,7 @@
 See `docs/format.md`, "Version 1".
 """
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -38,8 +39,8 @@ def with_patches_noted(layer: CompressedLayer) -> CompressedLayer:
 
 
 def _renamed(tensor: str) -> str:
-    parts = tensor.split("/")
-    return shared_tensor(parts[1], parts[2]) if len(parts) == 3 and parts[0] == "networks" else tensor
+    found = re.fullmatch(r"networks/(\d+)/matrix", tensor)
+    return shared_tensor(int(found[1]), "matrix") if found else tensor
 
 
 def _layer(entry: object, networks: list[Any], where: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Layers whose weights are code words."""
 
 from xorjax.layers.conv import XorConv
-from xorjax.layers.kernel import XorKernel
 from xorjax.layers.linear import XorLinear
 
-__all__ = ["XorConv", "XorKernel", "XorLinear"]
+__all__ = ["XorConv", "XorLinear"]

@@ -1,17 +1,29 @@
-"""A convolution that holds code words in place of its kernel and decodes them in its forward pass."""
+"""A convolution whose kernel is code words, decoded in its forward pass."""
 
-import jax
-from jaxtyping import Array, Float
+from collections.abc import Sequence
+from typing import Any
 
-from xorjax.layers.kernel import XorLayer
+from jaxtyping import Array, Num
+
+from xorjax.layers.layer import XorLayer
+from xorjax.weights import conv
+from xorjax.weights.products import Padding
 
 
 class XorConv(XorLayer):
-    """Cross-correlation, stride 1, unpadded, channels last; kernel (rows, columns, n_in, n_out) decoded each call."""
+    """Cross-correlation, channels last; kernel (*window, n_in / groups, n_out). The settings are those of `conv`."""
 
-    def __call__(
-        self, x: Float[Array, "batch height width n_in"]
-    ) -> Float[Array, "batch out_height out_width n_out"]:
-        numbers = ("NHWC", "HWIO", "NHWC")
-        product = jax.lax.conv_general_dilated(x, self.kernel(), (1, 1), "VALID", dimension_numbers=numbers)
-        return product if self.bias is None else product + self.bias[...].reshape(1, 1, 1, -1)
+    def __init__(
+        self,
+        weight: Any,
+        bias: Any = None,
+        strides: int | Sequence[int] = 1,
+        padding: Padding = "VALID",
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+    ):
+        super().__init__(weight, bias)
+        self.settings = (strides, padding, dilation, groups)
+
+    def __call__(self, x: Num[Array, "*batch_and_space n_in"]) -> Array:
+        return self.add_bias(conv(x, self.weight[...], *self.settings))

@@ -1,13 +1,13 @@
-"""A dense layer that holds code words in place of its weights and decodes them in its forward pass."""
+"""A dense layer whose weights are code words, decoded in its forward pass."""
 
-from jaxtyping import Array, Float
+from jaxtyping import Array, Num
 
-from xorjax.layers.kernel import XorLayer
+from xorjax.layers.layer import XorLayer
+from xorjax.weights import matmul
 
 
 class XorLinear(XorLayer):
-    """`x @ W + bias`, W of shape (fan_in, fan_out) decoded at each call."""
+    """`x @ W + bias`, W of shape (fan_in, fan_out)."""
 
-    def __call__(self, x: Float[Array, "batch fan_in"]) -> Float[Array, "batch fan_out"]:
-        product = x @ self.kernel()
-        return product if self.bias is None else product + self.bias[...][None, :]
+    def __call__(self, x: Num[Array, "*batch fan_in"]) -> Array:
+        return self.add_bias(matmul(x, self.weight[...]))

@@ -7,10 +7,12 @@ from xorjax.codec.xor import Encoded
 
 
 def decode(encoded: Encoded) -> Bool[np.ndarray, "*shape"]:
-    """The bit plane of `encoded`. Slow; what `lookup.decode` is held to."""
-    net, n_slices = encoded.net, len(encoded.codes)
+    """The bit plane of `encoded`. Slow; what all other decoders are held to."""
+    net, n_slices, slicing = encoded.net, len(encoded.codes), encoded.code.slicing
     flat = np.zeros(n_slices * net.n_out, dtype=bool)
-    raw = [int(word) for word in np.atleast_1d(np.random.PCG64(encoded.layout_seed).random_raw(net.n_out))]
+    raw = [
+        int(word) for word in np.atleast_1d(np.random.PCG64(encoded.code.slicing_seed).random_raw(net.n_out))
+    ]
     begin = 0
     for s, (code, count) in enumerate(zip(encoded.codes, encoded.n_patches, strict=True)):
         number = sum(int(word) << 64 * k for k, word in enumerate(code))
@@ -20,13 +22,13 @@ def decode(encoded: Encoded) -> Bool[np.ndarray, "*shape"]:
             outputs[position] = not outputs[position]
         begin += count
         for i, output in enumerate(outputs):
-            if encoded.layout == "interleaved":
+            if slicing == "interleaved":
                 flat[i * n_slices + s] = output
-            elif encoded.layout == "shuffled":
+            elif slicing == "shuffled":
                 flat[i * n_slices + (s - raw[i]) % n_slices] = output
             else:
                 flat[s * net.n_out + i] = output
     bits = flat[: encoded.n_weights]
-    if encoded.layout == "column_major":
+    if slicing == "column_major":
         return bits.reshape(encoded.shape[::-1]).transpose()
     return bits.reshape(encoded.shape)

@@ -1,65 +1,51 @@
 """The patch format `care` inside jit: Rice codes by prefix sums, and from a care bit's number to its position."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, UInt32
+from jaxtyping import Array, UInt8, UInt32
 
+from xorjax.codec.patches import CareSlices
 from xorjax.codec.patches.base import section_bytes
-from xorjax.codec.xor import Encoded
-from xorjax.decode.words import as_words, read_fields, unpack_words
+from xorjax.codec.plane import CodedPlane
+from xorjax.decoding.slices import XorFormat
+from xorjax.decoding.words import as_words, read_fields, unpack_words
 
 
-@dataclass(frozen=True)
-class CareLayout:
-    """What the words mean.
-
-    Attributes:
-        n_unary: bits of the section of unary codes.
-        parameter: the Rice parameter.
-    """
-
-    n_slices: int
-    n_patches: int
-    n_unary: int
-    parameter: int
-
-
-def pack(encoded: Encoded) -> tuple[dict[str, UInt32[Array, "..."]], CareLayout]:
-    """The streams as words, unary codes and remainders apart."""
-    counts = encoded.streams["patch_counts"]
-    k, n_slices = int(counts[0]), len(encoded.codes)
-    n_unary = n_slices + int((encoded.n_patches >> k).sum(dtype=np.int64))
-    end = 1 + section_bytes(n_unary)
-    words = {
-        "unary": as_words(counts[1:end]),
-        "remainders": as_words(counts[end:]),
-        "positions": as_words(encoded.streams["patch_positions"]),
+def pack(
+    counts: UInt8[np.ndarray, " bytes"],
+    positions: UInt8[np.ndarray, " _"],
+    plane: CodedPlane,
+    slices: CareSlices,
+) -> dict[str, UInt32[np.ndarray, "..."]]:
+    """The streams as words; apart, the Rice parameter and the bit of the counts where the remainders begin."""
+    k = int(counts[0])
+    n_unary = slices.n_slices + int((plane.n_patches >> k).sum(dtype=np.int64))
+    return {
+        "rice": np.array([k, 8 * section_bytes(n_unary)], dtype=np.uint32),
+        "counts": as_words(counts[1:]),
+        "positions": as_words(positions),
     }
-    return words, CareLayout(n_slices, len(encoded.patch_positions), n_unary, k)
 
 
 def read_counts(
     words: dict[str, UInt32[Array, "..."]],
-    layout: CareLayout,
+    format: XorFormat,
     care: UInt32[Array, "n_slices care_words"] | None,
 ) -> UInt32[Array, " n_slices"]:
     """Patches of each slice: the zeros before its one, and the remainder."""
-    bits = unpack_words(words["unary"][None], layout.n_unary)[0]
-    ends = jnp.nonzero(bits, size=layout.n_slices)[0].astype(jnp.uint32)
+    parameter, begin = words["rice"]
+    # The remainders' bits come after the last slice's one.
+    bits = unpack_words(words["counts"], 32 * len(words["counts"]))
+    ends = jnp.nonzero(bits, size=format.n_slices)[0].astype(jnp.uint32)
     high = jnp.diff(ends, prepend=jnp.full(1, 0xFFFFFFFF, dtype=jnp.uint32)) - 1
-    if layout.parameter == 0:
-        return high
-    offsets = jnp.arange(layout.n_slices, dtype=jnp.uint32) * layout.parameter
-    width = jnp.full(1, layout.parameter, dtype=jnp.uint32)
-    return (high << layout.parameter) + read_fields(words["remainders"], offsets, width)
+    offsets = begin + jnp.arange(format.n_slices, dtype=jnp.uint32) * parameter
+    return (high << parameter) + read_fields(words["counts"], offsets, parameter[None])
 
 
 def read_positions(
     words: dict[str, UInt32[Array, "..."]],
-    layout: CareLayout,
+    format: XorFormat,
     care: UInt32[Array, "n_slices care_words"],
     counts: UInt32[Array, " n_slices"],
     slices: UInt32[Array, " n_patches"],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xorjax.decode.masks import decode_mask, pack_mask
+from xorjax.decoding.masks import decode_mask, pack_mask
 from xorjax.masks import EXACT_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.blocks import MAX_BLOCK
 
@@ -16,7 +16,7 @@ def scores(shape, seed=0):
 
 
 def check(encoded):
-    mask = decode_mask(*pack_mask(encoded))
+    mask = decode_mask(pack_mask(encoded))
     assert mask.dtype == bool
     assert mask.shape == encoded.shape
     np.testing.assert_array_equal(np.asarray(mask), encoded.mask)
@@ -121,7 +121,7 @@ def test_blocks_and_tiles_stay_packed():
         ("codebook", {"n_in": 6, "column_groups": 8}),
     ):
         encoded = fit_mask(scores(shape), 0.9, codec, **chosen)
-        words, _ = pack_mask(encoded)
+        words = pack_mask(encoded).words
         names = ("rows", "columns") if codec == "lowrank" else ("codes",)
         packed = [getattr(words, name) for name in names]
         assert sum(8 * array.nbytes for array in packed) <= sum(encoded.nbits[name] for name in names) + 1000
@@ -130,8 +130,8 @@ def test_blocks_and_tiles_stay_packed():
 @pytest.mark.parametrize("codec", ["lowrank", "codebook", "xor"])
 def test_the_jitted_decoder_calls_nothing_outside(codec):
     given = {} if codec == "lowrank" else {"n_in": 8, "step": 2}
-    words, layout = pack_mask(fit_mask(scores((40, 30)), 0.9, codec, **given))
-    text = decode_mask.lower(words, layout).as_text()
+    packed = pack_mask(fit_mask(scores((40, 30)), 0.9, codec, **given))
+    text = decode_mask.lower(packed).as_text()
     assert "callback" not in text
     assert "f32" not in text
-    assert jax.tree.leaves(words)
+    assert jax.tree.leaves(packed)

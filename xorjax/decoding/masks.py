@@ -4,8 +4,7 @@ Serial codecs (entropy coders, relative indices) are decoded when a file is load
 their docstrings say why. Whatever the codec, the mask is that of `EncodedMask.mask`, bit for bit.
 """
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from math import prod
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int32, UInt32
 
+from xorjax.decoding.words import one_width, pack_rows, read_fields, unpack_words
 from xorjax.gf2.pack import pack_bits
 from xorjax.gf2.tables import even_chunk_bits, xor_tables
 from xorjax.masks import codebook, xor
@@ -55,9 +55,10 @@ _NO_CODE = BlockCode(0, 0, 0, 0, 0, 0)
 MaskWords = BitmapWords | BlockWords | FactorWords
 
 
-@dataclass(frozen=True)
-class MaskLayout:
-    """What the words of a mask mean: static, hashable.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class PackedMask:
+    """The words of a mask, and what they mean: static.
 
     Attributes:
         codec: how the words decode: "bitmap", "codebook", "xor" or "lowrank".
@@ -65,13 +66,14 @@ class MaskLayout:
         tile: rows and columns of a low-rank mask's tiles.
     """
 
-    codec: str
-    shape: tuple[int, ...]
-    code: BlockCode = _NO_CODE
-    tile: tuple[int, int] = (0, 0)
+    words: MaskWords
+    codec: str = field(metadata={"static": True})
+    shape: tuple[int, ...] = field(metadata={"static": True})
+    code: BlockCode = field(default=_NO_CODE, metadata={"static": True})
+    tile: tuple[int, int] = field(default=(0, 0), metadata={"static": True})
 
 
-def pack_mask(encoded: EncodedMask) -> tuple[MaskWords, MaskLayout]:
+def pack_mask(encoded: EncodedMask) -> PackedMask:
     """The words of `encoded` for `decode_mask`.
 
     Raises:
@@ -82,20 +84,21 @@ def pack_mask(encoded: EncodedMask) -> tuple[MaskWords, MaskLayout]:
         tiling, factors = read_factors(encoded.streams, shape)
         tile = tiling.tile_rows, tiling.tile_columns
         words = FactorWords(
-            jnp.stack([_pack_rows(each.rows.T, tile[0]) for each in factors]),
-            jnp.stack([_pack_rows(each.columns, tile[1]) for each in factors]),
+            jnp.stack([pack_rows(each.rows.T, tile[0]) for each in factors]),
+            jnp.stack([pack_rows(each.columns, tile[1]) for each in factors]),
         )
-        return words, MaskLayout("lowrank", shape, tile=tile)
+        return PackedMask(words, "lowrank", shape, tile=tile)
     if encoded.codec == "codebook":
         mask = read_block_mask(encoded.streams, shape, codebook.MAX_N_IN)
         tables = np.zeros((0, 1, 1, 1), dtype=np.uint32)
-        return _block_words(mask, mask.thresholds, tables), MaskLayout("codebook", shape, mask.code)
+        return PackedMask(_block_words(mask, mask.thresholds, tables), "codebook", shape, mask.code)
     if encoded.codec == "xor":
         mask = read_block_mask(encoded.streams, shape, xor.MAX_N_IN)
         planes = mask.thresholds >> np.arange(mask.code.threshold_bits)[::-1, None] & 1
-        thresholds = _pack_rows(planes.astype(bool), mask.code.n_places)
-        return _block_words(mask, thresholds, _build_tables(mask.code)), MaskLayout("xor", shape, mask.code)
-    return BitmapWords(jnp.asarray(pack_bits(encoded.mask.ravel()))), MaskLayout("bitmap", shape)
+        thresholds = pack_rows(planes.astype(bool), mask.code.n_places)
+        words = _block_words(mask, thresholds, _build_tables(mask.code))
+        return PackedMask(words, "xor", shape, mask.code)
+    return PackedMask(BitmapWords(jnp.asarray(pack_bits(encoded.mask.ravel()))), "bitmap", shape)
 
 
 def _block_words(mask: BlockMask, thresholds, tables) -> BlockWords:
@@ -108,38 +111,26 @@ def _block_words(mask: BlockMask, thresholds, tables) -> BlockWords:
     )
 
 
-def _pack_rows(bits: Bool[np.ndarray, "rows n"], n: int) -> UInt32[np.ndarray, "rows words"]:
-    """Each row packed, padded with zeros to `n` bits and to whole words."""
-    padded = np.zeros((len(bits), 32 * -(-n // 32)), dtype=bool)
-    padded[:, : bits.shape[1]] = bits
-    return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint32)
-
-
 def _build_tables(code: BlockCode) -> UInt32[np.ndarray, "chunks entries planes words"]:
     """Entry e of table c holds the planes of the XOR of the columns that e selects among those of chunk c."""
     matrix = xor.network(code).matrix.astype(bool)
     planes = matrix.reshape(code.threshold_bits, code.n_places, code.n_in)
-    columns = np.stack([_pack_rows(planes[:, :, j], code.n_places) for j in range(code.n_in)])
+    columns = np.stack([pack_rows(planes[:, :, j], code.n_places) for j in range(code.n_in)])
     return xor_tables(columns, even_chunk_bits(code.n_in))
 
 
-@partial(jax.jit, static_argnames="layout")
-def decode_mask(words: MaskWords, layout: MaskLayout) -> Bool[Array, "*shape"]:
+@jax.jit
+def decode_mask(packed: PackedMask) -> Bool[Array, "*shape"]:
     """The mask of the words of `pack_mask`."""
+    words = packed.words
     if isinstance(words, FactorWords):
-        mask = _decode_factors(words, layout)
+        mask = _decode_factors(words, packed)
     elif isinstance(words, BlockWords):
-        draw = _draw_from_codebook if layout.codec == "codebook" else _draw_from_network
-        mask = _place(draw(words, layout.code, layout.code.n_blocks(layout.shape)), words, layout)
+        draw = _draw_from_codebook if packed.codec == "codebook" else _draw_from_network
+        mask = _place(draw(words, packed.code, packed.code.n_blocks(packed.shape)), words, packed)
     else:
-        mask = _unpack(words.bits[None], prod(layout.shape))
-    return mask.reshape(layout.shape)
-
-
-def _unpack(words: UInt32[Array, "*lead words"], n: int) -> Bool[Array, "*lead {n}"]:
-    shifts = jnp.arange(32, dtype=jnp.uint32).reshape((1,) * words.ndim + (32,))
-    bits = (words[..., None] >> shifts) & 1
-    return bits.astype(bool).reshape(*words.shape[:-1], -1)[..., :n]
+        mask = unpack_words(words.bits, prod(packed.shape))
+    return mask.reshape(packed.shape)
 
 
 def _windows(
@@ -147,10 +138,7 @@ def _windows(
 ) -> UInt32[Array, " {n_blocks}"]:
     """Bits `begin` to `begin + width` of each block's window."""
     offsets = jnp.arange(n_blocks, dtype=jnp.uint32) * code.step + begin
-    word, bit = offsets >> 5, offsets & 31
-    # The high word moves in two steps, since a shift by 32 is undefined.
-    field = (codes[word] >> bit) | ((codes[word + 1] << (31 - bit)) << 1)
-    return field & ((1 << width) - 1)
+    return read_fields(codes, offsets, one_width(width))
 
 
 def _draw_from_codebook(
@@ -179,28 +167,28 @@ def _draw_from_network(
     for p in reversed(range(code.threshold_bits)):
         number, threshold = planes[:, p], words.thresholds[p][None]
         carry = (number & threshold) | (carry & (number | threshold))
-    return _unpack(carry, code.n_places)
+    return unpack_words(carry, code.n_places)
 
 
-def _place(kept: Bool[Array, "blocks places"], words: BlockWords, layout: MaskLayout) -> Bool[Array, "..."]:
-    code = layout.code
-    height, width = code.group_sizes(layout.shape)
+def _place(kept: Bool[Array, "blocks places"], words: BlockWords, packed: PackedMask) -> Bool[Array, "..."]:
+    code = packed.code
+    height, width = code.group_sizes(packed.shape)
     ordered = kept.reshape(height, width, code.row_groups, code.column_groups).transpose(2, 0, 3, 1)
     ordered = ordered.reshape(code.row_groups * height, code.column_groups * width)
     return ordered[words.row_slots][:, words.column_slots]
 
 
-def _decode_factors(words: FactorWords, layout: MaskLayout) -> Bool[Array, "..."]:
-    rows, columns = matrix_shape(layout.shape)
-    height, width = layout.tile
+def _decode_factors(words: FactorWords, packed: PackedMask) -> Bool[Array, "..."]:
+    rows, columns = matrix_shape(packed.shape)
+    height, width = packed.tile
     n_down, n_across = -(-rows // height), -(-columns // width)
 
     def add(kept: UInt32[Array, "tiles m words"], factor) -> tuple[UInt32[Array, "tiles m words"], None]:
         row_words, column_words = factor
-        taken = _unpack(row_words, height)[:, :, None]
+        taken = unpack_words(row_words, height)[:, :, None]
         return kept | jnp.where(taken, column_words[:, None], jnp.uint32(0)), None
 
     empty = jnp.zeros((n_down * n_across, height, words.columns.shape[2]), dtype=jnp.uint32)
     kept, _ = jax.lax.scan(add, empty, (words.rows.swapaxes(0, 1), words.columns.swapaxes(0, 1)))
-    tiles = _unpack(kept, width).reshape(n_down, n_across, height, width)
+    tiles = unpack_words(kept, width).reshape(n_down, n_across, height, width)
     return tiles.swapaxes(1, 2).reshape(n_down * height, n_across * width)[:rows, :columns]

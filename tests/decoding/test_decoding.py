@@ -7,22 +7,34 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xorjax.codec.layout import LAYOUTS
+from xorjax.codec.code import CODES
 from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import Encoded, encode
-from xorjax.decode import lookup, patch_care, patch_enumerative, patch_paper, reference
-from xorjax.decode.patch_care import select
-from xorjax.decode.words import pack_words, read_fields, unpack_words
+from xorjax.codec.plane import CodedPlane
+from xorjax.codec.slicing import SLICINGS
+from xorjax.codec.xor import Encoded, XorCode, encode
+from xorjax.decoding import patch_care, patch_enumerative, patch_paper, reference
+from xorjax.decoding.patch_care import select
+from xorjax.decoding.planes import decode, decode_planes, pack
+from xorjax.decoding.words import coarse, pack_words, read_fields, unpack_words
+from xorjax.decoding.xor import build_tables
 from xorjax.gf2.network import XorNetwork
 
 
 def encoded_plane(
-    shape, n_in, n_out, rate, patch_format="paper", layout="row_major", method="greedy", patch_block=7, seed=0
+    shape,
+    n_in,
+    n_out,
+    rate,
+    patch_format="paper",
+    slicing="row_major",
+    method="greedy",
+    patch_block=7,
+    seed=0,
 ) -> Encoded:
     rng = np.random.default_rng(seed)
     net = XorNetwork.from_matrix(rng.integers(0, 2, (n_out, n_in)))
     bits, care = np.asarray(rng.random(shape) < 0.5), np.asarray(rng.random(shape) < rate)
-    return encode(bits, care, net, method, patch_format, patch_block, layout=layout, layout_seed=seed)
+    return encode(bits, care, net, method, patch_format, patch_block, slicing=slicing, slicing_seed=seed)
 
 
 @st.composite
@@ -34,7 +46,7 @@ def plane_arguments(draw):
         n_in + draw(st.integers(1, 100)),
         draw(st.sampled_from([0.0, 1.0]) | st.floats(0, 1)),
         draw(st.sampled_from(sorted(PATCH_FORMATS))),
-        draw(st.sampled_from(LAYOUTS)),
+        draw(st.sampled_from(SLICINGS)),
         draw(st.sampled_from(["greedy", "minimum"])),
         draw(st.integers(1, 20)),
         draw(st.integers(0, 2**32)),
@@ -42,7 +54,7 @@ def plane_arguments(draw):
 
 
 def assert_decodes(encoded):
-    plane = lookup.decode(encoded)
+    plane = decode(encoded)
     assert plane.dtype == bool
     np.testing.assert_array_equal(np.asarray(plane), reference.decode(encoded))
 
@@ -74,20 +86,15 @@ def test_decode_equals_the_definition_in_300_shapes(arguments):
 def test_the_reference_on_a_slice_worked_by_hand():
     net = XorNetwork.from_matrix(np.array([[1, 0], [0, 1], [1, 1]]))
     encoded = Encoded(
-        shape=(5,),
-        net=net,
-        method="greedy",
-        patch_format="care",
-        patch_block=64,
-        codes=np.array([[1], [3]], np.uint64),
-        n_patches=np.array([1, 0], np.int32),
-        patch_positions=np.array([2], np.int32),
-        care=np.array([True, False, True, True, False]),
+        XorCode(n_in=2, n_out=3, slicing="row_major"),
+        net,
+        CodedPlane(np.array([[1], [3]], np.uint64), np.array([1, 0], np.int32), np.array([2], np.int32)),
+        np.array([True, False, True, True, False]),
     )
     # (1, 0) -> 1 0 1, its third bit flipped; (1, 1) -> 1 1 0, the last bit is padding.
     expected = [True, False, False, True, True]
     assert reference.decode(encoded).tolist() == expected
-    assert np.asarray(lookup.decode(encoded)).tolist() == expected
+    assert np.asarray(decode(encoded)).tolist() == expected
 
 
 @given(st.data())
@@ -137,17 +144,18 @@ def test_select_finds_every_care_bit(rate):
 )
 def test_counts_are_read_from_their_stream(patch_format, reader):
     encoded = encoded_plane((9000,), 9, 40, 0.5, patch_format)
-    words, layout = lookup.pack_plane(encoded)
+    packed = pack(encoded.planes, encoded.care)
     assert len(np.unique(encoded.n_patches)) > 3
-    care = encoded.care.reshape(-1, 40)
-    counts = reader.read_counts(words.patches, layout.patches, pack_words(jax.numpy.asarray(care)))
+    care = pack_words(jax.numpy.asarray(encoded.care.reshape(-1, 40)))
+    words = {name: array[0] for name, array in packed.words["patches"].items()}
+    counts = reader.read_counts(words, packed.format, care)
     np.testing.assert_array_equal(np.asarray(counts), encoded.n_patches)
 
 
 def test_enumerative_counts_of_many_slices_have_several_states():
     encoded = encoded_plane((5, 41000), 4, 12, 0.5, "enumerative", "interleaved")
     assert len(encoded.codes) > 4 * 4096
-    np.testing.assert_array_equal(np.asarray(lookup.decode(encoded))[encoded.care], bits_of(encoded))
+    np.testing.assert_array_equal(np.asarray(decode(encoded))[encoded.care], bits_of(encoded))
 
 
 def bits_of(encoded):
@@ -159,21 +167,21 @@ def bits_of(encoded):
 @pytest.mark.parametrize("patch_format", PATCH_FORMATS)
 def test_the_words_are_the_streams(patch_format):
     encoded = encoded_plane((3000,), 9, 40, 0.5, patch_format)
-    words, _ = lookup.pack_plane(encoded)
-    streams, patches = encoded.streams, words.patches
-    pairs = [(words.codes, streams["codes"]), (patches["positions"], streams["patch_positions"])]
-    if patch_format != "care":
-        pairs.append((patches["counts"], streams["patch_counts"][1:]))
-    for array, stream in pairs:
-        read = np.asarray(array).astype("<u4").view(np.uint8)
+    words, streams = pack(encoded.planes, encoded.care).words, encoded.streams
+    for array, stream, room in (
+        (words["codes"], streams["codes"], 8),
+        (words["patches"]["counts"], streams["patch_counts"][1:], 8 + len(streams["patch_counts"]) // 7),
+        (words["patches"]["positions"], streams["patch_positions"], 8 + len(streams["patch_positions"]) // 7),
+    ):
+        read = np.asarray(array[0]).astype("<u4").view(np.uint8)
         np.testing.assert_array_equal(read[: len(stream)], stream)
         assert not read[len(stream) :].any()
-        assert len(read) - len(stream) <= 8
+        assert len(read) - len(stream) <= room
 
 
 def test_tables_hold_the_xor_of_the_selected_columns():
     net = XorNetwork.random(20, 70)
-    tables = np.asarray(lookup.build_tables(net))
+    tables = np.asarray(build_tables(net))
     assert tables.shape == (3, 128, 3)  # 7 + 7 + 6 bits
     bits = np.unpackbits(tables.view(np.uint8), axis=2, bitorder="little")
     expected = net.matrix[:, [7, 8, 10]].sum(axis=1) % 2
@@ -184,20 +192,71 @@ def test_tables_hold_the_xor_of_the_selected_columns():
 @pytest.mark.parametrize("patch_format", PATCH_FORMATS)
 def test_the_jitted_decoder_calls_nothing_outside(patch_format):
     encoded = encoded_plane((300,), 9, 40, 0.5, patch_format, "shuffled")
-    words, layout = lookup.pack_plane(encoded)
-    tables = lookup.build_tables(XorNetwork.random(9, 40))
-    assert layout.needs_mask == (patch_format in ("care", "enumerative"))
-    text = lookup.decode_plane.lower(words, tables, layout, jax.numpy.asarray(encoded.care)).as_text()
+    packed = pack(encoded.planes, encoded.care)
+    assert packed.format.needs_mask == (patch_format in ("care", "enumerative"))
+    text = decode_planes.lower(packed, jax.numpy.asarray(encoded.care)).as_text()
     assert "callback" not in text
     assert "f32" not in text
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("slicing", SLICINGS)
 @pytest.mark.parametrize("patch_format", ["enumerative"])
-def test_decoding_holds_less_than_two_bytes_a_weight(patch_format, layout):
-    """Beside the plane and the mask: nothing of 4 bytes for each weight, whatever the layout."""
-    encoded = encoded_plane((1000, 1000), 20, 200, 0.1, patch_format, layout)
-    words, static = lookup.pack_plane(encoded)
+def test_decoding_holds_less_than_two_bytes_a_weight(patch_format, slicing):
+    """Beside the plane and the mask: nothing of 4 bytes for each weight, whatever the slicing."""
+    encoded = encoded_plane((1000, 1000), 20, 200, 0.1, patch_format, slicing)
     mask = jax.numpy.asarray(encoded.care)
-    compiled = lookup.decode_plane.lower(words, lookup.build_tables(encoded.net), static, mask).compile()
+    compiled = decode_planes.lower(pack(encoded.planes, encoded.care), mask).compile()
     assert compiled.memory_analysis().temp_size_in_bytes < 2 * encoded.n_weights
+
+
+@pytest.mark.parametrize("patch_format", PATCH_FORMATS)
+def test_planes_of_one_shape_compile_once(patch_format):
+    """Planes of one layer, and layers of one shape and prune rate: their patches differ, the program does not."""
+    rng = np.random.default_rng(0)
+    net, masks = XorNetwork.random(12, 64), rng.random((2, 120, 90)) < 0.2
+    encoded = [encode(rng.random(mask.shape) < 0.5, mask, net, patch_format=patch_format) for mask in masks]
+    encoded += [encode(rng.random((120, 90)) < 0.5, masks[0], net, "greedy", patch_format) for _ in range(3)]
+    encoded += [encode(rng.random((120, 90)) < 0.5, masks[0], net, "greedy", patch_format) for _ in range(3)]
+    assert len({len(plane.patch_positions) for plane in encoded}) > 3
+    before = decode_planes._cache_size()
+    for plane in encoded[2:7]:
+        np.testing.assert_array_equal(
+            np.asarray(decode(plane))[plane.care], reference.decode(plane)[plane.care]
+        )
+    assert decode_planes._cache_size() == before + 1
+
+
+@pytest.mark.parametrize("patch_format", PATCH_FORMATS)
+def test_planes_of_a_layer_decode_together(patch_format):
+    rng = np.random.default_rng(1)
+    planes, mask = (
+        rng.random((5, 60, 70)) < [[[0.5]], [[0.5]], [[0.5]], [[0.9]], [[1.0]]],
+        rng.random((60, 70)) < 0.3,
+    )
+    code = XorCode(n_in=10, n_out=48, patch_format=patch_format, method="greedy")
+    for kept in (mask, None):
+        encoded = code.encode(planes, kept)
+        decoded = decode_planes(pack(encoded, kept), None if kept is None else jax.numpy.asarray(kept))
+        np.testing.assert_array_equal(np.asarray(decoded), encoded.code.decode(encoded, kept))
+
+
+@pytest.mark.parametrize("id", CODES)
+@pytest.mark.parametrize("shape", [(1,), (3, 31), (4, 5, 33)])
+def test_every_code_decodes_inside_jit(id, shape):
+    rng = np.random.default_rng(2)
+    planes, mask = rng.random((3, *shape)) < 0.5, rng.random(shape) < 0.4
+    mask.flat[0] = True
+    for kept in (mask, None):
+        encoded = CODES[id]().encode(planes, kept)
+        decoded = np.asarray(
+            decode_planes(pack(encoded, kept), None if kept is None else jax.numpy.asarray(kept))
+        )
+        where = np.ones_like(mask) if kept is None else mask
+        assert decoded.dtype == bool
+        np.testing.assert_array_equal(decoded[:, where], planes[:, where])
+
+
+@given(st.integers(0, 10**9))
+def test_coarse_lengths_are_a_seventh_larger_at_most(n):
+    assert n <= coarse(n) <= n + n / 7
+    assert coarse(coarse(n)) == coarse(n)

@@ -1,0 +1,116 @@
+"""A weight array held as code: words, mask and scales as a pytree, decoded where it is used."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from xorjax.codec.code import EncodedPlanes
+from xorjax.decoding.masks import PackedMask, decode_mask, pack_mask
+from xorjax.decoding.planes import DECODERS, PackedPlanes, decode_planes, pack
+from xorjax.masks.base import EncodedMask
+
+Tree = TypeVar("Tree")
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class CodedWeight:
+    """`mask * sum_q scales[q] * (2 bits[q] - 1)`, held as its code.
+
+    A pytree of packed integers and the scales, for jit, vmap, scan and checkpoints; shape and code are static, so that
+    weights of one shape and prune rate mostly share a compilation. `x @ w` is as `jnp.matmul(x, w.to_array())`. It has
+    a gradient with respect to x and to the scales.
+
+    Attributes:
+        planes: the bit planes.
+        mask: None where every weight is kept. One whose codec decodes inside jit stays encoded; others are a bitmap.
+        scales: one array a plane, which broadcasts over the weights.
+    """
+
+    planes: PackedPlanes
+    mask: PackedMask | None
+    scales: Float[Array, "planes ..."]
+
+    # NumPy arrays leave `x @ w` to this class.
+    __array_ufunc__ = None
+
+    @classmethod
+    def of(
+        cls,
+        values: EncodedPlanes,
+        index: EncodedMask | None,
+        scales: Float[np.ndarray, "planes ..."] | Float[Array, "planes ..."],
+    ) -> "CodedWeight":
+        """Takes a layer's parts, as a file gives them, to the default device.
+
+        Raises:
+            ValueError: the mask or the scales do not fit the planes, or a stream is malformed; it is named.
+        """
+        if index is not None and tuple(index.shape) != tuple(values.shape):
+            raise ValueError(f"bit planes of shape {values.shape} under a mask of shape {index.shape}")
+        if (
+            len(scales) != values.n_planes
+            or np.broadcast_shapes(scales.shape[1:], values.shape) != values.shape
+        ):
+            raise ValueError(
+                f"scales of shape {scales.shape} for {values.n_planes} bit planes of shape {values.shape}"
+            )
+        mask = None if index is None else pack_mask(index)
+        return cls(pack(values, None if index is None else index.mask), mask, jnp.asarray(scales))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.planes.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """That of the scales and of `to_array`."""
+        return self.scales.dtype
+
+    def to_array(self) -> Float[Array, "*shape"]:
+        """The weight, equal to the quantized one bit for bit; planes are summed in float32, or wider."""
+        mask = None if self.mask is None else decode_mask(self.mask)
+        wide = jnp.promote_types(self.dtype, jnp.float32)
+        total = jnp.zeros(self.shape, wide)
+        for bits, scale in zip(decode_planes(self.planes, mask), self.scales.astype(wide), strict=True):
+            total += jnp.where(bits, scale, -scale)
+        return (total if mask is None else jnp.where(mask, total, jnp.zeros((), wide))).astype(self.dtype)
+
+    def __getitem__(self, key: Any) -> "CodedWeight | Array":
+        """`w[...]` is the coded weight itself, as of an `nnx.Param`; with any other key, that part of the array."""
+        return self if key is Ellipsis else self.to_array()[key]
+
+    def __rmatmul__(self, x: Any) -> Array:
+        """`x @ self`, by the code's own product where that pays."""
+        decoder: Any = DECODERS.get(self.planes.decoder)
+        if hasattr(decoder, "product") and decoder.pays(jnp.shape(x), self.planes):
+            return decoder.product(x, self.planes, self.mask, self.scales)
+        return jnp.matmul(x, self.to_array())
+
+    def __matmul__(self, x: Any) -> Array:
+        return self.to_array() @ x
+
+
+def form(tree: Tree) -> Tree:
+    """The tree with each coded weight decoded to its array; for use inside jit.
+
+    Takes whatever holds the weights: a dict of parameters, an `nnx.State`, a tuple.
+    """
+    return jax.tree.map(
+        lambda leaf: leaf.to_array() if isinstance(leaf, CodedWeight) else leaf,
+        tree,
+        is_leaf=lambda leaf: isinstance(leaf, CodedWeight),
+    )
