@@ -51,7 +51,7 @@ def stop_in(process: subprocess.Popen, trial: int, how: signal.Signals) -> tuple
 
 def open_study(runs: Path, *more: str) -> Study:
     with open_space(ROOT / "conf", [*OVERRIDES, *more]) as space:
-        return Study(runs, space.experiment, space.name, space.axes)
+        return Study(runs, space.experiment, space.name, space.axes, space.metric)
 
 
 def trials(study: Study) -> list[tuple]:
