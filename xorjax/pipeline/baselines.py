@@ -1,8 +1,11 @@
-"""Beside stage 4: the same quantized layers through every baseline codec, counted the same way."""
+"""Beside stage 4: the same quantized layers in the codes that a point's own is compared with, counted the same way."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from xorjax.codec import BASELINES, LayerCodec, stream_bits
+from xorjax.codec import CODES
+from xorjax.masks import encode_mask
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.quantize import Quantized
@@ -11,22 +14,25 @@ READS = ()
 
 
 def baselines(build: Build) -> dict:
-    """For each layer and codec the bits of its streams."""
+    """For each layer the bits of its streams in each code, and in each mask codec that the code names."""
     model = Quantized.load(build.upstream(build.plan.quantize))
     return {
         "layers": {
-            path: {name: _count(codec, path, planes, model.masks[path]) for name, codec in BASELINES.items()}
-            for path, planes in model.planes.items()
+            path: list(_rivals(path, planes, model.masks[path])) for path, planes in model.planes.items()
         }
     }
 
 
-def _count(codec: LayerCodec, path: str, planes: np.ndarray, mask: np.ndarray) -> dict[str, int]:
-    """Bits of the streams, once they have been seen to decode to the layer."""
-    streams = codec.encode(planes, mask)
-    decoded_planes, decoded_mask = codec.decode(streams, len(planes), mask.shape)
-    if not np.array_equal(decoded_planes[:, mask], planes[:, mask]):
-        raise LosslessError(f"{path}: codec {codec.id!r} does not give back the signs of the kept weights")
-    if codec.id != "dense" and not np.array_equal(decoded_mask, mask):
-        raise LosslessError(f"{path}: codec {codec.id!r} does not give back the mask")
-    return stream_bits(streams)
+def _rivals(path: str, planes: np.ndarray, mask: np.ndarray) -> Iterator[dict]:
+    """The bits, once the streams have been seen to decode to the layer."""
+    for id, code in CODES.items():
+        for codec in code.beside:
+            index = None if codec is None else encode_mask(mask, codec)
+            kept = None if index is None else mask
+            if index is not None and not np.array_equal(index.mask, mask):
+                raise LosslessError(f"{path}: mask codec {codec!r} does not give back the mask")
+            encoded = code().encode(planes, kept)
+            if not np.array_equal(encoded.code.decode(encoded, kept)[:, mask], planes[:, mask]):
+                raise LosslessError(f"{path}: code {id!r} does not give back the signs of the kept weights")
+            index_bits = 0 if index is None else sum(index.nbits.values())
+            yield {"code": id, "mask_codec": codec, **encoded.bits, "index_bits": index_bits}

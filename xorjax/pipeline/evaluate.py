@@ -2,26 +2,27 @@
 
 from xorjax import paths
 from xorjax.container import load
-from xorjax.models.compressed import decoding_model
+from xorjax.models.compressed import coded_model
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import check_logits, check_planes
 from xorjax.pipeline.quantize import TEST_LOGITS, Quantized
-from xorjax.train.predict import accuracy, predict
+from xorjax.train.predict import predict, score
 
 READS = ("data", "model", "task")
 
 
 def evaluate(build: Build) -> dict:
-    """The accuracy of the model that decodes in its forward pass; fails if it is not the quantized model."""
+    """The metric of the model that decodes in its forward pass; fails if it is not the quantized model."""
     plan, config = build.plan, build.config
     quantized = build.upstream(plan.quantize)
     compressed = load(build.upstream(plan.encode).path(paths.COMPRESSED))
     check_planes(compressed, Quantized.load(quantized))
-    test = dataset(config.data).test
-    logits = predict(decoding_model(config.model.name, compressed), test.inputs)
+    task, test = config.task, dataset(config.task, config.data).test
+    model = coded_model(config.model.name, compressed, task.datasets[config.data.name])
+    logits = predict(task, model, test)
     return {
-        "logit_difference": check_logits(logits, quantized.arrays()[TEST_LOGITS]),
-        "test_accuracy": accuracy(logits, test.labels),
+        "logit_difference": check_logits(task, logits, quantized.arrays()[TEST_LOGITS]),
+        "test_metric": score(task, logits, test),
         "n_test": test.size,
     }

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Float32, Shaped
 from xorjax.models.registry import Network, merge, run
 from xorjax.params import Params, State
 from xorjax.tasks.task import Split, Task
+from xorjax.weights import form
 
 BATCH_SIZE = 1000
 
@@ -24,7 +25,7 @@ def _run(
     stop: int | None,
     inputs: Shaped[Array, "batch ..."],
 ) -> Float[Array, "batch ..."]:
-    return run(nnx.merge(graphdef, arrays), inputs if start else task.transform(inputs), start, stop)
+    return run(nnx.merge(graphdef, form(arrays)), inputs if start else task.transform(inputs), start, stop)
 
 
 def run_blocks(
