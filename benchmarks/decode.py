@@ -4,7 +4,7 @@
 
 All three are jitted, start from the same packed code words, and end in packed output words, without patches. Then the
 look-up with the paper's patches, and the whole decoder down to a Bool plane, for each patch format (row-major slices)
-and each layout (format `care`), the mask given. A round times each once, in turn; a ratio is the median over rounds of
+and each slicing (format `care`), the mask given. A round times each once, in turn; a ratio is the median over rounds of
 a decoder's time over the look-up's. The last columns are value bits/weight and the temporary memory of the compiled
 decoder.
 """
@@ -19,11 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xorjax.codec.layout import LAYOUTS
 from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import METHODS, encode
-from xorjax.decode import lookup
-from xorjax.decode.words import read_fields
+from xorjax.codec.plane import METHODS
+from xorjax.codec.slicing import SLICINGS
+from xorjax.codec.xor import encode
+from xorjax.decoding.planes import PackedPlanes, decode_planes, pack
+from xorjax.decoding.words import one_width, read_fields
+from xorjax.decoding.xor import decode_words
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.tables import CHUNK_BITS
 
@@ -45,31 +47,31 @@ def main() -> None:
     rng = np.random.default_rng(arguments.seed)
     shape = tuple(arguments.shape)
     bits, care = rng.random(shape) < 0.5, rng.random(shape) >= arguments.rate
-    mask, tables = jnp.asarray(care), lookup.build_tables(net)
+    mask = jnp.asarray(care)
     encoded = encode(bits, care, net, arguments.method, "paper")
-    words, layout = lookup.pack_plane(encoded)
-    unpatched = replace(layout, n_patches=0)
+    packed = pack(encoded.planes, care)
+    unpatched = replace(packed, format=replace(packed.format, n_patches=0))
 
     decoders = {
-        "look-up": compiled(lookup.decode_words, words, tables, unpatched),
-        "AND + popcount": compiled(by_popcount, words, net.rows[:, 0].astype(np.uint32), unpatched),
-        "float product mod 2": compiled(by_product, words, net.matrix, unpatched),
+        "look-up": compiled(by_look_up, unpatched),
+        "AND + popcount": compiled(by_popcount, unpatched, net.rows[:, 0].astype(np.uint32)),
+        "float product mod 2": compiled(by_product, unpatched, net.matrix),
     }
     outputs = [np.asarray(decode()) for decode, _ in decoders.values()]
     for output in outputs[1:]:
         np.testing.assert_array_equal(output, outputs[0])
-    decoders["look-up, patches"] = compiled(lookup.decode_words, words, tables, layout)
-    planes = {f"plane, {name}": replace(encoded, patch_format=name) for name in PATCH_FORMATS}
-    for slice_layout in LAYOUTS[1:]:
-        planes[f"plane, care, {slice_layout}"] = encode(
-            bits, care, net, arguments.method, layout=slice_layout, layout_seed=arguments.seed
+    decoders["look-up, patches"] = compiled(by_look_up, packed)
+    planes = {
+        f"plane, {name}": replace(encoded, code=replace(encoded.code, patch_format=name))
+        for name in PATCH_FORMATS
+    }
+    for slicing in SLICINGS[1:]:
+        planes[f"plane, care, {slicing}"] = encode(
+            bits, care, net, arguments.method, slicing=slicing, slicing_seed=arguments.seed
         )
     for name, plane in planes.items():
-        words, layout = lookup.pack_plane(plane)
-        decoders[name] = compiled(
-            lookup.decode_plane, words, tables, layout, mask if layout.needs_mask else None
-        )
-        np.testing.assert_array_equal(np.asarray(decoders[name][0]())[care], bits[care])
+        decoders[name] = compiled(decode_planes, pack(plane.planes, care), mask)
+        np.testing.assert_array_equal(np.asarray(decoders[name][0]())[0, care], bits[care])
 
     seconds = {name: [] for name in decoders}
     for _ in range(arguments.rounds):
@@ -94,32 +96,36 @@ def main() -> None:
         )
 
 
-def compiled(
-    decode: Callable[..., jax.Array], words, tables, layout, *mask
-) -> tuple[Callable[[], jax.Array], int]:
+def compiled(decode: Callable[..., jax.Array], *arguments) -> tuple[Callable[[], jax.Array], int]:
     """`decode` on these arguments, and the bytes of its temporary memory."""
-    program = jax.jit(decode, static_argnums=2).lower(words, tables, layout, *mask).compile()
+    program = jax.jit(decode).lower(*arguments).compile()
     memory = program.memory_analysis()
-    return partial(program, words, tables, *mask), memory.temp_size_in_bytes if memory else 0
+    return partial(program, *arguments), memory.temp_size_in_bytes if memory else 0
 
 
-def code_words(words: lookup.PlaneWords, layout: lookup.PlaneLayout) -> jax.Array:
-    begins = jnp.arange(layout.n_slices, dtype=jnp.uint32) * layout.n_in
-    return read_fields(words.codes, begins, jnp.full(1, layout.n_in, dtype=jnp.uint32))
+def by_look_up(packed: PackedPlanes) -> jax.Array:
+    patches = {name: array[0] for name, array in packed.words["patches"].items()}
+    return decode_words(packed.words["codes"][0], patches, packed.words["tables"], packed.format)
 
 
-def by_popcount(words: lookup.PlaneWords, rows: np.ndarray, layout: lookup.PlaneLayout) -> jax.Array:
-    common = code_words(words, layout)[:, None] & jnp.asarray(rows)[None, :]
-    return pack(jax.lax.population_count(common) & 1)
+def code_words(packed: PackedPlanes) -> jax.Array:
+    n_in, n_slices = packed.format.n_in, packed.format.n_slices
+    begins = jnp.arange(n_slices, dtype=jnp.uint32) * n_in
+    return read_fields(packed.words["codes"][0], begins, one_width(n_in))
 
 
-def by_product(words: lookup.PlaneWords, matrix: np.ndarray, layout: lookup.PlaneLayout) -> jax.Array:
-    shifts = jnp.arange(layout.n_in, dtype=jnp.uint32)[None, :]
-    x = ((code_words(words, layout)[:, None] >> shifts) & 1).astype(jnp.float32)
-    return pack((x @ jnp.asarray(matrix).T.astype(jnp.float32)).astype(jnp.uint32) & 1)
+def by_popcount(packed: PackedPlanes, rows: np.ndarray) -> jax.Array:
+    common = code_words(packed)[:, None] & jnp.asarray(rows)[None, :]
+    return pack_bits(jax.lax.population_count(common) & 1)
 
 
-def pack(bits: jax.Array) -> jax.Array:
+def by_product(packed: PackedPlanes, matrix: np.ndarray) -> jax.Array:
+    shifts = jnp.arange(packed.format.n_in, dtype=jnp.uint32)[None, :]
+    x = ((code_words(packed)[:, None] >> shifts) & 1).astype(jnp.float32)
+    return pack_bits((x @ jnp.asarray(matrix).T.astype(jnp.float32)).astype(jnp.uint32) & 1)
+
+
+def pack_bits(bits: jax.Array) -> jax.Array:
     padded = jnp.pad(bits, ((0, 0), (0, -bits.shape[1] % 32))).reshape(len(bits), -1, 32)
     return (padded << jnp.arange(32, dtype=jnp.uint32)[None, None, :]).sum(2, dtype=jnp.uint32)
 

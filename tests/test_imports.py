@@ -24,20 +24,21 @@ ROOMS = {
     "gf2": set(),
     "masks": {"gf2"},
     "codec": {"gf2", "masks"},
-    "container": {"gf2", "codec", "masks", "streams"},
+    "container": {"gf2", "codec", "masks", "streams", "weights"},
     "compression": {"gf2", "codec", "masks", "container", "engines", "locks", "streams"},
-    "decode": {"gf2", "codec", "masks"},
-    "layers": {"gf2", "codec", "masks", "container", "decode"},
+    "decoding": {"gf2", "codec", "masks"},
+    "weights": {"codec", "masks", "decoding"},
+    "layers": {"container", "weights"},
     "studies": {"gf2", "codec"},
     "data": {"config"},
-    "models": {"config", "params", "container", "layers"},
+    "models": {"config", "params", "container", "weights"},
     "prune": {"config", "params", "masks"},
     "quantize": {"config", "params"},
-    "train": {"config", "params", "data", "models"},
+    "train": {"config", "params", "data", "models", "weights"},
     "results": {"paths", "studies", "streams"},
     "pipeline": {
         *("config", "params", "paths", "data", "models", "prune", "quantize", "train", "results"),
-        *("gf2", "codec", "masks", "container", "decode", "layers", "engines", "trackers"),
+        *("gf2", "codec", "masks", "container", "decoding", "engines", "trackers"),
         *("estimate", "locks", "streams"),
     },
     "trackers": {"paths"},
@@ -60,7 +61,7 @@ ROOMS = {
     # Where Hydra looks for launchers.
     "hydra_plugins": {"config", "pipeline"},
     # The public surface.
-    "__init__": {"gf2", "codec", "compression", "decode", "container"},
+    "__init__": {"gf2", "codec", "compression", "decoding", "container", "weights"},
 }
 # Who may import a library.
 LIBRARIES = {

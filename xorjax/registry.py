@@ -6,8 +6,14 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
+from xorjax.errors import UserError
+
 Entry = TypeVar("Entry")
 Added = TypeVar("Added")
+
+
+class UnknownId(UserError, ValueError):
+    """An id that a user wrote and no registry has; the message names the nearest."""
 
 
 class Registry(Mapping[str, Entry]):
@@ -49,12 +55,12 @@ class Registry(Mapping[str, Entry]):
         """As `[id]`, for ids that users write.
 
         Raises:
-            ValueError: there is none; names all and the nearest.
+            UnknownId: there is none; names all and the nearest.
         """
         entries = self._load()
         if id not in entries:
             nearest = get_close_matches(str(id), entries, n=1, cutoff=0.0)[0]
-            raise ValueError(
+            raise UnknownId(
                 f"there is no {self.what} {id!r}; it must be one of {', '.join(entries)}; the nearest is {nearest}"
             )
         return entries[id]

@@ -99,7 +99,8 @@ def test_interleaving_and_shuffling_even_out_a_mask_with_dense_rows_or_columns(a
     bits = rng.random(shape) < 0.5
     net = XorNetwork.random(20, 300, seed=0)
     patches = {
-        slicing: encode(bits, care, net, method="greedy", slicing=slicing).n_patches.sum() for slicing in SLICINGS
+        slicing: encode(bits, care, net, method="greedy", slicing=slicing).n_patches.sum()
+        for slicing in SLICINGS
     }
     along = "row_major" if axis == 0 else "column_major"
     assert patches["interleaved"] < patches[along] / 2

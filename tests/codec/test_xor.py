@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jaxtyping import TypeCheckError
 
-from xorjax.codec.slicing import SLICINGS, count_slices
+from xorjax.codec.code import CodeError, EncodedPlanes
 from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import METHODS, STREAMS, Encoded, encode
+from xorjax.codec.plane import METHODS, STREAMS
+from xorjax.codec.predict import choose_n_out
+from xorjax.codec.slicing import SLICINGS, count_slices
+from xorjax.codec.xor import XorCode, care_slices, encode, network
 from xorjax.decoding import reference
 from xorjax.gf2.network import XorNetwork
 
@@ -55,14 +58,22 @@ def test_streams_read_back(problem):
     assert encoded.nbits == {name: 8 * stream.nbytes for name, stream in encoded.streams.items()}
     assert encoded.bits_per_weight == sum(encoded.nbits.values()) / bits.size
 
-    read = Encoded.from_streams(encoded.streams, care, net, **settings, n_bounded=encoded.n_bounded)
-    for field in dataclasses.fields(Encoded):
-        expected, value = getattr(encoded, field.name), getattr(read, field.name)
-        if isinstance(expected, np.ndarray):
-            assert value.dtype == expected.dtype
-            np.testing.assert_array_equal(value, expected)
-        else:
-            assert value == expected
+    plane = next(encoded.code.read(encoded.planes, care))
+    for name, expected in (
+        ("codes", encoded.codes),
+        ("n_patches", encoded.n_patches),
+        ("patch_positions", encoded.patch_positions),
+    ):
+        assert getattr(plane, name).dtype == expected.dtype
+        np.testing.assert_array_equal(getattr(plane, name), expected)
+
+
+@given(problems())
+def test_the_fast_decoder_is_the_definition(problem):
+    bits, care, net, settings = problem
+    encoded = encode(bits, care, net, **settings)
+    decoded = encoded.code.decode(encoded.planes, care)
+    np.testing.assert_array_equal(decoded, reference.decode(encoded)[None])
 
 
 @given(problems())
@@ -112,15 +123,18 @@ def test_transposed_planes_are_taken_in_row_major_order():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "gready"}, "method must be one of greedy, minimum, not 'gready'"),
+        (
+            {"method": "gready"},
+            "method is 'gready'; it must be one of greedy, minimum; the nearest is greedy",
+        ),
         (
             {"patch_format": "papers"},
-            "patch_format must be one of paper, blocked, care, enumerative, not 'papers'",
+            "patch_format is 'papers'; it must be one of paper, blocked, care, enumerative; the nearest is paper",
         ),
-        ({"slicing": "diagonal"}, "slicing must be one of row_major, .*, not 'diagonal'"),
-        ({"slicing_seed": -1}, "slicing_seed must be 0 or more, not -1"),
-        ({"patch_block": 0}, "patch_block must be 1 slice or more, not 0"),
-        ({"encoder": "numpy"}, "encoder must be one of numba, galois, not 'numpy'"),
+        ({"slicing": "diagonal"}, "slicing is 'diagonal'; it must be one of row_major, "),
+        ({"slicing_seed": -1}, "slicing_seed is -1; it must be at least 0"),
+        ({"patch_block": 0}, "patch_block is 0; it must be at least 1"),
+        ({"encoder": "numpy"}, "encoder is 'numpy'; it must be one of numba, galois"),
         ({"care": np.ones(3, dtype=bool)}, r"bits have shape \(4,\), care \(3,\)"),
         ({"bits": np.ones(0, dtype=bool), "care": np.ones(0, dtype=bool)}, "at least one weight"),
     ],
@@ -131,10 +145,11 @@ def test_encode_refuses(changes, message):
         encode(net=XorNetwork.random(2, 5), **(arguments | changes))
 
 
-def damaged(encoded, name, change):
-    streams = {key: stream.copy() for key, stream in encoded.streams.items()}
-    streams[name] = change(streams[name])
-    return streams
+def decode_streams(encoded, streams, **changes):
+    """What the code's decoder makes of other streams."""
+    streams = {f"0/{name}": stream for name, stream in streams.items()}
+    planes = dataclasses.replace(encoded.planes, streams=streams, **changes)
+    return planes.code.decode(planes, encoded.care)
 
 
 def flip_last_bit(stream):
@@ -147,44 +162,52 @@ def flip_last_bit(stream):
 @pytest.mark.parametrize(
     "change", [lambda stream: stream[:-1], lambda stream: np.append(stream, stream[-1:]), flip_last_bit]
 )
-def test_from_streams_names_a_damaged_stream(patch_format, name, change):
+def test_a_damaged_stream_is_named(patch_format, name, change):
     # 55 slices of 37 bits: no stream of this plane ends on a whole byte, but the words of enumerative counts.
     (bits, care), net = plane(seed=3), XorNetwork.random(11, 37)
-    streams = damaged(encode(bits, care, net, patch_format=patch_format), name, change)
-    with pytest.raises(ValueError, match=f"stream '({name}|patch_positions)'"):
-        Encoded.from_streams(streams, care, net, "minimum", patch_format, 16, "row_major")
+    encoded = encode(bits, care, net, patch_format=patch_format)
+    streams = {key: stream.copy() for key, stream in encoded.streams.items()}
+    streams[name] = change(streams[name])
+    with pytest.raises(ValueError, match=f"stream '0/({name}|patch_positions)'"):
+        decode_streams(encoded, streams)
 
 
 @settings(max_examples=400)
 @given(st.sampled_from(sorted(PATCH_FORMATS)), st.sampled_from(STREAMS), st.data())
 def test_hostile_streams_are_refused_or_are_what_they_say(patch_format, name, data):
-    """Any bytes: a named error, or an `Encoded` that writes exactly them."""
+    """Any bytes: a named error, or a plane that is written as exactly them."""
     (bits, care), net = plane((12, 20), 0.4), XorNetwork.random(7, 24)
-    streams = dict(encode(bits, care, net, patch_format=patch_format).streams)
+    encoded = encode(bits, care, net, patch_format=patch_format)
+    streams = dict(encoded.streams)
     if data.draw(st.booleans()):
         streams[name] = np.frombuffer(data.draw(st.binary(max_size=40)), np.uint8)
     else:
         stream = streams[name].copy()
         stream[data.draw(st.integers(0, len(stream) - 1))] ^= data.draw(st.integers(1, 255))
         streams[name] = stream
+    hostile = dataclasses.replace(
+        encoded.planes, streams={f"0/{key}": stream for key, stream in streams.items()}, notes={}
+    )
     try:
-        read = Encoded.from_streams(streams, care, net, "minimum", patch_format, 16, "row_major")
+        read = next(hostile.code.read(hostile, care))
     except ValueError as error:
-        named = re.match("stream '(codes|patch_counts|patch_positions)': ", str(error))
+        named = re.match("stream '0/(codes|patch_counts|patch_positions)': ", str(error))
         if not named:
             raise
     else:
-        assert all(np.array_equal(read.streams[key], streams[key]) for key in STREAMS)
-        assert (read.n_patches <= read.care_slices.n_care).all()
-        reference.decode(read)
+        again = dataclasses.replace(encoded, plane=read)
+        assert all(np.array_equal(again.streams[key], streams[key]) for key in STREAMS)
+        assert (read.n_patches <= care_slices(hostile, care).n_care).all()
+        np.testing.assert_array_equal(hostile.code.decode(hostile, care)[0], reference.decode(again))
 
 
 def patched(positions, n_patches, care, patch_format="paper"):
     net = XorNetwork.random(2, 5)
     encoded = encode(np.ones(care.shape, bool), np.zeros(care.shape, bool), net, patch_format=patch_format)
-    return dataclasses.replace(
-        encoded, n_patches=np.array(n_patches, np.int32), patch_positions=np.array(positions, np.int32)
+    plane = dataclasses.replace(
+        encoded.plane, n_patches=np.array(n_patches, np.int32), patch_positions=np.array(positions, np.int32)
     )
+    return dataclasses.replace(encoded, plane=plane)
 
 
 @pytest.mark.parametrize("patch_format", ["paper", "blocked"])
@@ -198,30 +221,124 @@ def patched(positions, n_patches, care, patch_format="paper"):
         ([0, 2, 3], "not that of a care bit"),
     ],
 )
-def test_from_streams_refuses_positions(patch_format, positions, message):
+def test_wrong_positions_are_refused(patch_format, positions, message):
     care = np.arange(9) != 2
-    streams = patched(positions, [2, 1], care, patch_format).streams
-    with pytest.raises(ValueError, match=f"stream 'patch_positions': .*{message}"):
-        Encoded.from_streams(streams, care, XorNetwork.random(2, 5), "greedy", patch_format, 16, "row_major")
+    encoded = dataclasses.replace(patched(positions, [2, 1], care, patch_format), care=care)
+    with pytest.raises(ValueError, match=f"stream '0/patch_positions': .*{message}"):
+        decode_streams(encoded, encoded.streams)
 
 
-def test_from_streams_refuses_more_patches_than_care_bits():
+def test_more_patches_than_care_bits_are_refused():
     care = np.arange(9) == 2
-    streams = patched([0, 2], [2, 0], care).streams
-    with pytest.raises(ValueError, match="stream 'patch_counts': a slice has more patches than care bits"):
-        Encoded.from_streams(streams, care, XorNetwork.random(2, 5), "greedy", "paper", 16, "row_major")
+    encoded = dataclasses.replace(patched([0, 2], [2, 0], care), care=care)
+    with pytest.raises(ValueError, match="stream '0/patch_counts': a slice has more patches than care bits"):
+        decode_streams(encoded, encoded.streams)
 
 
-def test_from_streams_refuses_a_missing_stream_and_wrong_settings():
+def test_what_does_not_go_with_the_streams_is_refused():
     care, net = np.ones(9, bool), XorNetwork.random(2, 5)
-    streams = dict(encode(care, care, net).streams)
-    with pytest.raises(ValueError, match="n_bounded must be 0 to the 2 slices, not 3"):
-        Encoded.from_streams(streams, care, net, "minimum", "care", 16, "row_major", n_bounded=3)
-    with pytest.raises(ValueError, match="slicing must be one of"):
-        Encoded.from_streams(streams, care, net, "minimum", "care", 16, "")
+    encoded = encode(care, care, net)
+    matrix = encoded.planes.shared["matrix"]
+    for changes, message in (
+        ({"notes": {"n_bounded": 3}}, "n_bounded must be 0 to the 2 slices, not 3"),
+        ({"notes": {"n_patches": 70}}, "n_patches is noted as 70, but there are"),
+        ({"code": dataclasses.replace(encoded.code, slicing="")}, "slicing is ''; it must be one of"),
+        ({"shared": {}}, "'matrix' is missing"),
+        ({"shared": {"matrix": matrix[:-1]}}, "1 bytes are not 5 rows of 2 bits"),
+        ({"shared": {"matrix": matrix | np.array([0, 128], np.uint8)}}, "a bit is set after the last row"),
+        ({"shared": {"matrix": matrix, "other": matrix}}, "shared array 'other' is none of the code 'xor'"),
+        ({"code": dataclasses.replace(encoded.code, n_out=None)}, "n_out or the shared array"),
+        ({"n_planes": 2}, "stream '1/codes' is missing"),
+        ({"shape": (10**12,)}, "1 bytes are not 200000000000 code words of 2 bits"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            decode_streams(encoded, encoded.streams, **changes)
+    streams = dict(encoded.streams)
+    with pytest.raises(ValueError, match="stream '0/more' is none of the code 'xor'"):
+        decode_streams(encoded, {**streams, "more": matrix})
     del streams["patch_positions"]
-    with pytest.raises(ValueError, match="stream 'patch_positions' is missing"):
-        Encoded.from_streams(streams, care, net, "minimum", "care", 16, "row_major")
+    with pytest.raises(ValueError, match="stream '0/patch_positions' is missing"):
+        decode_streams(encoded, streams)
+
+
+def layer(n_planes=2, shape=(40, 50), rate=0.2, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.random((n_planes, *shape)) < 0.5, rng.random(shape) < rate
+
+
+@pytest.mark.parametrize("slicing", SLICINGS)
+@pytest.mark.parametrize("patch_format", PATCH_FORMATS)
+def test_a_layer_is_its_planes_encoded_one_by_one(slicing, patch_format, monkeypatch):
+    """A tile at a time, too: the last one is not whole."""
+    planes, mask = layer()
+    code = XorCode(
+        n_in=9, n_out=40, seed=3, slicing=slicing, slicing_seed=5, patch_format=patch_format, patch_block=7
+    )
+    net = XorNetwork.random(9, 40, seed=3)
+    alone = [
+        encode(bits, mask, net, "minimum", patch_format, 7, slicing=slicing, slicing_seed=5)
+        for bits in planes
+    ]
+    monkeypatch.setattr("xorjax.codec.plane.TILE", 7 * 40)
+    told = []
+    encoded = code.encode(planes, mask, told.append)
+    assert told == sorted(told)
+    assert len(told) > 10
+    assert told[-1] == 1
+    for p, plane in enumerate(alone):
+        for name, stream in plane.streams.items():
+            np.testing.assert_array_equal(encoded.streams[f"{p}/{name}"], stream)
+    assert encoded.notes == {
+        "n_bounded": sum(plane.n_bounded for plane in alone),
+        "n_patches": sum(len(plane.patch_positions) for plane in alone),
+    }
+    np.testing.assert_array_equal(encoded.code.decode(encoded, mask)[:, mask], planes[:, mask])
+
+
+def test_n_out_is_chosen_from_the_mask():
+    planes, mask = layer(shape=(200, 300), rate=0.05)
+    encoded = XorCode(n_in=12).encode(planes, mask)
+    assert encoded.code == XorCode(n_in=12, n_out=choose_n_out(12, mask, slicing="interleaved"))
+    assert XorCode(n_in=12).encode(planes, None).code.n_out == choose_n_out(12, np.ones_like(mask))
+    of_fill = XorCode(n_in=12, fill=0.95).encode(planes, mask).code
+    assert of_fill == XorCode(n_in=12, n_out=round(0.95 * 12 * mask.size / mask.sum()))
+
+
+def test_columns_say_how_and_what():
+    planes, mask = layer()
+    encoded = XorCode(n_in=9, n_out=40, seed=3).encode(planes, mask)
+    assert encoded.code.describe(encoded) == {
+        "n_in": 9,
+        "n_out": 40,
+        "method": "minimum",
+        "patch_format": "care",
+        "slicing": "interleaved",
+        "xor_seed": 3,
+        "xor_sha256": XorNetwork.random(9, 40, seed=3).sha256,
+        "n_slices": 2 * count_slices((40, 50), 40, "interleaved"),
+        **encoded.notes,
+    }
+    assert encoded.notes["n_patches"] > 0
+    assert network(encoded) == XorNetwork.random(9, 40, seed=3)
+    assert isinstance(encoded, EncodedPlanes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_in": 129}, "n_in is 129; it must be at least 1 and at most 128"),
+        ({"n_in": 20, "n_out": 20}, "n_out is 20; it must be more than n_in, 20"),
+        ({"n_out": 64, "fill": 1.0}, "fill is 1.0; it must be null where n_out is given, here 64"),
+        ({"n_in": 8, "taps": 9}, "taps is 9; it must be at most n_in, 8"),
+        ({"seed": None}, "seed is null"),
+        ({"n_in": 60, "n_out": 61, "taps": 1}, "none of 1000 draws"),
+        ({"n_in": 8, "fill": 1e-3}, "n_out must be greater than n_in=8"),
+        ({"method": "paper"}, "method is 'paper'; it must be one of greedy, minimum"),
+    ],
+)
+def test_settings_that_cannot_be_are_the_users(settings, message):
+    with pytest.raises(CodeError, match=message):
+        XorCode(**settings).encode(*layer())
 
 
 @pytest.mark.parametrize("values", [np.array([1, -1]), np.array([0.3, -0.3]), np.array([1, 0], np.uint8)])

@@ -211,33 +211,42 @@ def test_decoding_holds_less_than_two_bytes_a_weight(patch_format, slicing):
 
 @pytest.mark.parametrize("patch_format", PATCH_FORMATS)
 def test_planes_of_one_shape_compile_once(patch_format):
-    """Planes of one layer, and layers of one shape and prune rate: their patches differ, the program does not."""
-    rng = np.random.default_rng(0)
-    net, masks = XorNetwork.random(12, 64), rng.random((2, 120, 90)) < 0.2
-    encoded = [encode(rng.random(mask.shape) < 0.5, mask, net, patch_format=patch_format) for mask in masks]
-    encoded += [encode(rng.random((120, 90)) < 0.5, masks[0], net, "greedy", patch_format) for _ in range(3)]
-    encoded += [encode(rng.random((120, 90)) < 0.5, masks[0], net, "greedy", patch_format) for _ in range(3)]
-    assert len({len(plane.patch_positions) for plane in encoded}) > 3
+    """Numbers of patches, Rice parameters and widths of counts differ from plane to plane; the program does not."""
+    rng, mask = np.random.default_rng(1), np.random.default_rng(0).random((60, 70)) < 0.3
+    planes = rng.random((5, 60, 70)) < np.array([0.5, 0.5, 0.5, 0.9, 1.0])[:, None, None]
+    code = XorCode(n_in=10, n_out=48, patch_format=patch_format, method="greedy")
+    encoded = code.encode(planes, mask)
+    assert len({len(encoded.streams[f"{p}/patch_positions"]) for p in range(5)}) > 2
     before = decode_planes._cache_size()
-    for plane in encoded[2:7]:
-        np.testing.assert_array_equal(
-            np.asarray(decode(plane))[plane.care], reference.decode(plane)[plane.care]
-        )
+    decoded = decode_planes(pack(encoded, mask), jax.numpy.asarray(mask))
+    np.testing.assert_array_equal(np.asarray(decoded), encoded.code.decode(encoded, mask))
+    # The most demanding plane five times over: the same sizes, other words.
+    again = code.encode(planes[[*np.argsort(planes.sum((1, 2)))]], mask)
+    decoded = decode_planes(pack(again, mask), jax.numpy.asarray(mask))
+    np.testing.assert_array_equal(np.asarray(decoded), again.code.decode(again, mask))
     assert decode_planes._cache_size() == before + 1
 
 
 @pytest.mark.parametrize("patch_format", PATCH_FORMATS)
-def test_planes_of_a_layer_decode_together(patch_format):
-    rng = np.random.default_rng(1)
-    planes, mask = (
-        rng.random((5, 60, 70)) < [[[0.5]], [[0.5]], [[0.5]], [[0.9]], [[1.0]]],
-        rng.random((60, 70)) < 0.3,
-    )
-    code = XorCode(n_in=10, n_out=48, patch_format=patch_format, method="greedy")
-    for kept in (mask, None):
-        encoded = code.encode(planes, kept)
-        decoded = decode_planes(pack(encoded, kept), None if kept is None else jax.numpy.asarray(kept))
-        np.testing.assert_array_equal(np.asarray(decoded), encoded.code.decode(encoded, kept))
+def test_weights_of_one_shape_and_rate_share_programs(patch_format):
+    rng, net = np.random.default_rng(0), XorNetwork.random(12, 96)
+    programs, n_patches = set(), set()
+    for _ in range(6):
+        mask = rng.random((150, 200)) < 0.15
+        encoded = encode(rng.random(mask.shape) < 0.5, mask, net, patch_format=patch_format)
+        n_patches.add(len(encoded.patch_positions))
+        packed = pack(encoded.planes, mask)
+        programs.add((str(jax.tree.map(np.shape, packed.words)), packed.format))
+    assert len(n_patches) > 3
+    assert len(programs) <= 3
+
+
+@pytest.mark.parametrize("patch_format", PATCH_FORMATS)
+def test_planes_without_a_mask_decode_together(patch_format):
+    planes = np.random.default_rng(1).random((3, 40, 31)) < 0.5
+    encoded = XorCode(n_in=10, n_out=48, patch_format=patch_format, method="greedy").encode(planes, None)
+    decoded = decode_planes(pack(encoded, None))
+    np.testing.assert_array_equal(np.asarray(decoded), planes)
 
 
 @pytest.mark.parametrize("id", CODES)

@@ -155,9 +155,9 @@ class XorCode:
 
     def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
         """As `Code.decode`; each stream must be the one that an encoder writes for its values."""
-        net = network(encoded)
+        coded, net = list(self.read(encoded, mask)), network(encoded)
         planes = np.empty((encoded.n_planes, *encoded.shape), np.bool_)
-        for p, plane in enumerate(self.read(encoded, mask)):
+        for p, plane in enumerate(coded):
             planes[p] = from_slices(put_out(plane, net), encoded.shape, self.slicing, self.slicing_seed)
         return planes
 
@@ -204,7 +204,7 @@ class XorCode:
             "xor_sha256": net.sha256,
             "n_slices": encoded.n_planes * count_slices(encoded.shape, net.n_out, self.slicing),
             "n_bounded": encoded.notes.get("n_bounded", 0),
-            "n_patches": encoded.notes["n_patches"],
+            "n_patches": encoded.notes.get("n_patches"),
         }
 
 

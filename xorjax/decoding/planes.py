@@ -62,14 +62,14 @@ class PackedPlanes:
         decoder: its id, "" where the planes are held as bits.
         shape: that of a plane.
         n_planes: how many.
-        format: what the words mean.
+        format: what the words mean: hashable.
     """
 
     words: Words
     decoder: str = field(metadata={"static": True})
     shape: tuple[int, ...] = field(metadata={"static": True})
     n_planes: int = field(metadata={"static": True})
-    format: Hashable = field(metadata={"static": True})
+    format: Any = field(metadata={"static": True})
 
 
 def pack(values: EncodedPlanes, mask: Mask | None) -> PackedPlanes:

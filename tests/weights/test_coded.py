@@ -1,0 +1,200 @@
+"""A coded weight is the quantized weight, and a pytree that survives what pytrees go through."""
+
+import copy
+import dataclasses
+import pickle
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+from coded_weights import ALL_CODES, CODE, SHAPE, coded, parts, quantized, weight
+from flax import nnx
+
+from xorjax.container import CompressedLayer, CompressedModel, load, save
+from xorjax.masks import MASK_CODECS, encode_mask, fit_mask
+from xorjax.weights import CodedWeight, form
+
+codes = pytest.mark.parametrize("code", ALL_CODES, ids=lambda code: code.id)
+array_of = jax.jit(lambda w: w.to_array())
+
+
+def assert_same(w, other):
+    np.testing.assert_array_equal(np.asarray(array_of(w)), np.asarray(array_of(other)))
+    assert jax.tree.structure(w) == jax.tree.structure(other)
+
+
+@codes
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("n_planes", [1, 3])
+def test_the_array_is_the_quantized_weight_bit_for_bit(code, masked, n_planes):
+    planes, mask, scales = parts(n_planes=n_planes)
+    mask = mask if masked else None
+    array = array_of(coded(planes, mask, scales, code))
+    assert array.dtype == jnp.float32
+    np.testing.assert_array_equal(np.asarray(array), quantized(planes, mask, scales))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_narrow_scales_give_a_narrow_weight_rounded_once(dtype):
+    planes, mask, scales = parts(n_planes=3, dtype=dtype)
+    w = coded(planes, mask, scales)
+    assert w.dtype == dtype
+    for array in (array_of(w), w.to_array()):
+        assert array.dtype == dtype
+        np.testing.assert_array_equal(np.asarray(array), quantized(planes, mask, scales))
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5, 4, 6)])
+def test_it_has_an_array_s_shape(shape):
+    w = weight(shape)
+    assert (w.shape, w.ndim, w.size) == (shape, len(shape), int(np.prod(shape)))
+    assert array_of(w).shape == shape
+
+
+@pytest.mark.parametrize("codec", sorted(MASK_CODECS))
+def test_every_mask_codec_does(codec):
+    planes, mask, scales = parts((60, 50))
+    if MASK_CODECS[codec].exact:
+        index = encode_mask(mask, codec)
+    else:
+        scores = np.random.default_rng(0).random((60, 50)).astype(np.float32)
+        index = fit_mask(
+            scores, 0.8, codec, **({"rank": 2} if codec == "lowrank" else {"n_in": 8, "step": 2})
+        )
+    w = CodedWeight.of(CODE.encode(planes, index.mask), index, scales)
+    np.testing.assert_array_equal(np.asarray(array_of(w)), quantized(planes, index.mask, scales))
+
+
+def test_a_low_rank_mask_stays_encoded():
+    scores = np.random.default_rng(0).random((300, 200)).astype(np.float32)
+    index = fit_mask(scores, 0.8, "lowrank", rank=2)
+    w = CodedWeight.of(
+        CODE.encode(np.ones((1, 300, 200), bool), index.mask), index, np.ones((1, 1, 1), np.float32)
+    )
+    assert sum(leaf.size for leaf in jax.tree.leaves(w.mask)) < 300 * 200 / 32
+
+
+def test_nothing_of_it_is_a_float_but_the_scales():
+    w = weight()
+    floats = [leaf for leaf in jax.tree.leaves(w) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    assert [leaf.size for leaf in floats] == [w.scales.size]
+    assert all(leaf.dtype in (jnp.float32, jnp.uint32) for leaf in jax.tree.leaves(w))
+
+
+def test_decoding_calls_nothing_outside():
+    assert "callback" not in array_of.lower(weight()).as_text()
+
+
+def test_an_empty_mask_decodes_to_zeros():
+    planes, mask, scales = parts()
+    array = array_of(coded(planes, np.zeros_like(mask), scales))
+    np.testing.assert_array_equal(np.asarray(array), np.zeros(SHAPE, np.float32))
+
+
+def test_parts_that_do_not_go_together_are_refused():
+    planes, mask, scales = parts()
+    values, index = CODE.encode(planes, mask), encode_mask(mask)
+    with pytest.raises(ValueError, match=r"shape \(40, 24\) under a mask of shape \(24, 40\)"):
+        CodedWeight.of(values, encode_mask(mask.T), scales)
+    for wrong in (scales[:1], np.ones((2, 1, 25), np.float32), np.ones((2, 1, 40, 24), np.float32)):
+        with pytest.raises(ValueError, match=r"scales of shape .* for 2 bit planes of shape \(40, 24\)"):
+            CodedWeight.of(values, index, wrong)
+    streams = values.streams | {"0/codes": values.streams["0/codes"][:-1]}
+    short = dataclasses.replace(values, streams=streams)
+    with pytest.raises(ValueError, match="stream '0/codes'"):
+        CodedWeight.of(short, index, scales)
+
+
+@codes
+@pytest.mark.parametrize(
+    "through", [copy.deepcopy, lambda w: pickle.loads(pickle.dumps(w))], ids=["copy", "pickle"]
+)
+def test_it_is_copied_and_pickled(code, through):
+    w = weight(code=code)
+    assert_same(w, through(w))
+
+
+@codes
+def test_orbax_restores_it(code, tmp_path):
+    w = weight(code=code)
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "state", {"w": w})
+        checkpointer.wait_until_finished()
+        restored = checkpointer.restore(tmp_path / "state", {"w": jax.tree.map(jnp.zeros_like, w)})
+    assert_same(w, restored["w"])
+
+
+@codes
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
+def test_a_file_gives_it_back(code, masked, dtype, tmp_path):
+    planes, mask, scales = parts(dtype=dtype)
+    mask = mask if masked else None
+    values = code.encode(planes, mask)
+    layer = CompressedLayer("fc/kernel", values, None if mask is None else encode_mask(mask, "ans"), scales)
+    save(tmp_path / "m.xorjax", CompressedModel({"fc/kernel": layer}))
+    w = load(tmp_path / "m.xorjax").weights["fc/kernel"]
+    np.testing.assert_array_equal(np.asarray(array_of(w)), quantized(planes, mask, scales))
+
+
+def test_parts_of_it_are_parts_of_the_array():
+    w = weight()
+    assert w[...] is w
+    np.testing.assert_array_equal(np.asarray(w[3:5, 7]), np.asarray(w.to_array())[3:5, 7])
+
+
+def test_form_finds_it_in_any_tree():
+    w, other = weight(), np.arange(3)
+    assert form(w).shape == SHAPE
+    tree = form({"a": [w, other], "b": (None, {"c": w})})
+    assert tree["a"][1] is other
+    for array in (tree["a"][0], tree["b"][1]["c"]):
+        np.testing.assert_array_equal(np.asarray(array), np.asarray(w.to_array()))
+
+
+class Own(nnx.Module):
+    """A user's own module, which knows nothing of codes."""
+
+    def __init__(self, rngs):
+        self.table = nnx.Param(jax.random.normal(rngs.params(), SHAPE))
+        self.norm = nnx.BatchNorm(SHAPE[1], use_running_average=True, rngs=rngs)
+
+    def __call__(self, x):
+        return self.norm(jnp.einsum("bi,ij->bj", x, self.table[...]) + self.table[...][None, 0] ** 2)
+
+
+MODULES = {
+    "lstm": (
+        lambda rngs: nnx.LSTMCell(12, 10, rngs=rngs),
+        lambda m, x: m((x[:, :10], x[:, 10:20]), x[:, :12]),
+    ),
+    "embed": (
+        lambda rngs: nnx.Embed(40, 24, rngs=rngs),
+        lambda m, x: m(jnp.arange(5)) + m.attend(x[:, :24])[:, :24],
+    ),
+    "own": (Own, lambda m, x: m(x)),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_any_module_runs_with_it_through_form(name):
+    make, call = MODULES[name]
+    graphdef, state = nnx.split(make(nnx.Rngs(0)))
+    x = jax.random.normal(jax.random.key(1), (5, SHAPE[0]))
+    flat = nnx.to_flat_state(state)
+    kernels = [path for path, variable in flat if isinstance(variable, nnx.Param) and variable[...].ndim == 2]
+    assert kernels
+    coded_state, dense_state = dict(flat), dict(flat)
+    for seed, path in enumerate(kernels):
+        w = weight(coded_state[path][...].shape, seed=seed)
+        coded_state[path], dense_state[path] = nnx.Param(w), nnx.Param(w.to_array())
+    run = jax.jit(lambda state, x: call(nnx.merge(graphdef, form(state)), x))
+    of_coded, of_dense = (run(nnx.from_flat_state(state.items()), x) for state in (coded_state, dense_state))
+    jax.tree.map(np.testing.assert_array_equal, of_coded, of_dense)
+    # As a value of a module, too: split and merged again, it is still coded.
+    model = nnx.merge(graphdef, nnx.from_flat_state(coded_state.items()))
+    held = jax.tree.leaves(nnx.state(model), is_leaf=lambda leaf: isinstance(leaf, CodedWeight))
+    assert sum(isinstance(leaf, CodedWeight) for leaf in held) == len(kernels)
