@@ -55,12 +55,14 @@ def evaluate_model(compressed: CompressedModel, data_dir: str, cache_dir: str) -
     except (ValueError, TypeError) as error:
         raise MetadataError(f"metadata: {error}") from error
     test = task.load(DataConfig(name=dataset, dir=data_dir, cache_dir=cache_dir)).test
-    return {
+    measured = score(task, predict(task, model, test), test)
+    accuracy = {"test_accuracy": measured} if task.metric.name == "accuracy" else {}
+    return accuracy | {
         "model": name,
         "dataset": dataset,
         "task": task.id,
         "metric": asdict(task.metric),
-        "test_metric": score(task, predict(task, model, test), test),
+        "test_metric": measured,
         "n_test": test.size,
     }
 
