@@ -7,6 +7,7 @@ from typing import Any
 
 from xorjax import paths
 from xorjax.files import read_record, write_record
+from xorjax.metric import Metric
 from xorjax.pipeline.artifact import Artifact, find
 from xorjax.pipeline.build import existing
 from xorjax.pipeline.plan import Plan, Stage, xor_shape
@@ -98,12 +99,13 @@ def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def outcome(rows: list[dict]) -> str:
     """What came out of a point, in one line."""
-    xor = [row for row in rows if row["n_out"] is not None]
-    value, total = bits_over_layers(xor, "code_bits", "patch_bits"), bits_over_layers(xor)
-    first = xor[0]
+    own = [row for row in rows if not row["baseline"]]
+    value, total = bits_over_layers(own, "code_bits", "patch_bits"), bits_over_layers(own)
+    first = own[0]
+    metric = Metric(*(first[name] for name in ("metric", "metric_unit", "higher_is_better", "metric_tolerance")))
     return (
         f"{value:.4f} value bits, {total:.4f} bits/weight, "
-        f"accuracy {first['test_accuracy']:.2%} (dense {first['dense_accuracy']:.2%})"
+        f"{metric.name} {metric.text(first['test_metric'])} (dense {metric.text(first['dense_metric'])})"
     )
 
 

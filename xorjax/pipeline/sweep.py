@@ -173,7 +173,7 @@ class _Run:
         self.outcomes[point] = Outcome(point, "ok", rows)
         self.progress.point(f"{self.titles[point]}: {outcome(rows)}")
         for tracker in self.trackers:
-            for row in (row for row in rows if row["n_out"] is not None):
+            for row in (row for row in rows if not row["baseline"]):
                 tracker.point(point, self.titles[point], row)
         self.reports.update(paths.report_dir(self.runs, plan.config.report))
 

@@ -32,7 +32,7 @@ function setOf(name) {
 }
 
 function rateOf(point) {
-  return column.prune_rate[POINTS.row[point]];
+  return POINTS.prune_rate[point];
 }
 
 // The dots of points: themselves, or the means of those that differ in the seed alone, which lie behind all points.

@@ -24,7 +24,7 @@ from xorjax.streams import BIT_STREAMS
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
     """One row for each point's own code and for each rival beside it: all encoded layers of the model together.
 
-    Failed rows are left out. Bits per weight are weighted by the layers' weights, patches by their slices,
+    Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the layers' weights, patches by their slices,
     `kept_score` by the kept weights. Layers that are coded differently are "mixed", their n_in and n_out the mean;
     n_out is that over seeds too where it was chosen from the masks. Added columns: those of `with_variants`, which has
     `varied`; `codec`, the code for readers; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
@@ -37,12 +37,13 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         orient="row",
     )
     config = rows["config"]
+    of_point = pl.coalesce(setting(config, "prune.rate").cast(pl.Float64), "prune_rate")
     asked = [
         f"{n_out} {fill}"
         for n_out, fill in zip(setting(config, "code.n_out"), setting(config, "code.fill"), strict=True)
     ]
     rows = (
-        rows.with_columns(asked=pl.Series(asked, dtype=pl.String))
+        rows.with_columns(of_point.alias("prune_rate"), asked=pl.Series(asked, dtype=pl.String))
         .join(rivals, on=["code", "mask_codec"], how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.when("baseline").then("rival"))
     )

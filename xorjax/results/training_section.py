@@ -15,7 +15,7 @@ from xorjax.results import page
 from xorjax.results.caps import CURVES, listed, of_many, spread
 from xorjax.results.collect import Experiment
 from xorjax.results.figure_sections import panels
-from xorjax.results.configs import distinct
+from xorjax.results.configs import distinct, setting
 from xorjax.results.palette import CYCLE, NEUTRAL, colours
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "t
     """The curves to draw, and how many training runs there are. A metrics file that is damaged has no curve."""
     from xorjax.results.curve_figures import Curve
 
-    rates: dict[str, float] = dict(results.select("point", "prune_rate").iter_rows())
+    rates: dict[str, float] = dict(zip(results["point"], setting(results["config"], "prune.rate"), strict=True))
     found: dict[str, dict[str, Any]] = {}
     for point in experiment.points:
         for curve in point.curves:

@@ -81,11 +81,11 @@ def search(
 
 def mean_result(outcomes: Sequence[Outcome]) -> Result:
     """Of the points of one trial, which differ by seed: bits over all layers of the XOR code, and accuracies."""
-    points = [[row for row in outcome.rows if row["n_out"] is not None] for outcome in outcomes]
+    points = [[row for row in outcome.rows if not row["baseline"]] for outcome in outcomes]
     return Result(
         fmean(bits_over_layers(rows) for rows in points),
-        fmean(rows[0]["validation_accuracy"] for rows in points),
-        fmean(rows[0]["test_accuracy"] for rows in points),
+        fmean(rows[0]["validation_metric"] for rows in points),
+        fmean(rows[0]["test_metric"] for rows in points),
     )
 
 
