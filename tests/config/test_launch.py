@@ -10,6 +10,8 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from omegaconf import OmegaConf, open_dict
 
+from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
 from xorjax.config.engine import start_engine
 from xorjax.config.sweep import compose, expand, point_command
 from xorjax.config.validate import ConfigError, load_config
@@ -48,6 +50,7 @@ def hydras_jobs(loader, master, tmp_path):
         (["+experiment=lenet_sweep", "quantize.ste=clipped,identity"], 108),
         (["+experiment=lenet_paper"], 60),
         (["optim=adam,sgd", "seed=range(3)"], 6),
+        (["code=xor,signs", "seed=0,1"], 4),
         (["seed=3"], 1),
     ],
 )
@@ -87,6 +90,17 @@ def test_a_point_is_composed_as_hydra_does(loader, compose_multirun, overrides):
     assert len(points) >= 2
     for point, cfg in zip(points, compose(loader, master, points), strict=True):
         assert OmegaConf.to_container(cfg) == OmegaConf.to_container(loader.load_sweep_config(master, point))
+
+
+def test_codes_can_be_swept(loader, compose_multirun):
+    master = compose_multirun("code=xor,paper,signs", "per_layer={fc1:{quantize.n_planes:2}},null")
+    configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
+    assert [config.code for config in configs[::2]] == [
+        XorCode(),
+        XorCode(slicing="row_major", method="greedy", patch_format="paper"),
+        SignsCode(),
+    ]
+    assert [config.for_layer("fc1").quantize.n_planes for config in configs] == [2, 1] * 3
 
 
 def test_points_that_choose_the_same_are_composed_once(loader, compose_multirun, monkeypatch):
@@ -264,6 +278,11 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
             "error: --experiment is no option; write +experiment=...\n",
         ),
         (["--optim=sgd"], "error: --optim=sgd is no option; write optim=sgd\n"),
+        (
+            ["code=signs", "code.n_in=12"],
+            "error: code.n_in is a setting of code=xor, which is not chosen\n",
+        ),
+        (["xor.n_in=12"], "error: xor.n_in=12 is written code.n_in=12 now\n"),
         (["seed=0,1"], "error: Ambiguous value for argument 'seed=0,1'"),
     ],
 )

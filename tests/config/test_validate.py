@@ -33,7 +33,7 @@ WRONG = {
         ["code.fill is 0.8", "null where n_out is given, here 200"],
     ),
     "taps": ({"code.taps": 21}, ["code.taps is 21", "at most n_in, 20"]),
-    "code": ({"code.id": "xnor"}, ["code.id is 'xnor'", "ans_signs, dense, signs, xor", "nearest is xor"]),
+    "code": ({"code.id": "xnor"}, ["code.id is 'xnor'", "one of", "ans_signs", "nearest is xor"]),
     "setting of another code": (
         {"code": {"id": "signs", "n_in": 12}},
         ["code.n_in (here 12)", "is a setting of code=xor, not of code=signs"],

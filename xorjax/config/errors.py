@@ -39,10 +39,12 @@ def report(error: Exception) -> int:
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     # Of a setting that there is, since overrides are checked; Hydra would advise to add it.
-    missing = re.match(r"Could not override '(\w+)\.(\w+)'", text)
+    missing = re.match(r"Could not override '(\w+)\.?(\w*)'", text)
     if missing is None or not isinstance(error, ConfigCompositionException):
         return text
     from xorjax.config.validate import KINDS, having
 
     group, name = missing.groups()
-    return f"{group}.{name} is a setting of {having(KINDS[group](), group, name)}, which is not chosen"
+    if group in KINDS:
+        return f"{group}.{name} is a setting of {having(KINDS[group](), group, name)}, which is not chosen"
+    return f"{group} has rules of the experiment, and is merged with them; write {group}=null before, to replace them"
