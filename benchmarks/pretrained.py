@@ -140,7 +140,7 @@ def run_once(
     with tempfile.TemporaryDirectory() as folder:
         out, back = Path(folder) / "out.xorjax", Path(folder) / "back.safetensors"
         settings = ["--prune-rate", str(prune_rate), "--planes", str(n_planes), "--n-in", str(arguments.n_in)]
-        settings += ["--scale", arguments.scale, "--layout", "interleaved", "--mask-codec", mask_codec]
+        settings += ["--scale", arguments.scale, "--mask-codec", mask_codec]
         if arguments.index_bits is not None:
             settings += ["--mask-option", f"index-bits={arguments.index_bits}"]
         source = arguments.weights / "model.safetensors"

@@ -36,7 +36,7 @@ import numpy as np
 
 import xorjax
 from xorjax import XorNetwork
-from xorjax.codec.layout import to_slices
+from xorjax.codec.slicing import to_slices
 from xorjax.config.schema import DataConfig, OptimConfig
 from xorjax.masks import encode_mask
 from xorjax.models import create_model, merge
@@ -331,7 +331,7 @@ plt.show()
 # the mean. The code word is paid for the mean, the patches for the excess, and relative to the mean the excess shrinks.
 #
 # The slices here are the paper's: consecutive weights. Where a mask is uneven, so that whole rows keep many weights and
-# others few, slices that cross all rows (`layout="interleaved"`, the default of the sweeps) need fewer patches.
+# others few, slices that cross all rows (`slicing="interleaved"`, the default of the sweeps) need fewer patches.
 #
 # ## 4. What the patches buy
 #

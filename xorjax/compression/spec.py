@@ -173,7 +173,7 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"there is no {what} called {name!r}; there are {', '.join(choices)}; the nearest is {near}"
 
 
-def _check_option(name: str, value: float) -> None:
+def _check_option(name: str, value: int | float) -> None:
     """Options count something from 1 on, but for the seed and the index bits, which are in (0, 1]."""
     if name == "index_bits":
         if not 0 < value <= 1:
