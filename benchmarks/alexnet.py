@@ -114,9 +114,9 @@ def measure(
     bits: np.ndarray, name: str, index: EncodedMask, n_in: int, method: str, patch_format: str
 ) -> Row:
     mask = index.mask
-    n_out = choose_n_out(n_in, mask, method, patch_format, layout="interleaved")
+    n_out = choose_n_out(n_in, mask, method, patch_format, slicing="interleaved")
     started = time.perf_counter()
-    encoded = encode(bits, mask, XorNetwork.random(n_in, n_out), method, patch_format, layout="interleaved")
+    encoded = encode(bits, mask, XorNetwork.random(n_in, n_out), method, patch_format, slicing="interleaved")
     value_bits = sum(encoded.nbits.values())
     seconds = time.perf_counter() - started
     np.testing.assert_array_equal(np.asarray(decode(encoded))[mask], bits[mask])

@@ -21,7 +21,7 @@ from encode import cpu
 
 from xorjax import decode
 from xorjax.codec.predict import choose_n_out, predict_bits
-from xorjax.codec.xor import Encoded, encode
+from xorjax.codec.xor import encode
 from xorjax.gf2.network import XorNetwork
 from xorjax.studies.synthetic import Measured, measure, random_plane
 
@@ -130,10 +130,9 @@ def check(bits, care, n_in: int, n_out: int, method: str, patch_format: str, see
     begin = slice(0, CHECKED_SLICES * n_out)
     net = XorNetwork.random(n_in, n_out, seed)
     written = encode(bits[begin], care[begin], net, method, patch_format)
-    read = Encoded.from_streams(
-        written.streams, care[begin], net, method, patch_format, 16, "row_major", 0, written.n_bounded
-    )
-    np.testing.assert_array_equal(np.asarray(decode(read))[care[begin]], bits[begin][care[begin]])
+    read = written.code.decode(written.planes, care[begin])[0]
+    np.testing.assert_array_equal(read[care[begin]], bits[begin][care[begin]])
+    np.testing.assert_array_equal(np.asarray(decode(written)), read)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ from minilm import (
 )
 from safetensors.numpy import load_file
 
-from xorjax.compression.binarize import binarize
-from xorjax.compression.select import Weights as Part
+from xorjax.quantize.binarize import binarize
+from xorjax.tiles import Weights as Part
 
 NAMES = tuple(f"encoder.layer.{i}.{matrix}.weight" for i in range(N_LAYERS) for matrix in MATRICES)
 MEASURED = """
@@ -140,7 +140,7 @@ def run_once(
     with tempfile.TemporaryDirectory() as folder:
         out, back = Path(folder) / "out.xorjax", Path(folder) / "back.safetensors"
         settings = ["--prune-rate", str(prune_rate), "--planes", str(n_planes), "--n-in", str(arguments.n_in)]
-        settings += ["--scale", arguments.scale, "--layout", "interleaved", "--mask-codec", mask_codec]
+        settings += ["--scale", arguments.scale, "--mask-codec", mask_codec]
         if arguments.index_bits is not None:
             settings += ["--mask-option", f"index-bits={arguments.index_bits}"]
         source = arguments.weights / "model.safetensors"

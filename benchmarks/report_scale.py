@@ -185,7 +185,7 @@ def vary_row(
     config["xor"] |= {"n_in": n_in, "fill": fill}
     words = [word for word in row["command"].split(" ") if "=" not in word or word.startswith("+")]
     words += [f"seed={common['seed']}", f"prune.rate={common['prune_rate']:g}"]
-    words += [f"xor.n_in={n_in}", f"xor.fill={fill:g}"]
+    words += [f"code.n_in={n_in}", f"code.fill={fill:g}"]
     changed = common | {"config": json.dumps(config, sort_keys=True), "command": " ".join(words)}
     if row["n_out"] is not None:
         changed |= {"n_in": n_in, "n_out": n_out, "fill": fill, "code_bits": n_in / n_out}

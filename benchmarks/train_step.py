@@ -20,9 +20,10 @@ from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 from xorjax.config.schema import OptimConfig
 from xorjax.data.batches import Batch
-from xorjax.models import create_model
+from xorjax.models import Network, create_model
+from xorjax.tasks.images import ImagesTask
 from xorjax.train.optimizer import Optimizer
-from xorjax.train.step import TrainState, plain, train_step
+from xorjax.train.step import Forward, TrainState, train_step
 
 LEARNING_RATE = 1e-3
 # What moves the ratio. torch's threads spin for a while after each of its blocks, at the cost of the next program,
@@ -47,20 +48,21 @@ class TorchLeNet5(nn.Module):
 class Jax:
     name = "xorjax"
 
-    def __init__(self, params: dict[str, jax.Array], graphdef):
+    def __init__(self, params: dict[str, jax.Array], network: Network):
         config = OptimConfig(
             learning_rate=LEARNING_RATE, schedule="constant", warmup_epochs=0.0, label_smoothing=0.0
         )
-        self.graphdef, self.optimizer = graphdef, Optimizer(config, steps_per_epoch=1)
+        self.forward = Forward(ImagesTask(), network)
+        self.optimizer, self.key = Optimizer(config, steps_per_epoch=1), jax.random.key(0)
         params = {key: jax.numpy.array(value, copy=True) for key, value in params.items()}
         self.masks = dict.fromkeys(params)
-        self.state = TrainState(params, self.optimizer.init(params), jax.numpy.int32(0))
+        self.state = TrainState(params, {}, self.optimizer.init(params), jax.numpy.int32(0))
 
     def steps(self, batches: list[Batch]) -> float:
         losses = []
         for batch in batches:
             self.state, metrics = train_step(
-                self.graphdef, self.optimizer, plain, 0, self.state, {}, self.masks, batch
+                self.forward, self.optimizer, self.state, ({}, {}), self.masks, self.key, batch
             )
             losses.append(metrics["loss"])
         jax.block_until_ready(self.state)
@@ -92,7 +94,7 @@ class Torch:
         loss = torch.zeros(())
         for batch in batches:
             images = torch.from_numpy(batch.inputs).permute(0, 3, 1, 2).float() / 255.0
-            labels = torch.from_numpy(batch.labels).long()
+            labels = torch.from_numpy(batch.targets).long()
             self.optimizer.zero_grad(set_to_none=True)
             loss = functional.cross_entropy(self.model(images), labels)
             loss.backward()
@@ -116,8 +118,8 @@ def batches_of(n: int, batch_size: int, rng: np.random.Generator) -> list[Batch]
 
 def compare(batch_size: int, n_steps: int, n_blocks: int) -> None:
     """Alternate blocks of `n_steps` and print each program's median time a step and the ratio."""
-    graphdef, params = create_model("lenet5", seed=0)
-    ours = Jax(params, graphdef)
+    network, params, _ = create_model("lenet5", seed=0)
+    ours = Jax(params, network)
     peers = [Torch(params, fused=False), Torch(params, fused=True)]
     batches = batches_of(n_steps, batch_size, np.random.default_rng(0))
     losses = [program.steps(batches[:1]) for program in (ours, *peers)]

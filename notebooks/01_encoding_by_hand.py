@@ -36,14 +36,14 @@ import numpy as np
 
 import xorjax
 from xorjax import XorNetwork
-from xorjax.codec.layout import to_slices
+from xorjax.codec.slicing import to_slices
 from xorjax.config.schema import DataConfig, OptimConfig
-from xorjax.data import load_data
 from xorjax.masks import encode_mask
 from xorjax.models import create_model, merge
 from xorjax.prune.masks import full_masks, prune_by_magnitude
-from xorjax.quantize.binary import BinaryCode
-from xorjax.train import Task, accuracy, plain, predict, train
+from xorjax.quantize.binary import BinaryCode, BinaryForm
+from xorjax.tasks.images import ImagesTask
+from xorjax.train import Forward, Recipe, plain, predict, score, train
 
 here = Path.cwd()
 ROOT = next(folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file())
@@ -194,26 +194,28 @@ print(f"{len(by_hand)} slices: by hand and by xorjax equal, {encoded.n_patches.s
 S = 0.95  # the prune rate
 
 cut = {"n_train": 3000, "n_validation": 1000, "n_test": 2000}
-data = load_data(DataConfig(dir=str(ROOT / "data"), cache_dir=str(ROOT / ".cache"), **cut))
-graphdef, params = create_model("lenet5", seed=0)
+task = ImagesTask()
+data = task.load(DataConfig(dir=str(ROOT / "data"), cache_dir=str(ROOT / ".cache"), **cut))
+network, params, state = create_model("lenet5", seed=0)
 optim = OptimConfig(epochs=2, batch_size=100)
 
 
-def fit(params, masks, weights):
+def fit(params, masks, form):
     with tempfile.TemporaryDirectory() as folder:
-        task = Task(graphdef, weights, optim, seed=0)
-        return train(task, params, masks, data.train, data.validation, Path(folder)).params
+        recipe = Recipe(Forward(task, network, form), optim, seed=0)
+        return train(recipe, params, state, masks, data.train, data.validation, Path(folder)).params
 
 
 def test_accuracy(params):
-    return accuracy(predict(merge(graphdef, params), data.test.inputs), data.test.labels)
+    return score(task, predict(task, merge(network, params), data.test), data.test)
 
 
 params = fit(params, dict.fromkeys(params), plain)
 print(f"dense                 {test_accuracy(params):.1%} of 2,000 test digits")
 
 masks = prune_by_magnitude(params, full_masks(params, ["fc1"]), S, "layer")
-binary = BinaryCode()
+code = BinaryCode()
+binary = BinaryForm.of({"fc1/kernel": code})
 params = fit(params, masks, binary)
 quantized = binary(params, masks)
 print(f"FC1 pruned, binarized {test_accuracy(quantized):.1%}")
@@ -223,7 +225,7 @@ print(f"FC1 pruned, binarized {test_accuracy(quantized):.1%}")
 # one bit.
 
 # %%
-planes, scales = binary.encode(params["fc1/kernel"], masks["fc1/kernel"])
+planes, scales = code.encode(params["fc1/kernel"], masks["fc1/kernel"])
 plane, mask, scale = np.asarray(planes[0]), np.asarray(masks["fc1/kernel"]), float(scales.item())
 print(f"{plane.size:,} weights, {mask.sum():,} kept; {plane[mask].mean():.0%} of the kept signs are +1")
 
@@ -264,7 +266,7 @@ assert (decoded == plane)[mask].all()
 
 kernel = np.where(mask, np.where(decoded, np.float32(scale), -np.float32(scale)), np.float32(0))
 rebuilt = {**quantized, "fc1/kernel": kernel}
-logits, expected = (predict(merge(graphdef, p), data.test.inputs) for p in (rebuilt, quantized))
+logits, expected = (predict(task, merge(network, p), data.test) for p in (rebuilt, quantized))
 assert np.array_equal(logits, expected)
 
 print(f"{len(encoded.codes):,} slices, {encoded.n_patches.sum():,} patches; logits equal on all test digits")
@@ -329,7 +331,7 @@ plt.show()
 # the mean. The code word is paid for the mean, the patches for the excess, and relative to the mean the excess shrinks.
 #
 # The slices here are the paper's: consecutive weights. Where a mask is uneven, so that whole rows keep many weights and
-# others few, slices that cross all rows (`layout="interleaved"`, the default of the sweeps) need fewer patches.
+# others few, slices that cross all rows (`slicing="interleaved"`, the default of the sweeps) need fewer patches.
 #
 # ## 4. What the patches buy
 #

@@ -33,15 +33,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 from safetensors.numpy import load_file, save_file
 
 import xorjax
-from xorjax import CompressSpec, compress
+from xorjax import CompressSpec, SignsCode, XorCode, compress
 from xorjax.config.schema import DataConfig
 from xorjax.container import decode_weights, layer_bits, verify
 from xorjax.data import load_data
-from xorjax.layers import XorKernel, XorLinear
 
 here = Path.cwd()
 ROOT = next(folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file())
@@ -56,7 +54,7 @@ ROOT = next(folder for folder in (here, *here.parents) if (folder / "pyproject.t
 cut = {"n_train": 8000, "n_test": 2000}
 data = load_data(DataConfig(dir=str(ROOT / "data"), cache_dir=str(ROOT / ".cache"), **cut))
 (x, y), (x_test, y_test) = (
-    (jnp.asarray(split.inputs.reshape(-1, 784) / np.float32(255)), jnp.asarray(split.labels))
+    (jnp.asarray(split.inputs.reshape(-1, 784) / np.float32(255)), jnp.asarray(split.targets))
     for split in (data.train, data.test)
 )
 SIZES = {"fc1": (784, 300), "fc2": (300, 100), "fc3": (100, 10)}
@@ -104,20 +102,20 @@ print(f"{accuracy(params):.1%} of {len(x_test):,} test digits")
 # ## Compress
 #
 # A `CompressSpec` says which tensors, how many of their weights to remove, how many bits to give the rest, and which
-# code. `layers` are patterns as in a shell. What none of them matches, here the biases and the small last layer, is
-# kept as it is.
+# code holds their signs. `layers` are patterns as in a shell. What none of them matches, here the biases and the small
+# last layer, is kept as it is.
 #
 # `scale="channel"` gives each output its own scale: in a flax kernel (in, out) that is the last axis. For torch's
-# (out, in) it is `scale="row"`. Interleaved slices cost less than row_major ones on trained weights, whose rows differ
-# in density, and a longer code word (`n_in`) costs less than a shorter one. `n_out` is chosen for each layer.
+# (out, in) it is `scale="row"`. In the XOR code a longer code word (`n_in`) costs less than a shorter one, and `n_out`
+# is chosen for each layer.
 
 # %%
-spec = CompressSpec(layers=("fc[12]/kernel",), prune_rate=0.8, n_in=40, layout="interleaved")
+spec = CompressSpec(layers=("fc[12]/kernel",), prune_rate=0.8, code=XorCode(n_in=40))
 model = compress(params, spec)
 
 
 def print_table(model):
-    print("layer        n_in:n_out    code   patch   index   scale  bits/weight  weight error")
+    print("layer       stored as       code   patch   index   scale  bits/weight  weight error")
     for name, layer in model.layers.items():
         bits = {kind: n / layer.n_weights for kind, n in layer_bits(layer).items()}
         streams = "  ".join(
@@ -125,8 +123,9 @@ def print_table(model):
         )
         weights = np.asarray(params[name.split("/")[0]]["kernel"])
         error = np.linalg.norm(weights - decode_weights(layer)) / np.linalg.norm(weights)
-        shape = f"{layer.net.n_in}:{layer.net.n_out}"
-        print(f"{name}  {shape:>11}  {streams}  {sum(bits.values()):11.4f}  {error:12.3f}")
+        described = layer.code.describe(layer.values)
+        code = f"{layer.code.id} {described['n_in']}:{described['n_out']}" if described else layer.code.id
+        print(f"{name}  {code:12}  {streams}  {sum(bits.values()):11.4f}  {error:12.3f}")
 
 
 print_table(model)
@@ -137,6 +136,15 @@ assert set(model.params) == {"fc1/bias", "fc2/bias", "fc3/bias", "fc3/kernel"}
 # The mask (index) costs more than the signs (code and patch) do. All bits are counted from the bytes that go to the
 # file.
 #
+# Other codes hold the same signs. `SignsCode()` writes one bit a kept weight and nothing else; `per_layer` gives some
+# layers settings of their own.
+
+# %%
+mixed = compress(params, replace(spec, per_layer={"fc2*": {"code": SignsCode(), "scale_dtype": "bfloat16"}}))
+print_table(mixed)
+assert np.array_equal(mixed.layers["fc2/kernel"].mask, model.layers["fc2/kernel"].mask)
+
+# %% [markdown]
 # ## What it does to the network
 #
 # Compressing loses weights, and nothing is fine-tuned here. A small error of weights would mean little loss; these are
@@ -205,48 +213,39 @@ print(f"{size / 1000:.0f} kB in place of {before / 1000:.0f} kB; {len(planes)} p
 assert all(np.array_equal(loaded.params[name], array) for name, array in second.params.items())
 
 # %% [markdown]
-# ## A loaded layer in your own jitted function
+# ## A loaded weight in your own jitted function
 #
-# `XorLinear` holds code words, patches and the mask, no float weight, and decodes them whenever it is called. It is a
-# flax module, and any `jax.jit` function may call it. Of what it holds, most is the look-up tables of the XOR network,
-# which do not grow with the layer, and a bitmap of the mask, whose own code is serial.
+# `loaded.weights` has a `CodedWeight` for each layer: code words, patches and the mask, no float weight. It goes where
+# an array goes on the right of `@`, and is decoded there; so the function above takes it as it is. It is a pytree,
+# which `jax.jit` takes as an argument. Of what it holds, most is the look-up tables of the XOR network, which do not
+# grow with the layer, and a bitmap of the mask, whose own code is serial.
 
 # %%
-fc1, fc2 = (
-    XorLinear.from_layer(loaded.layers[f"{name}/kernel"], loaded.params[f"{name}/bias"])
-    for name in ("fc1", "fc2")
-)
+kept = {n: {kind: loaded.params.get(f"{n}/{kind}") for kind in ("kernel", "bias")} for n in SIZES}
+coded = put(kept, loaded.weights)
+logits, expected = jax.jit(forward)(coded, x_test), forward(put(tuned, decoded(second)), x_test)
 
-
-@jax.jit
-def compressed_forward(x):
-    x = jax.nn.relu(fc2(jax.nn.relu(fc1(x))))
-    return x @ loaded.params["fc3/kernel"] + loaded.params["fc3/bias"]
-
-
-logits, expected = compressed_forward(x_test), forward(put(tuned, decoded(second)), x_test)
-held = sum(leaf.nbytes for leaf in jax.tree.leaves(nnx.state(fc1)))
+held = sum(leaf.nbytes for leaf in jax.tree.leaves(coded["fc1"]["kernel"]))
 print(f"fc1 holds {held / 1000:.0f} kB; as float32 it has {4 * 784 * 300 / 1000:.0f} kB")
 assert np.allclose(logits, expected, rtol=1e-4, atol=1e-4)
 
-for name, layer in (("fc1/kernel", fc1), ("fc2/kernel", fc2)):
-    assert np.array_equal(jax.jit(layer.kernel)(), decode_weights(loaded.layers[name]))
+for name, weight in loaded.weights.items():
+    assert np.array_equal(jax.jit(lambda w: w.to_array())(weight), decode_weights(loaded.layers[name]))
 print("decoded inside jit: equal to the decoded weights, bit for bit")
 
 # %% [markdown]
-# The layers do not take any orientation but (in, out). A weight of torch's (out, in) is decoded by an `XorKernel`, and
-# the product is yours to write:
+# `to_array` is for whatever else one does with a weight, such as the product with torch's (out, in); for whole trees,
+# and modules that do more than multiply, `xorjax.form` decodes every coded weight inside jit.
 
 # %%
 torch_like = compress(
     {"fc1.weight": np.asarray(tuned["fc1"]["kernel"]).T}, replace(sparse, layers=("*",), scale="row")
 )
-layer = torch_like.layers["fc1.weight"]
-kernel = XorKernel(layer.planes, layer.index, layer.scales)
-product = jax.jit(lambda x: x @ kernel().T)(x_test)
+weight = torch_like.weights["fc1.weight"]
+product = jax.jit(lambda x, w: x @ w.to_array().T)(x_test, weight)
 
-print(f"{layer.name} {layer.shape}: a product of shape {product.shape}")
-assert np.allclose(product, x_test @ decode_weights(layer).T, rtol=1e-4, atol=1e-4)
+print(f"fc1.weight {weight.shape}: a product of shape {product.shape}")
+assert np.allclose(product, x_test @ decode_weights(torch_like.layers["fc1.weight"]).T, rtol=1e-4, atol=1e-4)
 
 # %% [markdown]
 # ## The same with the command
@@ -272,7 +271,7 @@ save_file(masks, folder / "masks.safetensors")
 
 shell(
     "xorjax compress digits.safetensors again.xorjax --layers 'fc[12]/kernel' --mask masks.safetensors --planes 2 "
-    "--n-in 40 --layout interleaved"
+    "--n-in 40"
 )
 shell("xorjax verify again.xorjax")
 code, _ = shell("xorjax decompress again.xorjax back.safetensors")

@@ -31,9 +31,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from xorjax import XorNetwork, encode
-from xorjax.codec.layout import to_slices
 from xorjax.codec.predict import choose_n_out, predict_bits
-from xorjax.codec.xor import Encoded
+from xorjax.codec.slicing import to_slices
 from xorjax.studies.limits import CARE, FLOOR, PAPER, PATCH_FORMATS, best, value_bits
 from xorjax.studies.synthetic import random_plane, sweep
 
@@ -193,10 +192,9 @@ assert sorted(totals.values(), reverse=True) == list(totals.values())
 # These are bytes, not a formula: the streams alone, with the mask and the network, give all back.
 
 # %%
-again = Encoded.from_streams(encoded.streams, kept, encoded.net, "minimum", "enumerative", 16, "row_major")
+(again,) = encoded.code.decode(encoded.planes, kept)
 print({name: f"{len(stream)} bytes" for name, stream in encoded.streams.items()})
-assert np.array_equal(again.codes, encoded.codes)
-assert np.array_equal(again.patch_positions, encoded.patch_positions)
+assert np.array_equal(again[kept], weights[kept])
 
 # %% [markdown]
 # ## 4. Known beforehand
@@ -245,13 +243,13 @@ mask = rng.random(shape) < rng.uniform(0.02, 0.3, (shape[0], 1))
 signs = rng.random(shape) < 0.5
 costs = {}
 print(f"bound {mask.mean():.4f}")
-for layout in ("row_major", "interleaved", "shuffled"):
-    n_out = choose_n_out(20, mask, layout=layout)
-    counts = np.count_nonzero(to_slices(mask, n_out, layout), axis=1)
+for slicing in ("row_major", "interleaved", "shuffled"):
+    n_out = choose_n_out(20, mask, slicing=slicing)
+    counts = np.count_nonzero(to_slices(mask, n_out, slicing), axis=1)
     predicted = sum(predict_bits(20, n_out, counts).values())
-    costs[layout] = encode(signs, mask, XorNetwork.random(20, n_out), layout=layout).bits_per_weight
+    costs[slicing] = encode(signs, mask, XorNetwork.random(20, n_out), slicing=slicing).bits_per_weight
     print(
-        f"{layout:12} n_out {n_out:4}, care bits of a slice {counts.mean():.1f} +- {counts.std():.1f}, "
-        f"value bits predicted {predicted:.4f}, real {costs[layout]:.4f}"
+        f"{slicing:12} n_out {n_out:4}, care bits of a slice {counts.mean():.1f} +- {counts.std():.1f}, "
+        f"value bits predicted {predicted:.4f}, real {costs[slicing]:.4f}"
     )
 assert costs["interleaved"] < 0.9 * costs["row_major"]

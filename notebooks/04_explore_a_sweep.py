@@ -25,7 +25,6 @@
 # another sweep change `EXPERIMENT` and empty `WANTED`.
 
 # %%
-import json
 import os
 import subprocess
 import sys
@@ -48,7 +47,7 @@ if there is None or any(wanted - set(there[column]) for column, wanted in WANTED
         "scripts/train.py",
         f"+experiment={EXPERIMENT}",
         "seed=0,1,2",
-        "xor.n_in=12,20,64",
+        "code.n_in=12,20,64",
     ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
@@ -62,31 +61,36 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#B8BEC6"
 # %% [markdown]
 # ## What is in it
 #
-# Rows of the XOR code have an `n_out`; rows without one are the baselines, other codecs for the same quantized
-# weights. Every point has its own copies of its baselines' rows; one for each quantized model is enough. A point
-# that failed has a row as well, with `status` "failed" and the error.
+# Rows with `baseline` are other codes for the same quantized weights, told by `code` and `mask_codec`. Every point has
+# its own copies of its baselines' rows; one for each quantized model is enough. A point that failed has a row as well,
+# with `status` "failed" and the error.
 
 # %% tags=["exact"]
 ok = table.filter(pl.col("status") == "ok")
-xor = ok.filter(pl.col("n_out").is_not_null())
-baselines = ok.filter(pl.col("n_out").is_null()).unique(["quantized", "layer", "method"], maintain_order=True)
+xor = ok.filter(~pl.col("baseline"))
+of_model = ["quantized", "layer", "code", "mask_codec"]
+baselines = ok.filter("baseline").unique(of_model, maintain_order=True)
+baselines = baselines.with_columns(
+    rival=pl.concat_str("code", pl.col("mask_codec").fill_null("no mask"), separator=", ")
+)
 print(
     f"{xor.height} points of the XOR code, {len(ok) - len(xor)} rows of baselines, {table.height - ok.height} failed"
 )
 print(
-    xor.group_by("prune_rate", "n_in", "n_out", maintain_order=True).len("seeds").sort("prune_rate", "n_in")
+    xor.group_by("prune_rate", "n_in", maintain_order=True)
+    .agg(pl.len().alias("seeds"), pl.col("n_out").unique().sort())
+    .sort("prune_rate", "n_in")
 )
 assert xor["lossless"].all()
 
 # %% [markdown]
-# Whatever has no column of its own is in `config`, the point's settings as JSON, and `command` runs the point alone.
+# Whatever has no column of its own is in `config`, the point's settings as a struct; `command` runs the point alone.
 
 # %% tags=["exact"]
-epochs = xor.select(pl.col("config").str.json_path_match("$.quantize.optim.epochs").cast(int)).unique()
-print("epochs of quantized training:", epochs.item())
+quantize = xor["config"].struct.field("quantize")
+print("epochs of quantized training:", quantize.struct.field("optim").struct.field("epochs").unique().item())
 print(xor.filter(prune_rate=0.95, n_in=64, seed=1)["command"].item())
-settings = json.loads(xor["config"][0])
-assert settings["prune"]["layers"] == ["fc1"]
+assert xor["config"][0]["prune"]["layers"] == ["fc1"]
 
 # %% [markdown]
 # ## Which n_in is best, and is that more than chance?
@@ -168,9 +172,9 @@ STREAMS = {
     "index_bits": ("mask", GREY),
     "scale_bits": ("scales", "black"),
 }
-parts = xor.group_by("prune_rate", "n_in", "n_out").agg(pl.col(*STREAMS).mean()).sort("prune_rate", "n_in")
+parts = xor.group_by("prune_rate", "n_in").agg(pl.col(*STREAMS).mean()).sort("prune_rate", "n_in")
 figure, axis = plt.subplots(figsize=(8, 3), layout="constrained")
-labels = [f"S {row['prune_rate']:g}\n{row['n_in']}→{row['n_out']}" for row in parts.iter_rows(named=True)]
+labels = [f"S {row['prune_rate']:g}\nn_in {row['n_in']}" for row in parts.iter_rows(named=True)]
 bottom = pl.zeros(parts.height, eager=True)
 for stream, (name, colour) in STREAMS.items():
     axis.bar(labels, parts[stream], 0.65, bottom, label=name, color=colour)
@@ -222,16 +226,16 @@ assert (spread["test_accuracy"] > 0.9).all()
 
 # %%
 NAMES = {
-    "csr5": "CSR, 5 bit",
-    "golomb_signs": "Golomb + signs",
-    "ternary_ans": "ternary ANS",
-    "ans_rc_signs": "ANS mask + signs",
+    "signs, csr5": "CSR, 5 bit",
+    "signs, golomb": "Golomb + signs",
+    "ans_signs, ans": "ternary ANS",
+    "signs, ans_rc": "ANS mask + signs",
 }
 figure, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
 smallest = xor.join(best.select("prune_rate", "n_in"), on=["prune_rate", "n_in"])
 drawn = [("XOR code, best n_in", "o", BLUE, smallest)]
-for (method, name), mark in zip(NAMES.items(), "sD^v", strict=True):
-    drawn.append((name, mark, "white", baselines.filter(method=method)))
+for (rival, name), mark in zip(NAMES.items(), "sD^v", strict=True):
+    drawn.append((name, mark, "white", baselines.filter(rival=rival)))
 for name, mark, colour, rows in reversed(drawn):
     means = rows.group_by("prune_rate").agg(
         pl.col("bits_per_weight").mean(), pl.col("test_accuracy").mean(), std=pl.col("test_accuracy").std()
@@ -255,7 +259,7 @@ plt.show()
 # %%
 BUDGET = 0.005
 candidates = (
-    xor.group_by("prune_rate", "n_in", "n_out", "patch_format")
+    xor.group_by("prune_rate", "n_in", "patch_format")
     .agg(pl.col("bits_per_weight", *columns).mean())
     .sort("bits_per_weight")
 )
@@ -264,7 +268,7 @@ print(f"{affordable.height} of {candidates.height} within the budget on the vali
 if affordable.height:
     chosen = affordable.row(0, named=True)
     print(
-        f"chosen: S {chosen['prune_rate']:g}, {chosen['n_in']}→{chosen['n_out']}: "
+        f"chosen: S {chosen['prune_rate']:g}, n_in {chosen['n_in']}: "
         f"{chosen['bits_per_weight']:.4f} bits/weight, test {chosen['test_accuracy']:.2%} "
         f"(dense {chosen['dense_accuracy']:.2%})"
     )
@@ -278,10 +282,10 @@ assert candidates["bits_per_weight"].is_sorted()
 
 # %%
 against = (
-    baselines.filter(pl.col("method").is_in(list(NAMES)))
+    baselines.filter(pl.col("rival").is_in(list(NAMES)))
     .join(smallest.select("quantized", "layer", xor_bits="bits_per_weight"), on=["quantized", "layer"])
     .with_columns(percent=100 * (pl.col("bits_per_weight") / pl.col("xor_bits") - 1))
-    .group_by("prune_rate", "method")
+    .group_by("prune_rate", "rival")
     .agg(percent=pl.col("percent").mean(), std=pl.col("percent").std())
     .sort("prune_rate", "percent")
 )
@@ -290,7 +294,7 @@ for axis, rate in zip(axes, rates, strict=True):
     rows = against.filter(pl.col("prune_rate") == rate)
     colours = [ORANGE if percent < 0 else GREEN for percent in rows["percent"]]
     axis.barh(
-        [NAMES[method] for method in rows["method"]], rows["percent"], 0.6, xerr=rows["std"], color=colours
+        [NAMES[rival] for rival in rows["rival"]], rows["percent"], 0.6, xerr=rows["std"], color=colours
     )
     axis.axvline(0, color="black", lw=0.9)
     axis.set(title=f"S = {rate:g}", xlabel="% more bits than the XOR code")
@@ -301,9 +305,9 @@ print(against)
 smaller = against.filter(pl.col("percent") < 0)
 print(
     "smaller than the XOR code:",
-    ", ".join(sorted(NAMES[method] for method in smaller["method"].unique())) or "none",
+    ", ".join(sorted(NAMES[rival] for rival in smaller["rival"].unique())) or "none",
 )
-assert set(against["method"]) == set(NAMES)
+assert set(against["rival"]) == set(NAMES)
 
 # %% [markdown]
 # Where a baseline is smaller, it is: the signs of the kept weights packed behind the same mask are 1 - S bits with
@@ -326,7 +330,7 @@ assert matrix["matrix_bits"].min() > 0
 # ## Go on
 #
 # - Other settings: `python scripts/train.py +experiment=lenet_smoke seed=0,1,2 quantize.scale=tensor,row`, and group by
-#   `pl.col("config").str.json_path_match("$.quantize.scale")`.
+#   `pl.col("config").struct.field("quantize").struct.field("scale")`.
 # - Two sweeps: `pl.concat([pl.read_parquet(a), pl.read_parquet(b)])`; `experiment` tells them apart.
 # - Training curves: `runs/<stage>/<name>/metrics.jsonl` is one JSON line an epoch: `pl.read_ndjson`.
 # - Without a grid: `python scripts/search.py +experiment=lenet_search`; its points are such a table too.

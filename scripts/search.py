@@ -1,7 +1,7 @@
-"""Search the space of an experiment instead of running all of it: few bits per weight, high validation accuracy.
+"""Search the space of an experiment instead of running all of it: few bits per weight, a good validation metric.
 
 python scripts/search.py +experiment=lenet_search
-python scripts/search.py +experiment=lenet_search --trials 60 'prune.rate=interval(0.9,0.98)' xor.n_in=20
+python scripts/search.py +experiment=lenet_search --trials 60 'prune.rate=interval(0.9,0.98)' code.n_in=20
 
 A setting is searched whose value, in the experiment's hydra.sweeper.params or here, is choice(a,b),
 range(low,high,step), interval(low,high) or tag(log,interval(low,high)). Several seeds are run in every trial, and

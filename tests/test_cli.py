@@ -635,9 +635,7 @@ def suite_model(here, monkeypatch):
 
     images = RNG.integers(0, 256, (300, 28, 28, 1), dtype=np.uint8)
     split = Split(images, RNG.integers(0, 10, 300).astype(np.int32))
-    monkeypatch.setattr(
-        "xorjax.pipeline.evaluate_file.load_data", lambda config: Dataset(split, split, split, 10)
-    )
+    monkeypatch.setattr("xorjax.tasks.images.load_data", lambda config: Dataset(split, split, split))
     params = {path: np.asarray(value) for path, value in create_model("lenet300", 0)[1].items()}
     spec = CompressSpec(("*/kernel",), 0.8, code=XorCode(n_out=64), mask_codec="bitmap")
     return params, spec, split
@@ -653,9 +651,8 @@ def test_evaluate_measures_the_model_that_decodes(here, capsys, suite_model):
     for i in (1, 2, 3):
         x = x @ decode_weights(layers[f"fc{i}/kernel"]) + params[f"fc{i}/bias"]
         x = np.maximum(x, 0) if i < 3 else x
-    n_correct = int((x.argmax(axis=1) == split.labels).sum())
-    assert (result["n_correct"], result["n_test"]) == (n_correct, 300)
-    assert result["test_accuracy"] == n_correct / 300
+    assert result["test_metric"] == result["test_accuracy"] == np.mean(x.argmax(axis=1) == split.targets)
+    assert (result["task"], result["metric"]["name"], result["n_test"]) == ("images", "accuracy", 300)
     assert {kind: result["totals"][kind] for kind in bits(load("suite.xj"))} == bits(load("suite.xj"))
     assert "lenet300 on mnist" in run(capsys, "evaluate", "suite.xj")[1]
 
@@ -681,6 +678,19 @@ def test_evaluate_refuses_what_is_not_the_model(here, capsys, suite_model):
             metadata,
             "'fc3/kernel' has shape [50, 20]",
         ),
+        (
+            params,
+            {**metadata, "dataset": "cats"},
+            "metadata: 'cats' is no data set of images: mnist, fashion_mnist",
+        ),
+        (params, {**metadata, "task": "imgs"}, "there is no task 'imgs'"),
+        (
+            params,
+            {**metadata, "task_settings": '{"augment": "turn"}'},
+            "augment is 'turn'; it must be one of none",
+        ),
+        (params, {**metadata, "task_settings": '{"turns": 4}'}, "metadata: "),
+        (params, {**metadata, "task_settings": "{"}, "metadata: "),
     ]
     for arrays, strings, message in cases:
         save("suite.xj", compress(arrays, spec, strings))

@@ -20,7 +20,7 @@ from xorjax import paths
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "slurm.py"
 SWEEP = (
-    *("+experiment=lenet_smoke", "+debug=quick", "xor.n_in=20"),
+    *("+experiment=lenet_smoke", "+debug=quick", "code.n_in=20"),
     # So long a training that it is under way when the signal has come through all processes.
     "prune.optim.epochs=30",
 )

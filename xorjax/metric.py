@@ -31,10 +31,35 @@ class Metric:
         """How much worse than `reference`: positive is worse, in either direction."""
         return reference - value if self.higher_is_better else value - reference
 
+    @property
+    def scale(self) -> float:
+        """What a value is multiplied by for people: 100 for a percentage."""
+        return 100.0 if self.unit == "%" else 1.0
+
+    @property
+    def label(self) -> str:
+        """Of an axis or a column: "accuracy (%)"."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def number_format(self) -> str:
+        """Of a value for people, without its unit."""
+        return ".2f" if self.unit == "%" else ".4g"
+
+    def number(self, value: float, spread: float | None = None) -> str:
+        """For a column whose heading has the unit: "99.35 ± 0.02" or "89.6"."""
+        said = f"{self.scale * value:{self.number_format}}"
+        if spread is None:
+            return said
+        return f"{said} ± {self.scale * spread:{'.2f' if self.unit == '%' else '.2g'}}"
+
     def text(self, value: float) -> str:
         """For people: "99.35 %" or "89.6"."""
-        return (
-            f"{100 * value:.2f} %"
-            if self.unit == "%"
-            else f"{value:.4g}{f' {self.unit}' if self.unit else ''}"
-        )
+        return f"{self.number(value)} {self.unit}".strip()
+
+    def difference(self, value: float) -> str:
+        """Of two values, for people: "0.15 pp" of percentages, else a number with the unit."""
+        return f"{100 * value:.2f} pp" if self.unit == "%" else f"{value:.4g} {self.unit}".strip()
+
+
+ACCURACY = Metric("accuracy", "%", higher_is_better=True, tolerance=0.0015)

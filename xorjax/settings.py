@@ -5,8 +5,8 @@ file's spec and the columns of results.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any, get_type_hints
 
@@ -64,6 +64,8 @@ class Setting:
             out at that value, so that older names stay valid.
         applies: whether it has an effect beside the other settings of its group, given as the group's dataclass. One
             that does not apply names no artifact.
+        kinds: for a group of which there are kinds, such as codes: the dataclasses by id, of which the group's own `id`
+            names one.
     """
 
     allowed: Range | Choices | None = None
@@ -72,6 +74,7 @@ class Setting:
     determines: bool = True
     neutral: Any = NONE_NEUTRAL
     applies: Callable[[Any], bool] | None = None
+    kinds: Callable[[], Mapping[str, type]] | None = None
 
     @property
     def choices(self) -> tuple[str, ...] | None:
@@ -100,20 +103,56 @@ def setting(
     return field(default=default, metadata={_METADATA: stated})
 
 
+def kind(
+    kinds: Callable[[], Mapping[str, type]], default: str, help: str = "", *, per_layer: bool = False
+) -> Any:
+    """A field that is a group of settings of one of several kinds, by default that of the id `default`."""
+    stated = Setting(lambda: tuple(kinds()), help, per_layer, kinds=kinds)
+    return field(default_factory=lambda: kinds()[default](), metadata={_METADATA: stated})
+
+
 def stated(of: Field) -> Setting:
     """What a field states; a bare one states nothing."""
     return of.metadata.get(_METADATA, Setting())
 
 
 def leaves(cls: type, prefix: str = "") -> Iterator[tuple[str, Any, Field]]:
-    """Key, type and field of every setting of a dataclass and of the dataclasses in it: "optim.epochs", int, ..."""
+    """Key, type and field of every setting of a dataclass and of the dataclasses in it: "optim.epochs", int, ...
+
+    A group of several kinds has its `id`, and the settings of all kinds.
+    """
     hints = get_type_hints(cls)
     for own in fields(cls):
-        hint = hints[own.name]
-        if isinstance(hint, type) and is_dataclass(hint):
-            yield from leaves(hint, f"{prefix}{own.name}.")
+        key, hint, kinds = f"{prefix}{own.name}", hints[own.name], stated(own).kinds
+        if kinds is not None:
+            yield f"{key}.id", str, own
+            for inner in kinds().values():
+                yield from leaves(inner, f"{key}.")
+        elif isinstance(hint, type) and is_dataclass(hint):
+            yield from leaves(hint, f"{key}.")
         else:
-            yield f"{prefix}{own.name}", hint, own
+            yield key, hint, own
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """A dataclass of settings as nested dicts; of a group of several kinds its `id` too."""
+    id = {"id": settings.id} if hasattr(settings, "id") else {}
+    values = {own.name: getattr(settings, own.name) for own in fields(settings)}
+    return id | {name: plain(value) if is_dataclass(value) else value for name, value in values.items()}
+
+
+def flat(settings: Any) -> dict[str, Any]:
+    """A dataclass of settings by dotted key."""
+    return dict(flattened(plain(settings)))
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested dicts by dotted key."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def get(settings: Any, key: str) -> Any:
@@ -121,6 +160,25 @@ def get(settings: Any, key: str) -> Any:
     for name in key.split("."):
         settings = getattr(settings, name)
     return settings
+
+
+def changed(settings: Any, values: Mapping[str, Any]) -> Any:
+    """The dataclass with other values at dotted keys; where a group's `id` is another, with that kind's defaults."""
+    # A group's kind comes before its settings.
+    for key in sorted(values, key=lambda key: not key.endswith(".id")):
+        settings = _changed(settings, key.split("."), values[key])
+    return settings
+
+
+def _changed(settings: Any, names: list[str], value: Any) -> Any:
+    name, *rest = names
+    if rest == ["id"]:
+        (kinds,) = (stated(own).kinds for own in fields(settings) if own.name == name)
+        current = getattr(settings, name)
+        value = current if kinds is None or value == current.id else kinds()[value]()
+    elif rest:
+        value = _changed(getattr(settings, name), rest, value)
+    return replace(settings, **{name: value})
 
 
 def wrong(key: str, value: object, allowed: object, near: object) -> str:

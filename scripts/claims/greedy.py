@@ -8,16 +8,16 @@ PAPER = sweep("lenet_paper", 4, "+experiment=lenet_paper")
 FIRST_RELEASE = sweep(
     "first_release",
     8,
-    "+experiment=lenet_sweep xor.method=greedy xor.patch_format=blocked xor.layout=row_major,interleaved "
-    "xor.n_in=20,32 xor.fill=0.75,0.85",
+    "+experiment=lenet_sweep code.method=greedy code.patch_format=blocked code.slicing=row_major,interleaved "
+    "code.n_in=20,32 code.fill=0.75,0.85",
     "lenet_sweep",
 )
 WIDTHS = (300, 320, 330, 340, 350, 360)
 GREEDY_WIDTHS = sweep(
     "greedy_widths",
     8,
-    "+experiment=lenet_sweep prune.rate=0.95 xor.method=greedy xor.patch_format=paper,blocked "
-    f"xor.layout=row_major,interleaved xor.n_in=20 xor.n_out={','.join(map(str, WIDTHS))}",
+    "+experiment=lenet_sweep prune.rate=0.95 code.method=greedy code.patch_format=paper,blocked "
+    f"code.slicing=row_major,interleaved code.n_in=20 code.n_out={','.join(map(str, WIDTHS))}",
     "lenet_sweep",
 )
 

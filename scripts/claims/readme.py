@@ -23,7 +23,7 @@ AGAIN = sweep("lenet_sweep_again", 0.2, "+experiment=lenet_sweep", "lenet_sweep"
 WIDER = sweep(
     "lenet_sweep_wider", 2.2, "+experiment=lenet_sweep prune.rate=0.95 seed=0,1,2,3 report=wider", "wider"
 )
-SINGLE = sweep("single", 0.5, "prune.rate=0.98 xor.n_in=32 'freeze=[conv1,conv2]'")
+SINGLE = sweep("single", 0.5, "prune.rate=0.98 code.n_in=32 'freeze=[conv1,conv2]'")
 CODEC = Command(
     "codec",
     'python -c "import numpy as np; from xorjax import XorNetwork, encode; rng = np.random.default_rng(0); '

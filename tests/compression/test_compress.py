@@ -1,28 +1,27 @@
-"""`compress` as a library: trees in, a model out; tiles; and a loaded layer inside a jitted function."""
+"""`compress` as a library: trees in, a model out; settings by layer; a loaded weight inside a jitted function."""
 
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from xorjax.codec.layout import LAYOUTS
 
 from xorjax import CompressSpec, compress, load, save
-from xorjax.codec.xor import encode
-from xorjax.compression import layer as layer_module
-from xorjax.compression import open_checkpoint, relative_error
-from xorjax.compression.layer import encode_in_tiles
+from xorjax.codec.ans_signs import AnsSignsCode
+from xorjax.codec.code import CODES
+from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
+from xorjax.compression import CompressError, open_checkpoint, relative_error
 from xorjax.compression.model import compress_checkpoint
-from xorjax.compression.select import Weights
-from xorjax.container import decode_weights
+from xorjax.container import bits, decode_weights
 from xorjax.container.tensors import to_bytes
-from xorjax.gf2.network import XorNetwork
-from xorjax.layers.linear import XorLinear
+from xorjax.tiles import Weights
 
 RNG = np.random.default_rng(0)
-SPEC = CompressSpec(("fc*/kernel",), prune_rate=0.9, n_out=128)
+SPEC = CompressSpec(("fc*/kernel",), prune_rate=0.9, code=XorCode(n_out=128))
 
 
 def tree():
@@ -64,35 +63,142 @@ def test_a_mask_is_stored_again_in_its_own_code(codec):
         compress(tuned, replace(SPEC, prune_rate=None, masks=swapped))
 
 
-def test_a_loaded_layer_inside_ones_own_jitted_function(tmp_path):
-    save(tmp_path / "model.xorjax", compress(tree(), SPEC))
+@pytest.mark.parametrize("code", CODES)
+def test_a_loaded_weight_inside_ones_own_jitted_function(tmp_path, code):
+    save(tmp_path / "model.xorjax", compress(tree(), replace(SPEC, code=CODES[code]())))
     loaded = load(tmp_path / "model.xorjax")
-    fc1 = XorLinear.from_layer(loaded.layers["fc1/kernel"], loaded.params["fc1/bias"])
+    assert list(loaded.weights) == list(loaded.layers)
+    w = loaded.weights["fc1/kernel"]
+    assert w is loaded.weights["fc1/kernel"]
+    assert np.array_equal(w.to_array(), decode_weights(loaded.layers["fc1/kernel"]))
+    bias = loaded.params["fc1/bias"]
 
     @jax.jit
-    def forward(x):
-        return jax.nn.relu(fc1(x))
+    def forward(x, w):
+        return jax.nn.relu(x @ w + bias[None, :])
 
     x = RNG.standard_normal((3, 70), dtype=np.float32)
     wanted = np.maximum(x @ decode_weights(loaded.layers["fc1/kernel"]) + np.ones(50, np.float32), 0)
-    assert np.allclose(forward(x), wanted, atol=1e-5)
+    assert np.allclose(forward(x, w), wanted, atol=1e-5)
+    with pytest.raises(KeyError):
+        loaded.weights["fc1/bias"]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("method", ["greedy", "minimum"])
-def test_tiles_give_what_the_whole_gives(monkeypatch, layout, method):
-    monkeypatch.setattr(layer_module, "TILE", 300)
-    bits, care, net = RNG.random((37, 41)) < 0.5, RNG.random((37, 41)) < 0.2, XorNetwork.random(12, 64)
-    spec = CompressSpec(
-        ("a",), 0.5, method=method, layout=layout, layout_seed=3 if layout == "shuffled" else 0
+def test_every_code_keeps_the_same_signs():
+    models = [compress(tree(), replace(SPEC, code=CODES[id]())) for id in CODES]
+    for name in ("fc1/kernel", "fc2/kernel"):
+        first, *others = (decode_weights(model.layers[name]) for model in models)
+        assert all(np.array_equal(first, other) for other in others)
+    assert len({tuple(bits(model).values()) for model in models}) == len(models)
+
+
+def test_rules_by_layer():
+    rules = {
+        "fc1*": {
+            "prune_rate": 0.8,
+            "n_planes": 2,
+            "code.n_in": 12,
+            "code.n_out": None,
+            "mask_codec": "bitmap",
+        },
+        "fc*": {"code": SignsCode(), "scale": "tensor", "scale_dtype": "bfloat16"},
+    }
+    model = compress(tree(), replace(SPEC, per_layer=rules))
+    first, second = model.layers["fc1/kernel"], model.layers["fc2/kernel"]
+    assert (first.code.n_in, first.values.n_planes, first.index.codec) == (12, 2, "bitmap")
+    assert first.code.n_out not in (None, 128)
+    assert first.mask.sum() == round(0.2 * 70 * 50)
+    assert (second.code, second.scales.shape, str(second.scales.dtype)) == (
+        SignsCode(),
+        (1, 1, 1),
+        "bfloat16",
     )
-    told = []
-    tiled = encode_in_tiles(bits, care, net, spec, told.append)
-    whole = encode(bits, care, net, method, layout=layout, layout_seed=spec.layout_seed)
-    assert all(np.array_equal(tiled.streams[name], whole.streams[name]) for name in whole.streams)
-    assert tiled.n_bounded == whole.n_bounded
-    assert len(told) > 4
-    assert told[-1] == 1.0
+    assert second.mask.sum() == round(0.1 * 50 * 10)
+
+
+def test_a_rule_with_a_codec_of_its_own_leaves_the_options_of_the_other():
+    spec = replace(SPEC, mask_codec="lowrank", mask_options={"index_bits": 0.3})
+    model = compress(tree(), replace(spec, per_layer={"fc2*": {"mask_codec": "golomb"}}))
+    assert {name: layer.index.codec for name, layer in model.layers.items()} == {
+        "fc1/kernel": "lowrank",
+        "fc2/kernel": "golomb",
+    }
+    finer = replace(spec, per_layer={"fc1*": {"mask_options.index_bits": 0.6}})
+    assert len(compress(tree(), finer).layers["fc1/kernel"].index.streams["rows"]) > len(
+        model.layers["fc1/kernel"].index.streams["rows"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"prune_rate": 1.0}, "prune_rate is 1.0; it must be at least 0 and less than 1; the nearest is"),
+        ({"n_planes": 9}, "n_planes is 9; it must be at least 1 and at most 8"),
+        ({"code": XorCode(n_in=8, n_out=8)}, "n_out is 8; it must be more than n_in, 8"),
+        ({"code": XorCode(patch_format="cares")}, "patch_format is 'cares'; it must be one of .* nearest is care"),
+        ({"mask_codec": None}, "mask_codec is none, which keeps every weight; prune_rate must be 0"),
+        ({"mask_options": {"rank": 3}}, "mask_codec 'ans_rc' is exact and has no mask_options"),
+        ({"layers": ()}, "layers is empty"),
+        ({"per_layer": {"fc1*": {"prune": 0.5}}}, "per_layer 'fc1\\*': .* called 'prune'; .* nearest is prune_rate"),
+        ({"per_layer": {"fc1*": {"layers": ("a",)}}}, "there is no setting called 'layers'"),
+        ({"per_layer": {"fc1*": {"code": "sign"}}}, "no code called 'sign'; .* the nearest is signs"),
+        ({"per_layer": {"fc1*": {"code": "signs", "code.n_in": 3}}}, "code signs called 'n_in': it has none"),
+        ({"per_layer": {"fc1*": {"n_planes": "two"}}}, "n_planes is 'two'; it must be of the type int"),
+        ({"per_layer": {"fc1*": {"n_planes": True}}}, "n_planes is True; it must be of the type int"),
+        ({"per_layer": {"fc1*": {"code.n_in": 2.5}}}, "n_in is 2.5; it must be of the type int"),
+        ({"per_layer": {"fc1*": {"mask_codec": "lowrank", "mask_options.rnk": 4}}}, "called 'rnk'; there are rank"),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused(changes, match):
+    with pytest.raises(CompressError, match=match):
+        replace(SPEC, **changes)
+
+
+def test_a_rule_that_matches_no_layer_is_refused():
+    for pattern in ("fc3*", "fc1"):
+        with pytest.raises(
+            CompressError, match=f"per_layer: '{pattern[:3]}.*' matches no layer; the nearest is fc"
+        ):
+            compress(tree(), replace(SPEC, per_layer={pattern: {"n_planes": 2}}))
+    spec = CompressSpec(("*kernel",), 0.9, skip=("fc2*",), per_layer={"fc2*": {"n_planes": 2}})
+    with pytest.raises(CompressError, match=r"per_layer: 'fc2\*' matches no layer"):
+        compress(tree(), spec)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_scales_of_two_bytes(dtype):
+    wide = compress(tree(), SPEC)
+    half = compress(tree(), replace(SPEC, scale_dtype=dtype))
+    assert 2 * bits(half)["scale_bits"] == bits(wide)["scale_bits"]
+    for name, layer in half.layers.items():
+        assert str(layer.scales.dtype) == dtype
+        assert np.array_equal(layer.scales, wide.layers[name].scales.astype(dtype))
+        assert np.array_equal(layer.mask, wide.layers[name].mask)
+
+
+@pytest.mark.parametrize("factor", [1e6, 1e-9])
+def test_a_scale_that_does_not_fit_is_refused(factor):
+    params = {"fc1/kernel": factor * np.asarray(tree()["fc1"]["kernel"])}
+    with pytest.raises(
+        CompressError, match="tensor 'fc1/kernel': a scale does not fit float16; scale_dtype float32"
+    ):
+        compress(params, replace(SPEC, scale_dtype="float16"))
+    assert compress(params, replace(SPEC, scale_dtype="bfloat16")).layers.keys() == {"fc1/kernel"}
+
+
+def test_without_a_mask_every_weight_is_kept():
+    model = compress(tree(), replace(SPEC, prune_rate=0.0, mask_codec=None, code=AnsSignsCode()))
+    for layer in model.layers.values():
+        assert layer.index is None
+        assert layer.mask.all()
+        assert (decode_weights(layer) != 0).all()
+    assert bits(model)["index_bits"] == 0
+
+
+def test_a_shape_that_an_approximate_mask_cannot_have_is_the_users_error():
+    spec = replace(SPEC, mask_codec="lowrank", mask_options={"tile_rows": 10**6})
+    with pytest.raises(CompressError, match="tensor 'fc1/kernel': tile_rows is 1000000, expected 1 to"):
+        compress(tree(), spec)
 
 
 def test_memory_stays_below_the_inputs(tmp_path):
@@ -100,7 +206,7 @@ def test_memory_stays_below_the_inputs(tmp_path):
     n = 3_000_000
     path = tmp_path / "m.safetensors"
     path.write_bytes(to_bytes({"a": RNG.standard_normal((n // 1000, 1000), dtype=np.float32)}, {}))
-    spec = CompressSpec(("a",), 0.9, n_out=200, method="greedy", mask_codec="bitmap")
+    spec = CompressSpec(("a",), 0.9, code=XorCode(n_out=200, method="greedy"), mask_codec="bitmap")
     compress_checkpoint(open_checkpoint(path), spec)  # what is compiled and imported is not counted
     tracemalloc.start()
     try:
@@ -121,7 +227,7 @@ def test_progress_is_told_to_the_end():
 
 
 def test_skip_keeps_what_a_pattern_matches():
-    spec = CompressSpec(("*kernel",), prune_rate=0.9, skip=("fc2*",), n_out=128)
+    spec = CompressSpec(("*kernel",), prune_rate=0.9, skip=("fc2*",))
     assert compress(tree(), spec).layers.keys() == {"fc1/kernel"}
     with pytest.raises(ValueError, match=r"skip: \* leaves none of the layers"):
         compress(tree(), CompressSpec(("*kernel",), prune_rate=0.9, skip=("*",)))
@@ -132,12 +238,14 @@ def test_an_array_that_the_format_lacks_is_named():
         compress({**tree(), "phase": np.ones(3, np.complex64)}, SPEC)
 
 
-def test_the_public_names_are_functions_whatever_is_imported_first():
-    import xorjax.decode.lookup
+def test_the_public_names_are_no_rooms():
+    import xorjax.compression.layer
+    import xorjax.decoding.planes
 
-    import xorjax.compression.select
-
-    assert all(callable(getattr(xorjax, name)) for name in ("compress", "decode", "encode", "load", "save"))
+    assert all(
+        callable(getattr(xorjax, name)) for name in ("compress", "decode", "encode", "load", "save", "form")
+    )
     assert set(xorjax.__all__) <= set(dir(xorjax))
+    assert not set(xorjax.__all__) & {path.stem for path in Path(xorjax.__file__).parent.iterdir()}
     with pytest.raises(AttributeError, match="no attribute 'compres'"):
         _ = xorjax.compres

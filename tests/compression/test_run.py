@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from checkpoints import LAYERS, SHARDS, tensors, write_checkpoint, write_masks
 
+from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
 from xorjax.compression import run as compress_run
 from xorjax.compression.directory import shard_lock, work_of
@@ -19,7 +20,7 @@ from xorjax.container import decode_weights, load, save
 from xorjax.container.index import load_shard, read_index, verify_shard
 from xorjax.engines import Processes, Serial, WorkerLost
 
-SPEC = CompressSpec(layers=("*.weight",), prune_rate=0.8, n_in=12, scale="row")
+SPEC = CompressSpec(layers=("*.weight",), prune_rate=0.8, code=XorCode(n_in=12), scale="row")
 
 
 @pytest.fixture
@@ -50,8 +51,9 @@ def check_equal_to_the_whole(out, spec=SPEC):
         shard = load_shard(index, file)
         for name, layer in shard.layers.items():
             assert np.array_equal(decode_weights(layer), decode_weights(whole.layers[name]))
-            for plane, of_whole in zip(layer.planes, whole.layers[name].planes, strict=True):
-                assert np.array_equal(plane.codes, of_whole.codes)
+            of_whole = whole.layers[name].values.streams
+            assert layer.values.streams.keys() == of_whole.keys()
+            assert all(np.array_equal(stream, of_whole[key]) for key, stream in layer.values.streams.items())
         for name, array in shard.params.items():
             assert array.dtype == whole.params[name].dtype
             assert np.array_equal(array, whole.params[name])
@@ -292,7 +294,7 @@ def test_another_makes_a_shard(source, tmp_path):
     thread.start()
     held.wait(60)
     with pytest.raises(ValueError, match=r"another command is making model-00001-of-00003.xorjax"):
-        run(source, out, replace(SPEC, n_in=14), force=True)
+        run(source, out, replace(SPEC, code=XorCode(n_in=14)), force=True)
     waited_for = []
     records = compress_shards(
         cut, out, Serial, tell, tell_waiting=lambda shard, who: waited_for.append((shard.name, who))
@@ -309,7 +311,7 @@ def test_begun_anew_by_another(source, tmp_path):
     out = tmp_path / "out"
     old = make_cut(source, SPEC)
     run(source, out)
-    run(source, out, replace(SPEC, n_in=14), force=True)
+    run(source, out, replace(SPEC, code=XorCode(n_in=14)), force=True)
     with pytest.raises(ValueError, match="another command began it anew"):
         make_shard(Task.of(old, out, old.shards[0]))
 
@@ -358,7 +360,7 @@ def test_force_leaves_what_is_not_of_the_directory(source, tmp_path):
     (out / "mine.xorjax").write_text("mine")
     renamed = source / "other.safetensors.index.json"
     (source / "model.safetensors.index.json").rename(renamed)
-    assert states(run(source, out, replace(SPEC, n_in=14), force=True)) == ["made"] * 3
+    assert states(run(source, out, replace(SPEC, code=XorCode(n_in=14)), force=True)) == ["made"] * 3
     indices = {path.name for path in out.glob("*.xorjax.index.json")}
     assert indices == {"mine.xorjax.index.json", "other.xorjax.index.json"}
     assert (out / "mine.xorjax").read_text() == "mine"
@@ -373,7 +375,7 @@ def test_force_replaces_a_plan_that_is_damaged(source, tmp_path, text):
     plan.unlink() if text is None else plan.write_text(text)
     with pytest.raises(ValueError, match="--force"):
         run(source, out)
-    spec = replace(SPEC, n_in=14)
+    spec = replace(SPEC, code=XorCode(n_in=14))
     assert states(run(source, out, spec, force=True)) == ["made"] * 3
     check_equal_to_the_whole(out, spec)
     assert states(run(source, out, spec)) == ["found"] * 3

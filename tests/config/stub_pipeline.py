@@ -29,5 +29,5 @@ def _interrupt(*_):
 def _point(config, command):
     if os.environ.get("STUB_FAILS") == str(config.seed):
         return SimpleNamespace(status="failed", ours=os.environ["STUB_ERROR"] == "bug")
-    print("point", config.prune.rate, config.xor.n_in, config.seed, command, sep="|", flush=True)
+    print("point", config.prune.rate, config.code.n_in, config.seed, command, sep="|", flush=True)
     return SimpleNamespace(status="ok", ours=False)

@@ -5,22 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from xorjax.codec.layout import LAYOUTS
-from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import ENCODERS, METHODS
+from xorjax.codec import CODES
+from xorjax.config.checks import OPTIMS
 from xorjax.config.overrides import APPENDED, check_arguments, find_groups
-from xorjax.config.rules import APPROXIMATE_MASKS, CHOICES, EXACT_MASKS, LAYERS, OPTIMS, RANGES
 from xorjax.config.schema import Config
 from xorjax.config.sweep import compose, expand
-from xorjax.config.validate import KEYS, load_config
-from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
+from xorjax.config.validate import KINDS, load_config
+from xorjax.masks import MASK_CODECS
 from xorjax.models.registry import MODELS
 from xorjax.prune.schedules import SCHEDULES
-from xorjax.quantize.binary import SCALES
+from xorjax.quantize.binarize import SCALES
 from xorjax.quantize.ste import SIGNS
+from xorjax.settings import flat, flattened, leaves, stated
+from xorjax.tasks.task import TASKS
 from xorjax.train import optimizer
 
+SETTINGS = {key: stated(own) for key, _, own in leaves(Config)}
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GROUPS = find_groups(CONF)
 # The others are searched: tests/search.
@@ -33,7 +35,18 @@ CHOSEN = [(group, choice) for group, choices in GROUPS.items() if group not in A
 
 
 def test_the_groups_are_those_of_the_design():
-    assert set(GROUPS) == {"data", "model", "optim", "prune", "quantize", "xor", "mask", "paths", *APPENDED}
+    assert set(GROUPS) == {
+        "data",
+        "model",
+        "optim",
+        "prune",
+        "quantize",
+        "code",
+        "task",
+        "mask",
+        "paths",
+        *APPENDED,
+    }
 
 
 def test_the_defaults_are_the_schemas(compose_run, monkeypatch):
@@ -107,24 +120,41 @@ def test_an_experiment_says_how_it_is_run_and_what_to_expect(loader, compose_mul
     assert f"# {len(expand(loader, master))} points;" in comment
 
 
-def test_the_tables_are_those_of_the_code():
-    assert {name: model.blocks for name, model in MODELS.items()} == LAYERS
+def test_choices_are_those_of_the_code():
     expected = {
         "prune.schedule.name": SCHEDULES,
         "quantize.scale": SCALES,
         "quantize.ste": SIGNS,
-        "mask.codec": EXACT_CODECS | APPROXIMATE_CODECS,
-        "xor.method": METHODS,
-        "xor.encoder": ENCODERS,
-        "xor.patch_format": PATCH_FORMATS,
-        "xor.layout": LAYOUTS,
-        "optim.name": optimizer.OPTIMIZERS,
-        "optim.schedule": optimizer.SCHEDULES,
+        "mask.codec": MASK_CODECS,
+        "model.name": MODELS,
+        "code.id": CODES,
+        "task.id": TASKS,
+        **{f"{key}.name": optimizer.OPTIMIZERS for key in OPTIMS},
+        **{f"{key}.schedule": optimizer.SCHEDULES for key in OPTIMS},
     }
-    assert (set(EXACT_MASKS), set(APPROXIMATE_MASKS)) == (set(EXACT_CODECS), set(APPROXIMATE_CODECS))
-    assert {key: set(CHOICES[key]) for key in expected} == {key: set(ids) for key, ids in expected.items()}
+    assert {key: set(SETTINGS[key].choices) for key in expected} == {
+        key: set(ids) for key, ids in expected.items()
+    }
 
 
-def test_every_setting_has_a_rule_or_is_a_path_or_a_pattern():
-    free = {"report", "freeze", "prune.layers", "data.dir", "data.cache_dir", "paths.root", "paths.runs"}
-    assert set(KEYS) - set(CHOICES) - set(RANGES) == free
+def test_every_setting_says_what_it_may_be_or_is_a_path_or_a_pattern():
+    free = {key for key, says in SETTINGS.items() if says.allowed is None}
+    paths = {"data.dir", "data.cache_dir", "paths.root", "paths.runs"}
+    # What a data set may be the task says.
+    assert free == {"report", "freeze", "prune.layers", "data.name", "per_layer", *paths}
+
+
+def test_every_setting_says_what_it_is_for():
+    assert [key for key, says in SETTINGS.items() if not says.help.endswith(".")] == []
+
+
+def test_every_setting_stands_in_conf(compose_run):
+    """Also those of the codes and tasks that are not the default's."""
+    for group in KINDS:
+        ids = set()
+        for choice in GROUPS[group]:
+            cfg = OmegaConf.to_container(compose_run(f"{group}={choice}"), resolve=True)
+            del cfg["hydra"]
+            assert set(dict(flattened(cfg))) == set(flat(load_config(OmegaConf.create(cfg))))
+            ids.add(cfg[group]["id"])
+        assert ids == set(KINDS[group]())

@@ -1,4 +1,5 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from xorjax.config.identity import canonical, identity
 from xorjax.config.schema import Config, DataConfig
+from xorjax.settings import setting
 
 
 @dataclass(frozen=True)
@@ -16,30 +18,20 @@ class Old:
 @dataclass(frozen=True)
 class New:
     rate: float = 0.9
-    added: float = field(default=0.0, metadata={"neutral": 0.0})
-    names: tuple[str, ...] = field(default=(), metadata={"neutral": ()})
+    added: float = setting(0.0, neutral=0.0)
+    names: tuple[str, ...] = setting((), neutral=())
+    of_names: int = setting(1, applies=lambda new: new.names != ())
+    place: str = setting("here", determines=False)
 
 
-def test_names_of_the_defaults_are_pinned():
-    """If this fails, every artifact of every user is made anew: give the new setting a neutral value instead."""
-    config = Config()
-    names = {
-        "data": identity("dense", config.data),
-        "optim": identity("dense", config.optim),
-        "prune": identity("prune", config.prune, "dense-0123456789"),
-        "quantize": identity("quantize", config.quantize),
-        "xor": identity("encode", {"xor": config.xor, "mask": config.mask}),
-    }
-    assert names == PINNED
+@dataclass(frozen=True)
+class Kind:
+    id: ClassVar[str] = "a"
 
 
-PINNED = {
-    "data": "dense-4cc45a541b",
-    "optim": "dense-2d4a81f87c",
-    "prune": "prune-6000461426",
-    "quantize": "quantize-0d4d759ba8",
-    "xor": "encode-a00b7aa1b5",
-}
+@dataclass(frozen=True)
+class OtherKind:
+    id: ClassVar[str] = "b"
 
 
 def test_a_setting_added_later_leaves_old_names():
@@ -47,6 +39,16 @@ def test_a_setting_added_later_leaves_old_names():
     assert identity("s", {"a": [New()]}) == identity("s", {"a": [Old()]})
     assert identity("s", New(added=0.5)) != identity("s", Old())
     assert identity("s", New(names=("x",))) != identity("s", Old())
+
+
+def test_what_does_not_apply_or_determine_names_nothing():
+    assert identity("s", New(of_names=2, place="there")) == identity("s", Old())
+    assert identity("s", New(names=("x",), of_names=2)) != identity("s", New(names=("x",)))
+
+
+def test_kinds_of_a_group_differ_by_their_id():
+    assert identity("s", Kind()) != identity("s", OtherKind())
+    assert canonical(Kind()) == {"id": "a"}
 
 
 def test_where_data_lies_names_nothing():
@@ -110,9 +112,3 @@ def test_what_has_no_canonical_form_is_refused(value):
 def test_numbers_must_be_finite(value):
     with pytest.raises(ValueError, match="finite"):
         canonical({"a": value})
-
-
-def test_any_setting_of_a_group_changes_its_name():
-    config = Config()
-    changed = [replace(config.xor, n_in=21), replace(config.xor, taps=3), replace(config.xor, fill=0.75)]
-    assert len({identity("encode", xor) for xor in [config.xor, *changed]}) == 4

@@ -10,6 +10,8 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from omegaconf import OmegaConf, open_dict
 
+from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
 from xorjax.config.engine import start_engine
 from xorjax.config.sweep import compose, expand, point_command
 from xorjax.config.validate import ConfigError, load_config
@@ -44,10 +46,11 @@ def hydras_jobs(loader, master, tmp_path):
         (["+experiment=lenet_sweep"], 54),
         (["+experiment=lenet_sweep", "prune.rate=.95"], 18),
         (["+experiment=lenet_sweep", "seed=0,1,2,3"], 72),
-        (["+experiment=lenet_sweep", "xor.n_in=20", "xor.fill=0.8", "prune.rate=0.95", "seed=7"], 2),
+        (["+experiment=lenet_sweep", "code.n_in=20", "code.fill=0.8", "prune.rate=0.95", "seed=7"], 2),
         (["+experiment=lenet_sweep", "quantize.ste=clipped,identity"], 108),
         (["+experiment=lenet_paper"], 60),
         (["optim=adam,sgd", "seed=range(3)"], 6),
+        (["code=xor,signs", "seed=0,1"], 4),
         (["seed=3"], 1),
     ],
 )
@@ -62,7 +65,7 @@ def test_the_command_line_replaces_a_parameter_of_the_experiment(loader, compose
     configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
     assert {config.prune.rate for config in configs} == {0.95}
     assert {config.seed for config in configs} == {0, 1, 2, 3}
-    assert {config.xor.n_in for config in configs} == {12, 20, 64}
+    assert {config.code.n_in for config in configs} == {12, 20, 64}
     assert len(set(configs)) == 1 * 3 * 2 * 4
 
 
@@ -74,11 +77,11 @@ def test_the_command_line_replaces_a_parameter_of_the_experiment(loader, compose
             "+experiment=lenet_smoke",
             "+debug=quick",
             "prune.layers=[fc*],[fc1]",
-            "xor.n_in=20",
+            "code.n_in=20",
             "prune.rate=.9",
         ],
         ["optim=adam,sgd", "optim@prune.optim=sgd", "seed=1,2"],
-        ["prune.schedule={first:0.3},{levels:2}", "++seed=1,2", "xor.taps=null,3"],
+        ["prune.schedule={first:0.3},{levels:2}", "++seed=1,2", "code.taps=null,3"],
     ],
 )
 def test_a_point_is_composed_as_hydra_does(loader, compose_multirun, overrides):
@@ -87,6 +90,17 @@ def test_a_point_is_composed_as_hydra_does(loader, compose_multirun, overrides):
     assert len(points) >= 2
     for point, cfg in zip(points, compose(loader, master, points), strict=True):
         assert OmegaConf.to_container(cfg) == OmegaConf.to_container(loader.load_sweep_config(master, point))
+
+
+def test_codes_can_be_swept(loader, compose_multirun):
+    master = compose_multirun("code=xor,paper,signs", "per_layer={fc1:{quantize.n_planes:2}},null")
+    configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
+    assert [config.code for config in configs[::2]] == [
+        XorCode(),
+        XorCode(slicing="row_major", method="greedy", patch_format="paper"),
+        SignsCode(),
+    ]
+    assert [config.for_layer("fc1").quantize.n_planes for config in configs] == [2, 1] * 3
 
 
 def test_points_that_choose_the_same_are_composed_once(loader, compose_multirun, monkeypatch):
@@ -136,7 +150,7 @@ def test_a_points_command_runs_it_alone(loader, compose_multirun, compose_run):
     cfg = compose(loader, master, points)[0]
     assert point_command(in_job(cfg)) == (
         "python scripts/train.py +experiment=lenet_sweep hydra.mode=RUN hydra.verbose=false seed=0 "
-        "prune.rate=0.9 xor.n_in=12 xor.patch_format=care 'prune.layers=[fc1]'"
+        "prune.rate=0.9 code.n_in=12 code.patch_format=care 'prune.layers=[fc1]'"
     )
 
 
@@ -156,13 +170,13 @@ def lines(text: str, first: str) -> list[list[str]]:
 
 
 def test_a_sweep_is_handed_over_with_all_points(train, tmp_path):
-    done = train("+experiment=lenet_sweep", "prune.rate=.9,.98", "xor.patch_format=care")
+    done = train("+experiment=lenet_sweep", "prune.rate=.9,.98", "code.patch_format=care")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split("|")[0] for line in done.stdout.splitlines()] == ["run", *["point"] * 18]
     (call,) = lines(done.stdout, "run")
     assert (call[1], call[3]) == ("18", "1")
     assert (
-        call[2] == "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 xor.patch_format=care"
+        call[2] == "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 code.patch_format=care"
     )
     assert lines(done.stdout, "point")[17][1:4] == ["0.98", "64", "2"]
     # No folder with a job's number, none of a point: only Hydra's own record of the last sweep.
@@ -256,14 +270,19 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
             "error: prune.rte (in +prune.rte=1) is not a setting; the nearest is prune.rate\n",
         ),
         (
-            ["-m", "xor.n_in=20,170"],
-            "error: xor.n_in is 170; it must be at least 1 and at most 128; the nearest is 128\n",
+            ["-m", "code.n_in=20,170"],
+            "error: code.n_in is 170; it must be at least 1 and at most 128; the nearest is 128\n",
         ),
         (
             ["--experiment", "lenet_smoke"],
             "error: --experiment is no option; write +experiment=...\n",
         ),
         (["--optim=sgd"], "error: --optim=sgd is no option; write optim=sgd\n"),
+        (
+            ["code=signs", "code.n_in=12"],
+            "error: code.n_in is a setting of code=xor, which is not chosen\n",
+        ),
+        (["xor.n_in=12"], "error: xor.n_in=12 is written code.n_in=12 now\n"),
         (["seed=0,1"], "error: Ambiguous value for argument 'seed=0,1'"),
     ],
 )

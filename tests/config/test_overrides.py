@@ -27,6 +27,14 @@ WRONG = {
     "+debug=[quick,on_point]": "the nearest is one_point",
     "seed=[": "'seed=[' is not an override",
     "seed": "'seed' is not an override",
+    "xor.n_in=20": "xor.n_in=20 is written code.n_in=20 now",
+    "xor.n_in=12,20": "is written code.n_in=12,20 now",
+    "xor.layout=shuffled": "is written code.slicing=shuffled now",
+    "xor.layout_seed=1": "is written code.slicing_seed=1 now",
+    "xor=paper": "xor=paper is written code=paper now",
+    "xor=minimum": "xor=minimum is written code=xor now",
+    "code.id=signs": "code.id (in code.id=signs) is chosen with its group; write code=CHOICE",
+    "per_layer.fc1=3": "per_layer.fc1 (in per_layer.fc1=3) is not a setting; the nearest is per_layer",
 }
 
 RIGHT = [
@@ -41,6 +49,8 @@ RIGHT = [
     "+debug=quick",
     "+debug=[quick,one_point]",
     "hydra.mode=RUN",
+    "code=xor,signs",
+    "per_layer={conv*:{prune.rate:0.8,code.n_in:12}}",
     "hydra/launcher=basic",
     "+hydra.anything=1",
 ]
@@ -61,7 +71,7 @@ def test_right_overrides_pass():
 
 def test_all_wrong_overrides_are_reported_together():
     with pytest.raises(ConfigError) as error:
-        check_overrides(["sed=1", "seed=1", "xor.nin=2"], CONF)
+        check_overrides(["sed=1", "seed=1", "code.nin=2"], CONF)
     assert len(error.value.problems) == 2
 
 

@@ -3,35 +3,82 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from xorjax.config.rules import BETWEEN, FRACTION, POSITIVE, Range
-from xorjax.config.schema import Config, PruneConfig, XorConfig, given_n_out
-from xorjax.config.validate import ConfigError, load_config
+from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
+from xorjax.config.schema import Config
+from xorjax.config.validate import PER_LAYER, ConfigError, load_config
+from xorjax.settings import BETWEEN, FRACTION, POSITIVE, Range, plain
 
 # What is wrong, and what the sentence must say of it: the key, the value, what is allowed, the nearest.
 WRONG = {
     "unknown key": ({"prune.rte": 0.9}, ["prune.rte", "0.9", "nearest is prune.rate"]),
     "unknown top key": ({"sed": 1}, ["sed", "1", "nearest is seed"]),
     "unknown deep key": ({"prune.a.b": 1}, ["prune.a.b", "not a setting"]),
-    "key of another group": ({"xor.rate": 0.9}, ["xor.rate", "nearest is prune.rate"]),
-    "wrong type": ({"xor.n_in": 2.5}, ["xor.n_in is 2.5", "an integer", "default is 20"]),
+    "key of another group": ({"code.rate": 0.9}, ["code.rate", "nearest is prune.rate"]),
+    "wrong type": ({"code.n_in": 2.5}, ["code.n_in is 2.5", "an integer", "default is 20"]),
     "text for a number": ({"prune.rate": "most"}, ["prune.rate is 'most'", "a number"]),
     "a truth for an integer": ({"seed": True}, ["seed is True", "an integer"]),
     "null for a number": ({"prune.rate": None}, ["prune.rate is None", "a number"]),
     "name for a list": ({"prune.layers": "fc1"}, ["prune.layers is 'fc1'", "a list of names"]),
-    "value for a group": ({"xor": 3}, ["xor is 3", "a group of settings"]),
-    "text for an optional number": ({"xor.taps": "two"}, ["xor.taps is 'two'", "an integer or null"]),
+    "value for a group": ({"code": 3}, ["code is 3", "a group of settings"]),
+    "text for an optional number": ({"code.taps": "two"}, ["code.taps is 'two'", "an integer or null"]),
     "rate 1": ({"prune.rate": 1.0}, ["prune.rate is 1.0", "at least 0 and less than 1", "nearest is 0.99"]),
     "rate below 0": ({"prune.rate": -0.5}, ["prune.rate is -0.5", "nearest is 0"]),
     "rate nan": ({"prune.rate": float("nan")}, ["prune.rate is nan", "at least 0"]),
-    "n_in 129": ({"xor.n_in": 129}, ["xor.n_in is 129", "at most 128", "nearest is 128"]),
-    "n_in 0": ({"xor.n_in": 0}, ["xor.n_in is 0", "at least 1", "nearest is 1"]),
-    "n_out = n_in": ({"xor.n_out": 20}, ["xor.n_out is 20", "more than xor.n_in, 20", "nearest is 21"]),
-    "n_out from fill": ({"xor.fill": 0.01}, ["xor.n_out is null", "fill 0.01", "= 4", "nearest is 21"]),
+    "n_in 129": ({"code.n_in": 129}, ["code.n_in is 129", "at most 128", "nearest is 128"]),
+    "n_in 0": ({"code.n_in": 0}, ["code.n_in is 0", "at least 1", "nearest is 1"]),
+    "n_out = n_in": ({"code.n_out": 20}, ["code.n_out is 20", "more than n_in, 20"]),
     "fill and n_out": (
-        {"xor.n_out": 200, "xor.fill": 0.8},
-        ["xor.fill is 0.8", "null where xor.n_out is given, here 200"],
+        {"code.n_out": 200, "code.fill": 0.8},
+        ["code.fill is 0.8", "null where n_out is given, here 200"],
     ),
-    "taps": ({"xor.taps": 21}, ["xor.taps is 21", "at most xor.n_in, 20", "nearest is 20"]),
+    "taps": ({"code.taps": 21}, ["code.taps is 21", "at most n_in, 20"]),
+    "code": ({"code.id": "xnor"}, ["code.id is 'xnor'", "one of", "ans_signs", "nearest is xor"]),
+    "setting of another code": (
+        {"code": {"id": "signs", "n_in": 12}},
+        ["code.n_in (here 12)", "is a setting of code=xor, not of code=signs"],
+    ),
+    "setting of no code": ({"code": {"id": "signs", "nin": 12}}, ["code.nin", "nearest is code.n_in"]),
+    "old key": ({"xor.n_in": 12}, ["xor.n_in (here 12) is called code.n_in now"]),
+    "old key with a new name": ({"xor.layout": "shuffled"}, ["xor.layout", "called code.slicing now"]),
+    "augmentation": ({"task.augment": "flip"}, ["task.augment is 'flip'", "nearest is shift_flip"]),
+    "rules that are none": ({"per_layer": {"fc1": 3}}, ["per_layer is {'fc1': 3}", "settings by patterns"]),
+    "rule for no pruned layer": (
+        {"per_layer": {"conv*": {"code.n_in": 12}}},
+        ["per_layer is conv*", "matches pruned layers: fc1", "nearest is fc1"],
+    ),
+    "rule of a setting for all": (
+        {"per_layer": {"fc*": {"optim.epochs": 2}}},
+        ["per_layer of fc*: optim.epochs (here 2) cannot be set by layer", "prune.rate", "code.n_in", "can"],
+    ),
+    "rule of no setting": (
+        {"per_layer": {"fc1": {"prune.rte": 0.8}}},
+        ["per_layer of fc1: prune.rte (here 0.8) is not a setting", "nearest is prune.rate"],
+    ),
+    "rule out of range": (
+        {"per_layer": {"fc1": {"code.n_in": 129}}},
+        ["per_layer of fc1: code.n_in is 129", "nearest is 128"],
+    ),
+    "rule of the wrong type": (
+        {"per_layer": {"fc1": {"prune.rate": "most"}}},
+        ["per_layer of fc1: prune.rate is 'most'", "a number"],
+    ),
+    "rule of another code": (
+        {"per_layer": {"fc1": {"code.id": "signs", "code.n_in": 12}}},
+        ["per_layer of fc1: code.n_in", "of code=xor, not of code=signs"],
+    ),
+    "rule that contradicts": (
+        {"code.n_out": 40, "per_layer": {"fc1": {"code.n_in": 64}}},
+        ["per_layer of fc1: code.n_out is 40", "more than n_in, 64"],
+    ),
+    "rule of rates in all layers' ranking": (
+        {"prune.scope": "global", "per_layer": {"fc1": {"prune.rate": 0.8}}},
+        ["per_layer of fc1: prune.scope is global", "layer, where layers have rates"],
+    ),
+    "rule of a mask that is made": (
+        {"per_layer": {"fc1": {"mask.codec": "lowrank"}}},
+        ["per_layer of fc1: mask.codec is lowrank", "ans_rc", "for all layers"],
+    ),
     "layer": (
         {"prune.layers": ["fc9"]},
         ["prune.layers is [fc9]", "conv1, conv2, fc1, fc2", "nearest is fc"],
@@ -51,9 +98,9 @@ WRONG = {
     "scope": ({"prune.scope": "all"}, ["prune.scope is 'all'", "layer, global"]),
     "ste": ({"quantize.ste": "clip"}, ["quantize.ste is 'clip'", "nearest is clipped"]),
     "scale": ({"quantize.scale": "chanel"}, ["quantize.scale is 'chanel'", "nearest is channel"]),
-    "method": ({"xor.method": "greed"}, ["xor.method is 'greed'", "nearest is greedy"]),
-    "encoder": ({"xor.encoder": "numpy"}, ["xor.encoder is 'numpy'", "numba, galois"]),
-    "patch format": ({"xor.patch_format": "block"}, ["xor.patch_format is 'block'", "nearest is blocked"]),
+    "method": ({"code.method": "greed"}, ["code.method is 'greed'", "nearest is greedy"]),
+    "encoder": ({"code.encoder": "numpy"}, ["code.encoder is 'numpy'", "numba, galois"]),
+    "patch format": ({"code.patch_format": "block"}, ["code.patch_format is 'block'", "nearest is blocked"]),
     "mask codec": ({"mask.codec": "bits"}, ["mask.codec is 'bits'", "nearest is bitmap"]),
     "index bits of an exact mask": ({"mask.index_bits": 0.1}, ["mask.index_bits is 0.1", "ans_rc is"]),
     "start above the rate": (
@@ -81,7 +128,7 @@ WRONG = {
     "warm-up": ({"optim.warmup_epochs": 11.0}, ["optim.warmup_epochs is 11.0", "nearest is 8"]),
     "learning rate": ({"optim.learning_rate": 0.0}, ["optim.learning_rate is 0.0", "more than 0", "0.002"]),
     "too many images": ({"data.n_train": 60_000}, ["data.n_train is 60000", "nearest is 55000"]),
-    "batch": ({"data.n_train": 100}, ["batch_size is 128", "training images, 100"]),
+    "batch": ({"data.n_train": 100}, ["batch_size is 128", "training examples, 100"]),
     "planes": ({"quantize.n_planes": 0}, ["quantize.n_planes is 0", "nearest is 1"]),
     "report": ({"report": "../x"}, ["report is '../x'", "nearest is _x"]),
     "interpolation": ({"data.dir": "${oc.env:NOT_SET_ANYWHERE}"}, ["data.dir", "NOT_SET_ANYWHERE"]),
@@ -89,8 +136,7 @@ WRONG = {
 
 
 def changed(settings):
-    cfg = OmegaConf.structured(Config)
-    cfg = OmegaConf.create(OmegaConf.to_container(cfg))
+    cfg = OmegaConf.create(plain(Config()) | {"per_layer": None})
     for key, value in settings.items():
         OmegaConf.update(cfg, key, value, merge=False, force_add=True)
     return cfg
@@ -109,10 +155,10 @@ def test_a_wrong_setting_is_refused_by_its_name(case):
 
 def test_all_problems_are_reported_together():
     with pytest.raises(ConfigError) as error:
-        load_config(changed({"prune.rate": 1.5, "xor.n_in": 165, "data.name": "x", "optim.epochs": -1}))
+        load_config(changed({"prune.rate": 1.5, "code.n_in": 165, "data.name": "x", "optim.epochs": -1}))
     assert len(error.value.problems) == 4
     with pytest.raises(ConfigError) as error:
-        load_config(changed({"nothing": 1, "xor.n_in": "x"}))
+        load_config(changed({"nothing": 1, "code.n_in": "x"}))
     assert len(error.value.problems) == 2
     assert str(error.value) == "\n".join(error.value.problems)
 
@@ -131,27 +177,36 @@ def test_a_missing_setting_has_the_schemas_default():
     assert load_config(OmegaConf.create({"seed": 3})) == Config(seed=3)
 
 
-@pytest.mark.parametrize(
-    ("n_in", "fill", "rate", "n_out"),
-    [
-        (20, 0.8, 0.95, 320),
-        (20, 0.8, 0.9, 160),
-        (12, 0.7, 0.98, 420),
-        (20, 0.7, 0.95, 280),
-        (32, 0.8, 0.0, 26),
-    ],
-)
-def test_n_out_follows_the_fill(n_in, fill, rate, n_out):
-    config = Config(xor=XorConfig(n_in=n_in, fill=fill), prune=PruneConfig(rate=rate))
-    assert given_n_out(config) == n_out
+def test_a_groups_kind_comes_with_its_own_defaults():
+    signs = load_config(OmegaConf.create({"code": {"id": "signs"}}))
+    assert signs == Config(code=SignsCode())
+    assert load_config(OmegaConf.create({"code": {"n_in": 12}})).code == XorCode(n_in=12)
 
 
-def test_a_given_n_out_is_taken():
-    assert given_n_out(Config(xor=XorConfig(n_in=20, n_out=192))) == 192
+RULES = {
+    "fc1": {"code.n_in": 12, "prune.rate": 1 / 2},
+    "fc*": {"code.id": "signs", "quantize.n_planes": 2, "mask.codec": "bitmap"},
+    "*": {"prune.rate": 0},
+}
 
 
-def test_without_either_n_out_is_left_to_prediction():
-    assert given_n_out(Config(xor=XorConfig(n_in=20))) is None
+def test_the_first_rule_that_matches_a_layer_counts():
+    config = load_config(changed({"prune.layers": ["fc*", "conv2"], "code.taps": 4, "per_layer": RULES}))
+    assert hash(config) == hash(
+        load_config(changed({"prune.layers": ["fc*", "conv2"], "code.taps": 4, "per_layer": RULES}))
+    )
+    first, second, third = (config.for_layer(layer) for layer in ("fc1", "fc2", "conv2"))
+    assert (first.code, first.prune.rate, first.quantize.n_planes) == (XorCode(n_in=12, taps=4), 0.5, 1)
+    assert (second.code, second.prune.rate, second.quantize.n_planes) == (SignsCode(), 0.95, 2)
+    assert (first.mask.codec, second.mask.codec) == ("ans_rc", "bitmap")
+    assert (third.code, third.prune.rate) == (XorCode(taps=4), 0.0)
+    assert type(third.prune.rate) is float
+
+
+def test_layers_may_have_what_is_said_of_one_layer():
+    assert PER_LAYER[:4] == ("prune.rate", "quantize.n_planes", "quantize.scale", "code.id")
+    assert {"mask.codec", "code.n_in", "code.method"} < set(PER_LAYER)
+    assert not {"prune.scope", "mask.seed", "seed", "task.id"} & set(PER_LAYER)
 
 
 @pytest.mark.parametrize("allowed", [BETWEEN, FRACTION, POSITIVE, Range(1, 64), Range(0)], ids=str)

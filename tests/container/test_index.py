@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressSpec, compress
 from xorjax.container import ContainerError, save
 from xorjax.container.index import (
@@ -16,7 +17,7 @@ from xorjax.container.index import (
     write_index,
 )
 
-SPEC = CompressSpec(layers=("w*",), prune_rate=0.5, n_in=12)
+SPEC = CompressSpec(layers=("w*",), prune_rate=0.5, code=XorCode(n_in=12))
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ class RunFiles:
         self.points = [f"evaluate{i}-{experiment}" for i in range(n)]
         self.now = START
 
-    def plan(self) -> None:
+    def plan(self, values: list[dict[str, object]] | None = None) -> None:
+        """`values`: what each point's swept settings are."""
         shared = [{"kind": kind, "name": f"{kind}-a", "epochs": KINDS[kind]} for kind in list(KINDS)[:3]]
         own = [
             {"kind": kind, "name": name, "epochs": 0}
@@ -29,6 +30,7 @@ class RunFiles:
         details = {
             point: {"title": f"S 0.9, n_in 20, n_out {200 + i}, seed 0", "command": f"run {point}"}
             | {"stages": [0, 1, 2, 3 + 2 * i, 4 + 2 * i]}
+            | ({"values": values[i]} if values else {})
             for i, point in enumerate(self.points)
         }
         plan = {"experiment": self.report.name, "command": "run all", "points": self.points}
@@ -53,8 +55,8 @@ class RunFiles:
         with (directory / "metrics.jsonl").open("a") as file:
             for epoch in numbers:
                 accuracy = 1 - 0.1 / epoch
-                line = {"epoch": epoch, "train_loss": 1 / epoch, "train_accuracy": accuracy}
-                line |= {"validation_loss": 1 / epoch, "validation_accuracy": accuracy}
+                line = {"epoch": epoch, "train_loss": 1 / epoch, "train_metric": accuracy}
+                line |= {"validation_loss": 1 / epoch, "validation_metric": accuracy, "metric": "accuracy"}
                 file.write(json.dumps(line) + "\n")
             file.write('{"epoch": 99, "train_l' * torn)
 
@@ -81,12 +83,13 @@ class RunFiles:
     def point(self, i: int, **changes: object) -> None:
         row = {"point": self.points[i], "status": "ok", "command": f"run {self.points[i]}", "seed": 0}
         row |= {"prune_rate": 0.9, "n_in": 20, "n_out": 200 + i, "mask_codec": "ans", "wall_seconds": 3.0}
-        row |= {"test_accuracy": 0.98, "dense_accuracy": 0.99, "dense_validation_accuracy": 0.985}
-        row |= {"validation_accuracy": 0.97 + i / 1000, "finished_at": self.now.isoformat()}
+        row |= {"metric": "accuracy", "metric_unit": "%", "higher_is_better": True, "metric_tolerance": 0.0015}
+        row |= {"test_metric": 0.98, "dense_metric": 0.99, "dense_validation_metric": 0.985, "baseline": False}
+        row |= {"validation_metric": 0.97 + i / 1000, "finished_at": self.now.isoformat(), "code": "xor"}
         rows = [
             row | {"layer": "fc1", "n_weights": 300, "bits_per_weight": 0.2},
             row | {"layer": "fc2", "n_weights": 100, "bits_per_weight": 0.6},
-            row | {"n_out": None, "n_weights": 300, "bits_per_weight": 9.0, "method": "csr5"},
+            row | {"baseline": True, "n_weights": 300, "bits_per_weight": 9.0, "code": "signs"},
         ]
         record = {"point": self.points[i], "status": "ok", "rows": rows, "error": None}
         record |= {"curves": [{"stage": "dense", "metrics": "dense/dense-a/metrics.jsonl"}]}

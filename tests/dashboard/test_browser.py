@@ -59,7 +59,7 @@ def test_a_real_failure_is_shown_as_it_happens(tmp_path, browser):
         sys.executable,
         *SWEEP,
         "quantize.optim.learning_rate=0.001,1e30",
-        "xor.n_in=12",
+        "code.n_in=12",
         "prune.rate=0.9",
     ]
     with dashboard(runs) as url:
@@ -145,8 +145,8 @@ def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(tmp_path, 
     files.plan()
     files.make_shared()
     for i in range(4):
-        layer = {"n_out": 200, "n_weights": 100, "bits_per_weight": 0.2 + i / 10, "prune_rate": 0.9}
-        layer |= {"validation_accuracy": 0.95 + i / 100, "test_accuracy": 0.99 - i / 100}
+        layer = {"baseline": False, "n_weights": 100, "bits_per_weight": 0.2 + i / 10, "prune_rate": 0.9}
+        layer |= {"validation_metric": 0.95 + i / 100, "test_metric": 0.99 - i / 100}
         files.point(i, rows=[layer])
     front = "document.querySelector('#pareto .plot').data.find((trace) => trace.name === 'front').x.length"
     with dashboard(files.runs) as url:

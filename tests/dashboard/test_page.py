@@ -33,18 +33,19 @@ def hover(page, mark) -> None:
 
 
 def finish(files: RunFiles, i: int, rate: float, seed: int, bits: float, validation: float) -> None:
-    """Point i with a configuration, of 1000 validation images."""
-    config = json.dumps({"seed": seed, "prune": {"rate": rate}, "data": {"n_validation": 1000}})
-    row = {"n_out": 200, "n_weights": 100, "bits_per_weight": bits, "prune_rate": rate, "seed": seed}
-    row |= {"validation_accuracy": validation, "test_accuracy": 0.97, "n_test": 2000, "config": config}
-    files.point(i, rows=[row | {"dense_validation_accuracy": 0.98, "dense_accuracy": 0.98}])
+    """Point i, of 1000 validation images."""
+    config = {"data": {"n_validation": 1000}}
+    row = {"baseline": False, "n_weights": 100, "bits_per_weight": bits, "prune_rate": rate, "seed": seed}
+    row |= {"validation_metric": validation, "test_metric": 0.97, "n_test": 2000, "config": config}
+    row |= {"metric": "accuracy", "metric_unit": "%", "higher_is_better": True}
+    files.point(i, rows=[row | {"dense_validation_metric": 0.98, "dense_metric": 0.98}])
 
 
 @pytest.fixture
 def seeds(tmp_path):
     """Two settings of three seeds: one seed of the smaller one is lucky, its mean is the lower."""
     files = RunFiles(tmp_path / "runs", 6)
-    files.plan()
+    files.plan([{"prune.rate": rate, "seed": seed} for rate in (0.95, 0.9) for seed in range(3)])
     files.make_shared()
     for seed, (small, large) in enumerate(((0.976, 0.98), (0.982, 0.98), (0.976, 0.98))):
         finish(files, seed, 0.95, seed, 0.35 + seed / 1000, small)

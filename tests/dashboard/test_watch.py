@@ -66,7 +66,8 @@ def test_a_sweep_from_its_plan_to_its_end(files, ask):
     assert states(ask()) == ["running", "running"]
     (at_work,) = told["working"]
     assert (at_work["kind"], at_work["epochs"], at_work["of"], at_work["points"]) == ("dense", 2, 4, 2)
-    assert (at_work["state"], at_work["pid"], at_work["accuracy"]) == ("running", os.getpid(), 0.95)
+    assert (at_work["state"], at_work["pid"], at_work["validation"]) == ("running", os.getpid(), 0.95)
+    assert at_work["metric"] == told["metric"]["name"] == "accuracy"
     assert [curve["epoch"] for curve in told["curves"]] == [[1, 2]]
     files.finish("dense", "dense-a", 8.0)
     files.make("prune", "prune-a")
@@ -413,13 +414,13 @@ def test_a_point_file_of_a_stranger_is_shown_as_such(files, ask, content):
     [
         {"n_weights": None},
         {"n_weights": "many", "prune_rate": [], "seed": True, "command": 5, "mask_codec": {}},
-        {"bits_per_weight": 1e999, "validation_accuracy": 10**400, "finished_at": "soon"},
+        {"bits_per_weight": 1e999, "validation_metric": 10**400, "metric": [], "metric_unit": 3, "finished_at": "soon"},
         {"n_weights": 0},
     ],
 )
 def test_rows_of_another_version_are_shown_as_far_as_they_go(files, ask, values):
     files.plan()
-    files.point(0, rows=[{"n_out": 3, **values}])
+    files.point(0, rows=[{"baseline": False, **values}])
     assert states(ask())[0] == "ok"
     assert ask()["experiment"]["points"][0]["bits"] is None
 
@@ -478,21 +479,51 @@ def test_what_is_blocked_takes_no_time(files, ask):
 
 def test_points_that_differ_in_the_seed_alone_have_one_setting(files, ask):
     files.points.append("evaluate2-sweep")
-    files.plan()
-    rows = [{"n_out": 200, "n_weights": 100, "bits_per_weight": 0.5, "n_test": 2000}]
-    for i, (seed, rate) in enumerate(((0, 0.9), (1, 0.9), (0, 0.8))):
-        config = {"seed": seed, "prune": {"rate": rate}, "paths": {"runs": f"/{i}"}, "report": f"r{i}"}
-        config["data"] = {"n_validation": 1000, "dir": f"/{i}"}
-        files.point(i, rows=[rows[0] | {"seed": seed, "config": json.dumps(config)}])
+    files.plan([{"seed": 0, "prune.rate": 0.9}, {"seed": 1, "prune.rate": 0.9}, {"seed": 0, "prune.rate": 0.8}])
+    row = {"baseline": False, "n_weights": 100, "bits_per_weight": 0.5, "n_test": 2000}
+    for i in range(3):
+        files.point(i, rows=[row | {"config": {"data": {"n_validation": 1000}}}])
     first, second, third = ask()["experiment"]["points"]
     assert first["setting"] == second["setting"] != third["setting"]
     assert (first["n_validation"], first["n_test"]) == (1000, 2000)
 
 
-@pytest.mark.parametrize("config", [None, "", "{", "[]", '{"data": 5}', 7])
+def test_a_plan_that_does_not_say_what_differs_has_no_settings(files, ask):
+    files.plan()
+    files.point(0)
+    assert {point["setting"] for point in ask()["experiment"]["points"]} == {None}
+
+
+def test_a_metric_that_is_to_be_low_is_told_with_its_direction(files, ask):
+    perplexity = {"metric": "perplexity", "metric_unit": "", "higher_is_better": False}
+    files.plan()
+    work = files.begin("dense", "dense-a")
+    files.write(work / "metrics.jsonl", {"epoch": 1, "validation_metric": 99.5, "metric": "perplexity"})
+    with (work / "metrics.jsonl").open("a") as file:
+        file.write("\n")
+    assert ask()["experiment"]["metric"]["label"] == "perplexity"
+    row = {"baseline": False, "code": "signs", "n_weights": 100, "bits_per_weight": 1.5, "test_metric": 89.5}
+    files.point(0, rows=[row | perplexity, row | {"baseline": True, "bits_per_weight": 9.0}])
+    told = ask()["experiment"]
+    named = {"name": "perplexity", "unit": "", "scale": 1.0, "higher_is_better": False}
+    assert told["metric"].items() >= named.items()
+    assert (told["points"][0]["bits"], told["points"][0]["test"]) == (1.5, 89.5)
+
+
+def test_values_of_another_metric_are_not_shown_among_the_first_ones(files, ask):
+    files.plan()
+    files.point(0)
+    other = {"metric": "perplexity", "metric_unit": "", "higher_is_better": False, "test_metric": 89.5}
+    files.point(1, rows=[{"baseline": False, "n_weights": 100, "bits_per_weight": 1.5} | other])
+    first, second = ask()["experiment"]["points"]
+    assert (first["test"], second["test"]) == (0.98, None)
+    assert second["note"] == "judged by perplexity, not by accuracy"
+
+
+@pytest.mark.parametrize("config", [None, "{}", [], {"data": 5}, {"data": {"n_validation": "all"}}, 7])
 def test_a_configuration_that_cannot_be_read_is_none(files, ask, config):
     files.plan()
-    files.point(0, rows=[{"n_out": 200, "config": config}])
+    files.point(0, rows=[{"baseline": False, "config": config}])
     assert ask()["experiment"]["points"][0]["n_validation"] is None
 
 

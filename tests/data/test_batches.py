@@ -34,14 +34,14 @@ def test_training_batches_continue_from_any_position(n, batch_size, data):
     split, steps = numbered(n), steps_per_epoch(n, batch_size)
     batches = list(train_batches(split, batch_size, seed=3, epoch=5))
     assert len(batches) == steps == n // batch_size
-    visited = np.concatenate([batch.labels for batch in batches])
+    visited = np.concatenate([batch.targets for batch in batches])
     assert len(set(visited.tolist())) == steps * batch_size
     first_step = data.draw(st.integers(0, steps))
     rest = list(train_batches(split, batch_size, seed=3, epoch=5, first_step=first_step))
-    assert [batch.labels.tolist() for batch in rest] == [
-        batch.labels.tolist() for batch in batches[first_step:]
+    assert [batch.targets.tolist() for batch in rest] == [
+        batch.targets.tolist() for batch in batches[first_step:]
     ]
-    assert all((batch.inputs[:, 0] == batch.labels).all() and (batch.valid == 1).all() for batch in batches)
+    assert all((batch.inputs[:, 0] == batch.targets).all() and (batch.valid == 1).all() for batch in batches)
 
 
 @given(n=sizes, batch_size=st.integers(1, 60))
@@ -49,5 +49,5 @@ def test_evaluation_sees_every_example_once_in_static_shapes(n, batch_size):
     batches = list(eval_batches(numbered(n), batch_size))
     assert {batch.inputs.shape for batch in batches} == {(batch_size, 1)}
     assert sum(batch.valid.sum() for batch in batches) == n
-    seen = np.concatenate([batch.labels[batch.valid == 1] for batch in batches])
+    seen = np.concatenate([batch.targets[batch.valid == 1] for batch in batches])
     assert seen.tolist() == list(range(n))

@@ -47,9 +47,9 @@ def same(one, other):
 def test_idx_files_come_back_through_tfds(data_dir, tmp_path, small, name):
     (data_dir / "mnist").rename(data_dir / name)
     data = load_data(config(data_dir, tmp_path, name=name))
-    assert [split.labels.size for split in (data.train, data.validation, data.test)] == [50, 10, 10]
+    assert [split.targets.size for split in (data.train, data.validation, data.test)] == [50, 10, 10]
     assert data.train.inputs.shape == (50, 28, 28, 1)
-    assert (data.train.inputs.dtype, data.train.labels.dtype) == (np.uint8, np.int32)
+    assert (data.train.inputs.dtype, data.train.targets.dtype) == (np.uint8, np.int32)
     found = pairs(*data.train) + pairs(*data.validation)
     assert found == pairs(small["train-images-idx3-ubyte"], small["train-labels-idx1-ubyte"])
     assert pairs(*data.test) == pairs(small["t10k-images-idx3-ubyte"], small["t10k-labels-idx1-ubyte"])
@@ -68,7 +68,7 @@ def test_plain_tfds_reads_what_was_prepared(data_dir, tmp_path):
         decoders={"image": tfds.decode.SkipDecoding()},
     )
     labels = [source[i]["label"] for i in range(60)]
-    assert labels == [*data.train.labels, *data.validation.labels]
+    assert labels == [*data.train.targets, *data.validation.targets]
     assert tfds.builder("mnist", data_dir=tmp_path / "cache" / "tfds").__class__ is tfds_catalogue.MNIST
 
 
@@ -175,7 +175,7 @@ def test_killed_midway_starts_anew(data_dir, tmp_path, monkeypatch, victim):
             load_data(config(data_dir, tmp_path))
     leftover = tmp_path / "cache" / f"{TEMPORARY}mnist-0"
     leftover.mkdir()
-    assert load_data(config(data_dir, tmp_path)).train.labels.size == 50
+    assert load_data(config(data_dir, tmp_path)).train.targets.size == 50
     assert not list((tmp_path / "cache").glob(f"{TEMPORARY}*"))
 
 
@@ -184,7 +184,7 @@ def test_the_first_n_of_each_split(data_dir, tmp_path):
     part = load_data(config(data_dir, tmp_path, n_train=7, n_validation=3, n_test=1))
     for split, n in (("train", 7), ("validation", 3), ("test", 1)):
         assert np.array_equal(getattr(part, split).inputs, getattr(whole, split).inputs[:n])
-        assert np.array_equal(getattr(part, split).labels, getattr(whole, split).labels[:n])
+        assert np.array_equal(getattr(part, split).targets, getattr(whole, split).targets[:n])
 
 
 @pytest.mark.parametrize(
@@ -202,16 +202,16 @@ def test_an_unknown_dataset_names_the_nearest(tmp_path):
 
 def test_the_real_mnist():
     data = load_data(DataConfig(dir=str(ROOT / "data"), cache_dir=str(ROOT / ".cache")))
-    assert [split.labels.size for split in (data.train, data.validation, data.test)] == [
+    assert [split.targets.size for split in (data.train, data.validation, data.test)] == [
         55_000,
         5_000,
         10_000,
     ]
     # MNIST's own class counts.
-    both = np.concatenate([data.train.labels, data.validation.labels])
+    both = np.concatenate([data.train.targets, data.validation.targets])
     assert np.bincount(both).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert np.bincount(data.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(data.test.targets).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     # The order is that of the catalogue's own directory.
-    assert data.train.labels[:8].tolist() == [4, 1, 0, 7, 8, 1, 2, 7]
-    assert data.test.labels[:8].tolist() == [2, 0, 4, 8, 7, 6, 0, 6]
+    assert data.train.targets[:8].tolist() == [4, 1, 0, 7, 8, 1, 2, 7]
+    assert data.test.targets[:8].tolist() == [2, 0, 4, 8, 7, 6, 0, 6]
     assert round(float(data.train.inputs.mean()), 2) == 33.33

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xorjax.models import MODELS, create_model, get_model, input_shape, merge
+from xorjax.models import MODELS, create_model, merge
 from xorjax.models.lenet import max_pool
 
 SHAPES = {
@@ -64,7 +64,8 @@ def by_definition(name, params, x):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters(name):
-    _, params = create_model(name, 0)
+    _, params, state = create_model(name, 0)
+    assert not state
     assert {key: value.shape for key, value in params.items()} == SHAPES[name]
     assert sum(value.size for value in params.values()) == N_PARAMS[name]
     assert {value.dtype for value in params.values()} == {jnp.dtype("float32")}
@@ -72,35 +73,35 @@ def test_parameters(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_forward_is_the_definition(name):
-    graphdef, params = create_model(name, 0)
+    network, params, _ = create_model(name, 0)
     params = noisy(params)
-    logits = jax.jit(lambda params, x: merge(graphdef, params)(x))(params, images())
+    logits = jax.jit(lambda params, x: merge(network, params)(x))(params, images())
     np.testing.assert_allclose(logits, by_definition(name, params, images()), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_parts_compose(name):
-    graphdef, params = create_model(name, 0)
-    model = merge(graphdef, noisy(params))
+    network, params, _ = create_model(name, 0)
+    model = merge(network, noisy(params))
     whole = model(images())
     for cut in range(len(model.blocks) + 1):
         np.testing.assert_array_equal(model(model(images(), stop=cut), start=cut), whole)
 
 
 def test_features_of_the_convolutions_are_the_inputs_of_fc1():
-    graphdef, params = create_model("lenet5", 0)
-    model = merge(graphdef, params)
+    network, params, _ = create_model("lenet5", 0)
+    model = merge(network, params)
     assert model.blocks.index("fc1") == 2
     assert model(images(), stop=2).shape == (3, 800)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_seed_decides_the_parameters_and_nothing_else(name):
-    graphdef, params = create_model(name, 0)
-    same_graphdef, same = create_model(name, 0)
-    other_graphdef, other = create_model(name, 1)
-    assert graphdef == same_graphdef == other_graphdef
-    assert hash(graphdef) == hash(other_graphdef)
+    network, params, _ = create_model(name, 0)
+    same_network, same, _ = create_model(name, 0)
+    other_network, other, _ = create_model(name, 1)
+    assert network == same_network == other_network
+    assert hash(network) == hash(other_network)
     kernels = [key for key in params if key.endswith("kernel")]
     assert all(np.array_equal(params[key], same[key]) for key in params)
     assert not any(np.array_equal(params[key], other[key]) for key in kernels)
@@ -108,8 +109,8 @@ def test_the_seed_decides_the_parameters_and_nothing_else(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_fresh_model_keeps_the_scale_of_its_input(name):
-    graphdef, params = create_model(name, 0)
-    logits = merge(graphdef, params)(images(64))
+    network, params, _ = create_model(name, 0)
+    logits = merge(network, params)(images(64))
     assert 0.1 < float(logits.std()) < 3
 
 
@@ -118,8 +119,8 @@ def test_a_layer_can_be_replaced():
         def __call__(self, x):
             return jnp.zeros((x.shape[0], 500))
 
-    graphdef, params = create_model("lenet5", 0)
-    model = merge(graphdef, noisy(params))
+    network, params, _ = create_model("lenet5", 0)
+    model = merge(network, noisy(params))
     model.fc1 = Zero()
     np.testing.assert_allclose(model(images()), np.broadcast_to(model.fc2.bias[...], (3, 10)))
 
@@ -131,6 +132,26 @@ def test_max_pool_is_reduce_window():
 
 
 def test_unknown_models_name_the_nearest():
-    assert input_shape("lenet5") == (28, 28, 1)
-    with pytest.raises(ValueError, match="unknown model 'lenet-5': did you mean 'lenet5'"):
-        get_model("lenet-5")
+    with pytest.raises(ValueError, match=r"there is no model 'lenet-5'; .* the nearest is lenet5"):
+        create_model("lenet-5", 0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_state_their_layers(name):
+    model, (_, params, _) = MODELS[name], create_model(name, 0, {"n_classes": 7, "n_train": 5})
+    assert {f"{layer}/kernel" for layer in model.layers} == {key for key in params if key.endswith("kernel")}
+    kernels = [params[f"{layer}/kernel"] for layer in model.layers]
+    assert kernels[-1].shape[-1] == 7
+    for kernel, after in model.following.items():
+        assert params[after].size % params[kernel].shape[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel", "first"),
+    [
+        ("lenet5", "conv2/kernel", [-0.11999955773353577, 0.007192250341176987, -0.0032659219577908516]),
+        ("lenet300", "fc3/kernel", [0.16546045243740082, 0.225800558924675, 0.03588356822729111]),
+    ],
+)
+def test_initial_parameters_are_those_that_results_were_made_with(name, kernel, first):
+    np.testing.assert_allclose(create_model(name, 3)[1][kernel].ravel()[:3], first, rtol=1e-5)

@@ -5,13 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xorjax.config.schema import Config, XorConfig
+from xorjax.codec.xor import XorCode
+from xorjax.config.schema import Config
 from xorjax.masks import encode_mask
 from xorjax.pipeline.encode import compress
 from xorjax.pipeline.lossless import LosslessError, check_logits, check_planes
 from xorjax.pipeline.quantize import Quantized
+from xorjax.tasks.images import ImagesTask
 
-CONFIG = Config(xor=XorConfig(n_in=8, n_out=40))
+TASK = ImagesTask()
+
+CONFIG = Config(code=XorCode(n_in=8, n_out=40))
 
 
 @pytest.fixture
@@ -20,6 +24,7 @@ def model():
     mask = rng.random((30, 20)) < 0.2
     return Quantized(
         {"fc1/bias": np.zeros(20, np.float32)},
+        {"norm/mean": np.zeros(20, np.float32)},
         {"fc1/kernel": mask},
         {"fc1/kernel": rng.random((1, 30, 20)) < 0.5},
         {"fc1/kernel": np.full((1, 1, 1), 0.25, np.float32)},
@@ -62,6 +67,7 @@ def test_dont_cares_may_differ(model):
         ("masks", {"fc1/kernel": np.ones((30, 20), bool)}, r"fc1/kernel: the mask"),
         ("scales", {"fc1/kernel": np.full((1, 1, 1), 0.5, np.float32)}, r"fc1/kernel: the scales"),
         ("params", {"fc1/bias": np.ones(20, np.float32)}, r"fc1/bias: the parameter"),
+        ("state", {"norm/mean": np.ones(20, np.float32)}, r"norm/mean: the parameter"),
     ],
 )
 def test_anything_else_that_differs_is_found(model, field, value, message):
@@ -71,6 +77,6 @@ def test_anything_else_that_differs_is_found(model, field, value, message):
 
 def test_one_other_prediction_is_found():
     quantized = np.eye(10, dtype=np.float32)
-    assert check_logits(quantized + np.float32(1e-6), quantized) == pytest.approx(1e-6, rel=0.1)
-    with pytest.raises(LosslessError, match=r"1 of 10 test predictions"):
-        check_logits(quantized[[0, 1, 2, 4, 4, *range(5, 10)]], quantized)
+    assert check_logits(TASK, quantized + np.float32(1e-6), quantized) == pytest.approx(1e-6, rel=0.1)
+    with pytest.raises(LosslessError, match="1 test predictions"):
+        check_logits(TASK, quantized[[0, 1, 2, 4, 4, *range(5, 10)]], quantized)

@@ -1,11 +1,20 @@
+import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from itertools import product
 
 import pytest
 
-from xorjax.config.schema import Config, MaskConfig, PruneConfig, ScheduleConfig, XorConfig
-from xorjax.pipeline.plan import frozen_blocks, make_plan
+from xorjax import paths
+from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
+from xorjax.config.reads import not_determining
+from xorjax.config.schema import Config, MaskConfig, PruneConfig, ScheduleConfig
+from xorjax.pipeline.inputs import frozen_blocks
+from xorjax.pipeline.plan import make_plan
+from xorjax.pipeline.plan_file import write_plan
+from xorjax.pipeline.point import titles
+from xorjax.settings import changed, get, leaves, stated
 
 BASE = Config(
     freeze=("conv*",),
@@ -14,7 +23,8 @@ BASE = Config(
 
 
 def point(rate=0.95, n_in=20, seed=0, **changes):
-    return replace(BASE, seed=seed, prune=replace(BASE.prune, rate=rate), xor=XorConfig(n_in=n_in), **changes)
+    changes = {"code": XorCode(n_in=n_in)} | changes
+    return replace(BASE, seed=seed, prune=replace(BASE.prune, rate=rate), **changes)
 
 
 def kinds(configs):
@@ -83,19 +93,181 @@ def test_only_a_frozen_prefix_is_computed_once(freeze, start):
     assert frozen_blocks(replace(BASE, freeze=freeze)) == start
 
 
+def names(config):
+    return [stage.name for stage in make_plan(config).stages]
+
+
+def by_layer(rule, **changes):
+    """Two pruned layers, of which fc2 has settings of its own."""
+    prune = replace(point().prune, layers=("fc*",))
+    return replace(point(), prune=prune, per_layer=(("fc2", tuple(rule.items())),), **changes)
+
+
+def test_a_trajectory_runs_to_the_largest_rate_of_a_layer():
+    levels = make_plan(by_layer({"prune.rate": 0.85})).levels
+    assert [(level.rate("fc1"), level.rate("fc2")) for level in levels] == [
+        *((0.5, 0.5), (0.8, 0.8)),
+        *((0.9, 0.85), (0.95, 0.85)),
+    ]
+    # Until the rates part, the levels are those of a trajectory without rules.
+    alike = make_plan(by_layer({})).levels
+    assert [a.name == b.name for a, b in zip(levels, alike, strict=True)] == [True, True, False, False]
+    larger = make_plan(by_layer({"prune.rate": 0.98})).levels
+    assert [(level.rate("fc1"), level.rate("fc2")) for level in larger][3:] == [(0.95, 0.95), (0.95, 0.98)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "remade"),
+    [
+        ({"code.n_in": 64}, {"encode", "evaluate"}),
+        ({"code.id": "signs"}, {"encode", "evaluate"}),
+        ({"mask.codec": "bitmap"}, {"encode", "evaluate"}),
+        ({"quantize.n_planes": 2}, {"quantize", "baselines", "encode", "evaluate"}),
+        ({"code.n_in": 20}, set()),
+        # Another layer has fewer bits already.
+        ({"prune.rate": 0.85}, {"prune", "quantize", "baselines", "encode", "evaluate"}),
+    ],
+)
+def test_a_rule_renames_the_stages_that_read_its_settings(rule, remade):
+    before, after = (make_plan(by_layer(each)).stages for each in ({}, rule))
+    assert {stage.kind for stage in after} - {stage.kind for stage in before} == set()
+    assert {a.kind for a, b in zip(after, before, strict=True) if a.name != b.name} == remade
+
+
+def test_how_a_rule_matches_its_layers_names_nothing():
+    assert names(by_layer({"code.n_in": 64})) == names(
+        replace(by_layer({}), per_layer=(("f*2", (("code.n_in", 64),)), ("fc2", (("code.n_in", 12),))))
+    )
+
+
+SETTINGS = {
+    key: stated(own)
+    for key, _, own in leaves(Config)
+    if key not in ("report", "per_layer", "model.name", "task.id", "data.name")
+}
+"""Of the others there is one choice, or several that do not go together; what names them is tested by themselves."""
+
+OTHER = {
+    "freeze": ("conv1",),
+    "prune.layers": ("fc2",),
+    "prune.through": (0.93,),
+    "seed": 7,
+    "data.dir": "x",
+    "data.cache_dir": "x",
+    "paths.root": "x",
+    "paths.runs": "x",
+    "trackers": ("mlflow",),
+}
+APPLYING = (
+    *({}, {"code.slicing": "shuffled"}, {"code.patch_format": "blocked"}, {"prune.strategy": "rewind"}),
+    *({"mask.codec": "lowrank"}, {"task.augment": "shift"}),
+)
+"""Settings beside which others apply."""
+
+
+def another(config, key):
+    """A value that the setting may have and has not."""
+    says, value = SETTINGS[key], get(config, key)
+    if key in OTHER:
+        return OTHER[key]
+    values = says.choices or [number for number in (3, 2, 1, 0.7, 0.6, 0.3) if number in says.allowed]
+    return next(other for other in values if other != value)
+
+
+def applies(config, key):
+    of = config
+    for name in key.split("."):
+        says = [stated(field) for field in fields(of) if field.name == name] if is_dataclass(of) else []
+        if any(each.applies is not None and not each.applies(of) for each in says):
+            return False
+        of = getattr(of, name)
+    return True
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_every_setting_names_a_stage_or_is_said_to_determine_nothing(key):
+    base = next(changed(Config(), each) for each in APPLYING if applies(changed(Config(), each), key))
+    other = changed(base, {key: another(base, key)})
+    assert get(other, key) != get(base, key)
+    assert (names(other) == names(base)) == (key in not_determining())
+    if key in not_determining():
+        assert not SETTINGS[key].determines
+
+
+def test_what_does_not_apply_names_nothing():
+    assert names(Config(code=XorCode(slicing_seed=3, patch_block=8))) == names(Config())
+    assert names(Config(mask=MaskConfig(rounds=3, seed=5))) == names(Config())
+
+
 def test_names_are_pinned():
     """A changed name makes every artifact on every disk anew: raise SCHEMA_VERSION if that is meant."""
-    assert [stage.name for stage in make_plan(Config()).stages] == PINNED
+    assert names(Config()) == PINNED
+
+
+def written(report, *configs, grow=False):
+    plans = {plan.point: plan for plan in map(make_plan, configs)}
+    write_plan(report, plans, dict.fromkeys(plans, "command"), "command", grow)
+    return json.loads(paths.plan_file(report).read_text())
+
+
+def test_a_plan_says_what_its_points_differ_in(tmp_path):
+    configs = [point(rate, n_in) for rate in (0.9, 0.95) for n_in in (12, 20)]
+    plan = written(tmp_path, *configs)
+    assert plan["swept"] == {"prune.rate": [0.9, 0.95], "code.n_in": [12, 20]}
+    assert [plan["details"][p]["values"] for p in plan["points"]] == [
+        {"prune.rate": c.prune.rate, "code.n_in": c.code.n_in} for c in configs
+    ]
+
+
+def test_a_single_point_extends_what_a_plan_says(tmp_path):
+    written(tmp_path, point(n_in=12), point(n_in=20))
+    added = replace(point(n_in=20), quantize=replace(BASE.quantize, ste="identity"))
+    plan = written(tmp_path, added)
+    assert plan["swept"] == {"quantize.ste": ["clipped", "identity"], "code.n_in": [12, 20]}
+    assert [plan["details"][p]["values"] for p in plan["points"]] == [
+        {"quantize.ste": "clipped", "code.n_in": 12},
+        {"quantize.ste": "clipped", "code.n_in": 20},
+        {"quantize.ste": "identity", "code.n_in": 20},
+    ]
+
+
+def test_a_plan_of_several_codes_says_which(tmp_path):
+    plan = written(
+        tmp_path, point(), replace(point(), code=SignsCode()), report_of(by_layer({"code.n_in": 12}))
+    )
+    assert plan["swept"]["code.id"] == ["xor", "signs"]
+    assert plan["swept"]["per_layer"] == [{}, {"fc2": {"code.n_in": 12}}]
+    assert "code.n_in" not in plan["swept"]
+
+
+def report_of(config):
+    return replace(config, report="other", paths=replace(config.paths, runs="elsewhere"))
+
+
+def test_titles_tell_points_apart():
+    configs = [
+        point(),
+        point(code=XorCode(n_in=20, n_out=192)),
+        point(code=SignsCode()),
+        replace(point(), quantize=replace(BASE.quantize, ste="identity")),
+    ]
+    plans = {plan.point: plan for plan in map(make_plan, configs)}
+    assert list(titles(plans).values()) == [
+        "S 0.95, xor, n_in 20, seed 0, quantize.ste=clipped",
+        "S 0.95, xor, n_in 20, n_out 192, seed 0",
+        "S 0.95, signs, seed 0",
+        "S 0.95, xor, n_in 20, seed 0, quantize.ste=identity",
+    ]
 
 
 PINNED = [
-    "lenet5-mnist-seed0-2f7ff286a4",
-    "lenet5-mnist-seed0-S0.5-f18cb9b565",
-    "lenet5-mnist-seed0-S0.776393-7545dc1f3f",
-    "lenet5-mnist-seed0-S0.9-fc0d0c9ebf",
-    "lenet5-mnist-seed0-S0.95-91e1664bc7",
-    "lenet5-mnist-seed0-S0.95-q1-48b806abaf",
-    "lenet5-mnist-seed0-S0.95-q1-24f032fb6e",
-    "lenet5-mnist-seed0-S0.95-q1-xor20x448-2c5f34ba20",
-    "lenet5-mnist-seed0-S0.95-q1-xor20x448-8260e4b1f2",
+    "lenet5-mnist-seed0-071f478e0b",
+    "lenet5-mnist-seed0-S0.5-83b7b95f55",
+    "lenet5-mnist-seed0-S0.776393-d1551afef0",
+    "lenet5-mnist-seed0-S0.9-c05d249990",
+    "lenet5-mnist-seed0-S0.95-a363407e71",
+    "lenet5-mnist-seed0-S0.95-q1-81ab7bfe35",
+    "lenet5-mnist-seed0-S0.95-q1-1e49501ee6",
+    "lenet5-mnist-seed0-S0.95-q1-xor20-6f2ee8d4bd",
+    "lenet5-mnist-seed0-S0.95-q1-xor20-c266625693",
 ]

@@ -365,7 +365,7 @@ def test_an_interruption_is_noted_and_resumed(sweep, monkeypatch):
 def test_a_plan_of_other_settings_shares_what_it_can(sweep):
     sweep.run()
     plan = next(iter(sweep.plans.values()))
-    other = make_plan(replace(plan.config, xor=replace(plan.config.xor, n_in=16)))
+    other = make_plan(replace(plan.config, code=replace(plan.config.code, n_in=16)))
     sweep.plans = {other.point: other}
     assert sweep.run() == {"encode": 1, "evaluate": 1}
 

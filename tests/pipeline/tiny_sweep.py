@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from xorjax.codec.xor import XorCode
 from xorjax.config.schema import (
     Config,
     DataConfig,
@@ -11,7 +12,6 @@ from xorjax.config.schema import (
     PruneConfig,
     QuantizeConfig,
     ScheduleConfig,
-    XorConfig,
 )
 from xorjax.engines import Engine
 from xorjax.pipeline.sweep import Job, Outcome, run
@@ -31,7 +31,7 @@ def tiny(tmp: Path, **changes) -> Config:
             rate=0.8, schedule=ScheduleConfig("linear", 0.5, 0.8, 2), through=(0.9,), optim=ONE_EPOCH
         ),
         quantize=QuantizeConfig(scale="tensor", optim=ONE_EPOCH),
-        xor=XorConfig(n_in=12, patch_format="blocked"),
+        code=XorCode(n_in=12, patch_format="blocked"),
         paths=PathsConfig(str(ROOT), str(tmp / "runs")),
     )
     return replace(config, **changes)
@@ -40,12 +40,12 @@ def tiny(tmp: Path, **changes) -> Config:
 def points(tmp: Path) -> list[Config]:
     base = tiny(tmp)
     return [
-        replace(base, prune=replace(base.prune, rate=rate), xor=replace(base.xor, n_in=n_in))
+        replace(base, prune=replace(base.prune, rate=rate), code=replace(base.code, n_in=n_in))
         for rate in (0.8, 0.9)
         for n_in in (12, 20)
     ]
 
 
 def run_sweep(configs: list[Config], engine: Engine | None = None) -> list[Outcome]:
-    jobs = [Job(config, f"tests S={config.prune.rate} n_in={config.xor.n_in}") for config in configs]
+    jobs = [Job(config, f"tests S={config.prune.rate} n_in={config.code.n_in}") for config in configs]
     return run(jobs, "tests", engine)

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xorjax.prune.masks import apply_masks, full_masks, n_kept, prune_by_magnitude
+from xorjax.prune.masks import (
+    apply_masks,
+    full_masks,
+    magnitudes,
+    n_kept,
+    prune_by_magnitude,
+    prune_by_score,
+)
 
 # Few distinct magnitudes, so that ties are the rule; few shapes, since each costs a compilation.
 WEIGHTS = st.sampled_from([(1, 1), (2, 3), (7, 9)]).flatmap(
@@ -88,3 +95,16 @@ def test_a_lower_rate_than_the_masks_have_is_refused():
     masks = prune_by_magnitude(params, full_masks(params, ["fc0"]), 0.75, "layer")
     with pytest.raises(ValueError, match=r"fc0/kernel.*0\.5"):
         prune_by_magnitude(params, masks, 0.5, "layer")
+
+
+@given(WEIGHTS, WEIGHTS, RATES, RATES)
+def test_each_layer_has_a_rate_of_its_own(first, second, one, other):
+    params = params_of(first, second)
+    masks, scores = full_masks(params, ["fc*"]), magnitudes(params, full_masks(params, ["fc*"]))
+    rates = {"fc0/kernel": one, "fc1/kernel": other}
+    kept = prune_by_score(scores, masks, rates, "layer")
+    for (path, rate), weight in zip(rates.items(), (first, second), strict=True):
+        assert set(np.flatnonzero(kept[path])) == kept_by_hand(weight, n_kept(weight.size, rate))
+    if one != other:
+        with pytest.raises(ValueError, match="a global ranking has one prune rate, not"):
+            prune_by_score(scores, masks, rates, "global")

@@ -50,7 +50,7 @@ def test_more_structure_gives_masks_of_fewer_index_bits_at_the_same_rate(scope):
         kept = masks
         for rate in (0.5, 0.8, 0.95):
             before = np.asarray(kept["fc1/kernel"])
-            kept = prune_by_score(scores, kept, rate, scope, structure)
+            kept = prune_by_score(scores, kept, {"fc1/kernel": rate}, scope, structure)
             mask = np.asarray(kept["fc1/kernel"])
             assert mask.sum() == n_kept(mask.size, rate)
             assert not (mask & ~before).any()
@@ -63,7 +63,7 @@ def test_structure_keeps_the_exact_count_where_scores_are_zero(seed, rate):
     rng = np.random.default_rng(seed)
     scores = {"fc1/kernel": np.float32(rng.integers(0, 2, (7, 9)))}
     masks = full_masks({"fc1/kernel": jnp.zeros((7, 9))}, ["fc1"])
-    mask = np.asarray(prune_by_score(scores, masks, rate, "layer", 0.5)["fc1/kernel"])
+    mask = np.asarray(prune_by_score(scores, masks, {"fc1/kernel": rate}, "layer", 0.5)["fc1/kernel"])
     assert mask.sum() == n_kept(63, rate)
 
 

@@ -12,9 +12,19 @@ import polars as pl
 
 from xorjax.files import sha256, write_record
 from xorjax.results.collect import read_experiment, tabulate, write_table
+from xorjax.results.configs import distinct, to_column
+from xorjax.results.rows import METRICS, accuracy_column
 
 N_WEIGHTS = 400_000
-BASELINES = ("dense", "bitmap_signs", "ternary_ans", "csr5", "golomb_signs", "ans_rc_signs")
+BASELINES = {
+    "dense": ("dense", None),
+    "bitmap_signs": ("signs", "bitmap"),
+    "ternary_ans": ("ans_signs", "ans"),
+    "csr5": ("signs", "csr5"),
+    "golomb_signs": ("signs", "golomb"),
+    "ans_rc_signs": ("signs", "ans_rc"),
+}
+"""The rivals that the pipeline shows beside every point: a code and the mask codec beside it."""
 # Of approximate mask codecs: index bits over the entropy, magnitude kept, accuracy lost.
 APPROXIMATE = {"lowrank": (0.4, 0.93, 0.0008), "codebook": (0.7, 0.96, 0.0004), "xor": (0.6, 0.97, 0.0002)}
 # Index bits of exact ones over the entropy, about.
@@ -25,11 +35,11 @@ def entropy(rate: float) -> float:
     return -rate * math.log2(rate) - (1 - rate) * math.log2(1 - rate)
 
 
-def quantized_name(config: str) -> str:
+def quantized_name(config: dict[str, Any]) -> str:
     """The artifact of the quantized model: of all settings but those of the coding."""
-    kept = {key: value for key, value in json.loads(config).items() if key not in ("xor", "paths")}
+    kept = {key: value for key, value in config.items() if key not in ("code", "paths")}
     if kept["mask"]["codec"] not in APPROXIMATE:
-        del kept["mask"]
+        kept.pop("mask")
     return f"quantize-{hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
@@ -44,10 +54,12 @@ def make_config(**changes: Any) -> dict[str, Any]:
         "optim": {"name": "adam", "learning_rate": 0.001, "epochs": 10, "batch_size": 128},
         "prune": {"rate": 0.95, "layers": ["fc1"], "strategy": "continue", "schedule": {"levels": 3}},
         "quantize": {"n_planes": 1, "scale": "channel", "ste": "clipped"},
-        "xor": {
+        "task": {"id": "images"},
+        "code": {
+            "id": "xor",
             "n_in": 20,
-            "n_out": None,
-            "fill": 0.8,
+            "n_out": 320,
+            "fill": None,
             "seed": 0,
             "method": "greedy",
             "patch_format": "paper",
@@ -65,7 +77,7 @@ def make_config(**changes: Any) -> dict[str, Any]:
 
 
 def make_row(**values: Any) -> dict[str, Any]:
-    """A row of an XOR code at S = .95; `values` replace its columns."""
+    """A row of an XOR code at S = .95; `values` replace its columns, those of the accuracy by the metric's."""
     row = {
         "experiment": "lenet_sweep",
         "model": "lenet5",
@@ -78,10 +90,17 @@ def make_row(**values: Any) -> dict[str, Any]:
         "method": "greedy",
         "patch_format": "paper",
         "mask_codec": "ans",
+        "code": "xor",
+        "baseline": False,
+        "task": "images",
+        "metric": "accuracy",
+        "metric_unit": "%",
+        "higher_is_better": True,
+        "metric_tolerance": 0.0015,
         "n_weights": N_WEIGHTS,
-        "dense_accuracy": 0.9920,
-        "quantized_accuracy": 0.9915,
-        "test_accuracy": 0.9915,
+        "dense_metric": 0.9920,
+        "quantized_metric": 0.9915,
+        "test_metric": 0.9915,
         "code_bits": 0.0625,
         "patch_bits": 0.0175,
         "index_bits": 0.29,
@@ -99,10 +118,10 @@ def make_row(**values: Any) -> dict[str, Any]:
         "n_planes": 1,
         "n_kept": 20_000,
         "n_test": 10_000,
-        "pruned_accuracy": 0.9918,
-        "validation_accuracy": 0.991,
-        "dense_validation_accuracy": 0.991,
-        "layout": "interleaved",
+        "pruned_metric": 0.9918,
+        "validation_metric": 0.991,
+        "dense_validation_metric": 0.991,
+        "slicing": "interleaved",
         "n_bounded": 0,
         "kept_score": 1.0,
         "flipped_signs": 0.01,
@@ -120,35 +139,39 @@ def make_row(**values: Any) -> dict[str, Any]:
         "versions": "{}",
     }
     said = row | values
+    said |= {accuracy_column(name): said[name] if said["metric"] == "accuracy" else None for name in METRICS}
     config = make_config(seed=said["seed"], prune__rate=said["prune_rate"])
-    if said["n_out"] is not None:
-        config["xor"] |= {key: said[key] for key in ("n_in", "method", "patch_format")}
+    if not said["baseline"]:
+        coding = ("n_in", "n_out", "method", "patch_format") if said["code"] == "xor" else ()
+        config["code"] = {"id": said["code"], "seed": 0} | {key: said[key] for key in coding}
         config["mask"] |= {"codec": said["mask_codec"]}
-    row["config"] = values.get("config", json.dumps(config))
-    return {**row, "quantized": quantized_name(row["config"]), **values}
+    said["config"] = values.get("config", config)
+    return {"quantized": quantized_name(said["config"]), **said}
 
 
-def make_baseline(method: str, index_bits: float, code_bits: float, **values: Any) -> dict[str, Any]:
-    """A row of a baseline; `values` as for `make_row`."""
+OF_XOR_CODES = ("n_in", "n_out", "fill", "method", "patch_format", "xor_seed", "xor_sha256", "n_slices")
+OF_XOR_CODES += ("patches_per_slice", "n_bounded", "matrix_bits", "slicing")
+
+
+def make_other(code: str, mask_codec: str | None, **values: Any) -> dict[str, Any]:
+    """A row of a point whose own code is not the XOR code; `values` as for `make_row`."""
+    nothing = dict.fromkeys(OF_XOR_CODES)
+    return make_row(**{**nothing, "code": code, "mask_codec": mask_codec, "patch_bits": 0.0, **values})
+
+
+def make_baseline(name: str, index_bits: float, code_bits: float, **values: Any) -> dict[str, Any]:
+    """A row of a baseline, by its name in `BASELINES`; `values` as for `make_row`."""
     scale_bits = values.get("scale_bits", 0.04)
-    return make_row(
+    code, mask_codec = BASELINES[name]
+    return make_other(
         **{
-            "method": method,
-            "n_in": None,
-            "n_out": None,
-            "fill": None,
-            "patch_format": None,
-            "mask_codec": None,
-            "xor_seed": None,
-            "xor_sha256": None,
-            "n_slices": None,
-            "patches_per_slice": None,
-            "n_bounded": None,
+            "code": code,
+            "mask_codec": mask_codec,
+            "baseline": True,
             "kept_score": None,
             "flipped_signs": None,
             "index_bits": index_bits,
             "code_bits": code_bits,
-            "patch_bits": 0.0,
             "bits_per_weight": index_bits + code_bits + scale_bits,
             **values,
         }
@@ -193,12 +216,20 @@ def write_report(
         "experiment": "lenet_sweep",
         "points": planned or [point["point"] for point in points],
         "command": "python scripts/train.py +experiment=lenet_sweep",
+        "swept": swept(points),
         **plan_values,
     }
     (report_dir / "plan.json").write_text(json.dumps(plan))
     for point in points:
         (report_dir / "points" / f"{point['point']}.json").write_text(json.dumps(point))
     return report_dir
+
+
+def swept(points: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """What a plan would say that these points' settings differ in."""
+    configs = [row["config"] for point in points for row in point["rows"] if row["config"]]
+    values = distinct(to_column(configs)) if configs else {}
+    return {key: [v for v in seen if v is not None] for key, seen in values.items() if len(seen) > 1}
 
 
 def collect(report_dir: Path) -> pl.DataFrame:
@@ -216,8 +247,8 @@ def write_metrics(runs: Path, name: str, epochs: int, start: float, end: float, 
     for epoch in range(1, epochs + 1):
         accuracy = end - (end - start) * math.exp(-1.1 * (epoch - 1)) + noise.gauss(0, 0.0003)
         line = {"epoch": epoch, "step": 430 * epoch, "train_loss": 4 * (1 - accuracy) / (1 + 0.25 * epoch)}
-        line |= {"train_accuracy": min(1.0, accuracy + 0.004), "validation_loss": 3.3 * (1 - accuracy)}
-        line |= {"validation_accuracy": accuracy, "learning_rate": 1e-3}
+        line |= {"train_metric": min(1.0, accuracy + 0.004), "validation_loss": 3.3 * (1 - accuracy)}
+        line |= {"validation_metric": accuracy, "learning_rate": 1e-3, "metric": "accuracy"}
         lines.append(json.dumps(line))
     path.write_text("\n".join(lines) + "\n")
     write_record(path.with_name("artifact.json"), {"files": {path.name: sha256(path)}})
@@ -256,10 +287,10 @@ def sweep(
             ):
                 n_out = round(fill * n_in / (1 - rate))
                 _, kept_score, lost = APPROXIMATE.get(codec, (1, 1.0, 0.0))
-                common = {"seed": seed, "prune_rate": rate, "dense_accuracy": dense_accuracy}
-                common |= dict.fromkeys(("test_accuracy", "quantized_accuracy"), accuracy - lost)
-                common |= dict.fromkeys(("validation_accuracy",), accuracy - lost)
-                common |= {"dense_validation_accuracy": dense_accuracy}
+                common = {"seed": seed, "prune_rate": rate, "dense_metric": dense_accuracy}
+                common |= dict.fromkeys(("test_metric", "quantized_metric"), accuracy - lost)
+                common |= dict.fromkeys(("validation_metric",), accuracy - lost)
+                common |= {"dense_validation_metric": dense_accuracy}
                 common |= {"n_kept": round(N_WEIGHTS * (1 - rate))}
                 coding = {"method": method, "patch_format": patch_format, "mask_codec": codec}
                 coding |= {"kept_score": kept_score}
@@ -294,13 +325,14 @@ def _rows(
             seed=common["seed"],
             prune__rate=rate,
             prune__layers=list(layers),
-            xor__n_in=n_in,
-            xor__fill=fill,
-            xor__method=coding["method"],
-            xor__patch_format=coding["patch_format"],
+            code__n_in=n_in,
+            code__n_out=n_out,
+            code__fill=fill,
+            code__method=coding["method"],
+            code__patch_format=coding["patch_format"],
             mask__codec=codec,
         )
-        common |= {"layer": layer, "config": json.dumps(config)}
+        common |= {"layer": layer, "config": config}
         rows.append(
             make_row(
                 **common,

@@ -87,7 +87,7 @@ def test_accuracy_counts_once_for_settings_of_one_pair_of_models(tmp_path):
     bits = {(n_out, seed): 0.4 + n_out / 10_000 for n_out in (300, 310, 320) for seed in (0, 1)}
     first = experiment(tmp_path / "a", bits)
     second = experiment(
-        tmp_path / "b", bits, config=json.dumps(make_config(optim__epochs=3)), test_accuracy=0.98
+        tmp_path / "b", bits, config=json.dumps(make_config(optim__epochs=3)), test_metric=0.98
     )
     text = summed_up(compare(first, second))
     assert text.startswith("3 settings in common")
@@ -148,7 +148,7 @@ def test_only_settings_that_determine_nothing_are_left_out():
 def test_the_front_is_of_validation_accuracy(tmp_path):
     sizes = {(100, 0): (0.30, 0.990, 0.980), (200, 0): (0.40, 0.989, 0.999), (300, 0): (0.50, 0.991, 0.970)}
     rows = [
-        make_row(n_out=n_out, bits_per_weight=bits, validation_accuracy=validation, test_accuracy=test)
+        make_row(n_out=n_out, bits_per_weight=bits, validation_metric=validation, test_metric=test)
         for (n_out, _), (bits, validation, test) in sizes.items()
     ]
     report_dir = write_report(tmp_path, [make_point(f"p{i}", [row]) for i, row in enumerate(rows)])

@@ -84,7 +84,7 @@ def test_nothing_left_is_said_in_words(opened, tmp_path):
 
 
 def test_untrained_signs_alone_say_why_nothing_is_drawn(opened, tmp_path):
-    dense = make_baseline("dense", 0.0, 1.0, test_accuracy=None)
+    dense = make_baseline("dense", 0.0, 1.0, test_metric=None)
     page = opened(
         build_report(write_report(tmp_path, [make_point("a", [make_row(), dense])])), "#codec=dense"
     )

@@ -92,7 +92,7 @@ def test_the_page_holds_the_numbers_of_the_table(whole):
     page = Page(whole / "report.html")
     for best in summarise(table):
         assert f"{best.n_in} → {best.n_out}" in page.text
-        assert f"{100 * best.test_accuracy:.2f} ± {100 * best.test_accuracy_spread:.2f}" in page.text
+        assert f"{100 * best.test_metric:.2f} ± {100 * best.test_metric_spread:.2f}" in page.text
         sizes = (best.code_bits, best.patch_bits, best.index_bits, best.scale_bits, best.bits_per_weight)
         for size in (*sizes, *best.sizes.values()):
             assert f"{size:.3f}" in page.text
@@ -125,7 +125,7 @@ def test_the_tolerance_is_drawn_where_it_decides(whole):
     validation, test = Page(whole / "report.html").figures[3:5]
     assert validation["layout"]["yaxis"]["title"]["text"] == "validation accuracy (%)"
     levels = [shape["y0"] for shape in validation["layout"]["shapes"]]
-    dense = 100 * table.unique("seed")["dense_validation_accuracy"].mean()
+    dense = 100 * table.unique("seed")["dense_validation_metric"].mean()
     assert levels == pytest.approx([dense, dense - 100 * TOLERANCE])
     assert test["layout"]["yaxis"]["title"]["text"] == "test accuracy (%)"
     assert len(test["layout"]["shapes"]) == 1
@@ -323,7 +323,7 @@ def test_a_curve_whose_metrics_are_gone_is_left_out(tmp_path):
     assert "bits" in page.sections
 
 
-@pytest.mark.parametrize("content", ["", "not JSON\n", '{"epoch": 1, "validation_accuracy": 0.123}\n'])
+@pytest.mark.parametrize("content", ["", "not JSON\n", '{"epoch": 1, "validation_metric": 0.123}\n'])
 def test_a_curve_whose_metrics_are_damaged_is_left_out(tmp_path, content):
     names = [write_metrics(tmp_path, f"dense/{i}", 3, 0.9, 0.99, random.Random(0)) for i in range(2)]
     (tmp_path / names[1]).write_text(content)

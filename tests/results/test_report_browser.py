@@ -99,7 +99,7 @@ def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(opened, tm
             f"p{i}",
             [
                 make_row(
-                    n_out=300 - i, bits_per_weight=0.3 + i / 100, validation_accuracy=val, test_accuracy=test
+                    n_out=300 - i, bits_per_weight=0.3 + i / 100, validation_metric=val, test_metric=test
                 )
             ],
         )
@@ -110,7 +110,7 @@ def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(opened, tm
     assert bits == ["0.3000", "0.3100", "0.3200"]
     # Over test accuracy they are not joined, but have a ring.
     assert page.evaluate("place.data.length") == 0
-    assert page.evaluate("fronts[0].map((p) => POINTS.test_accuracy[p])") == pytest.approx(
+    assert page.evaluate("fronts[0].map((p) => POINTS.test_metric[p])") == pytest.approx(
         [0.999, 0.98, 0.97]
     )
     page.locator("input[name=axis][value=validation]").check()
@@ -125,7 +125,7 @@ def test_dots_are_means_over_seeds_unless_single_ones_are_chosen(opened, report)
     wrong = """() => shown.filter((dot) => {
         const mine = ALL.filter((p) => POINTS.setting[p] === POINTS.setting[dot]);
         const of = (name) => mine.map((p) => POINTS[name][p]).reduce((a, b) => a + b) / mine.length;
-        return ["bits_per_weight", "validation_accuracy", "test_accuracy"]
+        return ["bits_per_weight", "validation_metric", "test_metric"]
             .some((name) => Math.abs(POINTS[name][dot] - of(name)) > 1e-9);
     }).length"""
     assert page.evaluate(wrong) == 0

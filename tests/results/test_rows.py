@@ -40,7 +40,7 @@ def test_an_unknown_column_is_named():
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("seed", "0"), ("seed", 1.0), ("seed", True), ("test_accuracy", "0.99"), ("lossless", 1), ("layer", 3)],
+    [("seed", "0"), ("seed", 1.0), ("seed", True), ("test_metric", "0.99"), ("lossless", 1), ("layer", 3)],
 )
 def test_a_value_of_the_wrong_type_is_named(column, value):
     with pytest.raises(RowError, match=f"column '{column}' of the result row is {value!r}"):

@@ -14,13 +14,13 @@ def texts(column: dict) -> list[str | None]:
 
 
 def test_signs_that_nobody_trained_have_no_accuracy(tmp_path):
-    dense = make_baseline("dense", 0.0, 1.0, test_accuracy=None)
+    dense = make_baseline("dense", 0.0, 1.0, test_metric=None)
     csr = make_baseline("csr5", 0.3, 0.06)
     report_dir = write_report(tmp_path, [make_point("a", [make_row(), dense, csr])])
     columns = Page(build_report(report_dir)).data["columns"]
-    assert columns["validation_accuracy"]["values"] == [0.991, None, 0.991]
-    assert columns["pruned_accuracy"]["values"] == [0.9918, None, 0.9918]
-    assert columns["dense_accuracy"]["values"] == [0.992] * 3
+    assert columns["validation_metric"]["values"] == [0.991, None, 0.991]
+    assert columns["pruned_metric"]["values"] == [0.9918, None, 0.9918]
+    assert columns["dense_metric"]["values"] == [0.992] * 3
     assert "0.991" in (report_dir / "results.csv").read_text().splitlines()[2]
 
 

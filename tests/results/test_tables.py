@@ -28,41 +28,41 @@ def code(bits: float, **values: Any) -> dict[str, Any]:
 def test_the_smallest_of_the_accurate_points_is_best():
     rows = [
         code(
-            0.40, n_out=300, validation_accuracy=0.9910, dense_validation_accuracy=0.9920, test_accuracy=0.5
+            0.40, n_out=300, validation_metric=0.9910, dense_validation_metric=0.9920, test_metric=0.5
         ),
         code(
-            0.30, n_out=320, validation_accuracy=0.9905, dense_validation_accuracy=0.9920, test_accuracy=0.5
+            0.30, n_out=320, validation_metric=0.9905, dense_validation_metric=0.9920, test_metric=0.5
         ),
         code(
-            0.20, n_out=340, validation_accuracy=0.9904, dense_validation_accuracy=0.9920, test_accuracy=0.5
+            0.20, n_out=340, validation_metric=0.9904, dense_validation_metric=0.9920, test_metric=0.5
         ),
     ]
     (best,) = summarise(to_frame(rows))
-    assert (best.n_out, best.is_accurate) == (320, True)
+    assert (best.n_out, best.is_close) == (320, True)
     assert best.bits_per_weight == pytest.approx(0.30)
 
 
 def test_without_an_accurate_point_the_most_accurate_is_best_and_marked():
     rows = [
-        code(0.20, n_out=300, validation_accuracy=0.9800),
-        code(0.40, n_out=320, validation_accuracy=0.9850),
-        code(0.30, n_out=340, validation_accuracy=0.9850),
+        code(0.20, n_out=300, validation_metric=0.9800),
+        code(0.40, n_out=320, validation_metric=0.9850),
+        code(0.30, n_out=340, validation_metric=0.9850),
     ]
     (best,) = summarise(to_frame(rows))
-    assert (best.n_out, best.is_accurate) == (340, False)
+    assert (best.n_out, best.is_close) == (340, False)
     assert "99.15 *" in render([best])
 
 
 def test_means_and_spreads_are_over_seeds():
     accuracies, sizes = (0.9910, 0.9920, 0.9930), (0.30, 0.32, 0.34)
     rows = [
-        code(size, seed=seed, test_accuracy=accuracy, patches_per_slice=seed)
+        code(size, seed=seed, test_metric=accuracy, patches_per_slice=seed)
         for seed, (accuracy, size) in enumerate(zip(accuracies, sizes, strict=True))
     ]
     (best,) = summarise(to_frame(rows))
     assert best.n_seeds == 3
-    assert best.test_accuracy == pytest.approx(0.9920)
-    assert best.test_accuracy_spread == pytest.approx(0.0010)
+    assert best.test_metric == pytest.approx(0.9920)
+    assert best.test_metric_spread == pytest.approx(0.0010)
     assert best.bits_per_weight == pytest.approx(0.32)
     assert best.bits_per_weight_spread == pytest.approx(0.02)
     assert best.patches_per_slice == pytest.approx(1.0)
@@ -70,7 +70,7 @@ def test_means_and_spreads_are_over_seeds():
 
 def test_one_seed_has_no_spread():
     (best,) = summarise(to_frame([code(0.3)]))
-    assert best.test_accuracy_spread is None
+    assert best.test_metric_spread is None
     assert "±" not in render([best])
 
 
@@ -147,7 +147,7 @@ def test_the_file_of_the_best_is_of_the_seed_that_validates_best():
     validated = (0.9912, 0.9915, 0.9915)
     rows = [
         code(
-            0.3, seed=seed, point=f"seed{seed}", validation_accuracy=accuracy, test_accuracy=0.99 - seed / 100
+            0.3, seed=seed, point=f"seed{seed}", validation_metric=accuracy, test_metric=0.99 - seed / 100
         )
         for seed, accuracy in enumerate(validated)
     ]
@@ -236,7 +236,7 @@ def test_the_terminal_table_fits_eighty_columns_and_holds_the_numbers(tmp_path):
             assert f"{value:.3f}" in text
         assert f"{best.n_in} → {best.n_out}" in text
         assert all(name in text for name in (best.method, best.patch_format, best.mask_codec))
-        assert f"{100 * best.test_accuracy:.2f}" in text
+        assert f"{100 * best.test_metric:.2f}" in text
     assert "…" not in text
 
 
@@ -249,7 +249,7 @@ def test_no_number_of_the_terminal_table_is_cut():
             seed=seed,
             n_in=128,
             n_out=1312,
-            test_accuracy=0.9 + seed / 100,
+            test_metric=0.9 + seed / 100,
             point=f"{rate}{seed}",
         )
         for rate in (0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98)

@@ -91,21 +91,21 @@ def test_a_run_that_stops_stops_the_search(tmp_path, does, on_error):
 
 
 def test_a_result_is_the_mean_over_seeds_and_layers():
-    def row(bits, n_weights, n_out=64, **accuracies):
-        return {"bits_per_weight": bits, "n_weights": n_weights, "n_out": n_out, **accuracies}
+    def row(bits, n_weights, baseline=False, **metrics):
+        return {"bits_per_weight": bits, "n_weights": n_weights, "baseline": baseline, **metrics}
 
-    accuracies = {"validation_accuracy": 0.8, "test_accuracy": 0.7}
-    better = {"validation_accuracy": 0.9, "test_accuracy": 0.8}
-    baseline = row(5.0, 100, None, **accuracies)
+    metrics = {"validation_metric": 0.8, "test_metric": 0.7}
+    better = {"validation_metric": 0.9, "test_metric": 0.8}
+    baseline = row(5.0, 100, True, **metrics)
     result = mean_result(
         [
-            Outcome("a", "ok", [row(1.0, 100, **accuracies), row(2.0, 300, **accuracies), baseline]),
+            Outcome("a", "ok", [row(1.0, 100, **metrics), row(2.0, 300, **metrics), baseline]),
             Outcome("b", "ok", [row(0.25, 100, **better)]),
         ]
     )
     assert result.bits_per_weight == pytest.approx(1.0)
-    assert result.validation_accuracy == pytest.approx(0.85)
-    assert result.test_accuracy == pytest.approx(0.75)
+    assert result.validation_metric == pytest.approx(0.85)
+    assert result.test_metric == pytest.approx(0.75)
 
 
 def test_the_front_is_a_table(tmp_path):
@@ -115,7 +115,7 @@ def test_the_front_is_a_table(tmp_path):
     lines = console.file.getvalue().splitlines()
     assert lines[0].strip() == "Front of 12 trials"
     assert [name.strip() for name in lines[2].split("┃")[1:-1]] == [
-        *("trial", "rate", "n_in", "codec", "bits per weight", "validation %", "test %")
+        *("trial", "rate", "n_in", "codec", "bits per weight", "validation accuracy", "test accuracy")
     ]
     bits = [float(line.split("│")[5]) for line in lines[4:-1]]
     assert bits == sorted(bits)

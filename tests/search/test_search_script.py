@@ -19,9 +19,9 @@ OVERRIDES = [
     *("+experiment=lenet_search", "+debug=quick", "data.n_train=1000", "prune.schedule.levels=1"),
     *(
         "prune.rate=choice(0.9,0.95)",
-        "xor.n_in=interval(8,40)",
+        "code.n_in=interval(8,40)",
         "mask=choice(ans_rc,bitmap)",
-        "xor.taps=null",
+        "code.taps=null",
     ),
 ]
 SCRIPT = str(ROOT / "scripts" / "search.py")
@@ -51,7 +51,7 @@ def stop_in(process: subprocess.Popen, trial: int, how: signal.Signals) -> tuple
 
 def open_study(runs: Path, *more: str) -> Study:
     with open_space(ROOT / "conf", [*OVERRIDES, *more]) as space:
-        return Study(runs, space.experiment, space.name, space.axes)
+        return Study(runs, space.experiment, space.name, space.axes, space.metric)
 
 
 def trials(study: Study) -> list[tuple]:

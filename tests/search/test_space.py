@@ -27,23 +27,23 @@ def space():
 SPACES = [
     {
         "prune.rate=interval(0.85,0.98)": Steps(0.85, 0.98, 0.005),
-        "xor.n_in=choice(12,20,32)": Choice(("12", "20", "32")),
-        "xor.taps=interval(1,5)": Steps(1, 5, 1),
+        "code.n_in=choice(12,20,32)": Choice(("12", "20", "32")),
+        "code.taps=interval(1,5)": Steps(1, 5, 1),
         "mask=choice(ans_rc,xor)": Choice(("ans_rc", "xor")),
         "prune.layers=[fc1],[fc*]": Choice(("[fc1]", "[fc*]")),
     },
     {
         "prune.rate=range(0.8,0.98,0.01)": Steps(0.8, 0.97, 0.01),
-        "xor.n_in=range(8,65,4)": Steps(8, 64, 4),
+        "code.n_in=range(8,65,4)": Steps(8, 64, 4),
         "optim.learning_rate=tag(log,interval(1e-4,1e-2))": LogScale(1e-4, 1e-2),
         "optim.label_smoothing=interval(0,1)": Steps(0.0, 1.0, 0.02),
     },
     {
         "prune.rate=range(0.9,0.8,-0.05)": Steps(0.85, 0.9, 0.05),
-        "xor.n_in=interval(10.5,64)": Steps(11, 64, 1),
+        "code.n_in=interval(10.5,64)": Steps(11, 64, 1),
         "mask.index_bits=interval(0.05,0.1512)": Steps(0.05, 0.15, 0.005),
     },
-    {"prune.rate=0.9,0.95": Choice(("0.9", "0.95")), "xor.n_in=tag(log,interval(8,128))": LogScale(8, 128)},
+    {"prune.rate=0.9,0.95": Choice(("0.9", "0.95")), "code.n_in=tag(log,interval(8,128))": LogScale(8, 128)},
 ]
 
 
@@ -63,7 +63,7 @@ def test_hydras_sweeps_are_the_axes(space, axes):
         ("seed=0,1", "nothing to search"),
         ("prune.rate=range(0.9,0.1)", "no value between its ends"),
         ("prune.rate=interval(0.9,0.1)", "no value between its ends"),
-        ("xor.n_in=range(8,20,0.5)", "integers"),
+        ("code.n_in=range(8,20,0.5)", "integers"),
         ("mask.codec=interval(0,1)", r"write mask\.codec=choice"),
         ("prune.through=range(0,1,0.1)", r"write prune\.through=choice"),
         ("seed=interval(0,3)", "write seed=0,1,2"),
@@ -84,19 +84,19 @@ def test_a_group_has_no_numbers(space):
 
 
 def test_the_command_line_takes_the_place_of_the_experiments_line(space):
-    found = space("+experiment=lenet_search", "prune.rate=0.9", "xor.n_in=interval(10,20)", "xor.taps=2,3")
-    assert list(found.axes) == ["xor.n_in", "mask", "xor.taps"]
-    assert found.axes["xor.n_in"] == Steps(10, 20, 1)
+    found = space("+experiment=lenet_search", "prune.rate=0.9", "code.n_in=interval(10,20)", "code.taps=2,3")
+    assert list(found.axes) == ["code.n_in", "mask", "code.taps"]
+    assert found.axes["code.n_in"] == Steps(10, 20, 1)
     assert found.experiment == "lenet_search"
 
 
 def test_a_trial_has_a_point_for_each_seed():
-    with open_space(CONF, ["+experiment=lenet_search", "seed=3,4", "xor.method=greedy"]) as space:
-        points = space.points({"prune.rate": "0.95", "xor.n_in": "32", "mask": "xor"})
+    with open_space(CONF, ["+experiment=lenet_search", "seed=3,4", "code.method=greedy"]) as space:
+        points = space.points({"prune.rate": "0.95", "code.n_in": "32", "mask": "xor"})
     assert [config.seed for config, _ in points] == [3, 4]
     for config, command in points:
-        assert (config.prune.rate, config.xor.n_in, config.mask.codec) == (0.95, 32, "xor")
-        assert (config.xor.method, config.data.n_train) == ("greedy", 10000)
+        assert (config.prune.rate, config.code.n_in, config.mask.codec) == (0.95, 32, "xor")
+        assert (config.code.method, config.data.n_train) == ("greedy", 10000)
         assert command.startswith("python scripts/train.py +experiment=lenet_search hydra.mode=RUN ")
         assert f"seed={config.seed}" in command
         assert "prune.rate=0.95" in command
@@ -110,14 +110,14 @@ def test_settings_that_contradict_are_refused_by_point():
 
 
 def test_a_space_is_named_by_what_determines_its_results(space, monkeypatch):
-    given = ["+experiment=lenet_search", "xor.n_in=12,20", "optim.epochs=3"]
+    given = ["+experiment=lenet_search", "code.n_in=12,20", "optim.epochs=3"]
     name = space(*given).name
     assert re.fullmatch("search-[0-9a-f]{10}", name)
     assert space(given[0], given[2], given[1]).name == name
     assert space(*given, "sweep.on_error=stop").name == name
     monkeypatch.setenv("XORJAX_RUNS", "/elsewhere")
     assert space(*given).name == name
-    others = ["optim.epochs=4", "seed=0,1", "xor.n_in=12,24", "mask=xor"]
+    others = ["optim.epochs=4", "seed=0,1", "code.n_in=12,24", "mask=xor"]
     names = {space(*given, other).name for other in others}
     assert len(names | {name}) == 1 + len(others)
 
@@ -139,7 +139,7 @@ def test_lenet_search_says_how_it_is_run_and_every_corner_is_valid():
     assert re.search(r"# expected minutes \(2 cores\): [\d.]+", comment)
     assert re.search("# expected accuracy.*: .*%", comment)
     with open_space(CONF, ["+experiment=lenet_search"]) as space:
-        rate, n_in, mask = (space.axes[key] for key in ("prune.rate", "xor.n_in", "mask"))
+        rate, n_in, mask = (space.axes[key] for key in ("prune.rate", "code.n_in", "mask"))
         assert isinstance(rate, Steps)
         n_rates = round((rate.high - rate.low) / rate.step) + 1
         assert f"# {n_rates * len(n_in.values) * len(mask.values)} combinations" in comment

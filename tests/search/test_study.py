@@ -9,13 +9,13 @@ from pathlib import Path
 import optuna
 import pytest
 from sqlalchemy import Engine, event
-from trials import AXES, outcome_of
+from trials import ACCURACY, AXES, outcome_of
 
 from xorjax.search.study import DatabaseError, Result, Study
 
 
-def open_study(runs, seed=0):
-    return Study(runs, "tiny", "search-0", AXES, seed)
+def open_study(runs, seed=0, metric=ACCURACY):
+    return Study(runs, "tiny", "search-0", AXES, metric, seed)
 
 
 def run(study, n_trials):
@@ -244,10 +244,10 @@ def test_equal_trials_are_known(tmp_path):
 PROCESS = """
 import os, signal, sys, time
 from pathlib import Path
-from trials import AXES, outcome_of
+from trials import ACCURACY, AXES, outcome_of
 from xorjax.search.study import Study
 runs, (n_trials, kill_at, wait_at) = Path(sys.argv[1]), map(int, sys.argv[2:])
-study, killed, n = Study(runs, "tiny", "search-0", AXES), runs / "killed", 0
+study, killed, n = Study(runs, "tiny", "search-0", AXES, ACCURACY), runs / "killed", 0
 while True:
     with study.next_trial(n_trials) as trial:
         if trial is None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from xorjax.config.axes import Choice, Steps
 from xorjax.config.schema import Config
+from xorjax.errors import UserError
+from xorjax.metric import Metric
 from xorjax.pipeline.sweep import Job, Outcome
 from xorjax.search.study import Result
 
+ACCURACY = Metric("accuracy", "%", higher_is_better=True, tolerance=0.0015)
 AXES = {"rate": Steps(0.5, 0.9, 0.01), "n_in": Steps(8, 64, 1), "codec": Choice(("a", "b"))}
 
 
@@ -23,11 +26,11 @@ class StubSpace:
 
     def __init__(self, runs: Path, axes=AXES, on_error: str = "continue"):
         self.runs, self.experiment, self.name, self.axes = runs, "tiny", "search-0", axes
-        self.on_error = on_error
+        self.on_error, self.metric = on_error, ACCURACY
 
     def points(self, values):
         if values["codec"] == "bad":
-            raise ValueError("codec is 'bad'; it must be one of a, b")
+            raise UserError("codec is 'bad'; it must be one of a, b")
         config = replace(Config(), sweep=replace(Config().sweep, on_error=self.on_error))
         return [(config, " ".join(f"{key}={text}" for key, text in values.items()))]
 
@@ -48,10 +51,10 @@ class StubRun:
             return [Outcome("p", does, [], "RuntimeError: a bug", ours=True)]
         result = outcome_of(settings)
         row = {
-            "n_out": 1,
+            "baseline": False,
             "n_weights": 8,
             "bits_per_weight": result.bits_per_weight,
-            "validation_accuracy": result.validation_accuracy,
-            "test_accuracy": result.test_accuracy,
+            "validation_metric": result.validation_metric,
+            "test_metric": result.test_metric,
         }
-        return [Outcome("p", "ok", [row, row | {"n_out": None, "bits_per_weight": 9.0}])]
+        return [Outcome("p", "ok", [row, row | {"baseline": True, "bits_per_weight": 9.0}])]

@@ -7,7 +7,8 @@ import pytest
 from xorjax.config.schema import OptimConfig
 from xorjax.data import Split
 from xorjax.models import create_model
-from xorjax.train import Task, plain
+from xorjax.tasks.images import ImagesTask
+from xorjax.train import Forward, Recipe
 
 SIZE = {"train": 48, "validation": 20}
 
@@ -19,6 +20,12 @@ def examples(n, seed, noise=0.4):
     return Split(
         (patterns[labels] + noise * rng.normal(size=(n, 300))).astype(np.float32), labels.astype(np.int32)
     )
+
+
+def make_recipe():
+    network, _, _ = create_model("lenet300", 0)
+    optim = OptimConfig(epochs=4, batch_size=16, learning_rate=1e-3, warmup_epochs=0.5)
+    return Recipe(Forward(ImagesTask(), network, start=1), optim, seed=0, frozen=frozenset({"fc1"}))
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +40,13 @@ def params() -> dict[str, jax.Array]:
 
 
 @pytest.fixture(scope="session")
-def task():
-    graphdef, _ = create_model("lenet300", 0)
-    optim = OptimConfig(epochs=4, batch_size=16, learning_rate=1e-3, warmup_epochs=0.5)
-    return Task(graphdef, plain, optim, seed=0, start=1, frozen=frozenset({"fc1"}))
+def recipe():
+    return make_recipe()
+
+
+@pytest.fixture(scope="session")
+def forward(recipe):
+    return recipe.forward
 
 
 @pytest.fixture

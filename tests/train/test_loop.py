@@ -40,77 +40,78 @@ def same_params(one, other):
 
 def assert_same(one, other):
     assert same_params(one.params, other.params)
-    assert (one.best_epoch, one.validation_accuracy) == (other.best_epoch, other.validation_accuracy)
+    assert (one.best_epoch, one.validation_metric) == (other.best_epoch, other.validation_metric)
     assert one.kept.keys() == other.kept.keys()
-    assert all(same_params(one.kept[epoch], other.kept[epoch]) for epoch in one.kept)
+    assert all(same_params(one.kept[epoch].params, other.kept[epoch].params) for epoch in one.kept)
     assert one.history == other.history
 
 
 @pytest.fixture(scope="session")
-def whole(task, params, splits, tmp_path_factory):
+def whole(recipe, params, splits, tmp_path_factory):
     """The uninterrupted run."""
     work_dir = tmp_path_factory.mktemp("whole")
     masks = dict.fromkeys(params)
-    return train(task, params, masks, *splits, work_dir, keep_epochs=(0, 2)), work_dir
+    return train(recipe, params, {}, masks, *splits, work_dir, keep_epochs=(0, 2)), work_dir
 
 
-def run(task, params, splits, work_dir, **others):
-    return train(task, params, dict.fromkeys(params), *splits, work_dir, keep_epochs=(0, 2), **others)
+def run(recipe, params, splits, work_dir, **others):
+    return train(recipe, params, {}, dict.fromkeys(params), *splits, work_dir, keep_epochs=(0, 2), **others)
 
 
 def test_it_learns(whole):
     result, _ = whole
     assert result.history[-1]["train_loss"] < result.history[0]["train_loss"] / 3
-    assert result.history[-1]["train_accuracy"] > 0.8
-    assert result.validation_accuracy > 0.3
+    assert result.history[-1]["train_metric"] > 0.8
+    assert result.validation_metric > 0.3
 
 
-def test_a_line_an_epoch(whole, task):
+def test_a_line_an_epoch(whole, recipe):
     result, work_dir = whole
     lines = (work_dir / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == result.history == read_metrics(work_dir / "metrics.jsonl")
     assert [(row["epoch"], row["step"]) for row in result.history] == [(1, 3), (2, 6), (3, 9), (4, 12)]
     keys = {
         "train_loss",
-        "train_accuracy",
+        "train_metric",
         "validation_loss",
-        "validation_accuracy",
+        "validation_metric",
         "learning_rate",
+        "metric",
     }
     assert result.history[0].keys() == keys | {"epoch", "step"}
     assert result.history[-1]["learning_rate"] < result.history[0]["learning_rate"]
 
 
-def test_the_chosen_epoch_is_the_first_of_the_best(whole, task, params, splits):
+def test_the_chosen_epoch_is_the_first_of_the_best(whole, recipe, params, splits):
     result, _ = whole
-    accuracies = [row["validation_accuracy"] for row in result.history]
+    accuracies = [row["validation_metric"] for row in result.history]
     assert result.best_epoch == accuracies.index(max(accuracies)) + 1
-    assert result.validation_accuracy == max(accuracies)
-    _, accuracy = evaluate(task.graphdef, task.weights, 1, result.params, dict.fromkeys(params), splits[1])
-    assert accuracy == result.validation_accuracy
+    assert result.validation_metric == max(accuracies)
+    _, metric = evaluate(recipe.forward, result.params, {}, dict.fromkeys(params), splits[1])
+    assert metric == result.validation_metric
 
 
-def test_ties_go_to_the_earliest(task, params, splits, tmp_path, monkeypatch):
+def test_ties_go_to_the_earliest(recipe, params, splits, tmp_path, monkeypatch):
     accuracies = iter([0.5, 0.75, 0.75, 0.5])
     monkeypatch.setattr(loop, "evaluate", lambda *args: (1.0, next(accuracies)))
-    result = train(task, params, dict.fromkeys(params), *splits, tmp_path, keep_epochs=(2,))
+    result = train(recipe, params, {}, dict.fromkeys(params), *splits, tmp_path, keep_epochs=(2,))
     assert result.best_epoch == 2
-    assert same_params(result.params, result.kept[2])
+    assert same_params(result.params, result.kept[2].params)
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4])
-def test_killed_after_any_epoch_it_resumes_to_the_same_bits(whole, task, params, splits, tmp_path, epoch):
+def test_killed_after_any_epoch_it_resumes_to_the_same_bits(whole, recipe, params, splits, tmp_path, epoch):
     with pytest.raises(Killed):
-        run(task, params, splits, tmp_path, on_epoch=kill_after(epoch))
+        run(recipe, params, splits, tmp_path, on_epoch=kill_after(epoch))
     seen = []
-    assert_same(run(task, params, splits, tmp_path, on_epoch=seen.append), whole[0])
+    assert_same(run(recipe, params, splits, tmp_path, on_epoch=seen.append), whole[0])
     assert [row["epoch"] for row in seen] == [1, 2, 3, 4]
     assert [row["epoch"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("moment", ["train_step", "_save", "append_metrics"])
 def test_killed_within_an_epoch_it_resumes_to_the_same_bits(
-    whole, task, params, splits, tmp_path, monkeypatch, moment
+    whole, recipe, params, splits, tmp_path, monkeypatch, moment
 ):
     original, calls = getattr(loop, moment), []
 
@@ -123,17 +124,17 @@ def test_killed_within_an_epoch_it_resumes_to_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(loop, moment, killed)
         with pytest.raises(Killed):
-            run(task, params, splits, tmp_path)
+            run(recipe, params, splits, tmp_path)
     # What a kill within a checkpoint leaves behind.
     (tmp_path / "checkpoints" / "3.orbax-checkpoint-tmp-7").mkdir()
-    assert_same(run(task, params, splits, tmp_path), whole[0])
+    assert_same(run(recipe, params, splits, tmp_path), whole[0])
     assert [row["epoch"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4]
 
 
-def test_a_finished_run_is_not_repeated(whole, task, params, splits, monkeypatch):
+def test_a_finished_run_is_not_repeated(whole, recipe, params, splits, monkeypatch):
     result, work_dir = whole
     monkeypatch.setattr(loop, "train_step", None)
-    assert_same(run(task, params, splits, work_dir), result)
+    assert_same(run(recipe, params, splits, work_dir), result)
 
 
 def test_only_the_newest_checkpoint_is_kept(whole):
@@ -146,9 +147,9 @@ def test_only_the_newest_checkpoint_is_kept(whole):
 def test_kept_epochs_are_full_and_start_with_the_initial_parameters(whole, params):
     result, _ = whole
     assert list(result.kept) == [0, 2]
-    assert same_params(result.kept[0], params)
-    assert result.kept[2].keys() == params.keys()
-    assert not np.array_equal(result.kept[2]["fc2/kernel"], params["fc2/kernel"])
+    assert same_params(result.kept[0].params, params)
+    assert result.kept[2].params.keys() == params.keys()
+    assert not np.array_equal(result.kept[2].params["fc2/kernel"], params["fc2/kernel"])
 
 
 def test_frozen_layers_stay_and_the_rest_moves(whole, params):
@@ -161,58 +162,61 @@ def test_the_callers_parameters_survive(whole, params):
     assert all(np.isfinite(np.asarray(value)).all() for value in params.values())
 
 
-def test_masked_weights_stay(task, params, masks, splits, tmp_path):
-    task = dataclasses.replace(task, optim=dataclasses.replace(task.optim, epochs=1))
-    result = train(task, params, masks, *splits, tmp_path)
+def test_masked_weights_stay(recipe, params, masks, splits, tmp_path):
+    recipe = dataclasses.replace(recipe, optim=dataclasses.replace(recipe.optim, epochs=1))
+    result = train(recipe, params, {}, masks, *splits, tmp_path)
     moved = np.asarray(result.params["fc2/kernel"] != params["fc2/kernel"])
     assert not moved[~np.asarray(masks["fc2/kernel"])].any()
     assert moved[np.asarray(masks["fc2/kernel"])].mean() > 0.9
 
 
-def test_rewinding_starts_the_schedule_where_it_is_told(whole, task, params, splits, tmp_path, monkeypatch):
+def test_rewinding_starts_the_schedule_where_it_is_told(whole, recipe, params, splits, tmp_path, monkeypatch):
     original, steps = loop.train_step, []
 
     def spy(*args):
-        steps.append(int(args[4].step))
+        steps.append(int(args[2].step))
         return original(*args)
 
     monkeypatch.setattr(loop, "train_step", spy)
     rewound = train(
-        task, whole[0].kept[2], dict.fromkeys(params), *splits, tmp_path, first_epoch=2, keep_epochs=(2,)
+        recipe, *whole[0].kept[2], dict.fromkeys(params), *splits, tmp_path, first_epoch=2, keep_epochs=(2,)
     )
     assert steps == [6, 7, 8, 9, 10, 11]
     assert [(row["epoch"], row["step"]) for row in rewound.history] == [(3, 9), (4, 12)]
     rates = [row["learning_rate"] for row in whole[0].history]
     assert [row["learning_rate"] for row in rewound.history] == rates[2:]
-    assert same_params(rewound.kept[2], whole[0].kept[2])
-    assert not same_params(rewound.params, whole[0].kept[2])
+    assert same_params(rewound.kept[2].params, whole[0].kept[2].params)
+    assert not same_params(rewound.params, whole[0].kept[2].params)
 
 
-def test_a_rewound_run_resumes(task, params, splits, tmp_path):
+def test_a_rewound_run_resumes(recipe, params, splits, tmp_path):
     masks = dict.fromkeys(params)
-    expected = train(task, params, masks, *splits, tmp_path / "whole", first_epoch=1)
+    expected = train(recipe, params, {}, masks, *splits, tmp_path / "whole", first_epoch=1)
     with pytest.raises(Killed):
-        train(task, params, masks, *splits, tmp_path / "killed", first_epoch=1, on_epoch=kill_after(3))
-    assert_same(train(task, params, masks, *splits, tmp_path / "killed", first_epoch=1), expected)
+        train(recipe, params, {}, masks, *splits, tmp_path / "killed", first_epoch=1, on_epoch=kill_after(3))
+    assert_same(train(recipe, params, {}, masks, *splits, tmp_path / "killed", first_epoch=1), expected)
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"seed": 1},
-        {"weights": lambda params, masks: params},
+        {"form": lambda params, masks: params},
         {"optim": {"learning_rate": 2e-3}},
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_another_runs_checkpoint_is_dropped(whole, task, params, splits, tmp_path, change, capsys):
+def test_another_runs_checkpoint_is_dropped(whole, recipe, params, splits, tmp_path, change, capsys):
     shutil.copytree(whole[1], tmp_path / "work")
+    differing = next(iter(change))
     if "optim" in change:
-        change = {"optim": dataclasses.replace(task.optim, **change["optim"])}
-    other = dataclasses.replace(task, **change)
+        change = {"optim": dataclasses.replace(recipe.optim, **change["optim"])}
+    elif "form" in change:
+        change = {"forward": dataclasses.replace(recipe.forward, **change)}
+    other = dataclasses.replace(recipe, **change)
     assert_same(run(other, params, splits, tmp_path / "work"), run(other, params, splits, tmp_path / "new"))
     said = capsys.readouterr().err
-    assert f"another run's ({next(iter(change))} differ); the training restarts" in said
+    assert f"another run's ({differing} differ); the training restarts" in said
 
 
 def largest_file(directory):
@@ -231,11 +235,11 @@ def largest_file(directory):
     ],
     ids=["cut", "empty", "missing", "inverted"],
 )
-def test_a_damaged_checkpoint_is_dropped(whole, task, params, splits, tmp_path, damage, capsys):
+def test_a_damaged_checkpoint_is_dropped(whole, recipe, params, splits, tmp_path, damage, capsys):
     with pytest.raises(Killed):
-        run(task, params, splits, tmp_path, on_epoch=kill_after(2))
+        run(recipe, params, splits, tmp_path, on_epoch=kill_after(2))
     damage(largest_file(tmp_path / "checkpoints"))
-    assert_same(run(task, params, splits, tmp_path), whole[0])
+    assert_same(run(recipe, params, splits, tmp_path), whole[0])
     assert "checkpoint 2 is damaged" in capsys.readouterr().err
 
 
@@ -282,37 +286,38 @@ def test_a_checkpoint_being_written_is_whole_when_ctrl_c_comes(tmp_path):
         assert checkpoints.restore(1)[1] == {"epoch": 1}
 
 
-def test_a_layer_of_zeros_has_collapsed(task, params, splits, tmp_path):
-    dead = dataclasses.replace(
-        task, weights=lambda params, masks: params | {"fc2/kernel": 0 * params["fc2/kernel"]}
-    )
+def formed(recipe, form):
+    return dataclasses.replace(recipe, forward=dataclasses.replace(recipe.forward, form=form))
+
+
+def test_a_layer_of_zeros_has_collapsed(recipe, params, splits, tmp_path):
+    dead = formed(recipe, lambda params, masks: params | {"fc2/kernel": 0 * params["fc2/kernel"]})
     masks = dict.fromkeys(params) | {"fc2/kernel": jnp.ones_like(params["fc2/kernel"], bool)}
     with pytest.raises(
         TrainingError, match=r"fc2/kernel has collapsed: .* in epoch 1, step \d+ \(train_loss"
     ):
-        train(dead, params, masks, *splits, tmp_path)
+        train(dead, params, {}, masks, *splits, tmp_path)
 
 
-def test_a_layer_that_says_the_same_of_every_image_has_collapsed(task, params, splits, tmp_path):
-    dead = dataclasses.replace(
-        task, weights=lambda params, masks: params | {"fc2/bias": params["fc2/bias"] - 1e6}
-    )
+def test_a_layer_that_says_the_same_of_every_image_has_collapsed(recipe, params, splits, tmp_path):
+    dead = formed(recipe, lambda params, masks: params | {"fc2/bias": params["fc2/bias"] - 1e6})
     with pytest.raises(
-        TrainingError, match="fc2 has collapsed: its output is the same for every image, in epoch 1"
+        TrainingError, match="fc2 has collapsed: its output is the same for every example, in epoch 1"
     ):
-        train(dead, params, dict.fromkeys(params), *splits, tmp_path)
+        train(dead, params, {}, dict.fromkeys(params), *splits, tmp_path)
 
 
-def test_a_loss_that_is_not_finite_names_its_step(task, params, splits, tmp_path):
+def test_a_loss_that_is_not_finite_names_its_step(recipe, params, splits, tmp_path):
     split, validation = splits
     inputs = split.inputs.copy()
     inputs[:] = np.nan
     with pytest.raises(TrainingError, match="not finite in epoch 2, step 4"):
         train(
-            task,
+            recipe,
             params,
+            {},
             dict.fromkeys(params),
-            Split(inputs, split.labels),
+            Split(inputs, split.targets),
             validation,
             tmp_path,
             first_epoch=1,
@@ -321,43 +326,43 @@ def test_a_loss_that_is_not_finite_names_its_step(task, params, splits, tmp_path
 
 
 @pytest.mark.parametrize("first_epoch", [-1, 4, 5])
-def test_nothing_to_train_is_refused(task, params, splits, tmp_path, first_epoch):
+def test_nothing_to_train_is_refused(recipe, params, splits, tmp_path, first_epoch):
     with pytest.raises(ValueError, match=f"first_epoch is {first_epoch}, expected .* below optim.epochs 4"):
-        train(task, params, dict.fromkeys(params), *splits, tmp_path, first_epoch=first_epoch)
+        train(recipe, params, {}, dict.fromkeys(params), *splits, tmp_path, first_epoch=first_epoch)
 
 
-def test_epochs_outside_the_run_cannot_be_kept(task, params, splits, tmp_path):
+def test_epochs_outside_the_run_cannot_be_kept(recipe, params, splits, tmp_path):
     with pytest.raises(ValueError, match=r"keep_epochs \[0, 5\] lie outside the run's epochs 1 to 4"):
-        train(task, params, dict.fromkeys(params), *splits, tmp_path, first_epoch=1, keep_epochs=(0, 1, 5))
+        train(
+            recipe, params, {}, dict.fromkeys(params), *splits, tmp_path, first_epoch=1, keep_epochs=(0, 1, 5)
+        )
 
 
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from conftest import examples
-from xorjax.config.schema import OptimConfig
+from conftest import examples, make_recipe
 from xorjax.models import create_model
-from xorjax.train import Task, plain, train
+from xorjax.train import train
 
-graphdef, params = create_model("lenet300", 0)
-optim = OptimConfig(epochs=4, batch_size=16, learning_rate=1e-3, warmup_epochs=0.5)
-task = Task(graphdef, plain, optim, seed=0, start=1, frozen=frozenset({"fc1"}))
+params = create_model("lenet300", 0)[1]
 
 def on_epoch(row):
     if row["epoch"] == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
 splits = examples(48, 0), examples(20, 1, noise=1.5)
-train(task, params, dict.fromkeys(params), *splits, Path(sys.argv[1]), keep_epochs=(0, 2), on_epoch=on_epoch)
+masks, work = dict.fromkeys(params), Path(sys.argv[1])
+train(make_recipe(), params, {}, masks, *splits, work, keep_epochs=(0, 2), on_epoch=on_epoch)
 """
 
 
-def test_another_process_resumes_what_was_really_killed(whole, task, params, splits, tmp_path):
+def test_another_process_resumes_what_was_really_killed(whole, recipe, params, splits, tmp_path):
     command = [sys.executable, "-c", KILLED_RUN, str(tmp_path), str(Path(__file__).parent)]
     killed = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert_same(run(task, params, splits, tmp_path), whole[0])
+    assert_same(run(recipe, params, splits, tmp_path), whole[0])
 
 
 def test_parameters_returned_are_arrays_of_jax(whole):

@@ -6,7 +6,10 @@ import pytest
 
 from xorjax.data import Split
 from xorjax.models import create_model, merge
-from xorjax.train import accuracy, features, predict, run_blocks
+from xorjax.tasks.images import ImagesTask
+from xorjax.train import features, predict, run_blocks, score
+
+TASK = ImagesTask()
 
 
 @pytest.fixture(scope="module")
@@ -18,28 +21,31 @@ def images():
 
 
 def test_predict_is_the_model(images):
-    graphdef, params = create_model("lenet5", 0)
-    model = merge(graphdef, params)
+    network, params, state = create_model("lenet5", 0)
+    model = merge(network, params, state)
     expected = model(jnp.asarray(images.inputs / 255.0, jnp.float32))
     for batch_size in (4, 11, 100):
-        logits = predict(model, images.inputs, batch_size=batch_size)
+        logits = predict(TASK, model, images, batch_size=batch_size)
         assert (logits.shape, logits.dtype) == ((11, 10), np.float32)
         np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
 def test_features_are_the_inputs_of_the_rest(images):
-    graphdef, params = create_model("lenet5", 0)
-    model = merge(graphdef, params)
-    of_convolutions = features(graphdef, params, images, stop=2, batch_size=4)
+    network, params, state = create_model("lenet5", 0)
+    model = merge(network, params, state)
+    of_convolutions = features(TASK, network, params, state, images, stop=2, batch_size=4)
     assert of_convolutions.inputs.shape == (11, 800)
     assert of_convolutions.inputs.dtype == np.float32
-    assert np.array_equal(of_convolutions.labels, images.labels)
+    assert np.array_equal(of_convolutions.targets, images.targets)
     np.testing.assert_allclose(
-        predict(model, of_convolutions.inputs, start=2), predict(model, images.inputs), atol=1e-5
+        predict(TASK, model, of_convolutions, start=2), predict(TASK, model, images), atol=1e-5
     )
-    assert np.array_equal(run_blocks(model, images.inputs, 0, 2, 4), of_convolutions.inputs)
+    assert np.array_equal(run_blocks(TASK, model, images, 0, 2, 4), of_convolutions.inputs)
 
 
-def test_accuracy_counts_the_largest_logit():
-    logits = np.array([[1, 2, 0], [3, 2, 1], [0, 0, 1], [5, 6, 7]], np.float32)
-    assert accuracy(logits, np.array([1, 0, 2, 0], np.int32)) == 0.75
+@pytest.mark.parametrize("n", [1, 4, 2503])
+def test_the_score_is_that_of_the_whole_split(n):
+    rng = np.random.default_rng(n)
+    logits, labels = rng.normal(size=(n, 10)).astype(np.float32), rng.integers(0, 10, n).astype(np.int32)
+    split = Split(np.zeros((n, 0), np.uint8), labels)
+    assert score(TASK, logits, split) == np.mean(logits.argmax(axis=1) == labels)

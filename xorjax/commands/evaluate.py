@@ -6,10 +6,11 @@ from typing import Any
 
 from xorjax.commands.errors import refusing
 from xorjax.commands.tables import describe_model, megabytes, print_layers
+from xorjax.metric import Metric
 
 DESCRIPTION = """\
 Rebuilds the model that the file's metadata names (model, dataset), decoding inside the jitted forward pass, and
-measures its accuracy on all of the dataset's test split.
+measures it on all of the dataset's test split.
 """
 
 
@@ -40,9 +41,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> None:
+    metric = Metric(**result["metric"])
     print_layers(result)
     print(f"{result['file']}: {megabytes(result['file_bytes'])}")
     print(
-        f"{result['model']} on {result['dataset']}: {result['test_accuracy']:.2%} of {result['n_test']} test images "
-        f"({result['n_correct']} right)"
+        f"{result['model']} on {result['dataset']}: {metric.name} {metric.text(result['test_metric'])} on "
+        f"{result['n_test']} test examples"
     )

@@ -34,7 +34,7 @@ def print_layers(result: dict[str, Any], *, compressed: bool = False) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold")
-    for name in ("shape", "S", "planes", "code", *BIT_NAMES.values(), "bits/weight"):
+    for name in ("shape", "S", "planes", "stored as", *BIT_NAMES.values(), "bits/weight"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("ratio", "error") if compressed else ():
         table.add_column(name, justify="right", no_wrap=True)

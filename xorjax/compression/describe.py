@@ -8,9 +8,9 @@ import numpy as np
 
 from xorjax.compression.checkpoint import Tensor
 from xorjax.compression.layer import relative_error
-from xorjax.compression.select import Weights
 from xorjax.container import CompressedLayer, layer_bits
 from xorjax.streams import BIT_STREAMS
+from xorjax.tiles import Weights
 
 
 def describe_layer(layer: CompressedLayer) -> dict[str, Any]:

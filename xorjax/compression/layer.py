@@ -8,14 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from xorjax.codec.code import Code
-from xorjax.compression.binarize import binarize
 from xorjax.compression.errors import CompressError
-from xorjax.compression.select import Weights, check_finite, keep_largest
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.planes import decode_planes
 from xorjax.masks import MASK_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
+from xorjax.prune.largest import keep_largest
+from xorjax.quantize.binarize import binarize
+from xorjax.tiles import Weights, check_finite
 
 HearFraction = Callable[[float], None]
 """Is told, now and then, which fraction of a layer is done."""
@@ -122,7 +123,8 @@ def _index(weights: Weights, spec: CompressSpec) -> EncodedMask | None:
         return _fitted(weights, spec, spec.mask_codec)
     if spec.masks is None:
         assert spec.prune_rate is not None
-        mask = keep_largest(weights, n_kept(weights.size, spec.prune_rate))
+        count = n_kept(weights.size, spec.prune_rate)
+        mask = keep_largest(weights.magnitudes, weights.size, count).reshape(weights.shape)
     else:
         mask = given_mask(weights, spec.masks)
         if isinstance(stored := spec.masks[weights.name], EncodedMask):

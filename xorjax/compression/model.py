@@ -10,11 +10,11 @@ import numpy as np
 from xorjax.compression.checkpoint import Checkpoint
 from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import compress_layer
-from xorjax.compression.select import Weights
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
 from xorjax.settings import nearest
+from xorjax.tiles import Weights
 
 HearLayer = Callable[[str, float], None]
 """Is told a layer's name and which fraction of it is done."""

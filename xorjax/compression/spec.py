@@ -10,11 +10,11 @@ import numpy as np
 
 from xorjax.codec.code import CODES, Code
 from xorjax.codec.xor import XorCode
-from xorjax.compression.binarize import MAX_PLANES, SCALES
 from xorjax.compression.errors import CompressError
 from xorjax.masks import MASK_CODECS, EncodedMask
 from xorjax.masks.lowrank import fit_low_rank
 from xorjax.masks.search import choose_code
+from xorjax.quantize.binarize import MAX_PLANES, SCALES
 from xorjax.settings import FRACTION, Range, leaves, nearest, problems, setting, stated
 
 SCALE_DTYPES = ("float32", "float16", "bfloat16")
@@ -173,7 +173,7 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"there is no {what} called {name!r}; there are {', '.join(choices)}; the nearest is {near}"
 
 
-def _check_option(name: str, value: float) -> None:
+def _check_option(name: str, value: int | float) -> None:
     """Options count something from 1 on, but for the seed and the index bits, which are in (0, 1]."""
     if name == "index_bits":
         if not 0 < value <= 1:

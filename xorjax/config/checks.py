@@ -1,85 +1,80 @@
-"""What a `Config` must satisfy, setting by setting and between settings; every problem is one sentence."""
+"""What a `Config` must satisfy beyond what each field says: between settings; every problem is one sentence."""
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
-from typing import Any
+from dataclasses import replace
 
-from xorjax.config.rules import CHOICES, EXACT_MASKS, LAYERS, OPTIMS, RANGES, SPLITS
-from xorjax.config.schema import Config, given_n_out
+from xorjax.config.schema import Config, is_exact, matching, models
+from xorjax.masks import MASK_CODECS
+from xorjax.settings import changed, get, nearest, one_of, problems, wrong
+
+OPTIMS = ("optim", "prune.optim", "quantize.optim")
+"""The keys that hold an `OptimConfig`."""
 
 
 def find_problems(config: Config) -> list[str]:
     """The settings that cannot be; contradictions are sought once each setting is possible alone."""
-    between = (_layers, _shape, _prune, _mask, _training)
-    return list(_single(config)) or [problem for check in between for problem in check(config)]
+    between = (_layers, _code, _prune, _mask, _training)
+    single = [*problems(config), *_report(config), *_data(config)]
+    return single or [problem for check in between for problem in check(config)]
 
 
-def wrong(key: str, value: object, allowed: object, near: object = None) -> str:
-    """The sentence for a setting that cannot be: what it is, what it must be, the nearest or the default."""
-    hint = f"the default is {_get(Config(), key)}" if near is None else f"the nearest is {near}"
-    return f"{key} is {value}; it must be {allowed}; {hint}"
+def rule_problems(config: Config) -> Iterator[str]:
+    """What cannot be of `per_layer`, of a configuration that can be without."""
+    alike, pruned = replace(config, per_layer=()), config.pruned_layers
+    for pattern, rule in config.per_layer:
+        if not matching(pruned, (pattern,)):
+            allowed = f"a pattern that matches pruned layers: {', '.join(pruned)}"
+            yield wrong("per_layer", pattern, allowed, nearest(pattern, pruned))
+        settings = dict(rule)
+        found = find_problems(changed(alike, settings))
+        if "prune.rate" in settings and config.prune.scope == "global":
+            found.append(
+                wrong("prune.scope", "global", "layer, where layers have rates of their own", "layer")
+            )
+        if "mask.codec" in settings and not (
+            is_exact(settings["mask.codec"]) and is_exact(config.mask.codec)
+        ):
+            exact = tuple(filter(is_exact, MASK_CODECS))
+            allowed = f"{one_of(exact)}, and so for all layers"
+            found.append(wrong("mask.codec", settings["mask.codec"], allowed, "ans_rc"))
+        yield from (f"per_layer of {pattern}: {problem}" for problem in found)
 
 
-def nearest(value: object, choices: Sequence[str]) -> str:
-    """The choice spelled most like `value`."""
-    return get_close_matches(str(value), choices, n=1, cutoff=0.0)[0]
-
-
-def one_of(choices: Sequence[str]) -> str:
-    """The choices as a phrase."""
-    return f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
-
-
-def _single(config: Config) -> Iterator[str]:
-    for key, choices in CHOICES.items():
-        value = _get(config, key)
-        for item in value if isinstance(value, tuple) else (value,):
-            if item not in choices:
-                yield wrong(key, repr(item), one_of(choices), nearest(item, choices))
-    for key, allowed in RANGES.items():
-        value = _get(config, key)
-        for item in value if isinstance(value, tuple) else (value,):
-            if item is not None and item not in allowed:
-                yield wrong(key, item, allowed, allowed.nearest(item))
+def _report(config: Config) -> Iterator[str]:
     name = config.report
     if not re.fullmatch(r"\w[\w.-]*", name):
         near = re.sub(r"[^\w.-]", "_", name).lstrip(".-") or "single"
         yield wrong("report", repr(name), "a directory's name of letters, digits, _ . and -", near)
 
 
+def _data(config: Config) -> Iterator[str]:
+    name, names = config.data.name, tuple(config.task.datasets)
+    if name not in names:
+        yield wrong("data.name", repr(name), one_of(names), nearest(name, names))
+
+
 def _layers(config: Config) -> Iterator[str]:
-    model, layers = config.model.name, LAYERS[config.model.name]
+    model, layers = config.model.name, config.layers
     if not config.prune.layers:
         yield wrong(
             "prune.layers", "[]", f"a list of layers of {model}: {', '.join(layers)}", f"[{layers[0]}]"
         )
     for key, patterns in (("prune.layers", config.prune.layers), ("freeze", config.freeze)):
         for pattern in patterns:
-            if not _matching(layers, (pattern,)):
+            if not matching(layers, (pattern,)):
                 allowed = f"patterns that match layers of {model}: {', '.join(layers)}"
                 yield wrong(key, _list(patterns), allowed, nearest(pattern, layers))
-    pruned, frozen = _matching(layers, config.prune.layers), _matching(layers, config.freeze)
+    pruned, frozen = config.pruned_layers, config.frozen_layers
     if any(layer in pruned for layer in frozen):
         free = [layer for layer in frozen if layer not in pruned]
         allowed = f"without the layers that prune.layers names, {', '.join(pruned)}"
         yield wrong("freeze", _list(config.freeze), allowed, _list(free))
 
 
-def _shape(config: Config) -> Iterator[str]:
-    xor = config.xor
-    if xor.taps is not None and xor.taps > xor.n_in:
-        yield wrong("xor.taps", xor.taps, f"at most xor.n_in, {xor.n_in}", xor.n_in)
-    if xor.n_out is not None and xor.fill is not None:
-        yield wrong("xor.fill", xor.fill, f"null where xor.n_out is given, here {xor.n_out}", "null")
-    n_in, n_out = xor.n_in, given_n_out(config)
-    if n_out is not None and n_out <= n_in:
-        if xor.n_out is None:
-            source = f"null (fill {xor.fill} * n_in {n_in} / (1 - rate {config.prune.rate}) = {n_out})"
-        else:
-            source = str(n_out)
-        yield wrong("xor.n_out", source, f"more than xor.n_in, {n_in}", n_in + 1)
+def _code(config: Config) -> Iterator[str]:
+    for _, clash in getattr(config.code, "clashes", tuple)():
+        yield f"code.{clash}"
 
 
 def _prune(config: Config) -> Iterator[str]:
@@ -96,7 +91,7 @@ def _prune(config: Config) -> Iterator[str]:
 
 def _mask(config: Config) -> Iterator[str]:
     mask, rate = config.mask, config.prune.rate
-    if mask.codec in EXACT_MASKS:
+    if is_exact(mask.codec):
         if mask.index_bits is not None:
             allowed = f"null where mask.codec is exact, as {mask.codec} is: its masks cost what they cost"
             yield wrong("mask.index_bits", mask.index_bits, allowed, "null")
@@ -113,31 +108,24 @@ def _mask(config: Config) -> Iterator[str]:
 
 
 def _training(config: Config) -> Iterator[str]:
-    data, available = config.data, SPLITS[config.data.name]
-    for name, n in available.items():
+    data, task = config.data, models()[config.model.name].task
+    if config.task.id != task:
+        yield wrong("task.id", config.task.id, f"{task}, which {config.model.name} is for", task)
+    sizes = config.task.datasets[data.name]
+    for name in ("n_train", "n_validation", "n_test"):
+        n = sizes[name]
         if (wanted := getattr(data, name)) is not None and wanted > n:
-            yield wrong(f"data.{name}", wanted, f"at most {n}, the images that {data.name} has", n)
-    n_train = data.n_train or available["n_train"]
+            yield wrong(f"data.{name}", wanted, f"at most {n}, the examples that {data.name} has", n)
+    n_train = data.n_train or sizes["n_train"]
     for key in OPTIMS:
-        optim = _get(config, key)
+        optim = get(config, key)
         if optim.warmup_epochs > optim.epochs:
             allowed = f"at most {key}.epochs, {optim.epochs}"
             yield wrong(f"{key}.warmup_epochs", optim.warmup_epochs, allowed, optim.epochs)
         if optim.batch_size > n_train:
-            allowed = f"at most the number of training images, {n_train}"
+            allowed = f"at most the number of training examples, {n_train}"
             yield wrong(f"{key}.batch_size", optim.batch_size, allowed, n_train)
-
-
-def _matching(layers: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    return [layer for layer in layers if any(fnmatchcase(layer, pattern) for pattern in patterns)]
 
 
 def _list(names: Sequence[str]) -> str:
     return f"[{', '.join(names)}]"
-
-
-def _get(config: Config, key: str) -> Any:
-    value: Any = config
-    for name in key.split("."):
-        value = getattr(value, name)
-    return value

@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from xorjax.config.errors import ConfigError
+from xorjax.errors import UserError
 
 
 def start_engine(settings: DictConfig) -> Any:
@@ -22,11 +23,10 @@ def start_engine(settings: DictConfig) -> Any:
     try:
         return instantiate(settings)
     except InstantiationException as error:
-        cause = error.__cause__
-        if cause is None or not type(cause).__module__.startswith("xorjax."):
+        if not isinstance(error.__cause__, UserError):
             raise
         # Its own sentence, without Hydra's around it.
-        raise cause from None
+        raise error.__cause__ from None
 
 
 @contextmanager

@@ -1,17 +1,20 @@
 """How errors are printed: one line for those that are the user's to mend, a traceback for ours."""
 
+import re
 import sys
 import traceback
 from collections.abc import Sequence
 
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf.errors import OmegaConfBaseException
+
+from xorjax.errors import UserError
 
 USER, INTERNAL, INTERRUPTED = 2, 1, 130
 """Exit codes."""
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """Settings that cannot be: a sentence for each problem, naming the key, its value and what is allowed."""
 
     def __init__(self, problems: Sequence[str]):
@@ -22,17 +25,26 @@ class ConfigError(ValueError):
 def report(error: Exception) -> int:
     """Print `error` to standard error; returns the exit code it calls for.
 
-    The user's are the errors with a class of their own in xorjax (a wrong setting, a damaged file), those of
-    the system (a directory that cannot be written), and Hydra's own about the command line.
+    The user's are those of the class `UserError` (a wrong setting, a damaged file), those of the system (a directory
+    that cannot be written), and Hydra's own about the command line.
     """
-    if _is_users(error):
-        lines = error.problems if isinstance(error, ConfigError) else (" ".join(str(error).split()),)
+    if isinstance(error, (UserError, OSError, HydraException, OmegaConfBaseException)):
+        lines = error.problems if isinstance(error, ConfigError) else (_sentence(error),)
         print(*(f"error: {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)
         return USER
     traceback.print_exception(error)
     return INTERNAL
 
 
-def _is_users(error: Exception) -> bool:
-    own = type(error).__module__.startswith("xorjax.")
-    return own or isinstance(error, (OSError, HydraException, OmegaConfBaseException))
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    # Of a setting that there is, since overrides are checked; Hydra would advise to add it.
+    missing = re.match(r"Could not override '(\w+)\.?(\w*)'", text)
+    if missing is None or not isinstance(error, ConfigCompositionException):
+        return text
+    from xorjax.config.validate import KINDS, having
+
+    group, name = missing.groups()
+    if group in KINDS:
+        return f"{group}.{name} is a setting of {having(KINDS[group](), group, name)}, which is not chosen"
+    return f"{group} has rules of the experiment, and is merged with them; write {group}=null before, to replace them"

@@ -1,17 +1,19 @@
 """Names of artifacts: a hash of what determines them, so that whatever points have in common is made once.
 
-A setting added later must leave the addresses of old artifacts valid: give its field a default that changes
-nothing and `metadata={"neutral": that default}`, and it enters the hash only when it differs.
+A setting added later must leave the names of old artifacts valid: state in its field which value is `neutral`, and it
+enters the hash only when it differs.
 """
 
 import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
-SCHEMA_VERSION = 1
+from xorjax.settings import NONE_NEUTRAL, stated
+
+SCHEMA_VERSION = 2
 """Raised when artifacts of the same settings are no longer the same: everything is then made anew."""
 
 _DIGITS = 10
@@ -35,19 +37,17 @@ def identity(stage: str, determines: Any, upstream: str | None = None, slug: str
 def canonical(value: Any) -> Any:
     """`value` as plain JSON, the same for values that mean the same.
 
-    Dataclasses become dicts without the fields whose metadata says `determines: False` or whose value is
-    `neutral`, tuples become lists, whole floats integers.
+    Dataclasses become dicts of the settings that count, with the `id` of those that have one, tuples become lists,
+    whole floats integers.
 
     Raises:
         TypeError: a type that has no canonical form.
         ValueError: a number that is not finite.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: canonical(getattr(value, field.name))
-            for field in fields(value)
-            if field.metadata.get("determines", True) and not _is_neutral(field, getattr(value, field.name))
-        }
+        id = {"id": value.id} if hasattr(value, "id") else {}
+        counting = (field.name for field in fields(value) if counts(value, field))
+        return id | {name: canonical(getattr(value, name)) for name in counting}
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise TypeError(f"the keys {list(value)} have no canonical form; expected texts")
@@ -63,5 +63,10 @@ def canonical(value: Any) -> Any:
     raise TypeError(f"{value!r} of type {type(value).__name__} has no canonical form")
 
 
-def _is_neutral(field: Any, value: Any) -> bool:
-    return "neutral" in field.metadata and canonical(field.metadata["neutral"]) == canonical(value)
+def counts(settings: Any, field: Field) -> bool:
+    """Whether a setting determines anything beside the others of its group, `settings`."""
+    says = stated(field)
+    if not says.determines or (says.applies is not None and not says.applies(settings)):
+        return False
+    neutral = says.neutral
+    return neutral is NONE_NEUTRAL or canonical(getattr(settings, field.name)) != canonical(neutral)

@@ -9,9 +9,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from xorjax.config.checks import nearest, one_of
 from xorjax.config.errors import ConfigError
-from xorjax.config.validate import KEYS, SECTIONS, nearest_key
+from xorjax.config.validate import KEYS, KINDS, SECTIONS, nearest_key, new_name
+from xorjax.settings import nearest, one_of
 
 APPENDED = ("experiment", "debug")
 """The groups that are not in the defaults list: `+experiment=NAME`."""
@@ -80,13 +80,20 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
     key = override.key_or_group
     if key.split("/")[0].split(".")[0] == "hydra":
         return
-    if override.is_delete():
+    if (new := new_name(key)) is not None:
+        value = text.partition("=")[2]
+        if new == "code":
+            value = value.replace("minimum", "xor")
+        yield f"{text} is written {new}={value} now"
+    elif override.is_delete():
         yield f"{text} removes a setting; every setting must have a value, such as {key}=VALUE"
     elif key in groups:
         yield from _group_problems(override, groups)
     elif key not in KEYS and key not in SECTIONS:
         names = [f"+{group}" if group in APPENDED else group for group in groups]
         yield f"{key} (in {text}) is not a setting; the nearest is {nearest_key(key, names)}"
+    elif key in [f"{group}.id" for group in KINDS]:
+        yield f"{key} (in {text}) is chosen with its group; write {key.removesuffix('.id')}=CHOICE"
     elif override.package is not None:
         yield f"{key} (in {text}) is a setting, not a group; write {key}=VALUE"
     elif override.is_add():

@@ -19,13 +19,15 @@ from xorjax.config.axes import Axis, Choice, LogScale, Steps
 from xorjax.config.errors import ConfigError
 from xorjax.config.identity import identity
 from xorjax.config.overrides import check_overrides
+from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config
 from xorjax.config.sweep import compose, point_command
-from xorjax.config.validate import KEYS, load_config
+from xorjax.config.validate import KEYS, KINDS, load_config
+from xorjax.metric import Metric
+from xorjax.settings import flattened
 
 MOST_STEPS = 50
 """Of an interval: its values are shared by more trials, and their stages with them, the fewer there are."""
-NOT_DETERMINING = ("paths", "sweep", "trackers")
 
 
 class Space:
@@ -35,6 +37,7 @@ class Space:
         name: a hash of all that determines the results of its trials: what they vary and what not.
         runs: the runs directory.
         experiment: the name of the report.
+        metric: what its points are judged by.
         axes: what each setting or group may be, by its key.
     """
 
@@ -64,6 +67,7 @@ class Space:
             )
         (base,) = compose(loader, self._master, [self._fixed])
         self.experiment, self.runs = str(base.report), Path(base.paths.runs)
+        self.metric: Metric = KINDS["task"]()[base.task.id].metric
         axes = {key: str(axis) for key, axis in self.axes.items()}
         self.name = identity("search", [_determining(base), self._seeds, axes])
 
@@ -160,6 +164,4 @@ def _seeds(override: Override) -> list[str]:
 def _determining(cfg: DictConfig) -> dict[str, Any]:
     own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     settings: Any = OmegaConf.to_container(own, resolve=True)
-    # Where the images lie.
-    data = {key: value for key, value in settings["data"].items() if key not in ("dir", "cache_dir")}
-    return {key: value for key, value in settings.items() if key not in NOT_DETERMINING} | {"data": data}
+    return {key: value for key, value in flattened(settings) if key not in not_determining()}

@@ -1,19 +1,29 @@
 """From what Hydra composed to a `Config`: what does not fit is refused in one error, before any work."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from dataclasses import fields, replace
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from xorjax.config.checks import find_problems, nearest, wrong
+from xorjax.config.checks import find_problems, rule_problems
 from xorjax.config.errors import ConfigError
-from xorjax.config.schema import Config
+from xorjax.config.merge import having, merge
+from xorjax.config.schema import Config, Rule
+from xorjax.settings import get, leaves, nearest, stated
 
-__all__ = ["KEYS", "SECTIONS", "ConfigError", "load_config", "nearest_key"]
+__all__ = [
+    "KEYS",
+    "KINDS",
+    "PER_LAYER",
+    "SECTIONS",
+    "ConfigError",
+    "having",
+    "load_config",
+    "nearest_key",
+    "new_name",
+]
 
 
 def load_config(cfg: DictConfig) -> Config:
@@ -29,27 +39,69 @@ def load_config(cfg: DictConfig) -> Config:
         raise ConfigError(
             [f"{error.full_key} cannot be resolved: {str(error.msg).splitlines()[0]}"]
         ) from None
-    merged = copy.deepcopy(_SCHEMA)
-    misfits = list(_merge(settings, merged))
-    config = _build(Config, OmegaConf.to_container(merged))
-    if problems := misfits or find_problems(config):
+    rules = settings.pop("per_layer", None) or {}
+    problems: list[str] = []
+    config = merge(Config(), settings, problems, _unknown)
+    if problems := problems or find_problems(config):
+        raise ConfigError(problems)
+    config = replace(config, per_layer=tuple(_rules(rules, config, problems)))
+    if problems := problems or list(rule_problems(config)):
         raise ConfigError(problems)
     return config
 
 
-def _keys(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, hint in get_type_hints(cls).items():
-        if isinstance(hint, type) and is_dataclass(hint):
-            yield from _keys(hint, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", hint
+def _rules(rules: Any, config: Config, problems: list[str]) -> Iterator[Rule]:
+    """The rules of `per_layer`, their values in the types of their settings."""
+    if not isinstance(rules, Mapping) or not all(isinstance(rule, Mapping) for rule in rules.values()):
+        problems.append(
+            f"per_layer is {rules!r}; it must be settings by patterns, such as {{conv*: {{prune.rate: 0.8}}}}"
+        )
+        return
+    for pattern, rule in rules.items():
+        found = [
+            f"{key} (here {value!r}) cannot be set by layer; {', '.join(PER_LAYER)} can"
+            for key, value in rule.items()
+            if key in KEYS and key not in PER_LAYER
+        ]
+        own = merge(config, _nested(rule), found, _unknown) if not found else config
+        problems.extend(f"per_layer of {pattern}: {problem}" for problem in found)
+        if not found:
+            yield str(pattern), tuple((key, get(own, key)) for key in rule)
 
 
-KEYS: dict[str, Any] = dict(_keys(Config))
-"""Every setting and its type."""
+def _nested(rule: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in rule.items():
+        *groups, name = str(key).split(".")
+        inner = nested
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[name] = value
+    return nested
+
+
+KEYS: dict[str, Any] = {}
+"""Every setting and its type, those of all codes and tasks among them."""
+for _key, _hint, _ in leaves(Config):
+    KEYS.setdefault(_key, _hint)
+
+PER_LAYER = tuple(dict.fromkeys(key for key, _, own in leaves(Config) if stated(own).per_layer))
+"""Those that rules may give layers of their own."""
 
 SECTIONS = tuple(dict.fromkeys(key[:i] for key in KEYS for i, letter in enumerate(key) if letter == "."))
 """The keys that hold settings: "data", "prune", "prune.schedule", ..."""
+
+KINDS = {own.name: kinds for own in fields(Config) if (kinds := stated(own).kinds) is not None}
+"""The groups of several kinds, "code" and "task"; the kinds of each by id."""
+
+_RENAMED = {"xor.layout": "code.slicing", "xor.layout_seed": "code.slicing_seed", "xor": "code"}
+"""Keys of settings and groups that were called otherwise; of a group for all that is in it."""
+
+
+def new_name(key: str) -> str | None:
+    """What a setting or a group is called now; None if it never had another name."""
+    old = next((old for old in _RENAMED if key == old or key.startswith(f"{old}.")), None)
+    return None if old is None else _RENAMED[old] + key.removeprefix(old)
 
 
 def nearest_key(key: str, groups: Sequence[str] = ()) -> str:
@@ -59,51 +111,7 @@ def nearest_key(key: str, groups: Sequence[str] = ()) -> str:
     return nearest(key, same or [*groups, *(known for known in KEYS if f"+{known}" not in groups)])
 
 
-def _schema() -> DictConfig:
-    schema = OmegaConf.structured(Config)
-    # OmegaConf makes frozen dataclasses read-only, which would also forbid merging into them.
-    for node in (schema, *(OmegaConf.select(schema, section) for section in SECTIONS)):
-        OmegaConf.set_readonly(node, None)
-    return schema
-
-
-_SCHEMA = _schema()
-
-
-def _merge(settings: Mapping[str, Any], schema: DictConfig) -> Iterator[str]:
-    """Put the settings that fit into `schema`; a sentence for every other: no such key, or a wrong type."""
-    for key, value in _leaves(settings):
-        if key in SECTIONS:
-            first = next(known for known in KEYS if known.startswith(f"{key}."))
-            yield wrong(key, repr(value), "a group of settings", first)
-        elif key not in KEYS:
-            yield f"{key} (here {value!r}) is not a setting; the nearest is {nearest_key(key)}"
-        else:
-            try:
-                OmegaConf.update(schema, key, value)
-            except OmegaConfBaseException:
-                yield wrong(key, repr(value), _type_name(KEYS[key]))
-
-
-def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and key not in KEYS:
-            yield from _leaves(value, f"{key}.")
-        else:
-            yield key, value
-
-
-def _type_name(hint: Any) -> str:
-    if get_origin(hint) is UnionType:
-        return f"{_type_name(get_args(hint)[0])} or null"
-    if get_origin(hint) is tuple:
-        return "a list of names, such as [fc1]" if get_args(hint)[0] is str else "a list of numbers"
-    return {int: "an integer", float: "a number", str: "a name"}[hint]
-
-
-def _build(hint: Any, value: Any) -> Any:
-    """The dataclass that `value`, a dict, holds the fields of; OmegaConf's own would hold lists for tuples."""
-    if isinstance(hint, type) and is_dataclass(hint):
-        return hint(**{name: _build(inner, value[name]) for name, inner in get_type_hints(hint).items()})
-    return tuple(value) if isinstance(value, list) else value
+def _unknown(key: str, value: Any) -> str:
+    if (new := new_name(key)) is not None:
+        return f"{key} (here {value!r}) is called {new} now"
+    return f"{key} (here {value!r}) is not a setting; the nearest is {nearest_key(key)}"

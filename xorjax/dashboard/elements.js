@@ -13,6 +13,15 @@ export function element(name, kind = "", words = "") {
   return made;
 }
 
+// A value of the metric as people have it, without its unit: as the report says it.
+export function number(value, { unit, scale }) {
+  return unit === "%" ? (scale * value).toFixed(2) : String(Number((scale * value).toPrecision(4)));
+}
+
+export function withUnit(words, { unit }) {
+  return unit ? `${words} ${unit}` : words;
+}
+
 export function setCommand(place, command) {
   if (place.dataset.command === command) return;
   place.dataset.command = command;

@@ -14,13 +14,15 @@ from xorjax.dashboard.points import PointFiles, Result
 from xorjax.dashboard.stages import RunDirectory, Work
 from xorjax.dashboard.values import UnreadableError
 from xorjax.estimate import seconds_left
+from xorjax.metric import ACCURACY, Metric
 
 SHOWN_FAILURES = 50
 SHOWN_EVENTS = 12
 _ASKED_FOR_SECONDS = 20
+MEASURED = ("validation", "test", "dense_validation", "dense_test")
 _OF_RESULT = (
-    *("prune_rate", "seed", "mask_codec", "setting", "bits", "seconds", "time", "n_validation", "n_test"),
-    *("validation", "test", "dense_validation", "dense_test"),
+    *("prune_rate", "seed", "mask_codec", "bits", "seconds", "time", "n_validation", "n_test"),
+    *MEASURED,
 )
 
 
@@ -110,9 +112,10 @@ class Experiment:
             and not self.run.is_whole(*stage[:2])
             and (work := self.run.work(stage))
         ]
-        points = [self._point(i, point, states) for i, point in enumerate(self.plan.points)]
+        metric = self._metric()
+        points = [self._point(i, point, states, metric) for i, point in enumerate(self.plan.points)]
         _tell_apart(points)
-        header = self._header(states, points)
+        header = self._header(states, points, metric)
         version = self.version + 1
         changed = [
             header != self.header,
@@ -122,18 +125,37 @@ class Experiment:
         self.header = header
         self.version += any(changed)
 
-    def _point(self, i: int, point: str, states: list[tuple[str, str]]) -> dict[str, Any]:
+    def _metric(self) -> Metric:
+        """What the points are judged by: the first one's, or else what is being trained for."""
+        results = filter(None, map(self._files.results.get, self.plan.points))
+        if found := next((result.metric for result in results if result.metric), None):
+            return found
+        names = [work.metric for _, work in self._open if work.metric]
+        # Its unit is the task's to say, which the rows of results will.
+        return Metric(names[0], "", True, 0.0) if names and names[0] != ACCURACY.name else ACCURACY
+
+    def _point(
+        self, i: int, point: str, states: list[tuple[str, str]], metric: Metric
+    ) -> dict[str, Any]:
         result, detail = self._files.results.get(point), self.plan.details[point]
         state, note = _state_of_point(result, [states[k] for k in detail.stages])
         value: dict[str, Any] = {"i": i, "id": point, "state": state, "note": note}
         value |= {"stages": detail.stages, "title": detail.title, "command": detail.command}
-        return value | {name: getattr(result, name) if result else None for name in _OF_RESULT}
+        value |= {"setting": detail.setting}
+        value |= {name: getattr(result, name) if result else None for name in _OF_RESULT}
+        if result and result.metric and result.metric != metric:
+            # Numbers of two metrics have no place in one column.
+            value |= dict.fromkeys(MEASURED) | {"note": f"judged by {result.metric.name}, not by {metric.name}"}
+        return value
 
-    def _header(self, states: list[tuple[str, str]], points: list[dict[str, Any]]) -> dict[str, Any]:
+    def _header(
+        self, states: list[tuple[str, str]], points: list[dict[str, Any]], metric: Metric
+    ) -> dict[str, Any]:
         uses = Counter(stage for point in points for stage in point["stages"])
         return {
             "command": self.plan.command,
             "error": self.error,
+            "metric": {**vars(metric), "scale": metric.scale, "label": metric.label},
             "counts": Counter(point["state"] for point in points),
             "reading": self._files.n_unread,
             "kinds": _by_kind(self.plan.stages, states, uses),

@@ -53,7 +53,8 @@ export function rangeOf(values, leastSpan) {
 }
 
 // What a few examples of a split make in percent, and never less than two decimals can tell.
-export function fewOf(n) {
+export function fewOf(n, { unit }) {
+  if (unit !== "%") return 0.01;
   return n ? Math.max(0.1, 500 / n) : 0.5;
 }
 

@@ -1,4 +1,4 @@
-import { ago, duration, element, setCommand } from "/elements.js";
+import { ago, duration, element, number, setCommand } from "/elements.js";
 import { drawCurves } from "/curves.js";
 import { drawPareto } from "/pareto.js";
 import { showPoints, startPoints } from "/points.js";
@@ -139,6 +139,7 @@ function showExperiment(news) {
   find("#command").hidden = experiment.command === "";
   showBar(find("#bar"), totals(experiment.kinds));
   find("#summary").textContent = summary(experiment, false);
+  nameMetric(experiment.metric);
   showIdle();
   showFailures();
   showWorking();
@@ -156,6 +157,16 @@ function showExperiment(news) {
   drawn = curves;
   if (news.points.length || news.states.length || news.whole) showPoints(experiment);
   showEvents();
+}
+
+// What the page calls the metric, where that is not drawn anew.
+function nameMetric({ name, unit, higher_is_better }) {
+  find("#pareto h2").textContent = `Bits against ${name}`;
+  find("#pareto label").firstChild.textContent = `${name} `;
+  find("#pareto .plot").setAttribute("aria-label", `Bits per weight against ${name}`);
+  find("#metric").options[0].textContent = name;
+  find("#order").options[3].textContent = `${higher_is_better ? "highest" : "lowest"} ${name} first`;
+  find("#working th.measured").textContent = unit ? `validation (${unit})` : "validation";
 }
 
 function summary({ counts, kinds, left, points, reading }, short) {
@@ -228,7 +239,7 @@ function showWorking() {
     const who = [work.host, work.pid].filter((part) => part !== null).join(", ");
     line.append(
       element("td", "text name", `${work.kind} ${work.name}`), epochs,
-      element("td", "", work.accuracy === null ? "" : (100 * work.accuracy).toFixed(2)), timeCell(work.began),
+      element("td", "", work.validation === null ? "" : number(work.validation, experiment.metric)), timeCell(work.began),
       work.state === "stopped" ? element("td", "text stopped", work.note) : timeCell(work.seen),
       element("td", "text", who || "unknown"), element("td", "", work.points),
     );

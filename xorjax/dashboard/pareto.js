@@ -1,7 +1,8 @@
-// Bits against accuracy: a mark is the mean over the seeds of a setting, as in the report.
+// Bits against the metric: a mark is the mean over the seeds of a setting, as in the report.
 import {
   TWO_DECIMALS, SETTINGS, colour, extent, fewOf, layout, marks, rangeOf, showLegend, tellOnHover,
 } from "/figures.js";
+import { number, withUnit } from "/elements.js";
 import { showPoint } from "/points.js";
 
 const MOST_DRAWN = 3000;
@@ -13,19 +14,20 @@ const withoutSeed = (title) => title.replace(/, seed [^,]*/, "");
 
 export function drawPareto(experiment) {
   const split = document.querySelector("#split").value;
+  const { metric } = experiment;
   const isKnown = (point) => point.state === "ok" && point.bits !== null && point[split] !== null;
   const points = experiment.points.filter(isKnown);
   if (points.length === 0) return;
   const means = meansOf(points);
   // Whatever is drawn: the test split chooses nothing.
-  const front = frontOf(means);
+  const front = frontOf(means, metric.higher_is_better ? 1 : -1);
   const drawn = thin(means, split, front);
   const rates = [...new Set(means.map((mean) => mean.prune_rate))].sort((a, b) => a - b);
   const groups = rates.map((rate) => drawn.filter((mean) => mean.prune_rate === rate));
   const signs = marks(rates.length, true);
   const seeds = drawn.filter((mean) => mean.points.length > 1).flatMap((mean) => mean.points);
   const faint = seeds.length <= MOST_DRAWN ? seeds : [];
-  const at = (those) => ({ x: those.map(({ bits }) => bits), y: those.map((one) => 100 * one[split]) });
+  const at = (those) => ({ x: those.map(({ bits }) => bits), y: those.map((one) => metric.scale * one[split]) });
   const data = [
     {
       type: "scatter", mode: "markers", name: "one seed", ...at(faint), hoverinfo: "skip",
@@ -44,11 +46,11 @@ export function drawPareto(experiment) {
       },
     })),
   ];
-  const dense = denseOf(points, split);
-  const style = layout(experiment.name + split, "bits per weight", `${split} accuracy (%)`);
+  const dense = denseOf(points, split, metric);
+  const style = layout(experiment.name + split, "bits per weight", `${split} ${metric.label}`);
   const [first] = points;
   const all = at([...drawn, ...faint]);
-  const span = fewOf(split === "test" ? first.n_test : first.n_validation);
+  const span = fewOf(split === "test" ? first.n_test : first.n_validation, metric);
   style.xaxis.range = rangeOf(all.x, LEAST_BITS);
   style.yaxis.range = rangeOf(dense === null ? all.y : [...all.y, dense], span);
   for (const axis of [style.xaxis, style.yaxis]) axis.tickformatstops = TWO_DECIMALS;
@@ -59,7 +61,7 @@ export function drawPareto(experiment) {
   const place = find(".plot");
   Plotly.react(place, data, style, SETTINGS);
   const severalCodecs = new Set(means.map((one) => one.mask_codec)).size > 1;
-  tellOnHover(place, ({ customdata }) => linesOf(customdata, severalCodecs));
+  tellOnHover(place, ({ customdata }) => linesOf(customdata, severalCodecs, metric));
   place.removeAllListeners("plotly_click");
   place.on("plotly_click", ({ points: [{ customdata }] }) => { if (customdata) choose(customdata); });
   const step = Math.ceil(rates.length / MOST_IN_LEGEND);
@@ -73,8 +75,8 @@ export function drawPareto(experiment) {
     : `A mark is the mean over the seeds of a setting${faint.length ? ", a small dot one seed" : ""}.`;
   const some = drawn.length === means.length ? ""
     : ` ${drawn.length} of ${means.length} settings are drawn, the whole front among them.`;
-  find(".caption").textContent = `${what} All layers together; further left is smaller, further up is better. `
-    + "The front is found by validation accuracy, whichever is drawn. "
+  find(".caption").textContent = `${what} All layers together; further left is smaller, further ${metric.higher_is_better ? "up" : "down"} is better. `
+    + `The front is found by validation ${metric.name}, whichever is drawn. `
     + `Click a mark for its points and their commands.${some}`;
 }
 
@@ -96,21 +98,21 @@ function mean(points, name) {
   return values.includes(null) ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-// Of the dense models that the points rest on, each once, in percent; null if none is known.
-function denseOf(points, split) {
+// Of the dense models that the points rest on, each once, as people have it; null if none is known.
+function denseOf(points, split, { scale }) {
   const bySeed = new Map(points.map((point) => [`${point.seed} ${point[`dense_${split}`]}`, point[`dense_${split}`]]));
   const values = [...bySeed.values()].filter((value) => value !== null);
-  return values.length ? 100 * values.reduce((sum, value) => sum + value, 0) / values.length : null;
+  return values.length ? scale * values.reduce((sum, value) => sum + value, 0) / values.length : null;
 }
 
 // A line of what the mark is, without what a narrow window has no room for, and one of what came out.
-function linesOf({ points, title, mask_codec, bits, validation, test }, severalCodecs) {
+function linesOf({ points, title, mask_codec, bits, validation, test }, severalCodecs, metric) {
   const setting = title.replace(/n_in (\S+), n_out (\S+)/, "$1 → $2").replace(/(\w+\.)+(?=\w+=)/g, "");
   const seeds = points.length > 1 ? `mean over ${points.length} seeds` : `seed ${points[0].seed}`;
-  const percent = (value) => (value === null ? "unknown" : `${(100 * value).toFixed(2)} %`);
+  const said = (value) => (value === null ? "unknown" : withUnit(number(value, metric), metric));
   return [
     [setting, severalCodecs && mask_codec, seeds].filter(Boolean).join(", "),
-    `${bits.toFixed(4)} bits/weight, validation ${percent(validation)}, test ${percent(test)}`,
+    `${bits.toFixed(4)} bits/weight, validation ${said(validation)}, test ${said(test)}`,
   ];
 }
 
@@ -118,13 +120,13 @@ function choose({ points: [first, ...others], title, mask_codec }) {
   showPoint(first, others.length ? `${[title, mask_codec].filter(Boolean).join(", ")},` : first.id);
 }
 
-// What no other beats in both bits and validation accuracy, from the smallest on.
-function frontOf(means) {
+// What no other beats in both bits and validation, from the smallest on.
+function frontOf(means, direction) {
   let best = -Infinity;
   const known = means.filter((one) => one.validation !== null);
-  return known.sort((a, b) => a.bits - b.bits || b.validation - a.validation).filter((one) => {
-    if (one.validation <= best) return false;
-    best = one.validation;
+  return known.sort((a, b) => a.bits - b.bits || direction * (b.validation - a.validation)).filter((one) => {
+    if (direction * one.validation <= best) return false;
+    best = direction * one.validation;
     return true;
   });
 }

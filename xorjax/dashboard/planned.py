@@ -1,5 +1,6 @@
 """What an experiment is to do, as its plan.json says."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +18,22 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Detail:
-    """A point for people, the command that runs it alone, and its stages: indices into the plan's."""
+    """A point for people, the command that runs it alone, and its stages: indices into the plan's.
+
+    `values` are those of the settings that the points differ in, None where the plan does not say.
+    """
 
     title: str
     command: str
     stages: tuple[int, ...]
+    values: dict[str, Any] | None = None
+
+    @property
+    def setting(self) -> str | None:
+        """The same text for points that differ in the seed alone; None if that is not known."""
+        if self.values is None:
+            return None
+        return json.dumps({key: value for key, value in self.values.items() if key != "seed"}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -74,4 +86,7 @@ def _detail(value: dict[str, Any], n_stages: int) -> Detail:
     stages = tuple(value["stages"])
     if not all(isinstance(i, int) and 0 <= i < n_stages for i in stages):
         raise ValueError("not indices of stages")
-    return Detail(str(value["title"]), str(value["command"]), stages)
+    values = value.get("values")
+    return Detail(
+        str(value["title"]), str(value["command"]), stages, values if isinstance(values, dict) else None
+    )

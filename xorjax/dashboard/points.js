@@ -1,4 +1,4 @@
-import { SIGNS, element, setCommand, wordOf } from "/elements.js";
+import { SIGNS, element, number, setCommand, withUnit, wordOf } from "/elements.js";
 
 const LIMIT = 200;
 
@@ -43,8 +43,8 @@ export function showPoints(experiment) {
     limit = LIMIT;
   }
   kinds = [...new Set(experiment.stages.map(([kind]) => kind))];
-  showHead();
-  const chosen = order(experiment.points.filter(filter()));
+  showHead(experiment.metric);
+  const chosen = order(experiment.points.filter(filter()), experiment.metric);
   const shown = chosen.slice(0, limit);
   const body = find("tbody");
   const wantedLines = shown.flatMap((point) => lineOf(experiment, point));
@@ -81,16 +81,17 @@ function filter() {
   };
 }
 
-function order(points) {
+function order(points, metric) {
   const by = find("#order").value;
   if (by === "plan") return points;
-  const sign = by === "bits" ? 1 : -1;
+  const sign = by === "bits" || (by === "validation" && !metric.higher_is_better) ? 1 : -1;
   const key = by === "newest" ? "time" : by;
   return points.sort((a, b) => (a[key] === null) - (b[key] === null) || sign * (a[key] - b[key]) || a.i - b.i);
 }
 
-function showHead() {
-  const names = ["point", "bits/weight", "validation (%)", "test (%)", "state", ...kinds];
+function showHead({ unit }) {
+  const of = unit ? ` (${unit})` : "";
+  const names = ["point", "bits/weight", `validation${of}`, `test${of}`, "state", ...kinds];
   const head = find("thead");
   if (head.dataset.key === names.join()) return;
   head.dataset.key = names.join();
@@ -136,10 +137,10 @@ function fill(line, experiment, point) {
   title.append(line.button);
   const state = element("td", `text state ${point.state}`, `${SIGNS[point.state]} ${wordOf(point.state)}`);
   state.title = point.note;
-  const percent = (value) => element("td", "", value === null ? "" : (100 * value).toFixed(2));
+  const measured = (value) => element("td", "", value === null ? "" : number(value, experiment.metric));
   line.nodes[0].replaceChildren(
     title, element("td", "", point.bits === null ? "" : point.bits.toFixed(4)),
-    percent(point.validation), percent(point.test), state, ...kinds.map((kind) => stageCell(experiment, point, kind)),
+    measured(point.validation), measured(point.test), state, ...kinds.map((kind) => stageCell(experiment, point, kind)),
   );
   if (focused) line.button.focus();
 }
@@ -172,13 +173,14 @@ function stageCell(experiment, point, kind) {
 function detail(line, experiment, point) {
   const cell = element("td");
   const box = element("div");
+  const { metric } = experiment;
   cell.colSpan = 5 + kinds.length;
   cell.append(box);
   const command = element("div", "command");
   setCommand(command, point.command);
   box.append(command);
   if (point.dense_test !== null) {
-    box.append(element("p", "", `dense model: ${(100 * point.dense_test).toFixed(2)} % on the test split`));
+    box.append(element("p", "", `dense model: ${withUnit(number(point.dense_test, metric), metric)} on the test split`));
   }
   if (point.note) box.append(element("p", "", point.note));
   box.append(element("p", "", `point ${point.id}`));

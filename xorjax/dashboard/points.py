@@ -1,7 +1,5 @@
 """The finished points of an experiment: each file read once, and again when it is replaced."""
 
-import hashlib
-import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,7 +9,7 @@ from typing import Any
 
 from xorjax.dashboard.listing import Listing
 from xorjax.dashboard.values import UnreadableError, number, read_object, seconds_of, text
-from xorjax.results.flat import determines_nothing, flat_config
+from xorjax.metric import Metric
 from xorjax.streams import bits_over_layers
 
 
@@ -19,9 +17,8 @@ from xorjax.streams import bits_over_layers
 class Result:
     """What became of a point.
 
-    Accuracies are fractions, `dense_*` the dense model's; `bits` are bits per weight over all its encoded layers,
-    `seconds` what its stages took. Points that differ in the seed alone have the same `setting`. `n_*` are numbers of
-    images (or of whatever else is classified) in the splits.
+    `validation` and `test` are values of `metric`, `dense_*` the dense model's; `bits` are bits per weight over all its
+    encoded layers, `seconds` what its stages took. `n_*` are numbers of examples in the splits.
     """
 
     status: str
@@ -30,7 +27,7 @@ class Result:
     prune_rate: float | None = None
     seed: float | None = None
     mask_codec: str | None = None
-    setting: str | None = None
+    metric: Metric | None = None
     bits: float | None = None
     validation: float | None = None
     test: float | None = None
@@ -122,43 +119,36 @@ def _read(path: Path, point: str) -> Result:
 
 
 def _of_rows(rows: list[dict[str, Any]]) -> Result:
-    """The rows of the XOR code of one point; the baselines have no n_out."""
-    codes = [row for row in rows if row.get("n_out") is not None] or rows[:1]
-    if not codes:
+    """The rows of the own code of one point."""
+    own = [row for row in rows if row.get("baseline") is False] or rows[:1]
+    if not own:
         return Result("ok")
-    first = codes[0]
-    config = _config(text(first.get("config")))
+    first = own[0]
+    config = first.get("config")
+    data = config.get("data") if isinstance(config, dict) else None
     return Result(
         "ok",
         time=seconds_of(text(first.get("finished_at"))),
         prune_rate=number(first.get("prune_rate")),
         seed=number(first.get("seed")),
         mask_codec=text(first.get("mask_codec")),
-        setting=_setting(config),
-        bits=_bits(codes),
-        validation=number(first.get("validation_accuracy")),
-        test=number(first.get("test_accuracy")),
-        dense_validation=number(first.get("dense_validation_accuracy")),
-        dense_test=number(first.get("dense_accuracy")),
+        metric=_metric(first),
+        bits=_bits(own),
+        validation=number(first.get("validation_metric")),
+        test=number(first.get("test_metric")),
+        dense_validation=number(first.get("dense_validation_metric")),
+        dense_test=number(first.get("dense_metric")),
         seconds=number(first.get("wall_seconds")),
-        n_validation=number(config.get("data.n_validation")),
+        n_validation=number(data.get("n_validation")) if isinstance(data, dict) else None,
         n_test=number(first.get("n_test")),
     )
 
 
-def _config(words: str | None) -> dict[str, Any]:
-    try:
-        return flat_config(words or "{}")
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _setting(config: dict[str, Any]) -> str | None:
-    """The same text for points that differ in the seed alone; None if the configuration is not known."""
-    own = {key: value for key, value in config.items() if key != "seed" and not determines_nothing(key)}
-    if not own:
+def _metric(row: dict[str, Any]) -> Metric | None:
+    name, unit = text(row.get("metric")), text(row.get("metric_unit"))
+    if name is None or unit is None:
         return None
-    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:12]
+    return Metric(name, unit, row.get("higher_is_better") is not False, number(row.get("metric_tolerance")) or 0.0)
 
 
 def _bits(rows: list[dict[str, Any]]) -> float | None:

@@ -12,14 +12,14 @@ from xorjax.dashboard.listing import Listing
 from xorjax.dashboard.log import BEGAN, StageLog
 from xorjax.dashboard.planned import Stage
 from xorjax.dashboard.tail import Tail
-from xorjax.dashboard.values import UnreadableError, number, read_object
+from xorjax.dashboard.values import UnreadableError, number, read_object, text
 
 SILENCE = 300.0
 """Seconds without activity after which work on another host counts as stopped."""
 
 _CURVES_KEPT = 64
 _LONGEST_CURVE = 400
-_COLUMNS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+_COLUMNS = ("train_loss", "train_metric", "validation_loss", "validation_metric")
 
 Metrics = list[dict[str, Any]]
 
@@ -29,7 +29,7 @@ class Work:
     """A stage that somebody began and that is not whole.
 
     `state` is "running", or "stopped" with a `note` that says why. `began` and `seen`, the last sign of life, are
-    seconds since 1970; `epochs` counts those done.
+    seconds since 1970; `epochs` counts those done, `validation` is the value of `metric` after the last.
     """
 
     state: str
@@ -39,7 +39,8 @@ class Work:
     began: float | None
     seen: float | None
     epochs: int
-    accuracy: float | None
+    validation: float | None
+    metric: str | None
 
 
 class RunDirectory:
@@ -112,8 +113,9 @@ class RunDirectory:
             # It ended between the look at the directory and the look at the process.
             return None
         metrics = self.metrics(directory) if stage.epochs or state == "running" else []
-        accuracy = number(metrics[-1].get("validation_accuracy")) if metrics else None
-        return Work(state, note, last.host, last.pid, last.time, seen, len(metrics), accuracy)
+        latest = metrics[-1] if metrics else {}
+        measured = number(latest.get("validation_metric")), text(latest.get("metric"))
+        return Work(state, note, last.host, last.pid, last.time, seen, len(metrics), *measured)
 
     def _is_alive(self, host: str | None, pid: int | None, seen: float | None) -> tuple[str, str]:
         if host == self._host and pid is not None:

@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from xorjax.errors import UserError
+
 _NAME = re.compile(r"[\w+=,@-][\w.+=,@ -]*", re.ASCII)
 
 
-class UnreadableError(ValueError):
+class UnreadableError(UserError, ValueError):
     """A file is not what the pipeline writes; the message says how."""
 
 

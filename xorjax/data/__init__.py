@@ -1,8 +1,16 @@
 """Datasets from idx files or a TFDS directory, and batches of them in memory."""
 
-from xorjax.data.batches import Batch, Split, eval_batches, permutation, steps_per_epoch, train_batches
+from xorjax.data.batches import (
+    Batch,
+    Dataset,
+    Split,
+    eval_batches,
+    permutation,
+    steps_per_epoch,
+    train_batches,
+)
 from xorjax.data.catalogue import DATASETS, SIZES, DataError
-from xorjax.data.sources import Dataset, load_data
+from xorjax.data.sources import load_data
 
 __all__ = [
     "DATASETS",

@@ -3,29 +3,39 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32, Shaped
+from jaxtyping import Float32, Int, Shaped
 
 
 class Split(NamedTuple):
-    """Examples in memory: uint8 images, or float32 features computed from them, and their labels."""
+    """Examples in memory: images, sequences of tokens, or features computed from them, and what is to be learned."""
 
     inputs: Shaped[np.ndarray, "n ..."]
-    labels: Int32[np.ndarray, " n"]
+    targets: Shaped[np.ndarray, "n ..."]
 
     @property
     def size(self) -> int:
-        return len(self.labels)
+        return len(self.targets)
 
 
 class Batch(NamedTuple):
     """`valid` is 1 for an example and 0 for padding."""
 
     inputs: Shaped[np.ndarray, "batch ..."]
-    labels: Int32[np.ndarray, " batch"]
+    targets: Shaped[np.ndarray, "batch ..."]
     valid: Float32[np.ndarray, " batch"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The three splits; whatever is chosen is chosen on `validation`."""
+
+    train: Split
+    validation: Split
+    test: Split
 
 
 def permutation(seed: int, epoch: int, n: int) -> Int[np.ndarray, " n"]:
@@ -52,18 +62,17 @@ def train_batches(
     valid = np.ones(batch_size, np.float32)
     for step in range(first_step, steps_per_epoch(split.size, batch_size)):
         chosen = order[step * batch_size : (step + 1) * batch_size]
-        yield Batch(split.inputs[chosen], split.labels[chosen], valid)
+        yield Batch(split.inputs[chosen], split.targets[chosen], valid)
 
 
 def eval_batches(split: Split, batch_size: int) -> Iterator[Batch]:
     """All examples in order; the last batch is padded with zeros, so every batch has one static shape."""
     for first in range(0, split.size, batch_size):
-        inputs = split.inputs[first : first + batch_size]
-        labels = split.labels[first : first + batch_size]
-        n = len(labels)
-        padding = batch_size - n
-        yield Batch(
-            np.pad(inputs, [(0, padding)] + [(0, 0)] * (inputs.ndim - 1)) if padding else inputs,
-            np.pad(labels, (0, padding)) if padding else labels,
-            (np.arange(batch_size) < n).astype(np.float32),
-        )
+        inputs, targets = (part[first : first + batch_size] for part in split)
+        valid = (np.arange(batch_size) < len(targets)).astype(np.float32)
+        yield Batch(_padded(inputs, batch_size), _padded(targets, batch_size), valid)
+
+
+def _padded(part: Shaped[np.ndarray, "n ..."], size: int) -> Shaped[np.ndarray, "size ..."]:
+    padding = size - len(part)
+    return np.pad(part, [(0, padding)] + [(0, 0)] * (part.ndim - 1)) if padding else part

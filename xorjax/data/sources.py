@@ -15,23 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from xorjax.config.schema import DataConfig
-from xorjax.data.batches import Split
+from xorjax.data.batches import Dataset, Split
 from xorjax.data.cache import TEMPORARY, locked, read_arrays, write_arrays
 from xorjax.data.catalogue import IDX_SHAPES, SPLITS, VERSION, DataError, get_dataset
+from xorjax.data.config import DataConfig
 from xorjax.data.idx import find_idx, read_idx_dataset
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Images are uint8 (n, 28, 28, 1), labels int32 (n,)."""
-
-    train: Split
-    validation: Split
-    test: Split
-    n_classes: int
 
 
 @dataclass(frozen=True)
@@ -75,12 +65,12 @@ def find_source(name: str, directory: Path) -> Source:
 def load_data(config: DataConfig) -> Dataset:
     """The dataset `config.name` out of `config.dir`, split 55,000 / 5,000 / 10,000 in TFDS's order.
 
+    Images are uint8 (n, 28, 28, 1), targets the labels, int32 (n,).
     `n_train`, `n_validation` and `n_test` take the first so many examples of each.
 
     Raises:
         DataError: the dataset is unknown, missing, damaged or not the canonical one, or a number is too large.
     """
-    spec = get_dataset(config.name)
     splits = _load_splits(config.name, find_source(config.name, Path(config.dir)), Path(config.cache_dir))
     for split in SPLITS:
         n = getattr(config, f"n_{split}")
@@ -88,7 +78,7 @@ def load_data(config: DataConfig) -> Dataset:
         if n is not None and not 1 <= n <= len(labels):
             raise DataError(f"data.n_{split} is {n}, expected 1 to {len(labels)}.")
         splits[split] = Split(inputs[:n], labels[:n])
-    return Dataset(splits["train"], splits["validation"], splits["test"], spec.n_classes)
+    return Dataset(**splits)
 
 
 def _load_splits(name: str, source: Source, cache_dir: Path) -> dict[str, Split]:
@@ -121,4 +111,4 @@ def _read_source(name: str, source: Source, cache_dir: Path) -> dict[str, np.nda
             shutil.rmtree(temporary)
     splits = prepare.read(name, data_dir)
     arrays = {f"{split}_images": splits[split].inputs for split in SPLITS}
-    return arrays | {f"{split}_labels": splits[split].labels for split in SPLITS}
+    return arrays | {f"{split}_labels": splits[split].targets for split in SPLITS}

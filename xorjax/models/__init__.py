@@ -1,5 +1,6 @@
-"""Models: a closed registry of flax nnx modules made of named blocks."""
+"""Models: flax nnx modules, one a file, in one registry."""
 
-from xorjax.models.registry import MODELS, Params, create_model, get_model, input_shape, merge
+from xorjax.models.registry import MODELS, ModelError, Network, create_model, merge
+from xorjax.params import Params, State
 
-__all__ = ["MODELS", "Params", "create_model", "get_model", "input_shape", "merge"]
+__all__ = ["MODELS", "ModelError", "Network", "Params", "State", "create_model", "merge"]

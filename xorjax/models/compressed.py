@@ -16,8 +16,8 @@ class FileModelError(UserError, ValueError):
     """A compressed file that does not hold the model that it is taken for."""
 
 
-def coded_model(name: str, compressed: CompressedModel) -> nnx.Module:
-    """The registry's model `name` with the parameters of the file, the compressed ones as `CodedWeight`s.
+def coded_model(name: str, compressed: CompressedModel, sizes: Mapping[str, int] | None = None) -> nnx.Module:
+    """The registry's model `name` with the parameters and state of the file, the compressed ones as `CodedWeight`s.
 
     It runs as it is where the model multiplies by `xorjax.weights.matmul` and `conv`, else with
     `xorjax.weights.form` of its state, inside jit.
@@ -26,10 +26,11 @@ def coded_model(name: str, compressed: CompressedModel) -> nnx.Module:
         FileModelError: the file's parameters are not those of the model, by name, shape or dtype.
         ValueError: there is no such model.
     """
-    graphdef, initial = create_model(name, 0)
+    network, params, state = create_model(name, 0, sizes)
     held: dict[str, Any] = {**compressed.params, **compressed.weights}
-    _check(name, held, initial)
-    return merge(graphdef, held | {path: jnp.asarray(value) for path, value in compressed.params.items()})
+    _check(name, held, params | state)
+    held |= {path: jnp.asarray(value) for path, value in compressed.params.items()}
+    return merge(network, *network.split(held))
 
 
 def _check(name: str, held: Mapping[str, Any], initial: Params) -> None:

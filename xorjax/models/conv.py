@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from xorjax.weights import form
+
 IMAGES_AT_ONCE = 16
 
 
@@ -77,7 +79,7 @@ def input_gradient(
 
 
 class Conv(nnx.Module):
-    """`conv2d` with a bias, He-initialized for the rectifier that follows."""
+    """`conv2d` with a bias, He-initialized for the rectifier that follows; the kernel may be a coded weight."""
 
     def __init__(self, n_in: int, n_out: int, size: int, *, rngs: nnx.Rngs):
         kernel = nnx.initializers.he_normal()(rngs.params(), (size, size, n_in, n_out), jnp.float32)
@@ -86,4 +88,4 @@ class Conv(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch height width n_in"]) -> Array:
         bias = self.bias[...]
-        return conv2d(x, self.kernel[...]) + bias.reshape(1, 1, 1, -1)
+        return conv2d(x, form(self.kernel.get_value())) + bias.reshape(1, 1, 1, -1)

@@ -4,12 +4,14 @@ A model is a chain of named blocks, each a layer with its activation and pooling
 chain can be run on its own: a frozen prefix once for all, the rest at every step.
 """
 
-from collections.abc import Callable
+from itertools import pairwise
 
 from flax import nnx
 from jaxtyping import Array, Float
 
 from xorjax.models.conv import Conv
+from xorjax.models.registry import MODELS
+from xorjax.weights import matmul
 
 
 def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
@@ -22,22 +24,36 @@ def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
 
 
+class Linear(nnx.Linear):
+    """With a kernel that may be a coded weight."""
+
+    def __call__(self, inputs: Float[Array, "batch n_in"], out_sharding: object = None) -> Array:
+        return matmul(inputs, self.kernel.get_value()) + self.bias[...].reshape(1, -1)
+
+
+def chain(layers: tuple[str, ...]) -> dict[str, str]:
+    """Each layer's kernel and the next one's."""
+    return {f"{layer}/kernel": f"{after}/kernel" for layer, after in pairwise(layers)}
+
+
+@MODELS.register
 class LeNet5(nnx.Module):
     """20C5-MP2-50C5-MP2-500FC-10 on 28x28x1 images, convolutions unpadded: `fc1` is 800x500 (paper, section 5)."""
 
-    input_shape = (28, 28, 1)
-    blocks: tuple[str, ...] = ("conv1", "conv2", "fc1", "fc2")
+    id, task = "lenet5", "images"
+    layers: tuple[str, ...] = ("conv1", "conv2", "fc1", "fc2")
+    blocks = layers
+    following = chain(layers)
 
-    def __init__(self, *, rngs: nnx.Rngs):
+    def __init__(self, *, rngs: nnx.Rngs, n_classes: int = 10):
         he = nnx.initializers.he_normal()
-        # Annotated as functions of an array: a compressed layer may take a layer's place.
-        self.conv1: Callable[[Array], Array] = Conv(1, 20, 5, rngs=rngs)
-        self.conv2: Callable[[Array], Array] = Conv(20, 50, 5, rngs=rngs)
-        self.fc1: Callable[[Array], Array] = nnx.Linear(800, 500, kernel_init=he, rngs=rngs)
-        self.fc2: Callable[[Array], Array] = nnx.Linear(500, 10, rngs=rngs)
+        self.conv1 = Conv(1, 20, 5, rngs=rngs)
+        self.conv2 = Conv(20, 50, 5, rngs=rngs)
+        self.fc1 = Linear(800, 500, kernel_init=he, rngs=rngs)
+        self.fc2 = Linear(500, n_classes, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch ..."], start: int = 0, stop: int | None = None) -> Array:
-        """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, 10) out when all are run."""
+        """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, n_classes) out when all are run."""
         for block in self.blocks[start:stop]:
             match block:
                 case "conv1":
@@ -52,20 +68,23 @@ class LeNet5(nnx.Module):
         return x
 
 
+@MODELS.register
 class LeNet300(nnx.Module):
     """300FC-100FC-10 on the flattened image (LeNet-300-100)."""
 
-    input_shape = (28, 28, 1)
-    blocks: tuple[str, ...] = ("fc1", "fc2", "fc3")
+    id, task = "lenet300", "images"
+    layers: tuple[str, ...] = ("fc1", "fc2", "fc3")
+    blocks = layers
+    following = chain(layers)
 
-    def __init__(self, *, rngs: nnx.Rngs):
+    def __init__(self, *, rngs: nnx.Rngs, n_classes: int = 10):
         he = nnx.initializers.he_normal()
-        self.fc1: Callable[[Array], Array] = nnx.Linear(784, 300, kernel_init=he, rngs=rngs)
-        self.fc2: Callable[[Array], Array] = nnx.Linear(300, 100, kernel_init=he, rngs=rngs)
-        self.fc3: Callable[[Array], Array] = nnx.Linear(100, 10, rngs=rngs)
+        self.fc1 = Linear(784, 300, kernel_init=he, rngs=rngs)
+        self.fc2 = Linear(300, 100, kernel_init=he, rngs=rngs)
+        self.fc3 = Linear(100, n_classes, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch ..."], start: int = 0, stop: int | None = None) -> Array:
-        """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, 10) out when all are run."""
+        """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, n_classes) out when all are run."""
         for block in self.blocks[start:stop]:
             match block:
                 case "fc1":

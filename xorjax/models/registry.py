@@ -1,41 +1,160 @@
-"""Models by name, as a static graph and a flat dict of parameters keyed "layer/param"."""
+"""Models by id, one a file: a static network, and its arrays as two flat dicts keyed "layer/param".
 
-from difflib import get_close_matches
+To add one, write a module in this package: an nnx module class under `@MODELS.register` with the attributes
+
+- `id`, and `task`, the id of the task that it is for;
+- `layers`: the names of its layers that have kernels, "block1/conv1";
+- `following`, if its outputs should count where it is pruned: by path, the kernel that a kernel's outputs meet next;
+- `blocks`, if its first parts can be run alone: their names in order, each that of the attribute which holds its
+  layers. `__call__(x, start, stop)` then runs `blocks[start:stop]`; without, `__call__(x)` runs all.
+
+The constructor takes `rngs`, and by name those of the data set's sizes (`Task.datasets`) that it wants, such as
+`n_classes`.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, PRNGKeyArray
 
-from xorjax.models.lenet import LeNet5, LeNet300
-from xorjax.params import Params
+from xorjax.errors import UserError
+from xorjax.params import Params, State
+from xorjax.registry import Registry
 
-MODELS: dict[str, type[LeNet5] | type[LeNet300]] = {"lenet5": LeNet5, "lenet300": LeNet300}
+MODELS: Registry[type[Any]] = Registry("xorjax.models", "model")
+"""All models by id."""
+
+KINDS: dict[str, type[nnx.Variable]] = {
+    "params": nnx.Param,
+    "state": nnx.BatchStat,
+    "key": nnx.RngKey,
+    "count": nnx.RngCount,
+}
+"""The kinds of variables that are handled. Random keys are derived from the step, and held nowhere."""
 
 
-def get_model(name: str) -> type[LeNet5] | type[LeNet300]:
-    """The class of the model called `name`.
+class ModelError(UserError, ValueError):
+    """A model that cannot be trained as it is."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One of a model's variables: where it is, which of `KINDS`, its shape."""
+
+    path: tuple[Any, ...]
+    kind: str
+    shape: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return "/".join(map(str, self.path))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model without its arrays: hashable, so that it can be a static argument of a jitted function.
+
+    The graph for evaluation has no dropout and normalizes by running statistics.
+    """
+
+    training: nnx.GraphDef
+    evaluation: nnx.GraphDef
+    variables: tuple[Variable, ...]
+
+    def split(self, arrays: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters and state out of arrays by path that hold both."""
+        params, state = (
+            {variable.name: arrays[variable.name] for variable in self.variables if variable.kind == kind}
+            for kind in ("params", "state")
+        )
+        return params, state
+
+
+def create_model(id: str, seed: int, sizes: Mapping[str, int] | None = None) -> tuple[Network, Params, State]:
+    """`initialize` the model called `id`.
 
     Raises:
-        ValueError: no such model; names the nearest.
+        ValueError: there is no such model.
     """
-    if name not in MODELS:
-        nearest = get_close_matches(name, MODELS, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown model {name!r}: did you mean {nearest!r}? Models: {', '.join(MODELS)}.")
-    return MODELS[name]
+    return initialize(MODELS.find(id), seed, sizes)
 
 
-def create_model(name: str, seed: int) -> tuple[nnx.GraphDef, Params]:
-    """Initialize the model called `name` from `jax.random.key(seed)`; the graph does not depend on the seed."""
-    model = get_model(name)(rngs=nnx.Rngs(jax.random.key(seed)))
-    graphdef, state = nnx.split(model)
-    return graphdef, {"/".join(map(str, path)): variable[...] for path, variable in nnx.to_flat_state(state)}
+def initialize(
+    model: type[Any], seed: int, sizes: Mapping[str, int] | None = None
+) -> tuple[Network, Params, State]:
+    """A model of this class made from `jax.random.key(seed)`; the network does not depend on the seed.
+
+    Raises:
+        ModelError: it has a variable of a kind that is not handled; names it.
+    """
+    wanted = inspect.signature(model.__init__).parameters
+    taken = {name: size for name, size in (sizes or {}).items() if name in wanted}
+    module = model(rngs=nnx.Rngs(jax.random.key(seed)), **taken)
+    training, held = nnx.split(module)
+    arrays = [(path, _kind(path, variable), variable[...]) for path, variable in nnx.to_flat_state(held)]
+    module.eval()
+    variables = tuple(Variable(path, kind, array.shape) for path, kind, array in arrays)
+    network = Network(training, nnx.graphdef(module), variables)
+    return network, *network.split({"/".join(map(str, path)): array for path, _, array in arrays})
 
 
-def merge(graphdef: nnx.GraphDef, params: Params) -> nnx.Module:
-    """The module of `graphdef` with `params` as its parameters (also inside jit, on traced arrays)."""
-    flat = [(tuple(path.split("/")), nnx.Param(value)) for path, value in params.items()]
-    return nnx.merge(graphdef, nnx.from_flat_state(flat))
+def merge(
+    network: Network, params: Mapping[str, Any], state: State | None = None, key: PRNGKeyArray | None = None
+) -> nnx.Module:
+    """The module with these parameters and this state (also inside jit, on traced arrays): for training with a key.
+
+    A parameter may be any pytree.
+    """
+    held, flat = {**params, **(state or {})}, []
+    for index, variable in enumerate(network.variables):
+        match variable.kind:
+            case "key":
+                # Nothing draws in evaluation.
+                own = jax.random.key(0) if key is None else jax.random.fold_in(key, index)
+                value = jax.random.split(own, variable.shape) if variable.shape else own
+            case "count":
+                value = jnp.zeros(variable.shape, jnp.uint32)
+            case _:
+                value = held[variable.name]
+        flat.append((variable.path, value))
+    return nnx.merge(network.evaluation if key is None else network.training, nnx.from_flat_state(flat))
 
 
-def input_shape(name: str) -> tuple[int, ...]:
-    """The shape of one input image of the model called `name`."""
-    return get_model(name).input_shape
+def state_of(network: Network, module: nnx.Module) -> State:
+    """What a forward pass for training left of the state.
+
+    Raises:
+        ModelError: the pass made a variable that the model did not have; names it.
+    """
+    flat = dict(nnx.to_flat_state(nnx.state(module)))
+    for path in flat.keys() - {variable.path for variable in network.variables}:
+        raise ModelError(
+            f"the model's variable {'/'.join(map(str, path))!r} appears in the forward pass, where none may be made"
+        )
+    return {v.name: flat[v.path][...] for v in network.variables if v.kind == "state"}
+
+
+def run(module: Any, x: Array, start: int = 0, stop: int | None = None) -> Array:
+    """The outputs of blocks `start` to `stop`; of the whole model, which need not have blocks, by default."""
+    return module(x) if (start, stop) == (0, None) else module(x, start, stop)
+
+
+def blocks_of(model: object) -> tuple[str, ...]:
+    """The blocks that a model, or its class, states; () for none."""
+    return getattr(model, "blocks", ())
+
+
+def _kind(path: tuple[Any, ...], variable: nnx.Variable) -> str:
+    for kind, cls in KINDS.items():
+        if isinstance(variable, cls):
+            return kind
+    known = ", ".join(f"nnx.{cls.__name__}" for cls in KINDS.values())
+    raise ModelError(
+        f"the model's variable {'/'.join(map(str, path))!r} is of kind {type(variable).__name__}, which nothing here "
+        f"keeps; it must be one of {known}"
+    )

@@ -1,4 +1,4 @@
-"""Groups of arrays in one file of an artifact: "params/fc1/kernel", "masks/fc1/kernel", ..."""
+"""Groups of arrays in one file of an artifact: "params/fc1/kernel", "state/bn1/mean", "masks/fc1/kernel", ..."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
-from xorjax.params import Masks, Params
+from xorjax.params import Masks, Params, State
 from xorjax.pipeline.artifact import Artifact
 
 
@@ -29,6 +29,11 @@ def group(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
 def load_params(artifact: Artifact, file: str = paths.ARRAYS) -> Params:
     """The parameters that a stage left."""
     return {path: jnp.asarray(value) for path, value in group(artifact.arrays(file), "params").items()}
+
+
+def load_state(artifact: Artifact, file: str = paths.ARRAYS) -> State:
+    """The model's state that a stage left."""
+    return {path: jnp.asarray(value) for path, value in group(artifact.arrays(file), "state").items()}
 
 
 def load_masks(artifact: Artifact, params: Params) -> Masks:

@@ -10,6 +10,8 @@ from xorjax.pipeline.build import Build
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.quantize import Quantized
 
+READS = ()
+
 
 def baselines(build: Build) -> dict:
     """For each layer the bits of its streams in each code, and in each mask codec that the code names."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from xorjax import paths
+from xorjax.config.reads import view
 from xorjax.config.schema import Config
 from xorjax.pipeline.artifact import Artifact, ArtifactError, find
-from xorjax.pipeline.plan import Plan, Stage
+from xorjax.pipeline.plan import Plan, Stage, reads
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,10 @@ class Build:
     work: Path
     on_epoch: Callable[[dict], None]
 
-    @property
+    @cached_property
     def config(self) -> Config:
-        return self.plan.config
+        """The settings that the stage declares to read; no others can be."""
+        return view(self.plan.config, reads(self.stage.kind))
 
     def upstream(self, stage: Stage) -> Artifact:
         """The artifact of a stage that this one needs."""

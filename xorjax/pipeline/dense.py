@@ -1,26 +1,28 @@
 """Stage 1: train the full-precision model."""
 
 from xorjax import paths
-from xorjax.models import create_model, merge
 from xorjax.pipeline.arrays import join
 from xorjax.pipeline.artifact import save_arrays
 from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import dataset
-from xorjax.train.loop import Task, train
-from xorjax.train.predict import accuracy, predict
-from xorjax.train.step import plain
+from xorjax.pipeline.inputs import dataset, new_model
+from xorjax.pipeline.training import measured
+from xorjax.train.loop import Recipe, train
+from xorjax.train.step import Forward
+
+READS = ("data", "model", "task", "optim", "seed", "prune.keep_epoch")
 
 
 def dense(build: Build) -> dict:
-    """The parameters of the best validation epoch, and those of the epoch to rewind to if one is asked for."""
+    """The arrays of the best validation epoch, and those of the epoch to rewind to if one is asked for."""
     config = build.config
-    data = dataset(config.data)
-    graphdef, params = create_model(config.model.name, config.seed)
-    task = Task(graphdef, plain, config.optim, config.seed)
-    keep = (config.prune.rewind_epoch,) if config.prune.strategy == "rewind" else ()
+    data = dataset(config.task, config.data)
+    network, params, state = new_model(config)
+    recipe = Recipe(Forward(config.task, network), config.optim, config.seed)
+    keep = () if config.prune.keep_epoch is None else (config.prune.keep_epoch,)
     result = train(
-        task,
+        recipe,
         params,
+        state,
         dict.fromkeys(params),
         data.train,
         data.validation,
@@ -28,13 +30,7 @@ def dense(build: Build) -> dict:
         keep_epochs=keep,
         on_epoch=build.on_epoch,
     )
-    save_arrays(build.work / paths.ARRAYS, join(params=result.params))
+    save_arrays(build.work / paths.ARRAYS, join(params=result.params, state=result.state))
     for epoch, kept in result.kept.items():
-        save_arrays(build.work / paths.kept_arrays(epoch), join(params=kept))
-    logits = predict(merge(graphdef, result.params), data.test.inputs)
-    return {
-        "best_epoch": result.best_epoch,
-        "validation_accuracy": result.validation_accuracy,
-        "test_accuracy": accuracy(logits, data.test.labels),
-        "n_test": data.test.size,
-    }
+        save_arrays(build.work / paths.kept_arrays(epoch), join(**kept._asdict()))
+    return measured(recipe, result, data.test)

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 
 from xorjax import paths
-from xorjax.codec import Code
-from xorjax.codec.xor import XorCode
 from xorjax.config.schema import Config
 from xorjax.container import CompressedLayer, CompressedModel, layer_bits, save
 from xorjax.masks import EncodedMask, encode_mask
+from xorjax.params import layer_name
 from xorjax.pipeline.build import Build
+from xorjax.pipeline.evaluate_file import metadata_of
 from xorjax.pipeline.mask import load_index
 from xorjax.pipeline.quantize import Quantized
+
+READS = ("data.name", "model", "task", "code", "mask.codec")
 
 
 def encode(build: Build) -> dict:
@@ -18,7 +20,8 @@ def encode(build: Build) -> dict:
     plan, config = build.plan, build.config
     model = Quantized.load(build.upstream(plan.quantize))
     if plan.mask is None:
-        index = {path: encode_mask(mask, config.mask.codec) for path, mask in model.masks.items()}
+        codecs = {path: config.for_layer(layer_name(path)).mask.codec for path in model.masks}
+        index = {path: encode_mask(mask, codecs[path]) for path, mask in model.masks.items()}
     else:
         index = load_index(build.upstream(plan.mask), config.mask.codec)
     compressed = compress(model, index, config)
@@ -31,18 +34,12 @@ def encode(build: Build) -> dict:
 
 
 def compress(model: Quantized, index: Mapping[str, EncodedMask], config: Config) -> CompressedModel:
-    """Every quantized layer in the config's code; the other parameters as they are."""
-    code = code_of(config)
-    layers = {
-        path: CompressedLayer(path, code.encode(planes, index[path].mask), index[path], model.scales[path])
-        for path, planes in model.planes.items()
-    }
-    return CompressedModel(layers, model.params, {"model": config.model.name, "dataset": config.data.name})
-
-
-def code_of(config: Config) -> Code:
-    """The code of a point."""
-    return XorCode(**{key.replace("layout", "slicing"): value for key, value in vars(config.xor).items()})
+    """Every quantized layer in its code; the other parameters and the state as they are."""
+    layers = {}
+    for path, planes in model.planes.items():
+        values = config.for_layer(layer_name(path)).code.encode(planes, index[path].mask)
+        layers[path] = CompressedLayer(path, values, index[path], model.scales[path])
+    return CompressedModel(layers, model.uncoded, metadata_of(config))
 
 
 def _describe(layer: CompressedLayer) -> dict:

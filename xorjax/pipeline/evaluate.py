@@ -7,7 +7,9 @@ from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import check_logits, check_planes
 from xorjax.pipeline.quantize import TEST_LOGITS, Quantized
-from xorjax.train.predict import accuracy, predict
+from xorjax.train.predict import predict, score
+
+READS = ("data", "model", "task")
 
 
 def evaluate(build: Build) -> dict:
@@ -16,10 +18,11 @@ def evaluate(build: Build) -> dict:
     quantized = build.upstream(plan.quantize)
     compressed = load(build.upstream(plan.encode).path(paths.COMPRESSED))
     check_planes(compressed, Quantized.load(quantized))
-    test = dataset(config.data).test
-    logits = predict(coded_model(config.model.name, compressed), test.inputs)
+    task, test = config.task, dataset(config.task, config.data).test
+    model = coded_model(config.model.name, compressed, task.datasets[config.data.name])
+    logits = predict(task, model, test)
     return {
-        "logit_difference": check_logits(logits, quantized.arrays()[TEST_LOGITS]),
-        "test_metric": accuracy(logits, test.labels),
+        "logit_difference": check_logits(task, logits, quantized.arrays()[TEST_LOGITS]),
+        "test_metric": score(task, logits, test),
         "n_test": test.size,
     }

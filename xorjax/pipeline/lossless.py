@@ -6,6 +6,7 @@ from xorjax.container import CompressedModel
 from xorjax.decoding.masks import decode_mask
 from xorjax.decoding.planes import decode_planes
 from xorjax.pipeline.quantize import Quantized
+from xorjax.tasks.task import Task
 
 
 class LosslessError(RuntimeError):
@@ -32,12 +33,12 @@ def check_planes(compressed: CompressedModel, model: Quantized) -> None:
             wrong = int((decoded != plane)[mask].sum())
             if wrong:
                 raise LosslessError(f"{path}: plane {index} decodes to {wrong} wrong signs of kept weights")
-    for path, value in model.params.items():
+    for path, value in model.uncoded.items():
         if not np.array_equal(compressed.params[path], value):
             raise LosslessError(f"{path}: the parameter in the file is not the quantized model's")
 
 
-def check_logits(decoded: np.ndarray, quantized: np.ndarray) -> float:
+def check_logits(task: Task, decoded: np.ndarray, quantized: np.ndarray) -> float:
     """The largest difference between the two models' logits, once every prediction has been seen to agree.
 
     Raises:
@@ -45,9 +46,9 @@ def check_logits(decoded: np.ndarray, quantized: np.ndarray) -> float:
     """
     if not np.isfinite(decoded).all():
         raise LosslessError("the decoding model's logits are not finite")
-    differing = int((decoded.argmax(1) != quantized.argmax(1)).sum())
+    differing = task.count_differing(decoded, quantized)
     if differing:
         raise LosslessError(
-            f"{differing} of {len(decoded)} test predictions of the decoding model differ from the quantized model's"
+            f"{differing} test predictions of the decoding model differ from the quantized model's"
         )
     return float(np.abs(decoded - quantized).max())

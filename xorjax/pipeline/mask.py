@@ -4,19 +4,31 @@ import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
-from xorjax.config.schema import Config
+from xorjax.config.schema import MaskConfig
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
-from xorjax.models import merge
+from xorjax.params import layer_name
 from xorjax.pipeline.arrays import group, join
 from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.plan import Level
-from xorjax.pipeline.prune import importance, load_upstream, training_task
+from xorjax.pipeline.prune import importance
+from xorjax.pipeline.training import Upstream, measured
 from xorjax.prune.masks import apply_masks
 from xorjax.train.loop import train
 from xorjax.train.metrics import write_metrics
-from xorjax.train.predict import accuracy, predict
+
+READS = (
+    "data",
+    "model",
+    "task",
+    "seed",
+    "frozen_layers",
+    "mask",
+    "prune.layers",
+    "prune.score",
+    "prune.optim",
+)
 
 
 def mask(build: Build) -> dict:
@@ -27,31 +39,32 @@ def mask(build: Build) -> dict:
     """
     level, config = build.stage, build.config
     assert isinstance(level, Level)
-    inputs, params, masks = load_upstream(build)
-    task = training_task(config, inputs, apply_masks, "prune.optim")
+    upstream = Upstream.load(build)
+    params, inputs = upstream.params, upstream.inputs
+    recipe = upstream.recipe(config, apply_masks, "prune.optim")
+    rates = {path: level.rate(layer_name(path)) for path, mask in upstream.masks.items() if mask is not None}
     scores = {
-        path: np.where(np.asarray(masks[path]), score, np.float32(0))
-        for path, score in importance(config, params, masks).items()
+        path: np.where(np.asarray(upstream.masks[path]), score, np.float32(0))
+        for path, score in importance(config, params, upstream.masks).items()
     }
     first_scores = scores
     best, history, kept_score = None, [], {}
     for number in range(config.mask.rounds):
-        fitted = {path: _fit(config, score) for path, score in scores.items()}
+        fitted = {path: _fit(config.mask, score, rates[path]) for path, score in scores.items()}
         masks = {path: jnp.asarray(fitted[path].mask) if path in fitted else None for path in params}
         epochs = len(history)
         result = train(
-            task,
+            recipe,
             apply_masks(params, masks),
+            upstream.state,
             masks,
             inputs.train,
             inputs.validation,
             build.work / f"round{number}",
             on_epoch=lambda row, epochs=epochs: build.on_epoch(_later(row, epochs)),
         )
-        share = {
-            path: _kept_share(first_scores[path], fitted[path].mask, level.prune_rate) for path in scores
-        }
-        if best is None or result.validation_accuracy > best[0].validation_accuracy:
+        share = {path: _kept_share(first_scores[path], fitted[path].mask, rates[path]) for path in scores}
+        if best is None or config.task.metric.is_better(result.validation_metric, best[0].validation_metric):
             best, kept_score = (result, masks, fitted), share
         history += [_later(row, epochs) for row in result.history]
         trained = importance(config, result.params, masks)
@@ -60,14 +73,9 @@ def mask(build: Build) -> dict:
     result, masks, fitted = best
     write_metrics(build.work / paths.METRICS, history)
     streams = {f"{path}/{name}": s for path, code in fitted.items() for name, s in code.streams.items()}
-    save_arrays(build.work / paths.ARRAYS, join(params=result.params, masks=masks, index=streams))
-    logits = predict(merge(task.graphdef, result.params), inputs.test.inputs, inputs.start)
-    return {
-        "prune_rate": level.prune_rate,
-        "validation_accuracy": result.validation_accuracy,
-        "test_accuracy": accuracy(logits, inputs.test.labels),
-        "kept_score": kept_score,
-    }
+    arrays = join(params=result.params, state=result.state, masks=masks, index=streams)
+    save_arrays(build.work / paths.ARRAYS, arrays)
+    return measured(recipe, result, inputs.test) | {"prune_rate": level.prune_rate, "kept_score": kept_score}
 
 
 def _later(row: dict, epochs: int) -> dict:
@@ -89,11 +97,8 @@ def load_index(artifact: Artifact, codec: str) -> dict[str, EncodedMask]:
     }
 
 
-def _fit(config: Config, scores: np.ndarray) -> EncodedMask:
-    settings = config.mask
-    return fit_mask(
-        scores, config.prune.rate, settings.codec, index_bits=settings.index_bits, seed=settings.seed
-    )
+def _fit(settings: MaskConfig, scores: np.ndarray, prune_rate: float) -> EncodedMask:
+    return fit_mask(scores, prune_rate, settings.codec, index_bits=settings.index_bits, seed=settings.seed)
 
 
 def _kept_share(scores: np.ndarray, mask: np.ndarray, prune_rate: float) -> float:

@@ -1,20 +1,18 @@
 """Which stages a point passes, and the name of each: a pure function of its configuration.
 
-A name hashes what determines the artifact and the name of the one it is made from, so points that agree on a stage
-and on all before it share it.
+A name hashes what the stage reads and the name of the one it is made from, so points that agree on a stage and on all
+before it share it. A stage of the kind "prune" is the function `prune` in `pipeline.prune`, and `READS` there are the
+settings that it reads.
 """
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
 
 from xorjax.codec import CODES
-from xorjax.codec.predict import choose_n_out
 from xorjax.config.identity import identity
-from xorjax.config.schema import Config, given_n_out
-from xorjax.masks import APPROXIMATE_CODECS
-from xorjax.models.registry import get_model
+from xorjax.config.reads import read
+from xorjax.config.schema import Config, is_exact
 from xorjax.prune.trajectory import trajectory
 
 
@@ -29,9 +27,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Level(Stage):
-    """One level of the pruning trajectory."""
+    """One level of the pruning trajectory; `lower` are the rates of the layers that end below it."""
 
     prune_rate: float = 0.0
+    lower: tuple[tuple[str, float], ...] = ()
+
+    def rate(self, layer: str) -> float:
+        """The prune rate of one layer."""
+        return dict(self.lower).get(layer, self.prune_rate)
 
 
 @dataclass(frozen=True)
@@ -85,138 +88,58 @@ class Plan:
 def make_plan(config: Config) -> Plan:
     """The stages of the point that `config` describes."""
     slug = f"{config.model.name}-{config.data.name}-seed{config.seed}"
-    dense = _dense(config, slug)
+    dense = Stage("dense", _name("dense", config, None, slug), config.optim.epochs)
     levels = _levels(config, dense, slug)
     pruned: Stage = levels[-1] if levels else dense
     slug = f"{slug}-S{config.prune.rate:.6g}"
     mask = None
-    if config.mask.codec in APPROXIMATE_CODECS:
+    if not is_exact(config.mask.codec):
         slug = f"{slug}-{config.mask.codec}"
-        pruned = mask = _mask(config, pruned, slug)
+        epochs = config.mask.rounds * config.prune.optim.epochs
+        pruned = mask = _level("mask", config, max(_rates(config).values()), pruned, slug, epochs)
     slug = f"{slug}-q{config.quantize.n_planes}"
-    quantize = _quantize(config, pruned, slug)
-    rivals = {id: code.beside for id, code in CODES.items()}
-    baselines = Stage("baselines", identity("baselines", {"codes": rivals}, quantize.name, slug=slug))
-    n_in, n_out = xor_shape(config)
-    slug = f"{slug}-xor{n_in}x{n_out}"
-    encode = _encode(config, quantize, slug)
-    evaluate = Stage("evaluate", identity("evaluate", {}, encode.name, slug=slug))
+    quantize = Stage("quantize", _name("quantize", config, pruned, slug), config.quantize.optim.epochs)
+    beside = {id: code.beside for id, code in CODES.items() if code.beside}
+    baselines = Stage("baselines", _name("baselines", config, quantize, slug, beside=beside))
+    slug = f"{slug}-{config.code.id}{'x'.join(map(str, code_numbers(config).values()))}"
+    encode = Stage("encode", _name("encode", config, quantize, slug))
+    evaluate = Stage("evaluate", _name("evaluate", config, encode, slug))
     return Plan(config, dense, levels, mask, quantize, baselines, encode, evaluate)
 
 
-def _dense(config: Config, slug: str) -> Stage:
-    settings = {
-        "data": config.data,
-        "model": config.model,
-        "optim": config.optim,
-        "seed": config.seed,
-        "keep_epoch": config.prune.rewind_epoch if config.prune.strategy == "rewind" else None,
-    }
-    return Stage("dense", identity("dense", settings, slug=slug), config.optim.epochs)
+def reads(kind: str) -> tuple[str, ...]:
+    """The settings that stages of a kind read: `xorjax.config.reads`."""
+    return import_module(f"xorjax.pipeline.{kind}").READS
+
+
+def code_numbers(config: Config) -> dict[str, int]:
+    """The n_in and n_out of codes that have them; not the n_out that is chosen for each mask."""
+    numbers = {name: getattr(config.code, name, None) for name in ("n_in", "n_out")}
+    return {name: value for name, value in numbers.items() if value is not None}
+
+
+def _name(kind: str, config: Config, upstream: Stage | None, slug: str, **further: Any) -> str:
+    return identity(kind, read(config, reads(kind)) | further, upstream and upstream.name, slug)
 
 
 def _levels(config: Config, dense: Stage, slug: str) -> tuple[Level, ...]:
-    """The pruning trajectory; a mask that comes after it takes over at its own rate."""
+    """The pruning trajectory, up to the largest rate of a layer; a mask that comes after it takes over at its own."""
     prune, mask = config.prune, config.mask
-    rewinds = prune.strategy != "continue"
-    epochs = config.optim.epochs - prune.rewind_epoch if rewinds else prune.optim.epochs
+    epochs = prune.optim.epochs if prune.strategy == "continue" else config.optim.epochs - prune.rewind_epoch
     levels: list[Level] = []
-    for rate in trajectory(prune):
-        if mask.codec in APPROXIMATE_CODECS and rate > mask.start_rate:
-            continue
-        settings = {
-            "rate": rate,
-            "layers": prune.layers,
-            "scope": prune.scope,
-            **({"score": prune.score} if prune.score != "magnitude" else {}),
-            **({"structure": prune.structure} if prune.structure else {}),
-            "strategy": prune.strategy,
-            "rewind_epoch": prune.rewind_epoch if rewinds else None,
-            "optim": None if rewinds else prune.optim,
-            "frozen": sorted(frozen_layers(config)),
-        }
-        upstream = levels[-1].name if levels else dense.name
-        levels.append(
-            Level("prune", identity("prune", settings, upstream, slug=f"{slug}-S{rate:.6g}"), epochs, rate)
-        )
+    for rate in trajectory(replace(prune, rate=max(_rates(config).values()))):
+        if is_exact(mask.codec) or rate <= mask.start_rate:
+            before = levels[-1] if levels else dense
+            levels.append(_level("prune", config, rate, before, f"{slug}-S{rate:.6g}", epochs))
     return tuple(levels)
 
 
-def _mask(config: Config, pruned: Stage, slug: str) -> Level:
-    prune = config.prune
-    settings = {
-        "mask": config.mask,
-        "rate": prune.rate,
-        "layers": prune.layers,
-        "score": prune.score,
-        "optim": prune.optim,
-        "frozen": sorted(frozen_layers(config)),
-    }
-    name = identity("mask", settings, pruned.name, slug=slug)
-    return Level("mask", name, config.mask.rounds * prune.optim.epochs, prune.rate)
+def _level(kind: str, config: Config, rate: float, before: Stage, slug: str, epochs: int) -> Level:
+    lower = {layer: own for layer, own in _rates(config).items() if own < rate}
+    name = _name(kind, config, before, slug, rate=rate, lower=lower)
+    return Level(kind, name, epochs, rate, tuple(lower.items()))
 
 
-def _quantize(config: Config, pruned: Stage, slug: str) -> Stage:
-    settings = {
-        "quantize": config.quantize,
-        "layers": config.prune.layers,
-        "frozen": sorted(frozen_layers(config)),
-    }
-    name = identity("quantize", settings, pruned.name, slug=slug)
-    return Stage("quantize", name, config.quantize.optim.epochs)
-
-
-def _encode(config: Config, quantize: Stage, slug: str) -> Stage:
-    xor = config.xor
-    n_in, n_out = xor_shape(config)
-    settings = {
-        "n_in": n_in,
-        "n_out": n_out,
-        "layout": xor.layout,
-        **({"layout_seed": xor.layout_seed} if xor.layout == "shuffled" else {}),
-        "seed": xor.seed,
-        "taps": xor.taps,
-        "method": xor.method,
-        "encoder": xor.encoder,
-        "patch_format": xor.patch_format,
-        "patch_block": xor.patch_block if xor.patch_format == "blocked" else None,
-        # An approximate codec has made its mask before.
-        "mask": {"codec": config.mask.codec},
-    }
-    return Stage("encode", identity("encode", settings, quantize.name, slug=slug))
-
-
-@lru_cache(maxsize=1024)
-def xor_shape(config: Config) -> tuple[int, int]:
-    """`(n_in, n_out)` of the XOR network; n_out predicted to give the fewest value bits where none is given."""
-    xor = config.xor
-    n_out = given_n_out(config)
-    if n_out is None:
-        n_out = choose_n_out(
-            xor.n_in,
-            config.prune.rate,
-            method=xor.method,
-            patch_format=xor.patch_format,
-            patch_block=xor.patch_block,
-        )
-    return xor.n_in, n_out
-
-
-def frozen_layers(config: Config) -> frozenset[str]:
-    """The layers that `freeze` names."""
-    layers = get_model(config.model.name).blocks
-    return frozenset(
-        layer for layer in layers if any(fnmatchcase(layer, pattern) for pattern in config.freeze)
-    )
-
-
-def frozen_blocks(config: Config) -> int:
-    """How many blocks at the start of the model are frozen: their outputs never change after dense training."""
-    frozen = frozen_layers(config)
-    blocks = get_model(config.model.name).blocks
-    return next((i for i, block in enumerate(blocks) if block not in frozen), len(blocks))
-
-
-def following_kernels(model: str) -> dict[str, str]:
-    """The kernel that each kernel's outputs meet next, by path."""
-    return {f"{layer}/kernel": f"{after}/kernel" for layer, after in pairwise(get_model(model).blocks)}
+def _rates(config: Config) -> dict[str, float]:
+    """The prune rate that each layer ends with, rounded as a trajectory's are."""
+    return {layer: round(config.for_layer(layer).prune.rate, 9) for layer in config.pruned_layers}

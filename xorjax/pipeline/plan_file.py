@@ -4,14 +4,17 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from xorjax import paths
+from xorjax.config.reads import determining
+from xorjax.errors import UserError
 from xorjax.files import write_text
 from xorjax.pipeline.plan import Plan
 from xorjax.pipeline.point import titles
 
 
-class PlanError(ValueError):
+class PlanError(UserError, ValueError):
     """What is there is no plan."""
 
 
@@ -21,7 +24,8 @@ def write_plan(
     """Write down which points the command will run, and of which stages each is made.
 
     A command with several points sets what the report shows; one with a single point, or one that lets it grow, adds
-    to what is there.
+    to what is there. What the points differ in stands in the plan: "swept" has the values of each such setting, the
+    details of a point its own, and "shared" the settings that are the same for all.
 
     Returns:
         How many points of earlier commands the report no longer shows, and the command that set them. Their records
@@ -54,16 +58,36 @@ def write_plan(
     stages = {
         stage: i for i, stage in enumerate(dict.fromkeys(s for d in details.values() for s in d["stages"]))
     }
+    shared = before.get("shared", {})
+    settings = {point: shared | details[point].get("values", {}) for point in points if point in details}
+    settings |= {point: determining(plan.config) for point, plan in plans.items()}
+    values = _values(settings)
+    swept = {key: found for key, found in values.items() if len(found) > 1}
+    for point, own in settings.items():
+        details[point]["values"] = {key: own[key] for key in swept if key in own}
     plan = {
         "experiment": report.name,
         "points": points,
         "command": command,
         "searched": sorted(searched & set(points)),
+        "swept": swept,
+        "shared": {key: found[0] for key, found in values.items() if len(found) == 1},
         "stages": [{"kind": kind, "name": name, "epochs": epochs} for kind, name, epochs in stages],
         "details": {p: {**d, "stages": [stages[stage] for stage in d["stages"]]} for p, d in details.items()},
     }
     write_text(file, json.dumps(plan))
     return len(set(before["points"]) - set(points)), set_by
+
+
+def _values(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, list]:
+    """The values that each setting has, as they come."""
+    values: dict[str, list] = {}
+    for own in settings.values():
+        for key, value in own.items():
+            found = values.setdefault(key, [])
+            if value not in found:
+                found.append(value)
+    return values
 
 
 def _read_plan(file: Path) -> dict:

@@ -1,15 +1,15 @@
 """One point of an experiment on disk: its record of result rows, written when all its stages are there."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from xorjax import paths
+from xorjax.config.reads import determining
 from xorjax.files import read_record, write_record
+from xorjax.metric import Metric
 from xorjax.pipeline.artifact import Artifact, find
 from xorjax.pipeline.build import existing
-from xorjax.pipeline.plan import Plan, Stage, xor_shape
+from xorjax.pipeline.plan import Plan, Stage, code_numbers
 from xorjax.pipeline.rows import failed_row, point_rows
 from xorjax.results.rows import RowError, check_row
 from xorjax.streams import bits_over_layers
@@ -76,34 +76,29 @@ def titles(plans: Mapping[str, Plan]) -> dict[str, str]:
     """A name for people of each point; what else tells points apart that would have the same is added to it."""
     short: dict[str, list[str]] = {}
     for point, plan in plans.items():
-        n_in, n_out = xor_shape(plan.config)
-        name = f"S {plan.config.prune.rate:g}, n_in {n_in}, n_out {n_out}, seed {plan.config.seed}"
+        code = ", ".join((plan.config.code.id, *(f"{n} {v}" for n, v in code_numbers(plan.config).items())))
+        name = f"S {plan.config.prune.rate:g}, {code}, seed {plan.config.seed}"
         short.setdefault(name, []).append(point)
     named = {}
     for name, points in short.items():
-        settings = [_leaves(asdict(plans[point].config)) for point in points]
-        differing = [key for key in settings[0] if any(own[key] != settings[0][key] for own in settings)]
+        settings = [determining(plans[point].config) for point in points]
+        differing = [key for key in settings[0] if any(own.get(key) != settings[0][key] for own in settings)]
         for point, own in zip(points, settings, strict=True):
-            named[point] = ", ".join((name, *(f"{key}={own[key]}" for key in differing)))
+            named[point] = ", ".join((name, *(f"{key}={own.get(key)}" for key in differing)))
     return {point: named[point] for point in plans}
-
-
-def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
-    leaves = {}
-    for key, value in settings.items():
-        leaves |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return leaves
 
 
 def outcome(rows: list[dict]) -> str:
     """What came out of a point, in one line."""
-    xor = [row for row in rows if row["n_out"] is not None]
-    value, total = bits_over_layers(xor, "code_bits", "patch_bits"), bits_over_layers(xor)
-    first = xor[0]
+    own = [row for row in rows if not row["baseline"]]
+    value, total = bits_over_layers(own, "code_bits", "patch_bits"), bits_over_layers(own)
+    first = own[0]
+    metric = Metric(
+        first["metric"], first["metric_unit"], first["higher_is_better"], first["metric_tolerance"]
+    )
     return (
         f"{value:.4f} value bits, {total:.4f} bits/weight, "
-        f"accuracy {first['test_accuracy']:.2%} (dense {first['dense_accuracy']:.2%})"
+        f"{metric.name} {metric.text(first['test_metric'])} (dense {metric.text(first['dense_metric'])})"
     )
 
 

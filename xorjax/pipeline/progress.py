@@ -15,10 +15,12 @@ from rich.progress import Progress as Bar
 
 from xorjax import paths
 from xorjax.estimate import duration
+from xorjax.metric import Metric
 from xorjax.pipeline.graph import Node
 from xorjax.pipeline.plan import Stage
 from xorjax.pipeline.stage import Failure
 from xorjax.pipeline.workload import Workload
+from xorjax.tasks.task import TASKS
 
 SECONDS_BETWEEN_LINES = 10
 """Where no bar can be drawn (a pipe, a file) an epoch is a line, but no more often than this."""
@@ -175,7 +177,8 @@ class Progress:
                     continue
                 n, last = _read_metrics(paths.partial_dir(self.runs, work.stage.kind, work.stage.name))
                 if news := self._work.reach(work.stage, n):
-                    self._tell(f"{news}, validation {last['validation_accuracy']:.2%}")
+                    metric = metric_called(last["metric"])
+                    self._tell(f"{news}, validation {metric.text(last['validation_metric'])}")
 
     def _tell(self, text: str) -> None:
         self._draw(text)
@@ -188,6 +191,12 @@ class Progress:
         self._bar.update(
             self._task, completed=completed, description=text, left=self.time_left().lstrip(", ")
         )
+
+
+def metric_called(name: str) -> Metric:
+    """The metric of a line by its name; of a task that is no more there, a plain number."""
+    known = (task.metric for task in TASKS.values())
+    return next((metric for metric in known if metric.name == name), Metric(name, "", True, 0.0))
 
 
 def _by_kind(stages: Iterable[Stage]) -> str:

@@ -2,30 +2,31 @@
 
 from dataclasses import dataclass, fields
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
-from xorjax.models import merge
-from xorjax.params import Masks, Params
+from xorjax.models import Params, State, merge
+from xorjax.params import Masks, layer_name
 from xorjax.pipeline.arrays import group, join
 from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset
-from xorjax.pipeline.prune import load_upstream, training_task
-from xorjax.quantize.binary import BinaryCode
+from xorjax.pipeline.training import Upstream, summary
+from xorjax.quantize.binary import BinaryCode, BinaryForm
 from xorjax.train.loop import train
-from xorjax.train.predict import accuracy, predict
+from xorjax.train.predict import predict
 
+READS = ("data", "model", "task", "seed", "frozen_layers", "prune.layers", "quantize")
 TEST_LOGITS = "test_logits"
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """A quantized model: float parameters, and for each quantized one its mask, bit planes and scales."""
+    """A quantized model: float parameters, state, and for each quantized parameter its mask, bit planes and scales."""
 
     params: dict[str, np.ndarray]
+    state: dict[str, np.ndarray]
     masks: dict[str, np.ndarray]
     planes: dict[str, np.ndarray]
     scales: dict[str, np.ndarray]
@@ -34,6 +35,11 @@ class Quantized:
     def load(cls, artifact: Artifact) -> "Quantized":
         arrays = artifact.arrays()
         return cls(*(group(arrays, field.name) for field in fields(cls)))
+
+    @property
+    def uncoded(self) -> dict[str, np.ndarray]:
+        """What a file holds as it is: the other parameters, and the state, without which there is no evaluation."""
+        return self.params | self.state
 
     def weights(self) -> dict[str, np.ndarray]:
         """All parameters as floats: a quantized one is its mask times the sum of scales times signs."""
@@ -46,21 +52,31 @@ class Quantized:
 def quantize(build: Build) -> dict:
     """The quantized model and its logits for the test split: what every decoded model must equal."""
     config = build.config
-    inputs, params, masks = load_upstream(build)
-    code = BinaryCode.from_config(config.quantize)
-    task = training_task(config, inputs, code, "quantize.optim")
-    result = train(task, params, masks, inputs.train, inputs.validation, build.work, on_epoch=build.on_epoch)
-    model = _encode(code, result.params, masks)
-    weights = jax.tree.map(jnp.asarray, model.weights())
-    test = dataset(config.data).test
-    logits = predict(merge(task.graphdef, weights), test.inputs)
-    save_arrays(build.work / paths.ARRAYS, join(**vars(model)) | {TEST_LOGITS: logits})
-    return {
-        "best_epoch": result.best_epoch,
-        "validation_accuracy": result.validation_accuracy,
-        "test_accuracy": accuracy(logits, test.labels),
-        "flipped_signs": _flipped(_encode(code, params, masks), model),
+    upstream = Upstream.load(build)
+    params, masks, inputs = upstream.params, upstream.masks, upstream.inputs
+    codes = {
+        path: BinaryCode.from_config(config.for_layer(layer_name(path)).quantize)
+        for path, mask in masks.items()
+        if mask is not None
     }
+    recipe = upstream.recipe(config, BinaryForm.of(codes), "quantize.optim")
+    result = train(
+        recipe,
+        params,
+        upstream.state,
+        masks,
+        inputs.train,
+        inputs.validation,
+        build.work,
+        on_epoch=build.on_epoch,
+    )
+    model = _encode(codes, result.params, result.state, masks)
+    weights = {path: jnp.asarray(value) for path, value in model.weights().items()}
+    test = dataset(config.task, config.data).test
+    outputs = predict(config.task, merge(upstream.network, weights, result.state), test)
+    save_arrays(build.work / paths.ARRAYS, join(**vars(model)) | {TEST_LOGITS: outputs})
+    before = _encode(codes, params, upstream.state, masks)
+    return summary(recipe, result, outputs, test) | {"flipped_signs": _flipped(before, model)}
 
 
 def _flipped(before: Quantized, after: Quantized) -> dict[str, float]:
@@ -74,12 +90,13 @@ def _flipped(before: Quantized, after: Quantized) -> dict[str, float]:
     return shares
 
 
-def _encode(code: BinaryCode, params: Params, masks: Masks) -> Quantized:
+def _encode(codes: dict[str, BinaryCode], params: Params, state: State, masks: Masks) -> Quantized:
     kept = {path: mask for path, mask in masks.items() if mask is not None}
-    coded = {path: code.encode(params[path], mask) for path, mask in kept.items()}
+    coded = {path: codes[path].encode(params[path], mask) for path, mask in kept.items()}
     return Quantized(
         {path: np.asarray(value) for path, value in params.items() if path not in kept},
+        {path: np.asarray(value) for path, value in state.items()},
         {path: np.asarray(mask) for path, mask in kept.items()},
-        {path: np.asarray(planes) for path, (planes, _) in coded.items()},
-        {path: np.asarray(scales) for path, (_, scales) in coded.items()},
+        {path: planes for path, (planes, _) in coded.items()},
+        {path: scales for path, (_, scales) in coded.items()},
     )

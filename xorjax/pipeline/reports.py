@@ -60,7 +60,7 @@ class Reports:
 
         for report, page in zip(self._built, self.build(), strict=True):
             experiment = read_experiment(report)
-            best_points = summarise(tabulate(experiment))
+            best_points = summarise(tabulate(experiment), experiment.swept)
             console.print(SummaryTable(best_points))
             self._copy_models(
                 report, {point.name: point.compressed for point in experiment.points}, best_points, console

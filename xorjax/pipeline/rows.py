@@ -1,14 +1,16 @@
-"""The result rows of a point: one for each layer with the XOR code, one for each of its baselines."""
+"""The result rows of a point: one for each layer with the point's own code, one for each of its baselines."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
+from xorjax.config.schema import Config
 from xorjax.pipeline.artifact import Artifact
-from xorjax.pipeline.plan import Plan, xor_shape
+from xorjax.pipeline.plan import Plan
 from xorjax.pipeline.provenance import provenance, versions
-from xorjax.results.rows import SCHEMA
+from xorjax.results.rows import METRICS, SCHEMA, accuracy_column
 from xorjax.streams import BIT_STREAMS
 
 
@@ -25,94 +27,109 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
         command: what runs the point alone.
         artifacts: those of its stages, by name.
     """
-    config, xor = plan.config, plan.config.xor
-    n_in, n_out = xor_shape(config)
     stages = (plan.dense, plan.pruned, plan.quantize, plan.baselines, plan.encode, plan.evaluate)
-    dense, pruned, quantized, baselines, encoded, evaluated = (artifacts[stage.name] for stage in stages)
+    dense, pruned, quantized, baselines, encoded, evaluated = (
+        artifacts[stage.name].summary for stage in stages
+    )
     shared = _row(plan, command) | {
         "status": "ok",
-        "dense_accuracy": dense.summary["test_accuracy"],
-        "pruned_accuracy": pruned.summary["test_accuracy"],
-        "quantized_accuracy": quantized.summary["test_accuracy"],
-        "dense_validation_accuracy": dense.summary["validation_accuracy"],
+        "dense_metric": dense["test_metric"],
+        "pruned_metric": pruned["test_metric"],
+        "quantized_metric": quantized["test_metric"],
+        "dense_validation_metric": dense["validation_metric"],
+        "validation_metric": quantized["validation_metric"],
         "quantized": plan.quantize.name,
-        "validation_accuracy": quantized.summary["validation_accuracy"],
-        "n_test": evaluated.summary["n_test"],
+        "n_test": evaluated["n_test"],
         "commit": ", ".join(dict.fromkeys(artifacts[stage.name].commit for stage in stages)),
         # Of all stages, whichever commands made them and shared with whichever points.
         "wall_seconds": round(sum(artifact.seconds for artifact in artifacts.values()), 3),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    xor_row = shared | {
-        "n_in": n_in,
-        "n_out": n_out,
-        "fill": xor.fill,
-        "method": xor.method,
-        "layout": xor.layout,
-        "patch_format": xor.patch_format,
-        "mask_codec": config.mask.codec,
-        "xor_seed": xor.seed,
-        "test_accuracy": evaluated.summary["test_accuracy"],
-        "logit_difference": evaluated.summary["logit_difference"],
-        "file_bytes": encoded.summary["file_bytes"],
-        # `evaluate` fails the point otherwise.
-        "lossless": True,
-    }
-
-    kept_scores = dict.fromkeys(encoded.summary["layers"], 1.0)
-    if plan.mask is not None:
-        kept_scores = pruned.summary["kept_score"]
-    # Not noted by 0.1.
-    flipped = quantized.summary.get("flipped_signs", {})
+    # An exact codec keeps all. What 0.1 quantized does not say which signs training changed.
+    kept_scores, flipped = pruned.get("kept_score", {}), quantized.get("flipped_signs", {})
     rows = []
-    for path, layer in encoded.summary["layers"].items():
-        own = {key: layer[key] for key in ("n_weights", "n_kept", "n_planes")}
-        own["layer"] = path.rpartition("/")[0]
-        of_code = {
-            "kept_score": kept_scores[path],
+    for path, layer in encoded["layers"].items():
+        of_layer = plan.config.for_layer(path.rpartition("/")[0])
+        common = shared | {key: layer[key] for key in ("n_weights", "n_kept", "n_planes")}
+        common |= {"layer": path.rpartition("/")[0], "prune_rate": of_layer.prune.rate}
+        own = {
+            "baseline": False,
+            "fill": getattr(of_layer.code, "fill", None),
+            "kept_score": kept_scores.get(path, 1.0),
             "flipped_signs": flipped.get(path),
-            "matrix_bits": n_in * n_out / layer["n_weights"],
+            "test_metric": evaluated["test_metric"],
+            "logit_difference": evaluated["logit_difference"],
+            "file_bytes": encoded["file_bytes"],
+            # `evaluate` fails the point otherwise.
+            "lossless": True,
         }
-        rows.append(xor_row | own | of_code | _code(layer))
-        for name, bits in baselines.summary["layers"][path].items():
-            rows.append(shared | own | _baseline(name, bits, layer, shared["quantized_accuracy"]))
-    return rows
+        rows.append(common | _coded(layer, layer) | own | _described(layer))
+        for rival in baselines["layers"][path]:
+            # Signs without a mask are those of a binary network that was never pruned: nobody trained it here.
+            measured = rival["mask_codec"] is not None or layer["n_kept"] == layer["n_weights"]
+            of_rival = {
+                "baseline": True,
+                "test_metric": quantized["test_metric"] if measured else None,
+                "lossless": True if measured else None,
+            }
+            rows.append(common | _coded({"scale_bits": layer["scale_bits"]} | rival, layer) | of_rival)
+    return [row | _accuracies(row) for row in rows]
 
 
-def _code(layer: dict) -> dict:
-    return _per_weight(layer, layer["n_weights"]) | {
-        "n_slices": layer["n_slices"],
-        # Encoded by 0.1, which searched greedily: none.
-        "n_bounded": layer.get("n_bounded", 0),
-        "patches_per_slice": layer["n_patches"] / layer["n_slices"],
-        "xor_sha256": layer["xor_sha256"],
-    }
+def nested(config: Config) -> dict[str, Any]:
+    """The config as a row holds it: the groups that are one of several kinds say which.
 
-
-def _baseline(name: str, bits: dict, layer: dict, accuracy: float) -> dict:
-    # Signs without a mask are those of a binary network that was never pruned: nobody trained it here.
-    measured = name != "dense"
-    return _per_weight({"scale_bits": layer["scale_bits"]} | bits, layer["n_weights"]) | {
-        "method": name,
-        "test_accuracy": accuracy if measured else None,
-        "lossless": True if measured else None,
-    }
+    What is set for single layers is a JSON text, since its keys are patterns and not settings.
+    """
+    tree = asdict(config)
+    for group in ("code", "task"):
+        tree[group] = {"id": getattr(config, group).id, **tree[group]}
+    return tree | {"per_layer": json.dumps(tree["per_layer"])}
 
 
 def _row(plan: Plan, command: str) -> dict:
-    config = plan.config
+    config, metric = plan.config, plan.config.task.metric
     known = {
         "experiment": config.report,
         "model": config.model.name,
         "dataset": config.data.name,
+        "task": config.task.id,
+        "metric": metric.name,
+        "metric_unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "metric_tolerance": metric.tolerance,
         "seed": config.seed,
         "prune_rate": config.prune.rate,
+        "code": config.code.id,
+        "baseline": False,
         "command": command,
         "point": plan.point,
-        "config": json.dumps(asdict(config), sort_keys=True),
+        "config": nested(config),
         "versions": json.dumps(versions()),
     } | {key: value for key, value in provenance().items() if key in SCHEMA}
     return dict.fromkeys(SCHEMA) | known
+
+
+def _accuracies(row: dict) -> dict[str, float | None]:
+    """The columns that repeat the metric where it is the accuracy."""
+    is_accuracy = row["metric"] == "accuracy"
+    return {accuracy_column(name): row[name] if is_accuracy else None for name in METRICS}
+
+
+def _coded(coded: dict, layer: dict) -> dict:
+    """How and in how many bits a weight of the layer is stored."""
+    return _per_weight(coded, layer["n_weights"]) | {key: coded[key] for key in ("code", "mask_codec")}
+
+
+def _described(layer: dict) -> dict:
+    """What the layer's code says of itself, and what follows from it."""
+    columns = layer["columns"]
+    found = {key: value for key, value in columns.items() if key in SCHEMA}
+    if columns.get("n_slices") and "n_patches" in columns:
+        found["patches_per_slice"] = columns["n_patches"] / columns["n_slices"]
+    if columns.get("n_in") and columns.get("n_out"):
+        found["matrix_bits"] = columns["n_in"] * columns["n_out"] / layer["n_weights"]
+    return found
 
 
 def _per_weight(bits: dict, n_weights: int) -> dict[str, float]:

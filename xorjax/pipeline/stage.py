@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xorjax import paths
 from xorjax.config.schema import Config
+from xorjax.errors import UserError
 from xorjax.pipeline.artifact import ArtifactError, make
 from xorjax.pipeline.baselines import baselines
 from xorjax.pipeline.build import Build, existing
@@ -136,7 +137,7 @@ def _failed(runs: Path, stage: Stage, error: Exception) -> Failure:
     return Failure(
         line,
         str(paths.partial_dir(runs, stage.kind, stage.name)),
-        not (of_system or type(error).__module__.startswith("xorjax.")),
+        not (of_system or isinstance(error, (UserError, OSError))),
         of_system,
         "".join(traceback.format_exception(error)),
     )

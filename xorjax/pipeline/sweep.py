@@ -109,8 +109,8 @@ class _Run:
     def run(self) -> list[Outcome]:
         unfinished, damaged = self._look_for_finished()
         # A damaged data set fails the command here, not each of its points.
-        for data in {plan.config.data for plan in unfinished.values()}:
-            dataset(data)
+        for task, data in {(plan.config.task, plan.config.data) for plan in unfinished.values()}:
+            dataset(task, data)
         there = _artifacts(self.runs, self.plans.values())
         found = {name: artifact.seconds for name, artifact in there.items()}
         needed = make_graph(unfinished)
@@ -173,7 +173,7 @@ class _Run:
         self.outcomes[point] = Outcome(point, "ok", rows)
         self.progress.point(f"{self.titles[point]}: {outcome(rows)}")
         for tracker in self.trackers:
-            for row in (row for row in rows if row["n_out"] is not None):
+            for row in (row for row in rows if not row["baseline"]):
                 tracker.point(point, self.titles[point], row)
         self.reports.update(paths.report_dir(self.runs, plan.config.report))
 

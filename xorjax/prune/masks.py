@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from xorjax.masks.base import n_kept
 from xorjax.params import Masks, Params, layer_name
+from xorjax.prune.largest import keep_largest
 from xorjax.prune.structure import ROUNDS, density_bias
 
 Scores = dict[str, Float[np.ndarray, "..."]]
@@ -69,54 +70,57 @@ def outgoing(scores: Scores, params: Params, following: Mapping[str, str]) -> Sc
 
 
 def prune_by_magnitude(params: Params, masks: Masks, prune_rate: float, scope: str) -> Masks:
-    """`prune_by_score` by the weights' magnitudes."""
-    return prune_by_score(magnitudes(params, masks), masks, prune_rate, scope)
+    """`prune_by_score` by the weights' magnitudes, all layers to one rate."""
+    scores = magnitudes(params, masks)
+    return prune_by_score(scores, masks, dict.fromkeys(scores, prune_rate), scope)
 
 
 def prune_by_score(
-    scores: Scores, masks: Masks, prune_rate: float, scope: str, structure: float = 0.0
+    scores: Scores, masks: Masks, rates: Mapping[str, float], scope: str, structure: float = 0.0
 ) -> Masks:
-    """The masks at `prune_rate`, inside the given ones, that keep the largest scores (all >= 0).
+    """The masks at the prune rate of each path, inside the given ones, that keep the largest scores (all >= 0).
 
-    `scope="layer"` prunes every layer to the rate; `scope="global"` ranks the weights of all layers together,
-    each layer keeping at least its largest. Of equal scores the one with the lower index stays. With `structure` > 0
-    the ranking is by log score + structure x the bias of `structure.density_bias`.
+    `scope="layer"` prunes every layer to its rate; `scope="global"` ranks the weights of all layers together, which
+    then have one rate, each layer keeping at least its largest. Of equal scores the one with the lower index stays.
+    With `structure` > 0 the ranking is by log score + structure x the bias of `structure.density_bias`.
 
     Raises:
-        ValueError: the masks already removed more than `prune_rate`.
+        ValueError: the masks already removed more than the rate, or a global ranking has several rates.
     """
     before = {path: np.asarray(mask) for path, mask in masks.items() if mask is not None}
+    if scope == "global" and len(set(rates.values())) > 1:
+        raise ValueError(f"a global ranking has one prune rate, not {sorted(set(rates.values()))}")
     if structure == 0:
-        kept = _keep(scores, before, prune_rate, scope)
+        kept = _keep(scores, before, rates, scope)
     else:
         with np.errstate(divide="ignore"):
             worth = {path: np.log(score.astype(np.float64)) for path, score in scores.items()}
         # A mask that keeps all says nothing of its rows and columns: half of it does.
         full = all(mask.mean() > 0.9 for mask in before.values())
-        kept = _keep(worth, before, min(prune_rate, 0.5), scope) if full else before
+        half = {path: min(rate, 0.5) for path, rate in rates.items()}
+        kept = _keep(worth, before, half, scope) if full else before
         for _ in range(ROUNDS):
             biased = {path: worth[path] + structure * density_bias(kept[path]) for path in worth}
-            kept = _keep(biased, before, prune_rate, scope)
+            kept = _keep(biased, before, rates, scope)
     for path, keep in kept.items():
         if (keep & ~before[path]).any():
-            raise ValueError(f"{path}: its mask already removes more than prune_rate {prune_rate}")
+            raise ValueError(f"{path}: its mask already removes more than prune_rate {rates[path]}")
     return {path: None if mask is None else jnp.asarray(kept[path]) for path, mask in masks.items()}
 
 
 def _keep(
-    worth: Scores, before: dict[str, np.ndarray], prune_rate: float, scope: str
+    worth: Scores, before: dict[str, np.ndarray], rates: Mapping[str, float], scope: str
 ) -> dict[str, np.ndarray]:
     """The masks that keep what is worth most, what was pruned before ranking below all else."""
     ranked = {path: np.where(before[path], value, -np.inf).ravel() for path, value in worth.items()}
     # Finite, so that a score of 0, whose logarithm is not, still ranks above what was pruned.
     for path, mask in before.items():
         ranked[path][mask.ravel() & np.isneginf(ranked[path])] = np.finfo(np.float32).min
-    kept = _keep_global(ranked, prune_rate) if scope == "global" else _keep_each(ranked, prune_rate)
+    if scope == "global":
+        kept = _keep_global(ranked, next(iter(rates.values())))
+    else:
+        kept = {path: _largest(score, n_kept(score.size, rates[path])) for path, score in ranked.items()}
     return {path: keep.reshape(before[path].shape) for path, keep in kept.items()}
-
-
-def _keep_each(scores: dict[str, np.ndarray], prune_rate: float) -> dict[str, np.ndarray]:
-    return {path: _largest(score, n_kept(score.size, prune_rate)) for path, score in scores.items()}
 
 
 def _keep_global(scores: dict[str, np.ndarray], prune_rate: float) -> dict[str, np.ndarray]:
@@ -124,14 +128,10 @@ def _keep_global(scores: dict[str, np.ndarray], prune_rate: float) -> dict[str, 
     together = np.concatenate(list(scores.values()))
     starts = np.cumsum([0, *(score.size for score in scores.values())])
     first = [start + int(score.argmax()) for start, score in zip(starts, scores.values(), strict=False)]
-    ranked = together.copy()
-    ranked[first] = np.inf
+    together[first] = np.inf
     count = max(n_kept(together.size, prune_rate), len(scores))
-    keep = _largest(ranked, count)
-    return dict(zip(scores, np.split(keep, starts[1:-1]), strict=True))
+    return dict(zip(scores, np.split(_largest(together, count), starts[1:-1]), strict=True))
 
 
 def _largest(score: Float[np.ndarray, " n"], count: int) -> Bool[np.ndarray, " n"]:
-    keep = np.zeros(score.size, bool)
-    keep[np.argsort(-score, kind="stable")[:count]] = True
-    return keep
+    return keep_largest(lambda: [(slice(0, score.size), score)], score.size, count)

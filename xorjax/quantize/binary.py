@@ -1,26 +1,26 @@
-"""Binary coding: a masked weight as scales times sign planes, `mask * sum_q scale_q * sign_q`."""
+"""Binary coding inside the training step: a masked weight as scales times sign planes, `mask * sum_q scale_q * sign_q`.
 
+The same least squares fit as `binarize`, in jax: see there for the sources.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float, Float32
 
 from xorjax.config.schema import QuantizeConfig
 from xorjax.params import Masks, Params
+from xorjax.quantize.binarize import ROUNDS, TOLERANCE, binarize, scale_axes
 from xorjax.quantize.ste import SIGNS
-
-SCALES = ("tensor", "channel", "row")
+from xorjax.tiles import Weights
 
 
 @dataclass(frozen=True)
 class BinaryCode:
-    """The forward weights of a quantized network: masked layers in binary code, all others as they are.
-
-    Plane q holds the signs of what planes 0 .. q-1 leave over, its scale the mean magnitude of that: the
-    least squares fit for one plane, the greedy one for more (Guo et al. 2017). Hashable, so that it can be a
-    static argument of the jitted training step.
-    """
+    """The binary code of one layer's weights. The forward pass uses exactly what `encode` gives, but for rounding."""
 
     n_planes: int = 1
     scale: str = "tensor"
@@ -30,42 +30,109 @@ class BinaryCode:
     def from_config(cls, config: QuantizeConfig) -> "BinaryCode":
         return cls(config.n_planes, config.scale, config.ste)
 
-    def __call__(self, params: Params, masks: Masks) -> Params:
-        return {
-            path: value if (mask := masks[path]) is None else self.weight(value, mask)
-            for path, value in params.items()
-        }
-
     def weight(self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The forward weight of one layer; gradient straight-through in the signs, exact in the scales."""
-        signs, scales = self._code(weight, mask)
+        """The forward weight; gradient straight-through in the signs, exact in the scales."""
+        signs, scales = self._one(weight, mask) if self.n_planes == 1 else self._more(weight, mask)
         return mask.astype(weight.dtype) * (scales * signs).sum(0)
 
     def encode(
         self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]
-    ) -> tuple[Bool[Array, "planes *shape"], Float[Array, "planes ..."]]:
-        """Bit planes (True = +1) and scales: one a plane and group, broadcastable over the planes."""
-        signs, scales = self._code(weight, mask)
-        return signs > 0, scales
+    ) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
+        """Bit planes (True = +1, False wherever the mask is) and scales, broadcastable over the planes."""
+        planes, scales = binarize(
+            Weights.of("", np.asarray(weight)), np.asarray(mask), self.n_planes, self.scale
+        )
+        # The mean of float64 may differ in the last bit from the one that the network was trained with.
+        return planes, np.asarray(self._one(weight, mask)[1]) if self.n_planes == 1 else scales
 
-    def _code(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
-        sign = SIGNS[self.ste]
-        axes = scale_axes(self.scale, weight.ndim)
-        kept = mask.astype(weight.dtype)
-        count = jnp.maximum(kept.sum(axes, keepdims=True), 1)
-        signs, scales, left = [], [], weight
+    def _one(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The signs, and the mean magnitude."""
+        sign, kept = SIGNS[self.ste](weight), mask.astype(weight.dtype)
+        # |weight|, written so that its gradient at 0 is the sign's, whatever the library takes for |x|'s.
+        magnitude = weight * jax.lax.stop_gradient(sign)
+        return jnp.stack([sign]), jnp.stack([self._mean(magnitude, kept)])
+
+    def _mean(self, values: jax.Array, kept: jax.Array) -> jax.Array:
+        axes = scale_axes(self.scale, values.ndim)
+        return (values * kept).sum(axes, keepdims=True) / jnp.maximum(kept.sum(axes, keepdims=True), 1)
+
+    def _more(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Greedily, then alternating: `binarize`."""
+        kept, constant = mask.astype(weight.dtype), jax.lax.stop_gradient(weight)
+        greedy, left = [], constant
         for _ in range(self.n_planes):
-            signs.append(sign(left))
-            # |left|, written so that its gradient at 0 is the sign's, whatever the library takes for |x|'s.
-            magnitude = left * jax.lax.stop_gradient(signs[-1])
-            scales.append((magnitude * kept).sum(axes, keepdims=True) / count)
+            greedy.append(self._mean(jnp.abs(left), kept))
+            left = left - jnp.where(left >= 0, greedy[-1], -greedy[-1])
+
+        def is_moving(rounds: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+            n, before, scales = rounds
+            moved = jnp.abs(scales - before).max() > TOLERANCE * jnp.abs(before).max()
+            return (n < ROUNDS) & ((n == 0) | moved)
+
+        def fit(rounds: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+            n, _, scales = rounds
+            return n + 1, scales, self._fit(constant, _nearest(constant, scales), kept)
+
+        scales = jnp.stack(greedy)
+        _, before, _ = jax.lax.while_loop(is_moving, fit, (jnp.int32(0), scales, scales))
+        # The last round's fit once more, for its gradient.
+        scales = self._fit(weight, _nearest(constant, before), kept)
+        fixed = jax.lax.stop_gradient(scales)
+        signs, left = [], weight
+        for sign, scale in zip(_nearest(constant, fixed), fixed, strict=True):
+            # The sign, with the gradient that the estimator gives at what the planes before leave over.
+            passed = SIGNS[self.ste](left)
+            signs.append(sign + (passed - jax.lax.stop_gradient(passed)))
             # What is taken off is a constant: each plane's gradient reaches the weight once.
-            left = left - jax.lax.stop_gradient(scales[-1] * signs[-1])
-        return jnp.stack(signs), jnp.stack(scales)
+            left = left - scale * sign
+        return jnp.stack(signs), scales
+
+    def _fit(self, weight: jax.Array, signs: jax.Array, kept: jax.Array) -> jax.Array:
+        """The least squares scales for the signs, of least norm where planes agree on every weight."""
+        axes = tuple(axis + 1 for axis in scale_axes(self.scale, weight.ndim))
+        signed = signs * kept[None]
+        sums = (signed * weight[None]).sum(axes, keepdims=True)
+        products = jnp.stack([(signed * sign[None]).sum(axes, keepdims=True) for sign in signs])
+        inverse = jnp.linalg.pinv(jnp.moveaxis(products, (0, 1), (-2, -1)), hermitian=True)
+        return jnp.moveaxis((inverse @ jnp.moveaxis(sums, 0, -1)[..., None])[..., 0], -1, 0)
 
 
-def scale_axes(scale: str, ndim: int) -> tuple[int, ...]:
-    """The axes that share a scale: all ("tensor"), all but the last ("channel") or but the first ("row")."""
-    if scale == "tensor":
-        return tuple(range(ndim))
-    return tuple(range(ndim - 1)) if scale == "channel" else tuple(range(1, ndim))
+def _nearest(
+    values: Float[Array, "*shape"], scales: Float[Array, "planes *groups"]
+) -> Float[Array, "planes *shape"]:
+    """The signs whose sum of scales is nearest to each value; the larger sum of two equally near."""
+    n_planes = len(scales)
+    signs = 2.0 * (np.arange(1 << n_planes)[:, None] >> np.arange(n_planes) & 1) - 1
+    levels = jnp.tensordot(jnp.asarray(signs, scales.dtype), scales, axes=1)
+    order = jnp.argsort(levels, axis=0, stable=True)
+    ascending = jnp.take_along_axis(levels, order, axis=0)
+    middles = (ascending[1:] + ascending[:-1]) / 2
+    codes = jax.lax.fori_loop(
+        0,
+        len(middles),
+        lambda i, found: jnp.where(values >= middles[i], order[i + 1], found),
+        jnp.broadcast_to(order[0], values.shape),
+    )
+    return jnp.stack([2.0 * (codes >> plane & 1).astype(values.dtype) - 1 for plane in range(n_planes)])
+
+
+@dataclass(frozen=True)
+class BinaryForm:
+    """The forward weights of a quantized network: the layers of `codes` in binary code, all others as they are.
+
+    Hashable, so that it can be a static argument of the jitted training step.
+    """
+
+    codes: tuple[tuple[str, BinaryCode], ...]
+
+    @classmethod
+    def of(cls, codes: Mapping[str, BinaryCode]) -> "BinaryForm":
+        return cls(tuple(codes.items()))
+
+    def __call__(self, params: Params, masks: Masks) -> Params:
+        coded = {}
+        for path, code in self.codes:
+            mask = masks[path]
+            assert mask is not None, path
+            coded[path] = code.weight(params[path], mask)
+        return params | coded

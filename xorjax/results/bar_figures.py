@@ -66,15 +66,18 @@ def _bars_by_shape(title: str, group: pl.DataFrame, more: str) -> Panel:
 def _setting_labels(settings: pl.DataFrame) -> pl.Series | None:
     """For each setting the names of what differs among them; None if only the XOR shape does."""
     differing = [
-        name for name in ("method", "patch_format", "mask_codec", "variant") if settings[name].n_unique() > 1
+        name
+        for name in ("code", "method", "patch_format", "mask_codec", "variant")
+        if settings[name].n_unique() > 1
     ]
-    if not differing:
+    if not differing and settings["n_in"].null_count() == 0:
         return None
     settings = settings.with_columns(pl.col("mask_codec").replace(MASK_NAMES))
     shapes = settings.select(pl.struct("n_in", "n_out").n_unique().over("prune_rate"))
     parts = [pl.col(name) for name in differing]
     if shapes.to_series().max() != 1:
         parts.insert(0, pl.format("{} → {}", "n_in", "n_out"))
+    parts = parts or [pl.col("code")]
     joined = (
         pl.concat_list(pl.when(part != "").then(part) for part in parts).list.drop_nulls().list.join(", ")
     )
@@ -104,8 +107,8 @@ def _lying_bars(bars: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
 
 
 def baseline_panels(summary: Sequence[Best]) -> list[Panel]:
-    """For every prune rate: the best XOR point and the baselines, index, value and scale bits stacked."""
-    codecs = [[("XOR code", best), *((b.name, b) for b in best.baselines)] for best in summary]
+    """For every prune rate: the best point and the baselines, index, value and scale bits stacked."""
+    codecs = [[(best.name, best), *((b.name, b) for b in best.baselines)] for best in summary]
     top = 1.3 * max(codec.bits_per_weight for row in codecs for _, codec in row)
     panels = []
     for best, row in zip(summary, codecs, strict=True):

@@ -9,18 +9,19 @@ from statistics import fmean, stdev, variance
 import polars as pl
 from scipy.special import stdtrit
 
+from xorjax.metric import Metric
 from xorjax.results.best import Best
 from xorjax.results.caps import listed
-from xorjax.results.collect import CollectError, Experiment, read_experiment, tabulate
-from xorjax.results.flat import determines_nothing, flat_config
+from xorjax.results.collect import CollectError, Experiment, metric_of, read_experiment, tabulate
+from xorjax.results.configs import determines_nothing, distinct, plain
 from xorjax.results.page import count
 from xorjax.results.tables import per_point, per_setting, summarise_points
-from xorjax.results.variants import SETTING, Varied, plain, said, varied_keys
+from xorjax.results.variants import SETTING, Varied, said, varied_keys
 
 SIZES = ("smaller", "larger")
-ACCURACIES = ("worse", "better")
+METRIC_WORDS = ("worse", "better")
 UNDECIDED = ("equal", "within the spread", "not judged (one seed)")
-COMPARED = ("bits_per_weight", "validation_accuracy", "test_accuracy")
+COMPARED = ("bits_per_weight", "validation_metric", "test_metric")
 BySeed = dict[str, dict[int, float]]
 """Column of `COMPARED` -> seed -> value."""
 
@@ -63,7 +64,7 @@ class Difference:
 class Pair:
     """What both have of one thing, a setting or the best point of a prune rate; None where a side has no value.
 
-    `models` are the quantized models of both: settings that share them share their accuracy.
+    `models` are the quantized models of both: settings that share them share their metric.
     """
 
     name: str
@@ -83,6 +84,13 @@ class Comparison:
     """Config keys whose values differ, with the values of the first and of the second."""
     pairs: tuple[Pair, ...]
     only: tuple[tuple[str, ...], tuple[str, ...]]
+    metric: Metric
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What less and more of the metric are."""
+        worse, better = METRIC_WORDS
+        return (worse, better) if self.metric.higher_is_better else (better, worse)
 
     @property
     def rates(self) -> list[float]:
@@ -92,11 +100,17 @@ class Comparison:
 def compare(first: Path, second: Path) -> Comparison:
     """Compare the experiments in two report directories.
 
-    Raises `CollectError` naming a file that cannot be read, or a directory without a result.
+    Raises `CollectError` naming a file that cannot be read, or a directory without a result, or where the two are judged by
+    different metrics.
     """
     (one_experiment, one_table), (other_experiment, other_table) = _read(first), _read(second)
+    metric, other_metric = metric_of(one_table), metric_of(other_table)
+    if metric != other_metric:
+        raise CollectError(
+            f"{first} is judged by {metric.name} and {second} by {other_metric.name}: there is nothing to compare"
+        )
     # What tells settings apart in one of them names them in both: else a narrower sweep would have none in common.
-    varied = varied_keys(one_table, other_table)
+    varied = varied_keys((one_table, one_experiment.swept), (other_table, other_experiment.swept))
     by_path = first.name == second.name
     sides = (
         _side(str(first) if by_path else first.name, one_experiment, one_table, varied),
@@ -114,7 +128,7 @@ def compare(first: Path, second: Path) -> Comparison:
         tuple(said(key) for key in one if key not in other),
         tuple(said(key) for key in other if key not in one),
     )
-    return Comparison(sides, config, pairs, only)
+    return Comparison(sides, config, pairs, only, metric)
 
 
 def best_pair(sides: tuple[Side, Side], rate: float) -> tuple[Best | None, Best | None, Pair | None]:
@@ -141,8 +155,9 @@ def verdict(difference: Difference, words: tuple[str, str]) -> str:
     return words[difference.value > 0]
 
 
-def shown(each: Difference, scale: float = 1.0, digits: int = 4) -> str:
-    """A difference with its spread; one that the digits would show as 0 and is not, by its magnitude."""
+def shown(each: Difference, metric: Metric | None = None) -> str:
+    """A difference, of the metric or of bits, with its spread; one that would read 0 and is not, by its magnitude."""
+    scale, digits = (1.0, 4) if metric is None else (metric.scale, 2 if metric.unit == "%" else 4)
     value, zero = scale * each.value, 0.5 * 10.0**-digits
     digits_or_magnitude = "+.0e" if 1e-12 < abs(value) < zero else f"+.{digits}f"
     spread = "" if each.spread is None else f" ± {scale * each.spread:.{digits}f}"
@@ -161,38 +176,41 @@ def summed_up(comparison: Comparison) -> str:
         return ", ".join(f"{word} in {n}" for word, n in found.items() if n)
 
     bits = counted([pair.bits for pair in comparison.pairs if pair.bits], SIZES)
-    # How a model is coded does not change its accuracy: that of each pair of models counts once.
+    # How a model is coded does not change its metric: that of each pair of models counts once.
     by_models = {pair.models: pair.test for pair in comparison.pairs if pair.test}
-    accuracy = counted(list(by_models.values()), ACCURACIES)
+    measured = counted(list(by_models.values()), comparison.words)
     quantized = f"once for each of {count(len(by_models), 'pair')} of quantized networks"
     return (
         f"{count(len(comparison.pairs), 'setting')} in common, {second} against {first}. Bits per weight: {bits}. "
-        f"Test accuracy, {quantized}: {accuracy}. "
+        f"Test {comparison.metric.name}, {quantized}: {measured}. "
         "A difference counts only beyond the 95 % interval (Student's t) of its seeds; "
         "with many settings expect one in twenty beyond it by chance."
     )
 
 
-def front(settings: pl.DataFrame) -> pl.DataFrame:
-    """The settings that no other beats in mean bits and mean validation accuracy, from the smallest on."""
-    accuracy = "validation_accuracy"
-    ordered = settings.drop_nulls(accuracy).sort("bits_per_weight", accuracy, descending=[False, True])
-    before = pl.col(accuracy).cum_max().shift(1)
-    return ordered.filter(before.is_null() | (pl.col(accuracy) > before))
+def front(settings: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+    """The settings that no other beats in mean bits and in the mean metric by validation, from the smallest on."""
+    sign = 1 if metric.higher_is_better else -1
+    good = sign * pl.col("validation_metric")
+    known = settings.drop_nulls("validation_metric").with_columns(good=good)
+    ordered = known.sort("bits_per_weight", "good", descending=[False, True])
+    before = pl.col("good").cum_max().shift(1)
+    return ordered.filter(before.is_null() | (pl.col("good") > before))
 
 
 def _read(report_dir: Path) -> tuple[Experiment, pl.DataFrame]:
     experiment = read_experiment(report_dir)
     table = tabulate(experiment)
-    if table.filter(pl.col("status") == "ok", pl.col("n_out").is_not_null()).is_empty():
+    results = table.filter(pl.col("status") == "ok")
+    if results.filter(~pl.col("baseline")).is_empty():
         raise CollectError(f"{report_dir} has no point with a result yet")
-    return experiment, table
+    return experiment, results
 
 
 def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied) -> Side:
     points = per_point(table, varied)
     by_seed: dict[tuple, BySeed] = {}
-    codes = points.filter(pl.col("n_out").is_not_null()).select(*SETTING, "quantized", "seed", *COMPARED)
+    codes = points.filter(~pl.col("baseline")).select(*SETTING, "quantized", "seed", *COMPARED)
     models: dict[tuple, set[str]] = {}
     for row in codes.sort(SETTING, maintain_order=True).iter_rows():
         quantized, seed = row[len(SETTING) : len(SETTING) + 2]
@@ -201,11 +219,10 @@ def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied
         for column, value in zip(COMPARED, row[-len(COMPARED) :], strict=True):
             if value is not None:
                 of_setting[column][seed] = value
-    values: dict[str, dict[object, None]] = {}
-    for config in table.filter(pl.col("status") == "ok")["config"].unique(maintain_order=True):
-        for key, value in flat_config(config).items():
-            values.setdefault(key, {})[value] = None
-    found = {key: tuple(seen) for key, seen in values.items()}
+    found = {
+        key: tuple(tuple(value) if isinstance(value, list) else value for value in values)
+        for key, values in distinct(table["config"]).items()
+    }
     summary = tuple(summarise_points(points))
     of_settings = {key: frozenset(of_setting) for key, of_setting in models.items()}
     return Side(name, experiment.command, per_setting(points), summary, by_seed, found, of_settings)

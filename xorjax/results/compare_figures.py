@@ -1,10 +1,11 @@
-"""The figure of a comparison: both sides' settings and fronts, bits against accuracy."""
+"""The figure of a comparison: both sides' settings and fronts, bits against the metric."""
 
 import plotly.graph_objects as go
 
+from xorjax.metric import Metric
 from xorjax.results.caps import of_many, spread
 from xorjax.results.compare import Comparison, Side, front
-from xorjax.results.figures import EDGE, Panel, axes
+from xorjax.results.figures import EDGE, Panel, axes, hover
 from xorjax.results.palette import BLUE, ORANGE
 from xorjax.results.ticks import DIGITS_BY_STEP
 from xorjax.results.variants import SETTING, said
@@ -18,33 +19,34 @@ def front_panels(comparison: Comparison) -> list[Panel]:
     """On the validation split, which the fronts are found by, and on the test split."""
     panels = []
     for split in ("validation", "test"):
-        figure = go.Figure(layout=axes("bits per weight", f"{split} accuracy (%)"))
+        metric = comparison.metric
+        figure = go.Figure(layout=axes("bits per weight", f"{split} {metric.label}"))
         n_all = n_drawn = 0
         for side, style in zip(comparison.sides, STYLES, strict=True):
             n_all += side.settings.height
-            n_drawn += _draw(figure, side, f"{split}_accuracy", style)
+            n_drawn += _draw(figure, side, f"{split}_metric", style, metric)
         figure.update_yaxes(tickformatstops=DIGITS_BY_STEP)
         more = of_many(n_all, n_drawn, "settings")
         panels.append(Panel(f"{split.capitalize()} split", figure, wide=True, height=380, more=more))
     return panels
 
 
-def _draw(figure: go.Figure, side: Side, accuracy: str, style: tuple[str, str]) -> int:
+def _draw(figure: go.Figure, side: Side, column: str, style: tuple[str, str], metric: Metric) -> int:
     """Adds the markers and the front of one side; returns how many markers."""
     colour, symbol = style
-    rows = spread(side.settings.select("bits_per_weight", accuracy, *SETTING).rows(), DOTS)
+    rows = spread(side.settings.select("bits_per_weight", column, *SETTING).rows(), DOTS)
     figure.add_scatter(
         x=[row[0] for row in rows],
-        y=[None if row[1] is None else 100 * row[1] for row in rows],
+        y=[None if row[1] is None else metric.scale * row[1] for row in rows],
         mode="markers",
         name=side.name,
         text=[said(row[2:]) for row in rows],
         marker={"color": colour, "symbol": symbol, "size": 8, "line": EDGE},
-        hovertemplate="%{fullData.name}: %{text}<br>%{x:.4f} bits, %{y:.2f} %<extra></extra>",
+        hovertemplate=f"%{{fullData.name}}: %{{text}}<br>%{{x:.4f}} bits, {hover(metric)}<extra></extra>",
     )
-    best = front(side.settings)
-    # Over test accuracy the settings that validation chose need not rise: they are ringed, not joined.
-    on_validation = accuracy == "validation_accuracy"
+    best = front(side.settings, metric)
+    # Over the test split the settings that validation chose need not rise: they are ringed, not joined.
+    on_validation = column == "validation_metric"
     look = {
         "mode": "lines" if on_validation else "markers",
         "line" if on_validation else "marker": (
@@ -55,7 +57,7 @@ def _draw(figure: go.Figure, side: Side, accuracy: str, style: tuple[str, str]) 
     }
     figure.add_scatter(
         x=best["bits_per_weight"].to_list(),
-        y=(100 * best[accuracy]).to_list(),
+        y=(metric.scale * best[column]).to_list(),
         name=f"front of {side.name}",
         hoverinfo="skip",
         **look,

@@ -5,11 +5,11 @@ from html import escape
 from pathlib import Path
 
 from xorjax.files import replacing
+from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.best import Best
 from xorjax.results.caps import of_many
 from xorjax.results.compare import (
-    ACCURACIES,
     SIZES,
     Comparison,
     Difference,
@@ -21,8 +21,8 @@ from xorjax.results.compare import (
 )
 from xorjax.results.figure_sections import panels
 from xorjax.results.page import count
+from xorjax.results.notes import best_of_each
 from xorjax.results.palette import BLUE, ORANGE
-from xorjax.results.tables import percent
 from xorjax.results.variants import SETTING, said
 
 SHOWN = 1000
@@ -67,21 +67,23 @@ def _config(comparison: Comparison) -> str:
 
 
 def _best(comparison: Comparison) -> str:
-    headings = ["S", *("setting", "bits", "test (%)") * 2, "bits, difference", "test, difference"]
+    metric = comparison.metric
+    unit = f" ({metric.unit})" if metric.unit else ""
+    headings = ["S", *("setting", "bits", f"test{unit}") * 2, "bits, difference", "test, difference"]
     names = [side.name for side in comparison.sides]
     rows = []
     for rate in comparison.rates:
         *both, pair = best_pair(comparison.sides, rate)
         cells = [(f"{rate:g}", "strong"), *(cell for best in both for cell in _of_best(best))]
-        cells += [_difference(pair and pair.bits), _difference(pair and pair.test, 100.0, 2)]
+        cells += [_difference(pair and pair.bits), _difference(pair and pair.test, metric)]
         rows.append(cells)
     return page.section(
         "best",
-        "Best XOR point of each prune rate",
+        best_of_each([best for side in comparison.sides for best in side.summary]),
         page.table(headings, rows, {"": 1, **_columns(names, 3), " ": 2}, label="best points"),
         page.paragraph(
-            "Each side's own best, the smallest whose validation accuracy is close to the dense network's (* where "
-            f"none is), accuracies ± the sample standard deviation. Differences: the second less the first, {SPREAD}",
+            f"Each side's own best, the smallest whose validation {metric.name} is close to the dense network's (* where "
+            f"none is), {'accuracies' if metric.name == 'accuracy' else metric.name} ± the sample standard deviation. Differences: the second less the first, {SPREAD}",
             "caption",
         ),
     )
@@ -92,12 +94,12 @@ def _of_best(best: Best | None) -> list[Cell]:
         return [("none", "text"), ("", ""), ("", "")]
     # The rate stands before it.
     setting = said(getattr(best, name) for name in SETTING).partition(", ")[2]
-    accuracy = percent(best.test_accuracy, best.test_accuracy_spread) + ("" if best.is_accurate else " *")
-    return [(setting, "text wrap"), (f"{best.bits_per_weight:.4f}", ""), (accuracy, "")]
+    return [(setting, "text wrap"), (f"{best.bits_per_weight:.4f}", ""), (best.tested, "")]
 
 
-def _difference(each: Difference | None, scale: float = 1.0, digits: int = 4) -> Cell:
-    return ("", "") if each is None else (shown(each, scale, digits), "strong" if each.is_clear else "quiet")
+def _difference(each: Difference | None, metric: Metric | None = None) -> Cell:
+    """Of the metric, or else of bits."""
+    return ("", "") if each is None else (shown(each, metric), "strong" if each.is_clear else "quiet")
 
 
 def _columns(names: Sequence[str], n: int) -> dict[str, int]:
@@ -107,21 +109,22 @@ def _columns(names: Sequence[str], n: int) -> dict[str, int]:
 def _fronts(comparison: Comparison) -> str:
     from xorjax.results.compare_figures import front_panels
 
+    name = comparison.metric.name
     marks = dict(zip((side.name for side in comparison.sides), (BLUE, ORANGE), strict=True))
     return page.section(
         "fronts",
-        "Bits against accuracy",
+        f"Bits against {name}",
         page.legend(
             {
                 **marks,
-                "front by validation accuracy": "solid",
+                f"front by validation {name}": "solid",
                 "on that front": ("◎", "var(--ink)"),
             }
         ),
-        panels("Bits against accuracy", front_panels(comparison)),
+        panels(f"Bits against {name}", front_panels(comparison)),
         page.paragraph(
             "A marker is one setting, the mean over its seeds. The fronts are of those that no other setting of their "
-            "side beats in bits and validation accuracy; over test accuracy, which chooses nothing, the same settings "
+            f"side beats in bits and validation {name}; over test {name}, which chooses nothing, the same settings "
             "have a ring.",
             "caption",
         ),
@@ -134,12 +137,15 @@ def _pairs(comparison: Comparison) -> str:
         return page.section("common", "Settings in common", page.paragraph("None."))
     names = [side.name for side in comparison.sides]
     headings = ["setting", "seeds", *["first", "second", "difference", ""] * 2, "difference", ""]
-    groups = {"": 2, "bits per weight": 4, "test accuracy (%)": 4, "validation accuracy (%)": 2}
+    label = comparison.metric.label
+    groups = {"": 2, "bits per weight": 4, f"test {label}": 4, f"validation {label}": 2}
     more = of_many(len(comparison.pairs), len(pairs), "settings")
     return page.section(
         "common",
         "Settings in common",
-        page.table(headings, [_of_pair(pair) for pair in pairs], groups, label="settings in common"),
+        page.table(
+            headings, [_of_pair(pair, comparison) for pair in pairs], groups, label="settings in common"
+        ),
         page.paragraph(
             f"First: {names[0]}, second: {names[1]}, means over seeds. Differences are the second less the first, "
             f"{SPREAD}{more}",
@@ -148,18 +154,20 @@ def _pairs(comparison: Comparison) -> str:
     )
 
 
-def _of_pair(pair: Pair) -> list[Cell]:
+def _of_pair(pair: Pair, comparison: Comparison) -> list[Cell]:
     n_seeds = "/".join(str(n) for n in dict.fromkeys(pair.n_seeds))
     cells = [(pair.name, "text wrap"), (n_seeds, "")]
-    for each, scale, digits, words, with_means in (
-        (pair.bits, 1.0, 4, SIZES, True),
-        (pair.test, 100.0, 2, ACCURACIES, True),
-        (pair.validation, 100.0, 2, ACCURACIES, False),
+    for each, metric, words, with_means in (
+        (pair.bits, None, SIZES, True),
+        (pair.test, comparison.metric, comparison.words, True),
+        (pair.validation, comparison.metric, comparison.words, False),
     ):
         if with_means:
             means = () if each is None else (each.first, each.second)
-            cells += [(f"{scale * mean:.{digits}f}", "") for mean in means] or [("", "")] * 2
-        cells.append(_difference(each, scale, digits))
+            cells += [(metric.number(mean) if metric else f"{mean:.4f}", "") for mean in means] or [
+                ("", "")
+            ] * 2
+        cells.append(_difference(each, metric))
         cells.append((verdict(each, words) if each else "", f"text {_difference(each)[1]}"))
     return cells
 

@@ -5,27 +5,30 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from xorjax.metric import Metric
 from xorjax.results.caps import of_many, spread
 from xorjax.results.compare import Comparison, Difference, best_pair, shown, summed_up
+from xorjax.results.notes import best_of_each
 from xorjax.results.page import count
-from xorjax.results.tables import percent
 
 ROWS = 20
 """Lines of a table; the page has the others."""
 READING = (
     "B - A: ± its 95 % interval, seed by seed where both have two or more in common; in brackets where it is "
-    "not larger than that, or where there is one seed. Bits are per weight, accuracies in percent."
+    "not larger than that, or where there is one seed. Bits are per weight, {values}."
 )
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """What differs, the best points side by side, the settings in common, and those that one side has alone."""
     first, second = comparison.sides
+    metric = comparison.metric
+    values = "accuracies in percent" if metric.name == "accuracy" else f"test is the {metric.label}"
     parts: list[RenderableType] = [Text(f"A: {first.name}\nB: {second.name}\n{summed_up(comparison)}\n")]
     parts += [_config(comparison), _best(comparison)]
     if comparison.pairs:
         parts.append(_pairs(comparison))
-    parts.append(Text(READING, style="dim"))
+    parts.append(Text(READING.format(values=values), style="dim"))
     for letter, settings in zip("AB", comparison.only, strict=True):
         if settings:
             more = f" and {len(settings) - 3:,} more" if len(settings) > 3 else ""
@@ -55,13 +58,13 @@ def _config(comparison: Comparison) -> RenderableType:
 
 def _best(comparison: Comparison) -> RenderableType:
     columns = ("bits A", "bits B", "B - A", "test A", "test B", "B - A")
-    table = _table("Best XOR point of each prune rate", (), ("S", *columns))
+    table = _table(best_of_each([b for side in comparison.sides for b in side.summary]), (), ("S", *columns))
     for rate in spread(comparison.rates, ROWS):
         *both, pair = best_pair(comparison.sides, rate)
         bits = [f"{best.bits_per_weight:.4f}" if best else "none" for best in both]
-        accuracies = [percent(best.test_accuracy) if best else "none" for best in both]
-        differences = [_said(pair and pair.bits), _said(pair and pair.test, 100.0, 2)]
-        table.add_row(f"{rate:g}", *bits, differences[0], *accuracies, differences[1])
+        tested = [best.metric.number(best.test_metric) if best else "none" for best in both]
+        differences = [_said(pair and pair.bits), _said(pair and pair.test, comparison.metric)]
+        table.add_row(f"{rate:g}", *bits, differences[0], *tested, differences[1])
     return table
 
 
@@ -70,14 +73,14 @@ def _pairs(comparison: Comparison) -> RenderableType:
     pairs = spread(comparison.pairs, ROWS)
     for pair in pairs:
         bits, test = pair.bits, pair.test
-        firsts = (f"{bits.first:.4f}" if bits else "", f"{100 * test.first:.2f}" if test else "")
-        table.add_row(pair.name, firsts[0], _said(bits), firsts[1], _said(test, 100.0, 2))
+        firsts = (f"{bits.first:.4f}" if bits else "", comparison.metric.number(test.first) if test else "")
+        table.add_row(pair.name, firsts[0], _said(bits), firsts[1], _said(test, comparison.metric))
     more = of_many(len(comparison.pairs), len(pairs), "settings; the page has all").strip()
     return Group(table, Text(more, style="dim")) if more else table
 
 
-def _said(each: Difference | None, scale: float = 1.0, digits: int = 4) -> str:
+def _said(each: Difference | None, metric: Metric | None = None) -> str:
     if each is None:
         return ""
-    text = shown(each, scale, digits)
+    text = shown(each, metric)
     return text if each.is_clear else f"({text})"

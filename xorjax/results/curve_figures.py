@@ -1,4 +1,4 @@
-"""The report's figures of training: accuracy and loss after every epoch."""
+"""The report's figures of training: the metric and the loss after every epoch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 import polars as pl
 
-from xorjax.results.figures import Panel, axes
+from xorjax.metric import Metric
+from xorjax.results.figures import Panel, axes, hover
 from xorjax.results.palette import NEUTRAL
 from xorjax.results.ticks import DIGITS_BY_STEP
 
@@ -21,12 +22,12 @@ class Curve:
     metrics: pl.DataFrame
 
 
-def curve_panels(curves: Sequence[Curve], colours: dict[float, str]) -> list[Panel]:
-    """For every stage: validation accuracy against the epoch, and training and validation loss."""
-    accuracies, losses = [], []
+def curve_panels(curves: Sequence[Curve], colours: dict[float, str], metric: Metric) -> list[Panel]:
+    """For every stage: the metric on the validation split against the epoch, and training and validation loss."""
+    measured, losses = [], []
     for stage in dict.fromkeys(curve.stage for curve in curves):
         chosen = [curve for curve in curves if curve.stage == stage]
-        accuracy = go.Figure(layout=axes("epoch", "validation accuracy (%)"))
+        curve_of = go.Figure(layout=axes("epoch", f"validation {metric.label}"))
         loss = go.Figure(layout=axes("epoch", "loss"))
         for curve in chosen:
             colour = NEUTRAL if curve.prune_rate is None else colours.get(curve.prune_rate, NEUTRAL)
@@ -34,9 +35,9 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str]) -> list[Pan
             mode = "lines+markers" if len(epochs) == 1 else "lines"
             common = {"x": epochs, "mode": mode, "name": curve.title}
             line = {"color": colour, "width": 1.5}
-            accuracy.add_scatter(
-                y=(100 * curve.metrics["validation_accuracy"]).to_list(),
-                hovertemplate=f"{curve.title}, epoch %{{x}}: %{{y:.2f}} %<extra></extra>",
+            curve_of.add_scatter(
+                y=(metric.scale * curve.metrics["validation_metric"]).to_list(),
+                hovertemplate=f"{curve.title}, epoch %{{x}}: {hover(metric)}<extra></extra>",
                 line=line,
                 **common,
             )
@@ -48,12 +49,12 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str]) -> list[Pan
                     line={**line, "dash": dash},
                     **common,
                 )
-        accuracy.update_yaxes(tickformatstops=DIGITS_BY_STEP)
+        curve_of.update_yaxes(tickformatstops=DIGITS_BY_STEP)
         loss.update_yaxes(rangemode="tozero")
         if max(curve.metrics["epoch"].to_list()[-1] for curve in chosen) < 8:
-            accuracy.update_xaxes(dtick=1)
+            curve_of.update_xaxes(dtick=1)
             loss.update_xaxes(dtick=1)
         name = stage.capitalize()
-        accuracies.append(Panel(f"{name}: accuracy", accuracy))
+        measured.append(Panel(f"{name}: {metric.name}", curve_of))
         losses.append(Panel(f"{name}: loss", loss))
-    return accuracies + losses
+    return measured + losses

@@ -2,7 +2,7 @@
 // What is filtered and sorted is kept in the page's address, so that a view can be shared: #S=0.9,0.95&axis=test
 const form = document.querySelector("#filters");
 const column = Object.fromEntries(Object.entries(DATA.columns).map(([name, packed]) => [name, unpack(packed)]));
-// A codec without an XOR network has no n_in, no formats: those filters leave it.
+// A rival has no n_in, no formats: those filters leave it.
 const OF_CODING = new Set(DATA.of_coding);
 // Of one seed there are no means, and no choice.
 const DEFAULTS = { axis: "validation", dots: document.querySelector("input[name=dots]") ? "mean" : "point", scale: "linear", codecs: "" };
@@ -47,7 +47,7 @@ function filter() {
     const values = column[name];
     const isOptional = OF_CODING.has(name);
     for (let i = 0; i < DATA.n; i++) {
-      if (kept[i] && !passes(values[i]) && !(isOptional && values[i] === null && column.n_out[i] === null)) kept[i] = 0;
+      if (kept[i] && !passes(values[i]) && !(isOptional && values[i] === null && DATA.baseline[i])) kept[i] = 0;
     }
   }
 }
@@ -155,7 +155,7 @@ function describe(row, withSeed) {
   const parts = column.prune_rate[row] === null ? [] : [`S ${column.prune_rate[row]}`];
   if (column.n_out[row] !== null) parts.push(`${column.n_in[row]} → ${column.n_out[row]}`);
   else if (column.n_in[row] !== null) parts.push(`n_in ${column.n_in[row]}`);
-  parts.push(nameOf("method", row), column.patch_format[row], nameOf("mask_codec", row));
+  parts.push(column.codec[row], column.patch_format[row], nameOf("mask_codec", row));
   if (withSeed && column.seed[row] !== null) parts.push(`seed ${column.seed[row]}`);
   return parts.filter((part) => part !== null).join(", ") || column.point[row];
 }

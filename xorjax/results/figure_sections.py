@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.best import Best
 from xorjax.results.caps import PANELS, of_many, spread
-from xorjax.results.notes import TOLERANCE
+from xorjax.results.names import own_code
+from xorjax.results.notes import best_of_each
 from xorjax.results.palette import BLUE, NEUTRAL, colours
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ def bits(by_setting: pl.DataFrame) -> str:
     from xorjax.results import bar_figures
 
     settings, more = of_some_rates(by_setting)
+    has_shape = by_setting["n_out"].null_count() < by_setting.height
+    larger = "A larger n_out needs fewer code bits and more patches. " if has_shape else ""
     return page.section(
         "bits",
         "Bits per weight",
@@ -32,32 +36,35 @@ def bits(by_setting: pl.DataFrame) -> str:
         page.paragraph(
             "What one weight costs on disk, by what the bits are spent on: the mean over seeds. A bar is one XOR shape "
             "or, where more differs, one setting, named by what differs (n_in → n_out, method, patch format, mask "
-            "codec). A larger n_out needs fewer code bits and more patches. For random signs, "
+            f"codec). {larger}For random signs, "
             "code and patch together cannot go below the dashed line. The index bits pay for the mask, whatever the "
-            f"shape. Each prune rate has its own scale.{more}",
+            f"{'shape' if larger else 'code'}. Each prune rate has its own scale.{more}",
             "caption",
         ),
     )
 
 
-def accuracy(points: pl.DataFrame) -> str:
-    """Accuracy against the prune rate."""
-    from xorjax.results import accuracy_figures
+def metric(points: pl.DataFrame, metric: Metric) -> str:
+    """The metric against the prune rate."""
+    from xorjax.results import metric_figures
+
+    own = own_code(points.filter(~pl.col("baseline"))["code"])
+    within = "below" if metric.higher_is_better else "above"
 
     return page.section(
-        "accuracy",
-        "Accuracy",
+        metric.name,
+        metric.name.capitalize(),
         page.legend(
             {
                 "dense": NEUTRAL,
-                "with the XOR code": BLUE,
+                f"with the {own}": BLUE,
                 "mean of the dense networks": "dashed",
-                f"{100 * TOLERANCE:.2f} pp below, the most a choice may lose": "dotted",
+                f"{metric.difference(metric.tolerance)} {within}, the most a choice may lose": "dotted",
             }
         ),
-        panels("Accuracy", accuracy_figures.accuracy_panels(points)),
+        panels(metric.name.capitalize(), metric_figures.metric_panels(points, metric)),
         page.paragraph(
-            "Accuracy against the prune rate: a dot is a seed, n of them, each at the same place beside every label; "
+            f"{metric.name.capitalize()} against the prune rate: a dot is a seed, n of them, each at the same place beside every label; "
             "the bar is their mean. The best points and the headline are chosen by the validation split "
             "alone, within the dotted line; the test split says how good "
             "what was chosen is, so the line is not drawn there. All codings of one quantized network share its dot, "
@@ -67,16 +74,17 @@ def accuracy(points: pl.DataFrame) -> str:
     )
 
 
-def patches(by_setting: pl.DataFrame) -> str:
-    """Patches of a slice against its length."""
+def patches(by_setting: pl.DataFrame) -> list[str]:
+    """Patches of a slice against its length; nothing where no code has slices."""
     from xorjax.results import patch_figures
 
-    settings, more = of_some_rates(by_setting)
+    sliced = by_setting.drop_nulls(["n_in", "n_out", "patches_per_slice"])
+    if sliced.is_empty():
+        return []
+    settings, more = of_some_rates(sliced)
     marks = {f"n_in {n_in}": colour for n_in, colour in colours(settings["n_in"].to_list()).items()}
-    methods = set(settings["method"])
-    if len(methods) > 1:
-        marks |= {"minimum ●": "solid", "greedy ■": "dashed"}
-    return page.section(
+    marks |= patch_figures.legend(settings)
+    section = page.section(
         "patches",
         "Patches per slice",
         page.legend(marks),
@@ -88,6 +96,7 @@ def patches(by_setting: pl.DataFrame) -> str:
             "caption",
         ),
     )
+    return [section]
 
 
 def baselines(summary: list[Best]) -> str:
@@ -96,13 +105,17 @@ def baselines(summary: list[Best]) -> str:
 
     shown = spread(summary, PANELS)
     more = of_many(len(summary), len(shown), "prune rates")
+    kind = best_of_each(summary)[0].lower() + best_of_each(summary)[1:]
+    others = (
+        "codecs without an XOR network" if all(best.code == "xor" for best in summary) else "other codecs"
+    )
     return page.section(
         "baselines",
         "Other codecs on the same weights",
         page.legend(bar_figures.STREAM_LEGEND),
         panels("Other codecs on the same weights", bar_figures.baseline_panels(shown)),
         page.paragraph(
-            "The best XOR point of each prune rate (bold) beside codecs without an XOR network, for the "
+            f"The {kind} (bold) beside {others}, for the "
             "same quantized weights: means over seeds, the smallest at the top. Dense 1-bit stores the sign "
             f"of every weight and needs no mask.{more}",
             "caption",

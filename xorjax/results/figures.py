@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from xorjax.metric import Metric
 from xorjax.results.palette import NEUTRAL, PAGE
 
 PLOT_HEIGHT = 300
@@ -33,6 +34,11 @@ EDGE = {"width": 1, "color": PAGE}
 def dashes(dash: str = "dash") -> dict[str, object]:
     """The line of a bound or a level."""
     return {"width": 1.5, "dash": dash, "color": NEUTRAL}
+
+
+def hover(metric: Metric) -> str:
+    """The metric on the y axis, in plotly's words for what is under the pointer."""
+    return f"%{{y:{metric.number_format}}} {metric.unit}".strip()
 
 
 def axes(x_title: str, y_title: str) -> go.Layout:

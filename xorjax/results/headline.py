@@ -8,14 +8,14 @@ from xorjax.results import page
 from xorjax.results.best import Best
 from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment, split_sizes
-from xorjax.results.notes import TOLERANCE, verdict, with_matrix
+from xorjax.results.names import example, own_code
+from xorjax.results.notes import verdict, with_matrix
 from xorjax.results.page import count
 from xorjax.results.progress_section import is_done, state
-from xorjax.results.tables import percent
 
 DISPLAY_NAMES = {"lenet5": "LeNet-5", "lenet300": "LeNet-300-100", "mnist": "MNIST"}
-FEWEST_IMAGES = 5
-"""A tolerance of fewer images of the validation split than these tells nothing."""
+FEWEST_EXAMPLES = 5
+"""A tolerance of fewer examples of the validation split than these tells nothing."""
 
 BITS_OF_FLOAT32 = 32
 
@@ -24,7 +24,8 @@ def header(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -
     """The title, and the headline in a few sentences."""
     title = experiment.name
     if summary:
-        title = f"XOR-coded weights of {_names(results['model'])} on {_names(results['dataset'])}"
+        kind = "XOR-coded" if all(best.code == "xor" for best in summary) else "Coded"
+        title = f"{kind} weights of {_names(results['model'])} on {_names(results['dataset'])}"
     finished = results["finished_at"].max()
     meta = f"experiment {experiment.name}" + (f" · last result {finished}" if finished else "")
     if is_done(experiment):
@@ -53,31 +54,35 @@ def _names(ids: pl.Series) -> str:
 def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -> list[str]:
     if not summary:
         return [_nothing(experiment)]
-    codes = results.filter(pl.col("n_out").is_not_null())
-    shapes = codes.select("prune_rate", "n_in", "n_out").n_unique()
+    codes, metric = results.filter(~pl.col("baseline")), summary[0].metric
+    own = own_code(codes["code"])
+    shapes = codes.select("prune_rate", "n_in", "n_out").drop_nulls("n_in").n_unique()
+    pairs = f"{count(shapes, 'pair')} of prune rate and XOR shape, " if shapes else ""
     layers = listed(results["layer"].unique(maintain_order=True).to_list())
     what = (
         f"Most weights of {layers} were pruned, the kept ones quantized to signs, the signs stored with "
-        f"the XOR code. {count(codes['point'].n_unique(), 'point')}: {count(len(summary), 'prune rate')}, "
-        f"{count(shapes, 'pair')} of prune rate and XOR shape, {count(codes['seed'].n_unique(), 'seed')}."
+        f"the {own}. {count(codes['point'].n_unique(), 'point')}: {count(len(summary), 'prune rate')}, "
+        f"{pairs}{count(codes['seed'].n_unique(), 'seed')}."
     )
-    accurate = [best for best in summary if best.is_accurate]
-    allowed = f"the validation accuracy within {100 * TOLERANCE:.2f} pp of the dense network's"
-    if accurate:
-        best = accurate[-1]
-        start = f"The highest prune rate that keeps {allowed} is S = {best.prune_rate:g}, with a test accuracy of "
+    close = [best for best in summary if best.is_close]
+    tolerated = metric.difference(metric.tolerance)
+    allowed = f"the validation {metric.name} within {tolerated} of the dense network's"
+    if close:
+        best = close[-1]
+        start = f"The highest prune rate that keeps {allowed} is S = {best.prune_rate:g}, with a test {metric.name} of "
     else:
         best = summary[0]
-        start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} the test accuracy is "
+        start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} the test {metric.name} is "
     n_validation = split_sizes(codes)["validation"]
-    unresolved = ""
-    if n_validation and (told_by := TOLERANCE * n_validation) < FEWEST_IMAGES:
-        of = f"{told_by:.3g} of the {n_validation:,} validation images"
-        unresolved = f" ({100 * TOLERANCE:.2f} pp are {of}, too few to tell.)"
-    images = " or ".join(f"{n:,}" for n in sorted(codes["n_test"].drop_nulls().unique()))
+    unresolved, noun = "", example(codes["task"])
+    if metric.unit == "%" and n_validation and (told_by := metric.tolerance * n_validation) < FEWEST_EXAMPLES:
+        of = f"{told_by:.3g} of the {n_validation:,} validation {noun}s"
+        unresolved = f" ({tolerated} are {of}, too few to tell.)"
+    examples = " or ".join(f"{n:,}" for n in sorted(codes["n_test"].drop_nulls().unique()))
+    tested = f"{metric.number(best.test_metric, best.test_metric_spread)} {metric.unit}".strip()
     found = (
-        f"{start}{percent(best.test_accuracy, best.test_accuracy_spread)} % of {images} images against "
-        f"{percent(best.dense_accuracy)} %, at {best.bits_per_weight:.3f} bits per weight "
+        f"{start}{tested} of {examples} {noun}s against "
+        f"{metric.text(best.dense_metric)}, at {best.bits_per_weight:.3f} bits per weight "
         f"({best.value_bits:.3f} for the values, {best.index_bits:.3f} for the mask, {best.scale_bits:.3f} for "
         f"the scales): about {BITS_OF_FLOAT32 / best.bits_per_weight:.0f} times fewer than float32, for the compressed "
         f"layers alone.{unresolved} {with_matrix(best)}"
@@ -87,13 +92,14 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
     if wrong:
         check = f"{count(wrong, 'point')} decoded to other signs than the quantized ones: a defect."
     coded = (
-        count(codes[column].n_unique(), noun)
+        count(codes[column].drop_nulls().n_unique(), noun)
         for column, noun in (
+            ("code", "code"),
             ("method", "method"),
             ("patch_format", "patch format"),
             ("mask_codec", "mask codec"),
         )
-        if codes[column].n_unique() > 1
+        if codes[column].drop_nulls().n_unique() > 1
     )
     if compared := ", ".join(coded):
         what = f"{what[:-1]}, {compared}."

@@ -1,4 +1,4 @@
-"""The report's figures of masks: what they cost, against accuracy and against the magnitude that they keep."""
+"""The report's figures of masks: what they cost, against the metric and against the magnitude that they keep."""
 
 from collections.abc import Sequence
 from math import log10
@@ -7,9 +7,10 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
+from xorjax.metric import Metric
 from xorjax.results.figures import Panel, axes, dashes
-from xorjax.results.masks import entropy, of_model
-from xorjax.results.names import MASK_NAMES
+from xorjax.results.masks import entropy, of_model, order_of
+from xorjax.results.names import mask_name
 from xorjax.results.palette import BLUE, GREEN, NEUTRAL, ORANGE, PINK, RED, SKY
 
 # Plotly's marker and the same sign as a letter, for the legend: open for exact codecs, filled for approximate ones.
@@ -30,16 +31,22 @@ NAMED_RATES = 8
 TICKS = [base * 10**power for power in (-3, -2, -1, 0) for base in (1, 2, 5)]
 
 
+def mark_of(codec: str, approximate: bool) -> tuple[str, str, str]:
+    """The mark of a codec; one that is not known is as the others of its kind are."""
+    return MARKS.get(codec, ("cross", "✚", NEUTRAL) if approximate else ("cross-open", "✛", NEUTRAL))
+
+
 def legend(masks: pl.DataFrame) -> dict[str, tuple[str, str]]:
     """The codecs that occur, as `page.legend` takes them."""
-    present = set(masks["codec"])
-    return {MASK_NAMES[codec]: MARKS[codec][1:] for codec in MASK_NAMES if codec in present}
+    present = dict(masks.select("codec", "approximate").unique().iter_rows())
+    ordered = sorted(present, key=order_of)
+    return {mask_name(codec): mark_of(codec, present[codec])[1:] for codec in ordered}
 
 
-def accuracy_panels(masks: pl.DataFrame, dense_accuracy: float) -> list[Panel]:
-    """For every prune rate: test accuracy against index bits, a marker a mask codec."""
-    percents = masks.with_columns(pl.col("test_accuracy", "test_accuracy_spread") * 100)
-    return _panels(percents, "test_accuracy", "test accuracy (%)", (2, 0.03), [100 * dense_accuracy])
+def metric_panels(masks: pl.DataFrame, metric: Metric, dense: float) -> list[Panel]:
+    """For every prune rate: the metric on the test split against index bits, a marker a mask codec."""
+    scaled = masks.with_columns(pl.col("test_metric", "test_metric_spread") * metric.scale)
+    return _panels(scaled, "test_metric", f"test {metric.label}", (2, 0.03), [metric.scale * dense])
 
 
 def kept_panels(masks: pl.DataFrame) -> list[Panel]:
@@ -64,14 +71,14 @@ def index_panel(masks: pl.DataFrame) -> Panel:
         hovertemplate="H(%{x:.3g}): %{y:.4f} bits<extra></extra>",
     )
     for (codec,), marks in masks.group_by("codec", maintain_order=True):
-        symbol, _, colour = MARKS[str(codec)]
+        symbol, _, colour = mark_of(str(codec), False)
         figure.add_scatter(
             x=marks["prune_rate"].to_list(),
             y=marks["index_bits"].to_list(),
             mode="markers",
             name=str(codec),
             marker={"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
-            hovertemplate=f"{MASK_NAMES[str(codec)]}, S = %{{x}}: %{{y:.4f}} index bits<extra></extra>",
+            hovertemplate=f"{mask_name(str(codec))}, S = %{{x}}: %{{y:.4f}} index bits<extra></extra>",
         )
     # A mask that keeps everything has no entropy, and a logarithmic axis no zero.
     bits = [b for b in (*masks["index_bits"], *map(entropy, rates), entropy(last)) if b > 0]
@@ -124,7 +131,7 @@ def _panels(
 
 
 def _marks(codec: str, marks: pl.DataFrame, column: str, digits: int) -> dict[str, Any]:
-    symbol, _, colour = MARKS[codec]
+    symbol, _, colour = mark_of(codec, marks["approximate"][0])
     spread = {"type": "data", "thickness": 1.5, "width": 0}
     return {
         "x": marks["index_bits"].to_list(),
@@ -135,5 +142,5 @@ def _marks(codec: str, marks: pl.DataFrame, column: str, digits: int) -> dict[st
         "mode": "markers",
         "name": codec,
         "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
-        "hovertemplate": f"{MASK_NAMES[codec]}%{{customdata}}: %{{x:.4f}} index bits, %{{y:.{digits}f}}<extra></extra>",
+        "hovertemplate": f"{mask_name(codec)}%{{customdata}}: %{{x:.4f}} index bits, %{{y:.{digits}f}}<extra></extra>",
     }

@@ -1,56 +1,65 @@
 """The report's section of masks: what they cost and, where a codec chooses them, what they keep."""
 
+from html import escape
+
 import polars as pl
 
+from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.caps import listed
 from xorjax.results.figure_sections import of_some_rates, panels
-from xorjax.results.masks import MASK_KEY, entropy, of_model, per_mask
-from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES
+from xorjax.results.masks import MASK_KEY, entropy, of_model, order_of, per_mask
+from xorjax.results.names import mask_name
 from xorjax.results.tables import three_digits
 
 EXACT = (
     "What it costs to store which weights are kept: the mean over seeds. All codecs here store the mask that magnitude "
-    "pruning chose as it is, so that they share its accuracy and keep all of its magnitude. They are below H(S), the "
+    "pruning chose as it is, so that they share its {metric} and keep all of its magnitude. They are below H(S), the "
     "entropy of a random mask, only where rows or columns of the mask differ in density. The axis of the bits is "
     "logarithmic."
 )
 SOME_APPROXIMATE = (
     "What it costs to store which weights are kept, and what that leaves of the network: a marker is one mask "
-    "codec at one prune rate, the mean over seeds with its deviation. Further left is smaller, further up is "
-    "better. Exact codecs (open) store the mask that magnitude pruning chose, so they share one accuracy and "
+    "codec at one prune rate, the mean over seeds with its deviation. Further left is smaller, further {up} is "
+    "better. Exact codecs (open) store the mask that magnitude pruning chose, so they share one {metric} and "
     "keep all of its magnitude; they are left of H(S) only where rows or columns of the mask differ in "
     "density. Approximate codecs (filled) prune to a mask that they can express: they may be left of H(S), and "
     "lose magnitude for it. The index axis is logarithmic; each panel has its own vertical scale."
 )
 
 
-def masks(points: pl.DataFrame) -> str:
-    """What the masks cost, against what they keep where that differs."""
+def masks(points: pl.DataFrame, metric: Metric) -> list[str]:
+    """What the masks cost, against what they keep where that differs; nothing where no code has one beside it."""
     from xorjax.results import mask_figures
 
     of_codecs, more = of_some_rates(per_mask(points))
+    if of_codecs.is_empty():
+        return []
+    words = {"metric": metric.name, "up": "up" if metric.higher_is_better else "down"}
     legend = {**mask_figures.legend(of_codecs), "H(S), the entropy of a random mask": "dashed"}
-    if not set(of_codecs["codec"]) & set(APPROXIMATE_MASKS):
+    if not of_codecs["approximate"].any():
         drawn = page.legend(legend) + panels("Masks", [mask_figures.index_panel(of_codecs)])
-        caption = page.paragraph(EXACT + more, "caption")
-        return page.section(
-            "masks", "Masks", drawn, "<h3>Index bits per weight</h3>", _table(of_codecs), caption
-        )
-    dense = points.unique("seed", maintain_order=True)["dense_accuracy"].to_list()
-    accuracy = mask_figures.accuracy_panels(of_codecs, sum(dense) / len(dense))
-    return page.section(
+        caption = page.paragraph(EXACT.format(**words) + more, "caption")
+        return [
+            page.section(
+                "masks", "Masks", drawn, "<h3>Index bits per weight</h3>", _table(of_codecs), caption
+            )
+        ]
+    dense = points.unique("seed", maintain_order=True)["dense_metric"].to_list()
+    measured = mask_figures.metric_panels(of_codecs, metric, sum(dense) / len(dense))
+    section = page.section(
         "masks",
         "Masks",
         page.legend({**legend, "mean of the dense networks": "dotted"}),
-        "<h3>Accuracy</h3>",
-        panels("Masks", accuracy),
+        f"<h3>{escape(metric.name.capitalize())}</h3>",
+        panels("Masks", measured),
         "<h3>Magnitude kept</h3>",
         panels("Masks", mask_figures.kept_panels(of_codecs)),
         "<h3>Index bits per weight</h3>",
         _table(of_codecs),
-        page.paragraph(SOME_APPROXIMATE + _borrowed(of_codecs) + more, "caption"),
+        page.paragraph(SOME_APPROXIMATE.format(**words) + _borrowed(of_codecs) + more, "caption"),
     )
+    return [section]
 
 
 def _borrowed(of_codecs: pl.DataFrame) -> str:
@@ -72,13 +81,13 @@ def _table(of_codecs: pl.DataFrame) -> str:
     }
     rows = []
     for codec, variant, mask_of in sorted(
-        {key[:3] for key in bits}, key=lambda key: (list(MASK_NAMES).index(key[0]), key[1], key[2] or "")
+        {key[:3] for key in bits}, key=lambda key: (order_of(key[0]), key[1], key[2] or "")
     ):
         texts = [three_digits(bits.get((codec, variant, mask_of, rate))) for rate in rates]
         cells = [
             (text, "least" if text == least[rate] else "") for text, rate in zip(texts, rates, strict=True)
         ]
-        rows.append([(MASK_NAMES[codec] + of_model(mask_of, variant), "text"), *cells])
+        rows.append([(mask_name(codec) + of_model(mask_of, variant), "text"), *cells])
     rows.append([("H(S)", "text quiet"), *((three_digits(entropy(rate)), "quiet") for rate in rates)])
     return page.table(
         ["mask codec", *(f"S = {rate:g}" for rate in rates)], rows, label="index bits per weight"

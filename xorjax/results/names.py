@@ -1,19 +1,21 @@
 """Names for readers: the codecs' and the words of the page."""
 
-# The XOR code's rivals, by the method of their rows.
-CODEC_NAMES = {
-    "dense": "dense 1-bit",
-    "bitmap_signs": "bitmap + signs",
-    "ternary_ans": "ternary ANS",
-    "csr5": "5-bit gaps + signs",
-    "golomb_signs": "Golomb + signs",
-    "ans_rc_signs": "ANS mask + signs",
+from collections.abc import Iterable
+
+# What readers call a code and the mask codec that the mask beside it is in; `codec_name` has a word for all others.
+CODEC_NAMES: dict[tuple[str, str | None], str] = {
+    ("dense", None): "dense 1-bit",
+    ("signs", "bitmap"): "bitmap + signs",
+    ("ans_signs", "ans"): "ternary ANS",
+    ("signs", "csr5"): "5-bit gaps + signs",
+    ("signs", "golomb"): "Golomb + signs",
+    ("signs", "ans_rc"): "ANS mask + signs",
 }
-XOR_NAMES = {"minimum": "XOR code, minimum", "greedy": "XOR code, greedy"}
+CODE_NAMES = {"xor": "XOR code"}
 # Of an approximate mask, which no rival stores as its code does.
 SAME_MASK = "same mask + signs"
 
-# Of the datasets whole; a config may take fewer (data.n_validation).
+# Examples of the datasets whole; a config may take fewer (data.n_validation).
 VALIDATION_IMAGES = {"mnist": 5_000, "fashion_mnist": 5_000}
 
 EXACT_MASKS = {
@@ -31,15 +33,6 @@ MASK_NAMES = EXACT_MASKS | APPROXIMATE_MASKS
 # Decoded for all weights at once, not one after another.
 PARALLEL_MASKS = ("bitmap", *APPROXIMATE_MASKS)
 
-# The mask codec inside each rival.
-BASELINE_MASKS = {
-    "bitmap_signs": "bitmap",
-    "ternary_ans": "ans",
-    "csr5": "csr5",
-    "golomb_signs": "golomb",
-    "ans_rc_signs": "ans_rc",
-}
-
 GLOSSARY = {
     "point": "one setting (prune rate, XOR shape, method, formats) and one seed",
     "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
@@ -48,7 +41,7 @@ GLOSSARY = {
     "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
     "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
     "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
-    "XOR shape": "n_in and n_out of the XOR network",
+    "XOR shape": "n_in and n_out of the XOR network; the mean n_out where it is chosen layer by layer",
     "patch": "a care bit that the code word gets wrong, stored by its position and flipped after decoding",
     "method": (
         "how code words are chosen. greedy, the paper's: care bits in order, a patch for each that contradicts those "
@@ -86,11 +79,33 @@ GLOSSARY = {
 }
 
 
-def codec_name(method: str) -> str:
-    """The reader's name of a method."""
-    return (CODEC_NAMES | XOR_NAMES).get(method, method)
+def code_name(code: str, method: str | None = None) -> str:
+    """What readers call a point's own code, by its search where it has one: "XOR code, minimum"."""
+    return ", ".join(filter(None, (CODE_NAMES.get(code, code), method)))
+
+
+def codec_name(code: str, mask_codec: str | None) -> str:
+    """What readers call a rival: a code with the mask codec beside it."""
+    own = code_name(code) if mask_codec is None else f"{code_name(code)} behind {mask_name(mask_codec)}"
+    return CODEC_NAMES.get((code, mask_codec), own)
+
+
+def own_code(codes: Iterable[str]) -> str:
+    """What readers call the points' own code, behind "the"."""
+    found = set(codes)
+    return code_name(*found) if found == {"xor"} else f"code {', '.join(sorted(found))}"
+
+
+def example(tasks: Iterable[str | None]) -> str:
+    """What readers call one thing that is classified or predicted."""
+    return "image" if set(tasks) == {"images"} else "example"
+
+
+def mask_name(codec: str) -> str:
+    """What readers call a mask codec."""
+    return MASK_NAMES.get(codec, codec)
 
 
 def model_name(variant: str) -> str:
     """A `model_variant` for readers: the approximate mask codec that may be in it by its name."""
-    return ", ".join(APPROXIMATE_MASKS.get(part, part) for part in variant.split(", "))
+    return ", ".join(MASK_NAMES.get(part, part) for part in variant.split(", "))

@@ -2,13 +2,16 @@
 
 from xorjax.results.best import TIE, Best
 from xorjax.results.caps import listed
-from xorjax.results.names import APPROXIMATE_MASKS, MASK_NAMES, PARALLEL_MASKS, SAME_MASK
-
-# A point counts as accurate if its mean validation accuracy is at most this far below the dense model's (0.15 pp).
-TOLERANCE = 0.0015
+from xorjax.results.names import PARALLEL_MASKS, SAME_MASK, code_name, mask_name
 
 # So many points with bounded slices are named; the table of all rows has the others.
 NAMED_POINTS = 6
+
+
+def best_of_each(summary: list[Best]) -> str:
+    """The heading of the best points."""
+    kind = "XOR point" if all(best.code == "xor" for best in summary) else "point"
+    return f"Best {kind} of each prune rate"
 
 
 def verdict(summary: list[Best]) -> str:
@@ -16,6 +19,7 @@ def verdict(summary: list[Best]) -> str:
     rates: dict[str, list[str]] = {}
     for best in summary:
         rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
+    xor = code_name("xor")
     parallel = all(best.mask_codec in PARALLEL_MASKS for best in summary)
     in_order = any(best.patch_format == "enumerative" for best in summary)
     mask = "" if parallel else "the mask is stored serially, as in the other codecs, and "
@@ -30,14 +34,18 @@ def verdict(summary: list[Best]) -> str:
     if any(TIE in name for name in rates):
         found = f"The smallest codecs are {winners}, tied in the digits shown where two are named."
     else:
-        found = f"The smallest codec is {'the ' if 'XOR code' in rates else ''}{winners}."
-    if any("XOR code" in name.split(TIE) for name in rates):
-        return f"{found} Besides its size the XOR code offers {offer}."
-    return f"{found} What the XOR code offers instead of size are {offer}."
+        found = f"The smallest codec is {'the ' if xor in rates else ''}{winners}."
+    if any(best.code != "xor" for best in summary):
+        return found
+    if any(xor in name.split(TIE) for name in rates):
+        return f"{found} Besides its size the {xor} offers {offer}."
+    return f"{found} What the {xor} offers instead of size are {offer}."
 
 
 def with_matrix(best: Best) -> str:
     """What becomes of the point's size where M is stored for its layers alone, "" if no other codec is smaller then."""
+    if best.with_matrix is None or best.least_with_matrix is None:
+        return ""
     smaller = [baseline.name for baseline in best.baselines if baseline.bits_per_weight <= best.with_matrix]
     if not smaller:
         return ""
@@ -51,19 +59,22 @@ def with_matrix(best: Best) -> str:
 
 def notes(summary: list[Best]) -> list[str]:
     """How to read the summary, what it leaves out, and what is not as it should be."""
+    metric = summary[0].metric
+    has_shape = any(best.n_in is not None for best in summary)
+    of_coding = "XOR shape, method, patch format" if has_shape else "the code"
     seeds = sorted({best.n_seeds for best in summary})
     over = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
     means = f"Means over {over} seeds, ± the sample standard deviation."
     lines = [
         ("One seed a line." if seeds == [1] else means)
         + " Bits are per weight of the layers, pruned ones included.",
-        "Accuracy does not depend on XOR shape, method, patch format or an exact mask codec: decoding is lossless, so "
+        f"{metric.name.capitalize()} does not depend on {of_coding} or an exact mask codec: decoding is lossless, so "
         "only the bits differ.",
     ]
     masks = [
-        f"{MASK_NAMES[best.mask_codec]} at S = {best.prune_rate:g} ({best.kept_score:.3f})"
+        f"{mask_name(best.mask_codec or '')} at S = {best.prune_rate:g} ({best.kept_score:.3f})"
         for best in summary
-        if best.mask_codec in APPROXIMATE_MASKS
+        if best.approximate
     ]
     if masks:
         lines.append(
@@ -71,29 +82,32 @@ def notes(summary: list[Best]) -> list[str]:
             f"{listed(masks)}. There the other codecs store the same masks exactly, but for the {SAME_MASK}: the "
             "mask as the point stores it, and the kept signs as they are."
         )
-    lines.append(_matrix(summary))
-    if not all(best.is_accurate for best in summary):
+    lines += _matrix([best for best in summary if best.matrix_bits is not None])
+    if not all(best.is_close for best in summary):
+        most = "most accurate" if metric.name == "accuracy" else "best"
         lines.append(
-            f"* no point within {100 * TOLERANCE:.2f} pp of the dense model on the validation split: the most "
-            "accurate one there is shown."
+            f"* no point within {metric.difference(metric.tolerance)} of the dense model on the validation split: the "
+            f"{most} one there is shown."
         )
     return [*lines, *_bounded(summary)]
 
 
-def _matrix(summary: list[Best]) -> str:
+def _matrix(summary: list[Best]) -> list[str]:
+    if not summary:
+        return []
     matrix = listed([f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary])
     others = [
         f"{shape} with {least:.3f} at S = {best.prune_rate:g}"
         for best in summary
-        for shape, least in [best.least_with_matrix]
+        for shape, least in filter(None, [best.least_with_matrix])
         if shape != best.shape
     ]
     smallest = f" With M other XOR points are the smallest: {listed(others)}." if others else ""
-    return (
+    return [
         "The matrix M of the XOR network is not counted: it serves any number of layers, and a file stores it once. "
         f"Stored for these layers alone it would add {matrix} bits per weight.{smallest} A file models/S*.safetensors "
         "of a sweep holds M and all other layers, and so need not be the smallest file of its prune rate."
-    )
+    ]
 
 
 def _bounded(summary: list[Best]) -> list[str]:

@@ -1,5 +1,5 @@
 "use strict";
-// Bits against accuracy: plotly draws the axes and the fronts, a canvas above it the dots, thousands at once.
+// Bits against the metric: plotly draws the axes and the fronts, a canvas above it the dots, thousands at once.
 const place = document.querySelector("#pareto");
 const nothing = document.querySelector("#nothing");
 const unzoom = document.querySelector("#unzoom");
@@ -15,15 +15,15 @@ let shown = [];
 let fronts = [];
 let full = { x: [0, 1], y: [0, 100] };
 
-function steps(points, accuracy, dash) {
+function steps(points, metric, dash) {
   return {
     type: "scatter", mode: "lines", hoverinfo: "skip",
-    x: points.map((point) => POINTS.bits_per_weight[point]), y: points.map((point) => 100 * accuracy[point]),
+    x: points.map((point) => POINTS.bits_per_weight[point]), y: points.map((point) => SCALE * metric[point]),
     line: { shape: "hv", dash, width: 2, color: getComputedStyle(place).color },
   };
 }
 
-// The names of the prune rates, each above its dots of the XOR code.
+// The names of the prune rates, each above its dots of the points' own codes.
 function rateNames(dots, name, isLog) {
   const groups = new Map();
   for (const dot of dots) {
@@ -37,7 +37,7 @@ function rateNames(dots, name, isLog) {
     const top = endsOf(all.map((dot) => POINTS[name][dot] + POINTS[`${name}_spread`][dot]))[1];
     const middle = (least + most) / 2;
     return {
-      x: isLog ? Math.log10(middle) : middle, y: 100 * top, text: `S = ${rate}`, showarrow: false,
+      x: isLog ? Math.log10(middle) : middle, y: SCALE * top, text: `S = ${rate}`, showarrow: false,
       yanchor: "bottom", yshift: 6, font: { size: 13 }, bgcolor: getComputedStyle(document.body).backgroundColor, borderpad: 1,
     };
   });
@@ -45,16 +45,16 @@ function rateNames(dots, name, isLog) {
 
 function drawPareto() {
   const axis = setOf("axis");
-  const name = `${axis}_accuracy`;
-  const accuracy = POINTS[name];
+  const name = `${axis}_metric`;
+  const metric = POINTS[name];
   const isLog = setOf("scale") !== "linear";
   const left = ALL.filter((point) => kept[POINTS.row[point]]);
-  shown = dotsOf(left).filter((point) => accuracy[point] !== null);
+  shown = dotsOf(left).filter((point) => metric[point] !== null);
   fronts = [true, false].map((isCode) => frontOf(shown.filter((point) => POINTS.isCode[point] === isCode)));
   const dense = denseOf(left.filter((point) => POINTS.isCode[point]), axis);
   const near = inRange(shown);
   const annotations = rateNames(near, name, isLog);
-  full = { x: bitsRange(near, isLog), y: accuracyRange(near, name, dense, annotations.length ? 0.12 : 0) };
+  full = { x: bitsRange(near, isLog), y: metricRange(near, name, dense, annotations.length ? 0.12 : 0) };
   // Names at the sides stay inside.
   for (const rate of annotations) {
     const at = (rate.x - full.x[0]) / (full.x[1] - full.x[0]);
@@ -70,19 +70,19 @@ function drawPareto() {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     width: onPaper ? place.clientWidth : undefined, height: onPaper ? place.clientHeight : undefined, autosize: !onPaper, annotations,
     xaxis: { ...common, type: isLog ? "log" : "linear", title: title("bits per weight"), range: [...full.x] },
-    yaxis: { ...common, title: title(`${axis} accuracy (%)`), tickformatstops: DATA.digits_by_step, range: [...full.y] },
+    yaxis: { ...common, title: title(`${axis} ${DATA.metric.label}`), tickformatstops: DATA.digits_by_step, range: [...full.y] },
     shapes: dense === null || !shown.length ? [] : [{
       type: "line", xref: "paper", x0: 0, x1: 1, y0: dense, y1: dense, line: { width: 2, dash: "dot" },
     }],
   };
-  // Over test accuracy the settings that validation chose need not rise: they are ringed, not joined.
-  const lines = axis === "test" ? [] : fronts.map((points, i) => steps(points, accuracy, ["solid", "dash"][i]));
+  // Over the test split the settings that validation chose need not rise: they are ringed, not joined.
+  const lines = axis === "test" ? [] : fronts.map((points, i) => steps(points, metric, ["solid", "dash"][i]));
   const options = { displayModeBar: false, responsive: !onPaper, doubleClick: false, showTips: false };
   Plotly.react(place, lines.filter(({ x }) => x.length), layout, options);
   showFront(fronts[0]);
-  const number = (points, isCode) => points.filter((point) => POINTS.isCode[point] === isCode).length.toLocaleString("en");
-  document.querySelector("#shown").textContent = `${number(left, true)} of ${number(ALL, true)} points and `
-    + `${number(left, false)} of ${number(ALL, false)} results of other codecs.`;
+  const nOf = (points, isCode) => points.filter((point) => POINTS.isCode[point] === isCode).length.toLocaleString("en");
+  document.querySelector("#shown").textContent = `${nOf(left, true)} of ${nOf(ALL, true)} points and `
+    + `${nOf(left, false)} of ${nOf(ALL, false)} results of other codecs.`;
   describeFigure(axis, left.length, beyond(shown, full.x, isLog));
 }
 
@@ -91,28 +91,28 @@ function describeFigure(axis, nLeft, hidden) {
   for (const legend of document.querySelectorAll("[data-axis]")) legend.hidden = legend.dataset.axis !== axis;
   nothing.hidden = shown.length > 0;
   nothing.textContent = nLeft
-    ? "Nothing to draw: the filters leave signs of networks that nobody trained, to which no accuracy belongs."
+    ? `Nothing to draw: the filters leave signs of networks that nobody trained, to which no ${DATA.metric.name} belongs.`
     : "Nothing to draw: the filters leave no point. Show all brings them back.";
-  const n = DATA.images[axis];
+  const n = UNIT === "%" && DATA.examples[axis];
   const parts = hidden.length ? [`Not shown: ${hidden.join("; ")} bits per weight (tick “all codecs” to see them).`] : [];
-  if (n && shown.length) parts.push(`One image of the ${axis} split is ${Number((100 / n).toPrecision(2))} percentage points.`);
+  if (n && shown.length) parts.push(`One ${DATA.example} of the ${axis} split is ${Number((100 / n).toPrecision(2))} percentage points.`);
   document.querySelector("#outside").textContent = parts.join(" ");
   const rates = [...new Set(shown.map(rateOf))].sort((a, b) => a - b);
   const codes = shown.filter((dot) => POINTS.isCode[dot]).length;
   const kind = setOf("dots") === "point" ? "point" : "mean";
   const which = rates.length > NAMED_RATES ? `${rates.length} prune rates from ${rates[0]} to ${rates.at(-1)}` : rates.join(", ");
   place.setAttribute("aria-label", shown.length
-    ? `All points: ${axis} accuracy against bits per weight, S = ${which}: ${count(codes, kind)} of the XOR code, `
-      + `${shown.length - codes} of other codecs; the front of the XOR code has ${fronts[0].length}`
+    ? `All points: ${axis} ${DATA.metric.name} against bits per weight, S = ${which}: ${count(codes, kind)} of the ${DATA.own}, `
+      + `${shown.length - codes} of other codecs; the front of the ${DATA.own} has ${fronts[0].length}`
     : nothing.textContent);
 }
 
 // Where a point is, in pixels of the figure; `side` whiskers above or below it.
 function placeOf(point, side = 0) {
   const { xaxis, yaxis } = place._fullLayout;
-  const name = `${setOf("axis")}_accuracy`;
-  const accuracy = POINTS[name][point] + side * POINTS[`${name}_spread`][point];
-  return [xaxis._offset + xaxis.d2p(POINTS.bits_per_weight[point]), yaxis._offset + yaxis.d2p(100 * accuracy)];
+  const name = `${setOf("axis")}_metric`;
+  const value = POINTS[name][point] + side * POINTS[`${name}_spread`][point];
+  return [xaxis._offset + xaxis.d2p(POINTS.bits_per_weight[point]), yaxis._offset + yaxis.d2p(SCALE * value)];
 }
 
 function drawDots() {
@@ -142,7 +142,7 @@ function drawDots() {
 function drawSigns(pen, radius) {
   const groups = new Map();
   for (const point of shown) {
-    const drawnAlike = `${POINTS.method[point]} ${rateOf(point)}`;
+    const drawnAlike = `${POINTS.codec[point]} ${rateOf(point)}`;
     if (!groups.has(drawnAlike)) groups.set(drawnAlike, []);
     groups.get(drawnAlike).push(point);
   }
@@ -151,7 +151,7 @@ function drawSigns(pen, radius) {
   const [left, top] = [xaxis._offset, yaxis._offset];
   const drawn = [];
   for (const points of groups.values()) {
-    const { symbol } = DATA.marks[POINTS.method[points[0]]];
+    const symbol = DATA.marks[POINTS.codec[points[0]]];
     const [sign, whiskers] = [new Path2D(), new Path2D()];
     for (const point of points) {
       trace(sign, symbol, ...placeOf(point), symbol.endsWith("open") ? radius : radius + 0.8);
@@ -220,10 +220,10 @@ function under(event) {
 }
 
 function showFront(front) {
-  const percent = (value) => (value === null ? "" : (100 * value).toFixed(2));
+  const said = (value) => (value === null ? "" : number(value));
   fill(document.querySelector("#front tbody"), front.map((point) => line(POINTS.row[point], [
-    [POINTS.bits_per_weight[point].toFixed(4), ""], [percent(POINTS.validation_accuracy[point]), ""],
-    [percent(POINTS.test_accuracy[point]), ""], [POINTS.seeds[point], ""], [POINTS.setting[point], "text"],
+    [POINTS.bits_per_weight[point].toFixed(4), ""], [said(POINTS.validation_metric[point]), ""],
+    [said(POINTS.test_metric[point]), ""], [POINTS.seeds[point], ""], [POINTS.setting[point], "text"],
   ], whose(point))));
 }
 
@@ -232,14 +232,14 @@ function showTip(event) {
   tip.hidden = point === null;
   if (point === null) return;
   const row = POINTS.row[point];
-  const percent = (name) => {
+  const said = (name) => {
     const spread = POINTS[`${name}_spread`][point];
-    return `${(100 * POINTS[name][point]).toFixed(2)}${spread ? ` ± ${(100 * spread).toFixed(2)}` : ""} %`;
+    return `${number(POINTS[name][point])}${spread ? ` ± ${number(spread)}` : ""} ${UNIT}`.trim();
   };
   const lines = [
     `${POINTS.setting[point]}, ${point < ALL.length ? "seed" : "mean over seeds"} ${POINTS.seeds[point]}`,
-    `${POINTS.bits_per_weight[point].toFixed(4)} bits; validation ${percent("validation_accuracy")}, `
-      + `test ${percent("test_accuracy")}`,
+    `${POINTS.bits_per_weight[point].toFixed(4)} bits; validation ${said("validation_metric")}, `
+      + `test ${said("test_metric")}`,
     column.command[row] ?? "",
   ];
   tip.replaceChildren(...lines.map((text, i) => {

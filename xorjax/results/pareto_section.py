@@ -1,46 +1,64 @@
 """The report's main figure, bits against accuracy: its choices, legends and captions; pareto.js draws it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from html import escape
 
 import polars as pl
 
 from xorjax.results import page
 from xorjax.results.caps import spread
-from xorjax.results.names import CODEC_NAMES, codec_name
+from xorjax.metric import Metric
+from xorjax.results.names import CODEC_NAMES, code_name, own_code
 from xorjax.results.palette import colours
 
-# Plotly's markers and the same signs as letters: filled for the XOR code, open for the codecs without an XOR network.
-MARKS = {"minimum": ("circle", "●"), "greedy": ("square", "■")}
+# Plotly's markers and the same signs as letters: filled for the points' own codes, open for the others beside them.
+OWN = (
+    ("circle", "●"),
+    ("square", "■"),
+    ("diamond", "◆"),
+    ("triangle-up", "▲"),
+    ("triangle-down", "▼"),
+    ("star", "★"),
+)
 OTHERS = (
     *(("square-open", "□"), ("diamond-open", "◇"), ("triangle-up-open", "△"), ("triangle-down-open", "▽")),
     *(("star-open", "☆"), ("circle-open", "○")),
 )
+METHODS = ("minimum", "greedy")
+"""Searches whose own mark is always the same."""
 
 
-def marks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """The marker and the letter of each of the methods that there are."""
-    others = [method for method in CODEC_NAMES if method in methods]
-    own = {method: MARKS[method] for method in MARKS if method in methods}
-    return own | {method: OTHERS[list(CODEC_NAMES).index(method) % len(OTHERS)] for method in others}
+def marks(codecs: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    """The marker and the letter of each `codec`, which `baseline` says to be a rival or a point's own."""
+    pairs = dict(codecs.select("codec", "baseline").drop_nulls().iter_rows())
+    found = {}
+    for is_rival, known, signs in (
+        (False, [code_name("xor", method) for method in METHODS], OWN),
+        (True, list(CODEC_NAMES.values()), OTHERS),
+    ):
+        ordered = [*known, *sorted(name for name in pairs if name not in known and pairs[name] == is_rival)]
+        places = {name: signs[i % len(signs)] for i, name in enumerate(ordered)}
+        found |= {name: places[name] for name in ordered if pairs.get(name) == is_rival}
+    return found
 
 
-def figure(points: pl.DataFrame) -> str:
+def figure(points: pl.DataFrame, metric: Metric) -> str:
     """The figure of points as `tables.per_point` gives them, empty: pareto.js fills it."""
-    drawn = points.filter(pl.col("test_accuracy").is_not_null())
-    signs = {
-        codec_name(method): (sign, "var(--ink)")
-        for method, (_, sign) in marks(drawn["method"].unique(maintain_order=True).to_list()).items()
-    }
+    drawn = points.filter(pl.col("test_metric").is_not_null())
+    own, name = own_code(points.filter(~pl.col("baseline"))["code"]), metric.name
+    signs = {codec: (sign, "var(--ink)") for codec, (_, sign) in marks(drawn).items()}
+    untrained = points.filter("baseline", pl.col("test_metric").is_null())["codec"]
+    dense_signs = "Dense 1-bit is left out, since nobody trained that network. " if len(untrained) else ""
     rates, seeds = colours(points["prune_rate"].to_list()), points["seed"].n_unique()
     ring = {"on the front by validation": ("◎", "var(--ink)")}
     dense = {"dense networks, mean": "dotted"}
     whisker = {"of a mean, ± 1 standard deviation of its seeds": ("┃", "var(--soft)")} if seeds > 1 else {}
-    fronts = {"front of the XOR code": "solid", "front of the others": "dashed"}
+    fronts = {f"front of the {own}": "solid", "front of the others": "dashed"}
     return "\n".join(
         (
-            "<h3>Bits against accuracy</h3>",
+            f"<h3>Bits against {escape(name)}</h3>",
             '<div id="axes">',
-            _choice("axis", "Accuracy", {"validation": "validation", "test": "test"}),
+            _choice("axis", escape(name.capitalize()), {"validation": "validation", "test": "test"}),
             _choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})
             if seeds > 1
             else "",
@@ -53,17 +71,18 @@ def figure(points: pl.DataFrame) -> str:
             page.legend(signs),
             f'<div data-axis="validation">{page.legend({**fronts, **dense, **whisker})}</div>',
             f'<div data-axis="test" hidden>{page.legend({**ring, **dense, **whisker})}</div>',
-            '<div id="frame"><div id="pareto" role="img" aria-label="Bits per weight against accuracy"></div>'
+            '<div id="frame"><div id="pareto" role="img" aria-label="Bits per weight against '
+            f'{escape(name)}"></div>'
             '<p id="nothing" hidden></p><button type="button" id="unzoom" hidden>Reset zoom</button></div>',
             '<p id="outside" class="caption"></p>',
             "</div>",
             page.paragraph(
                 "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all "
-                "layers together. Further left is smaller, further up is better. The front is what no other dot of "
+                f"layers together. Further left is smaller, further {'up' if metric.higher_is_better else 'down'} is better. The front is what no other dot of "
                 "those shown beats in both; single seeds have luck, which the means even out. It is found by "
-                "validation accuracy and drawn over it alone; over test accuracy the dots that it consists of have a "
-                "ring. The range fits the XOR code and the codecs within 1.3 times the smallest at their prune rate. "
-                "Dense 1-bit is left out, since nobody trained that network. Point at a dot for its settings, click "
+                f"validation {name} and drawn over it alone; over test {name} the dots that it consists of have a "
+                f"ring. The range fits the {own} and the codecs within 1.3 times the smallest at their prune rate. "
+                f"{dense_signs}Point at a dot for its settings, click "
                 "or tap it for its command; with a mouse, drag to zoom.",
                 "caption",
             ),
@@ -71,17 +90,19 @@ def figure(points: pl.DataFrame) -> str:
     )
 
 
-def front() -> str:
+def front(points: pl.DataFrame, metric: Metric) -> str:
     """The table of the front, empty."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    own = own_code(points.filter(~pl.col("baseline"))["code"])
     headings = "".join(
         f'<th scope="col" class="{kind}">{name}</th>'
         for name, kind in (
-            *(("bits per weight", ""), ("validation (%)", ""), ("test (%)", "")),
+            *(("bits per weight", ""), (f"validation{unit}", ""), (f"test{unit}", "")),
             *(("seed", ""), ("setting", "text")),
         )
     )
     table = f'<table class="chosen"><thead><tr>{headings}</tr></thead><tbody></tbody></table>'
-    return f'<div id="front"><h3>The front of the XOR code</h3>{page.scrolled(table, "front")}</div>'
+    return f'<div id="front"><h3>The front of the {escape(own)}</h3>{page.scrolled(table, "front")}</div>'
 
 
 def layers() -> str:

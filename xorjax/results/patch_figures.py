@@ -8,7 +8,20 @@ from xorjax.results.figures import Panel, axes
 from xorjax.results.names import model_name
 from xorjax.results.palette import colours
 
-METHOD_LINES = {"minimum": ("solid", "circle"), "greedy": ("dash", "square")}
+METHOD_LINES = {"minimum": ("solid", "circle", "●"), "greedy": ("dash", "square", "■")}
+OTHER_LINE = ("dot", "diamond", "◆")
+"""Of a code that has slices and no such search."""
+
+
+def legend(settings: pl.DataFrame) -> dict[str, str]:
+    """The lines of searches and codes where there are several, as `page.legend` takes them."""
+    styles = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
+    found = [name for name in METHOD_LINES if name in set(_searches(settings))]
+    found += sorted(set(_searches(settings)) - set(found))
+    lines = {name: METHOD_LINES.get(name, OTHER_LINE) for name in found}
+    return (
+        {f"{name} {sign}": styles[dash] for name, (dash, _, sign) in lines.items()} if len(found) > 1 else {}
+    )
 
 
 def patches_panels(settings: pl.DataFrame) -> list[Panel]:
@@ -17,7 +30,8 @@ def patches_panels(settings: pl.DataFrame) -> list[Panel]:
     Neither the patch format nor an exact mask codec changes patches, so of those that differ in them one is drawn.
     """
     colour_of = colours(settings["n_in"].to_list())
-    lines = ["n_in", "method", "model_variant", "variant"]
+    settings = settings.with_columns(search=_searches(settings))
+    lines = ["n_in", "search", "model_variant", "variant"]
     settings = settings.unique(["prune_rate", "n_out", *lines], keep="first", maintain_order=True)
     top = 1.1 * max(0.1, *settings["patches_per_slice"])
     panels = []
@@ -25,17 +39,18 @@ def patches_panels(settings: pl.DataFrame) -> list[Panel]:
         figure = go.Figure(layout=axes("n_out", "patches per slice"))
         groups = list(group.group_by(lines, maintain_order=True))
         shown = spread(groups, LINES)
-        for (n_in, method, *variants), line in shown:
+        for (n_in, search, *variants), line in shown:
+            dash, symbol, _ = METHOD_LINES.get(str(search), OTHER_LINE)
             name = ", ".join(
-                [f"n_in {n_in}", str(method), *(model_name(v) for v in dict.fromkeys(variants) if v)]
+                [f"n_in {n_in}", str(search), *(model_name(v) for v in dict.fromkeys(variants) if v)]
             )
             figure.add_scatter(
                 x=line["n_out"].to_list(),
                 y=line["patches_per_slice"].to_list(),
                 mode="lines+markers",
                 name=name,
-                line={"color": colour_of[n_in], "width": 2, "dash": METHOD_LINES[method][0]},
-                marker={"size": 8, "symbol": METHOD_LINES[method][1]},
+                line={"color": colour_of[n_in], "width": 2, "dash": dash},
+                marker={"size": 8, "symbol": symbol},
                 error_y={"type": "data", "array": line["patches_per_slice_spread"].fill_null(0).to_list()},
                 hovertemplate=f"{name}, n_out %{{x}}: %{{y:.2f}} patches a slice<extra></extra>",
             )
@@ -45,3 +60,7 @@ def patches_panels(settings: pl.DataFrame) -> list[Panel]:
         more = of_many(len(groups), len(shown), "lines")
         panels.append(Panel(f"S = {rate:g}", figure, more=more))
     return panels
+
+
+def _searches(settings: pl.DataFrame) -> pl.Series:
+    return settings["method"].fill_null(settings["code"])

@@ -2,21 +2,28 @@
 // The points of the main figure: single ones or means over seeds, their fronts, and how much of the axes they need.
 const POINTS = Object.fromEntries(Object.entries(DATA.points).map(([name, packed]) => [name, unpack(packed)]));
 const ALL = POINTS.row.map((_, point) => point);
-const SPREAD = ["bits_per_weight", "validation_accuracy", "test_accuracy"];
-POINTS.method = POINTS.row.map((row) => column.method[row]);
-POINTS.isCode = POINTS.row.map((row) => column.n_out[row] !== null);
+const SPREAD = ["bits_per_weight", "validation_metric", "test_metric"];
+POINTS.isCode = POINTS.row.map((row) => !DATA.baseline[row]);
 POINTS.seeds = POINTS.row.map((row) => String(column.seed[row]));
 POINTS.n = POINTS.row.map(() => 1);
 for (const name of SPREAD) POINTS[`${name}_spread`] = POINTS.row.map(() => 0);
 // A codec that takes more than so many times the smallest at its prune rate does not set the range of the figure.
 const NEAR = 1.3;
 // In percent: less than this no axis shows, for the accuracies of a few images more or less are luck.
-const LEAST_SPAN = 0.1;
+const LEAST_SPAN = DATA.metric.unit === "%" ? 0.1 : 1e-3;
+const { scale: SCALE, unit: UNIT } = DATA.metric;
+const DIRECTION = DATA.metric.higher_is_better ? 1 : -1;
 
-const pointsByName = new Map(ALL.map((point) => [`${column.point[POINTS.row[point]]} ${POINTS.method[point]}`, point]));
+const nameOfPoint = (row) => `${column.point[row]} ${DATA.baseline[row] ? column.codec[row] : ""}`;
+const pointsByName = new Map(ALL.map((point) => [nameOfPoint(POINTS.row[point]), point]));
+
+// A value of the metric as readers have it, without its unit.
+function number(value) {
+  return UNIT === "%" ? (SCALE * value).toFixed(2) : String(Number((SCALE * value).toPrecision(4)));
+}
 
 function pointOfRow(row) {
-  return pointsByName.get(`${column.point[row]} ${column.method[row]}`) ?? -1;
+  return pointsByName.get(nameOfPoint(row)) ?? -1;
 }
 
 // What is chosen; what there is no choice of is as it is by default.
@@ -25,7 +32,7 @@ function setOf(name) {
 }
 
 function rateOf(point) {
-  return column.prune_rate[POINTS.row[point]];
+  return POINTS.prune_rate[point];
 }
 
 // The dots of points: themselves, or the means of those that differ in the seed alone, which lie behind all points.
@@ -66,31 +73,31 @@ function count(n, noun) {
   return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-// The points that no other beats in both, from the smallest on; by validation accuracy: the test split chooses nothing.
+// The points that no other beats in both, from the smallest on; by the validation split: the test split chooses nothing.
 function frontOf(points) {
-  const accuracy = POINTS.validation_accuracy;
-  const ordered = points.filter((point) => accuracy[point] !== null).sort((a, b) =>
-    POINTS.bits_per_weight[a] - POINTS.bits_per_weight[b] || accuracy[b] - accuracy[a]);
+  const metric = POINTS.validation_metric;
+  const ordered = points.filter((point) => metric[point] !== null).sort((a, b) =>
+    POINTS.bits_per_weight[a] - POINTS.bits_per_weight[b] || DIRECTION * (metric[b] - metric[a]));
   let best = -Infinity;
   return ordered.filter((point) => {
-    if (accuracy[point] <= best) return false;
-    best = accuracy[point];
+    if (DIRECTION * metric[point] <= best) return false;
+    best = DIRECTION * metric[point];
     return true;
   });
 }
 
-// In percent, the mean of the dense networks that the points come from; null if there are none.
+// As readers have it, the mean of the dense networks that the points come from; null if there are none.
 function denseOf(points, axis) {
   const found = new Map();
   for (const point of points) {
     const row = POINTS.row[point];
-    const value = axis === "test" ? column.dense_accuracy[row] : POINTS.dense_validation_accuracy[point];
+    const value = axis === "test" ? column.dense_metric[row] : POINTS.dense_validation_metric[point];
     if (value !== null) found.set(`${column.seed[row]} ${value}`, value);
   }
-  return found.size ? 100 * [...found.values()].reduce((sum, value) => sum + value) / found.size : null;
+  return found.size ? SCALE * [...found.values()].reduce((sum, value) => sum + value) / found.size : null;
 }
 
-// The dots that the range must hold: the XOR code's, and of the other codecs those that are near the smallest.
+// The dots that the range must hold: those of the points' own codes, and of the other codecs those that are near the smallest.
 function inRange(dots) {
   const isAsked = [...inputs("codecs"), ...inputs("codec")].some((box) => box.checked);
   if (isAsked || !dots.some((dot) => POINTS.isCode[dot])) return dots;
@@ -116,11 +123,11 @@ function bitsRange(dots, isLog) {
   return [ends[0] - margin, ends[1] + margin];
 }
 
-// In percent; `above` is the part of the range that is kept free above all.
-function accuracyRange(dots, name, dense, above) {
-  const all = dots.flatMap((dot) => [-1, 1].map((side) => 100 * (POINTS[name][dot] + side * POINTS[`${name}_spread`][dot])));
+// As readers have it; `above` is the part of the range that is kept free above all.
+function metricRange(dots, name, dense, above) {
+  const all = dots.flatMap((dot) => [-1, 1].map((side) => SCALE * (POINTS[name][dot] + side * POINTS[`${name}_spread`][dot])));
   if (dense !== null) all.push(dense);
-  if (!all.length) return [0, 100];
+  if (!all.length) return [0, SCALE];
   const [least, most] = endsOf(all);
   const missing = Math.max(0, LEAST_SPAN - (most - least)) / 2;
   const span = most - least + 2 * missing;
@@ -134,11 +141,11 @@ function beyond(dots, [from, to], isLog) {
     const bits = POINTS.bits_per_weight[dot];
     const at = isLog ? Math.log10(bits) : bits;
     if (at >= from && at <= to) continue;
-    if (!found.has(POINTS.method[dot])) found.set(POINTS.method[dot], []);
-    found.get(POINTS.method[dot]).push(bits);
+    if (!found.has(POINTS.codec[dot])) found.set(POINTS.codec[dot], []);
+    found.get(POINTS.codec[dot]).push(bits);
   }
-  return [...found].map(([method, bits]) => {
+  return [...found].map(([codec, bits]) => {
     const ends = [...new Set(endsOf(bits).map((end) => end.toFixed(2)))];
-    return `${DATA.marks[method].name}, ${ends.join(" to ")}`;
+    return `${codec}, ${ends.join(" to ")}`;
   });
 }

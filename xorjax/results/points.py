@@ -5,19 +5,20 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from xorjax.errors import UserError
 from xorjax.files import read_record
 from xorjax.results.rows import COLUMNS, RowError, check_row
 
 STATUSES = ("ok", "failed")
 KEYS = ("point", "status", "rows", "error", "compressed", "curves")
-LONG = ("config", "versions", "command", "error")
+LONG = ("versions", "command", "error")
 _values = itemgetter(*COLUMNS)
 
 _read: dict[Path, tuple[tuple[int, int], "Point"]] = {}
 """What was read of a point file, and when it had changed and how long it was."""
 
 
-class CollectError(ValueError):
+class CollectError(UserError, ValueError):
     """A plan or point file that cannot be read; the message names it."""
 
 
@@ -82,9 +83,12 @@ def _checked(path: Path, content: dict[str, Any], name: str, experiment: str) ->
             check_row(row)
     except RowError as error:
         raise CollectError(f"{path}: {error}") from error
-    # Rows share their long texts; parsed, each has its own copy.
+    # Rows share their config and their long texts; parsed, each has its own copy.
     texts: dict[str | None, str | None] = {}
+    config = rows[0]["config"]
     for row in rows:
+        if row["config"] == config:
+            row["config"] = config
         row.update((column, texts.setdefault(row[column], row[column])) for column in LONG)
     values = tuple(_values(row) for row in rows)
     curves = tuple(content["curves"])

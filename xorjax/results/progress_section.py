@@ -11,7 +11,8 @@ import polars as pl
 from xorjax import paths
 from xorjax.results import page
 from xorjax.results.collect import Experiment
-from xorjax.results.flat import flat_config
+from xorjax.results.configs import setting
+from xorjax.results.names import code_name
 from xorjax.results.page import count
 from xorjax.results.points import Point
 from xorjax.results.rows import COLUMNS
@@ -77,10 +78,12 @@ def title_of(point: Point) -> str:
     row = dict(zip(COLUMNS, point.rows[0], strict=True))
     if row["prune_rate"] is None or row["seed"] is None:
         return point.name
-    config = flat_config(row["config"]) if row["config"] else {}
+    code = (row["config"] or {}).get("code", {})
     parts = [f"S {row['prune_rate']:g}"]
-    if (n_in := config.get("xor.n_in")) is not None:
-        n_out = config.get("xor.n_out")
+    if (n_in := code.get("n_in")) is None:
+        parts += [code_name(row["code"])] if row["code"] else []
+    else:
+        n_out = code.get("n_out")
         parts.append(f"n_in {n_in}" if n_out is None else f"{n_in} → {n_out}")
     return ", ".join([*parts, f"seed {row['seed']}"])
 
@@ -124,25 +127,14 @@ def _read(log: Path, changed: int, size: int) -> dict[str, str]:
 
 def known_of_failed(table: pl.DataFrame) -> pl.DataFrame:
     """The rows, of failed points with what their settings say of the coding, which has no result."""
-    keys = {"n_in": "xor.n_in", "n_out": "xor.n_out", "method": "xor.method"}
-    keys |= {"patch_format": "xor.patch_format", "mask_codec": "mask.codec"}
-    failed = pl.col("status") == "failed"
-    configs = table.filter(failed)["config"].drop_nulls().unique().to_list()
-    if not configs:
+    failed, configs = pl.col("status") == "failed", table["config"]
+    keys = {name: f"code.{name}" for name in ("n_in", "n_out", "method", "patch_format")}
+    keys |= {"mask_codec": "mask.codec"}
+    if not table.select(failed.any()).item():
         return table
-    known = {config: flat_config(config) for config in configs}
     return table.with_columns(
         pl.when(failed)
-        .then(
-            pl.coalesce(
-                column,
-                pl.col("config").replace_strict(
-                    {config: of_config.get(key) for config, of_config in known.items()},
-                    default=None,
-                    return_dtype=table.schema[column],
-                ),
-            )
-        )
+        .then(pl.coalesce(column, setting(configs, key).cast(table.schema[column])))
         .otherwise(pl.col(column))
         .alias(column)
         for column, key in keys.items()

@@ -5,11 +5,12 @@ from pathlib import Path
 import polars as pl
 
 from xorjax.files import replacing
-from xorjax.results import page
+from xorjax.metric import Metric
+from xorjax.results import figure_sections, page
 from xorjax.results.best import Best
-from xorjax.results.collect import Experiment, read_experiment, tabulate, write_table
+from xorjax.results.collect import Experiment, metric_of, read_experiment, tabulate, write_table
 from xorjax.results.explore import data, explore, marked
-from xorjax.results.figure_sections import accuracy, baselines, bits, patches
+from xorjax.results.figure_sections import baselines, bits, patches
 from xorjax.results.headline import header
 from xorjax.results.masks_section import masks
 from xorjax.results.names import GLOSSARY
@@ -18,13 +19,15 @@ from xorjax.results.settings_section import settings
 from xorjax.results.summary_section import summary_section
 from xorjax.results.tables import per_point, per_setting, summarise_points
 from xorjax.results.training_section import training
+from xorjax.results.variants import varied_keys
 
 
 def build_report(report_dir: Path) -> Path:
     """Write results.parquet, results.csv and report.html of the experiment in `report_dir`; returns the page.
 
     Works from one finished point on, and before it. A point file that did not change since the last report of this
-    process is not read again. Raises `CollectError` naming a file that cannot be read.
+    process is not read again. Raises `CollectError` naming a file that cannot be read, or, once the tables are
+    written, where the points are judged by several metrics.
     """
     experiment = read_experiment(report_dir)
     table = tabulate(experiment)
@@ -38,17 +41,18 @@ def build_report(report_dir: Path) -> Path:
 
 def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     results = table.filter(pl.col("status") == "ok")
-    points = per_point(table)
+    metric = metric_of(results)
+    points = per_point(table, varied_keys((table, experiment.swept)))
     summary = summarise_points(points)
-    rows = marked(table, experiment.searched)
-    points_section = explore(rows, points)
+    rows = marked(table, experiment)
+    points_section = explore(rows, points, metric)
     sections = [text for text in (progress(experiment, runs_dir), points_section) if text]
     if summary:
-        best, *figures = _results(experiment, results, points, summary, runs_dir)
+        best, *figures = _results(experiment, results, points, summary, metric, runs_dir)
         sections.insert(sections.index(points_section), best)
         words = page.section("glossary", "Glossary", page.definitions(GLOSSARY))
         sections += [*figures, settings(experiment, results), words]
-    scripts = [page.script_data("DATA", data(rows, points)), page.resource("explore.js")]
+    scripts = [page.script_data("DATA", data(rows, points, metric)), page.resource("explore.js")]
     if not points.is_empty():
         from plotly.offline import get_plotlyjs
 
@@ -64,9 +68,10 @@ def _results(
     results: pl.DataFrame,
     points: pl.DataFrame,
     summary: list[Best],
+    metric: Metric,
     runs_dir: Path,
 ) -> list[str]:
-    """The sections of results, of rows without failures of which at least one is an XOR point's.
+    """The sections of results, of rows without failures of which at least one is of a point's own code.
 
     `points`: as `tables.per_point` gives them.
     """
@@ -74,11 +79,11 @@ def _results(
     return [
         summary_section(summary, results, points),
         bits(by_setting),
-        accuracy(points),
-        masks(points),
-        patches(by_setting),
+        figure_sections.metric(points, metric),
+        *masks(points, metric),
+        *patches(by_setting),
         baselines(summary),
-        *training(experiment, results, runs_dir),
+        *training(experiment, results, metric, runs_dir),
     ]
 
 

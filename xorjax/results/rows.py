@@ -1,16 +1,34 @@
-"""The columns of a result: a row for each encoded layer and codec of a point, with all that it depends on."""
+"""The columns of a result: a row for each encoded layer and code of a point, with all that it depends on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-# Accuracies are fractions in [0, 1]; the *_bits and their sum are bits per weight of the layer, pruned weights
-# included; `matrix_bits` is what M would add to them, stored for this layer alone. `quantized` names the artifact of
+from xorjax.results.configs import to_column
+
+# `code` and `mask_codec` say how a layer is stored; `baseline` is True of the rivals that are shown beside the point's own
+# code. A metric is what its task is judged by, named by `metric`, in `metric_unit`: "%" of a fraction, "" of a plain
+# number; the *_accuracy columns repeat it where it is the accuracy. `metric_tolerance` is the loss that counts as none.
+# The *_bits and their sum are bits per weight of the layer, pruned weights included; `matrix_bits` is what M would add
+# to them, stored for this layer alone. `method` is the XOR code's search. `quantized` names the artifact of
 # the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is what an
 # approximate mask keeps of the scores that it was chosen by (prune.score), over the largest ones at the same rate; 1
 # for an exact mask. `flipped_signs` is the share of the kept signs that quantized training changed, over all bit
-# planes. Times are seconds. Null: undefined for this codec (n_out of a baseline), or failed.
+# planes. Times are seconds. `config` is a struct, whose fields are those that any row has. Null: undefined for this
+# code (n_out of one without M), or failed.
+METRICS = (
+    *("dense_metric", "pruned_metric", "quantized_metric", "test_metric"),
+    *("validation_metric", "dense_validation_metric"),
+)
+"""Each with a column beside it for accuracies alone, as `accuracy_column` calls it."""
+
+
+def accuracy_column(column: str) -> str:
+    """The column that repeats one of `METRICS` where it is an accuracy."""
+    return column.replace("metric", "accuracy")
+
+
 SCHEMA = pl.Schema(
     {
         "experiment": pl.String(),
@@ -48,7 +66,7 @@ SCHEMA = pl.Schema(
         "pruned_accuracy": pl.Float64(),
         "validation_accuracy": pl.Float64(),
         "dense_validation_accuracy": pl.Float64(),
-        "layout": pl.String(),
+        "slicing": pl.String(),
         "quantized": pl.String(),
         "n_bounded": pl.Int64(),
         "kept_score": pl.Float64(),
@@ -65,7 +83,15 @@ SCHEMA = pl.Schema(
         "xorjax_version": pl.String(),
         "numpy_version": pl.String(),
         "versions": pl.String(),
-        "config": pl.String(),
+        "code": pl.String(),
+        "baseline": pl.Boolean(),
+        "task": pl.String(),
+        "metric": pl.String(),
+        "metric_unit": pl.String(),
+        "higher_is_better": pl.Boolean(),
+        "metric_tolerance": pl.Float64(),
+        **dict.fromkeys(METRICS, pl.Float64()),
+        "config": pl.Struct([]),
     }
 )
 
@@ -73,40 +99,25 @@ COLUMNS = tuple(SCHEMA)
 _TYPES = {column: dtype.to_python() for column, dtype in SCHEMA.items()}
 # What values mostly are, so that a row is checked quickly.
 _EXACTLY = {column: {expected, type(None)} for column, expected in _TYPES.items()}
-# What every row that is not a failure must say, and what the rows of an XOR code must say beyond it.
-ALWAYS = (
-    "experiment",
-    "model",
-    "dataset",
-    "layer",
-    "seed",
-    "prune_rate",
-    "method",
-    "n_weights",
-    "dense_accuracy",
-)
+# What every row that is not a failure must say, what those of a point's own code must say beyond it, and what those of
+# an XOR code must beyond that.
+ALWAYS = ("experiment", "model", "dataset", "layer", "seed", "prune_rate", "code", "baseline", "n_weights")
+ALWAYS += ("task", "metric", "metric_unit", "higher_is_better", "metric_tolerance", "dense_metric")
 ALWAYS += ("code_bits", "patch_bits", "index_bits", "scale_bits", "bits_per_weight")
 ALWAYS += ("quantized", "point", "config")
-OF_XOR_CODES = (
-    "n_in",
-    "patch_format",
-    "mask_codec",
-    "patches_per_slice",
-    "n_slices",
-    "n_bounded",
-    "n_planes",
-)
-OF_XOR_CODES += ("n_kept", "kept_score", "test_accuracy", "lossless")
+OF_OWN_CODES = ("n_planes", "n_kept", "kept_score", "test_metric", "lossless")
+OF_XOR_CODES = ("n_in", "n_out", "method", "patch_format", "patches_per_slice", "n_slices", "n_bounded")
 
 
 class RowError(RuntimeError):
-    """A result row does not fit the schema."""
+    """A result row does not fit the schema: a bug of ours."""
 
 
 def check_row(row: Mapping[str, Any]) -> None:
     """Raise `RowError`, naming the column, unless `row` has just the columns of `SCHEMA`, each of its type.
 
-    A row of status "ok" must also hold values in `ALWAYS`, and in `OF_XOR_CODES` if it has an n_out.
+    A row of status "ok" must also hold values in `ALWAYS`, one that is no baseline in `OF_OWN_CODES`, and of these one
+    of the XOR code in `OF_XOR_CODES`.
     """
     for column in COLUMNS:
         if column not in row:
@@ -124,11 +135,20 @@ def check_row(row: Mapping[str, Any]) -> None:
                 f"the column {column!r} of the result row is {value!r}, expected {expected.__name__} or None"
             )
     if row["status"] == "ok":
-        for column in ALWAYS if row["n_out"] is None else ALWAYS + OF_XOR_CODES:
+        needed = ALWAYS
+        if not row["baseline"]:
+            needed += OF_OWN_CODES + (OF_XOR_CODES if row["code"] == "xor" else ())
+        for column in needed:
             if row[column] is None:
                 raise RowError(f"the column {column!r} of the result row is None though its status is 'ok'")
 
 
 def to_frame(rows: Sequence[Mapping[str, Any] | tuple[Any, ...]]) -> pl.DataFrame:
-    """Rows that `check_row` accepts, or their values in the order of `COLUMNS`, as a table of `SCHEMA`."""
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row", strict=False)
+    """Rows that `check_row` accepts, or their values in the order of `COLUMNS`, as a table.
+
+    Its columns are those of `SCHEMA`, but the struct of the configs has the fields that there are.
+    """
+    values = [row if isinstance(row, tuple) else tuple(row[column] for column in COLUMNS) for row in rows]
+    schema = {column: dtype for column, dtype in SCHEMA.items() if column != "config"}
+    table = pl.DataFrame([row[:-1] for row in values], schema=schema, orient="row", strict=False)
+    return table.with_columns(to_column([row[-1] for row in values]))

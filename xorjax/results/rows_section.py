@@ -1,24 +1,26 @@
 """The columns of the report's table of all rows, and the table's place on the page."""
 
 from collections.abc import Mapping
+from html import escape
 
 import polars as pl
 
+from xorjax.metric import Metric
 from xorjax.results import page
-from xorjax.results.names import MASK_NAMES, codec_name
+from xorjax.results.names import mask_name
 
 Digits = Mapping[str, int | None]
 """The columns of the page's table and the digits after their point (0: as it is, None: text)."""
-DIGITS: dict[str, int | None] = {"layer": None, "method": None, "prune_rate": 0, "bits_per_weight": 4}
-DIGITS |= {"matrix_bits": 4, "test_accuracy": 4, "validation_accuracy": 4, "seed": 0, "n_in": 0, "n_out": 0}
+DIGITS: dict[str, int | None] = {"layer": None, "codec": None, "prune_rate": 0, "bits_per_weight": 4}
+DIGITS |= {"matrix_bits": 4, "test_metric": 4, "validation_metric": 4, "seed": 0, "n_in": 0, "n_out": 0}
 DIGITS |= {"code_bits": 4, "patch_bits": 4, "index_bits": 4, "scale_bits": 4, "patches_per_slice": 2}
-DIGITS |= {"patch_format": None, "mask_codec": None, "dense_accuracy": 4, "pruned_accuracy": 4}
+DIGITS |= {"patch_format": None, "mask_codec": None, "dense_metric": 4, "pruned_metric": 4}
 DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bounded": 0, "file_bytes": 0}
 DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
 # Printed: what fits on paper.
-PRINTED = ("status", "layer", "method", "seed", "prune_rate", "n_in", "n_out", "test_accuracy", "index_bits")
+PRINTED = ("status", "layer", "codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "index_bits")
 PRINTED += ("bits_per_weight", "matrix_bits")
-ALWAYS = ("method", "seed", "prune_rate", "n_in", "n_out", "test_accuracy", "bits_per_weight", "matrix_bits")
+ALWAYS = ("codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "bits_per_weight", "matrix_bits")
 ALWAYS += ("point", "command")
 """Columns of the table even where they hold one value; an empty one is never there."""
 
@@ -45,30 +47,27 @@ def in_table(table: pl.DataFrame, more: Digits) -> tuple[list[str], dict[str, st
     return [name for name in names if name not in left_out], same
 
 
-def reader_names(table: pl.DataFrame) -> dict[str, dict[str, str]]:
-    """For the columns of ids the names that the rest of the page calls them by."""
-    methods: list[str] = sorted(set(table["method"].drop_nulls()))
+def mask_names(table: pl.DataFrame) -> dict[str, str]:
+    """What the rest of the page calls the mask codecs."""
     codecs: list[str] = sorted(set(table["mask_codec"].drop_nulls()))
-    return {
-        "method": {method: codec_name(method) for method in methods},
-        "mask_codec": {codec: MASK_NAMES.get(codec, codec) for codec in codecs},
-    }
+    return {codec: mask_name(codec) for codec in codecs}
 
 
-def rows(table: pl.DataFrame, more: Digits) -> tuple[str, ...]:
+def rows(table: pl.DataFrame, more: Digits, metric: Metric) -> tuple[str, ...]:
     """The table of all rows, empty: rows.js fills it; and the panel of what is chosen, on all pages."""
     known = columns(more)
     shown, same = in_table(table, more)
     heads = "".join(
         f'<th scope="col" class="{"text" if known[name] is None else ""}{"" if name in PRINTED else " wide"}">'
-        f'<button type="button">{name.replace("_", "_<wbr>").replace(".", ".<wbr>")}</button></th>'
+        f'<button type="button">{_heading(name, metric)}</button></th>'
         for name in shown
     )
     body = f'<table class="chosen"><thead><tr>{heads}</tr></thead><tbody></tbody></table>'
-    said = _same(same)
+    said = _same({name.replace("metric", metric.name): value for name, value in same.items()})
+    values = "accuracies fractions" if metric.unit == "%" else f"{metric.label} as it is"
     return (
         '<div id="rows"><h3>All rows</h3>',
-        "<p>One row a layer and codec; bits are per weight, accuracies fractions. A heading sorts; arrow keys go from "
+        f"<p>One row a layer and codec; bits are per weight, {values}. A heading sorts; arrow keys go from "
         "row to row, Enter shows a row's command. The whole table, with every setting, is beside this file: "
         '<a href="results.csv">results.csv</a>, <a href="results.parquet">results.parquet</a>.</p>',
         page.scrolled(body, "all rows"),
@@ -83,6 +82,10 @@ def rows(table: pl.DataFrame, more: Digits) -> tuple[str, ...]:
     )
 
 
+def _heading(name: str, metric: Metric) -> str:
+    return escape(name.replace("metric", metric.name)).replace("_", "_<wbr>").replace(".", ".<wbr>")
+
+
 def _same(same: Mapping[str, str]) -> str:
     if not same:
         return ""
@@ -94,7 +97,7 @@ def _said(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name == "mask_codec":
-        return MASK_NAMES.get(str(value), str(value))
+        return mask_name(str(value))
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):

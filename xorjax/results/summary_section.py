@@ -1,21 +1,21 @@
-"""The report's section of tables: the best XOR point of each prune rate, beside other codecs, and by layer."""
+"""The report's section of tables: the best point of each prune rate, beside other codecs, and by layer."""
 
 import polars as pl
 
 from xorjax.results import page
 from xorjax.results.best import Best
-from xorjax.results.names import MASK_NAMES
-from xorjax.results.notes import notes
-from xorjax.results.tables import marked_accuracy, of_setting, percent, three_digits
+from xorjax.results.names import mask_name, own_code
+from xorjax.results.notes import best_of_each, notes
+from xorjax.results.tables import of_setting, three_digits, two_digits
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
-MAY_BE_SAID = ("method", "patch format", "mask codec", "variant", "seeds", "scale")
+MAY_BE_SAID = ("code", "method", "patch format", "mask codec", "variant", "seeds", "scale")
 """Columns of the best points that are a sentence where they hold one value."""
 Cell = tuple[str, str]
 
 
 def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
-    """The best XOR point of each prune rate, beside all codecs, and by layer where there are several."""
+    """The best point of each prune rate, beside all codecs, and by layer where there are several."""
     parts = [
         *_best(summary),
         "<h3>All codecs on the same weights: bits per weight</h3>",
@@ -31,27 +31,30 @@ def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataF
                 "caption",
             )
         )
-    return page.section("summary", "Best XOR point of each prune rate", *parts)
+    return page.section("summary", best_of_each(summary), *parts)
 
 
 def _best(summary: list[Best]) -> tuple[str, ...]:
     """The table, what matters first, and below it in a sentence the columns of one value."""
+    metric, own = summary[0].metric, own_code(best.code for best in summary)
+    point = "XOR point" if own == "XOR code" else "point"
     columns: dict[str, list[tuple[str, list[Cell]]]] = {
         "": [("S", [(f"{best.prune_rate:g}", "strong") for best in summary])],
         "bits per weight": [
             ("total", [(three_digits(best.bits_per_weight), "strong") for best in summary]),
             ("with M", [(three_digits(best.with_matrix), "") for best in summary]),
         ],
-        "test accuracy (%)": [
-            ("XOR code", [(marked_accuracy(best), "" if best.is_accurate else "bad") for best in summary]),
-            ("dense", [(percent(best.dense_accuracy), "") for best in summary]),
+        f"test {metric.label}": [
+            (own, [(best.tested, "" if best.is_close else "bad") for best in summary]),
+            ("dense", [(metric.number(best.dense_metric), "") for best in summary]),
         ],
-        "XOR point": [
+        point: [
+            ("code", [(best.name if own != "XOR code" else "", "text") for best in summary]),
             ("n_in → n_out", [(best.shape, "") for best in summary]),
-            ("patches / slice", [(f"{best.patches_per_slice:.2f}", "") for best in summary]),
-            ("method", [(best.method, "text") for best in summary]),
-            ("patch format", [(best.patch_format, "text") for best in summary]),
-            ("mask codec", [(MASK_NAMES.get(best.mask_codec, best.mask_codec), "text") for best in summary]),
+            ("patches / slice", [(two_digits(best.patches_per_slice), "") for best in summary]),
+            ("method", [(best.method or "", "text") for best in summary]),
+            ("patch format", [(best.patch_format or "", "text") for best in summary]),
+            ("mask codec", [(mask_name(best.mask_codec or "none"), "text") for best in summary]),
             ("variant", [(best.variant, "text") for best in summary]),
             ("seeds", [(str(best.n_seeds), "") for best in summary]),
         ],
@@ -71,28 +74,28 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
     shown = [column for of_group in kept.values() for column in of_group]
     rows = list(zip(*(cells for _, cells in shown), strict=True))
     groups = {group: len(of_group) for group, of_group in kept.items()}
-    table = page.table([name for name, _ in shown], rows, groups, label="best XOR points")
+    table = page.table([name for name, _ in shown], rows, groups, label=f"best {point}s")
     said = page.paragraph(f"The same in every row: {'; '.join(same)}.", "caption") if same else ""
     return table, said
 
 
 def _sizes(summary: list[Best]) -> str:
-    methods = {baseline.method: baseline.name for best in summary for baseline in best.baselines}
+    names = dict.fromkeys(baseline.name for best in summary for baseline in best.baselines)
     rows = []
     for best in summary:
-        sizes = [best.bits_per_weight, *(best.sizes.get(method) for method in methods)]
+        sizes = [best.bits_per_weight, *(best.sizes.get(name) for name in names)]
         texts = [three_digits(size) for size in sizes]
         # All that read the same: less than the digits show is no reason to call one the smallest.
         least = three_digits(min(size for size in sizes if size is not None))
         row = [(text, "least" if text == least else "") for text in texts]
         rows.append([(f"{best.prune_rate:g}", "strong"), *row])
-    return page.table(["S", "XOR code", *methods.values()], rows, label="all codecs")
+    return page.table(["S", own_code(best.code for best in summary), *names], rows, label="all codecs")
 
 
 def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
     headings = ["S", "layer", "weights", "kept", *BIT_NAMES.values(), "total", "patches / slice"]
     bits = (*BIT_STREAMS, "bits_per_weight")
-    codes = results.filter(pl.col("n_out").is_not_null())
+    codes = results.filter(~pl.col("baseline"))
     rows = []
     for best in summary:
         of_best = of_setting(points, best)
@@ -110,5 +113,5 @@ def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) ->
             cells = [(f"{best.prune_rate:g}", kind), (row["layer"], f"text {kind}")]
             cells += [(f"{row['n_weights']:,.0f}", kind), (f"{row['n_kept'] / row['n_weights']:.2%}", kind)]
             cells += [(three_digits(row[name]), kind) for name in bits]
-            rows.append([*cells, (f"{row['patches_per_slice']:.2f}", kind)])
-    return page.table(headings, rows, label="best XOR points by layer")
+            rows.append([*cells, (two_digits(row["patches_per_slice"]), kind)])
+    return page.table(headings, rows, label="best points by layer")

@@ -1,6 +1,6 @@
-"""From result rows to what they say: the best XOR point of each prune rate and the baselines beside it."""
+"""From result rows to what they say: the best point of each prune rate and the baselines beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,88 +12,129 @@ from rich.text import Text
 
 from xorjax.results.best import Baseline, Best
 from xorjax.results.caps import COLUMNS, of_many, spread
-from xorjax.results.names import APPROXIMATE_MASKS, SAME_MASK, codec_name
-from xorjax.results.notes import TOLERANCE, notes, verdict
-from xorjax.results.variants import SETTING, Varied, with_variants
+from xorjax.results.collect import metric_of
+from xorjax.results.configs import setting
+from xorjax.results.names import SAME_MASK, code_name, codec_name, own_code
+from xorjax.results.notes import best_of_each, notes, verdict
+from xorjax.results.rows import METRICS
+from xorjax.results.variants import SETTING, Varied, varied_keys, with_variants
 from xorjax.streams import BIT_STREAMS
 
 
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
-    """One row a point and method: all encoded layers of the model together, failed rows left out.
+    """One row for each point's own code and for each rival beside it: all encoded layers of the model together.
 
-    Bits per weight are weighted by the layers' weights, patches by their slices, `kept_score` by the kept weights.
-    Added columns: those of `with_variants`, which has `varied`; `value_bound`, n_planes * kept / weights, which is
-    1 - S for one plane.
+    Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the layers' weights, patches by their slices,
+    `kept_score` by the kept weights. Layers that are coded differently are "mixed", their n_in and n_out the mean;
+    n_out is that over seeds too where it was chosen from the masks. Added columns: those of `with_variants`, which has
+    `varied`; `codec`, the code for readers; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
     """
-    rows = with_variants(table.filter(pl.col("status") == "ok"), varied)
-    n_weights, n_kept = pl.col("n_weights"), pl.col("n_kept")
-    first = ("prune_rate", "seed", "n_in", "n_out", "patch_format", "mask_codec", "variant")
-    first += ("model_variant", "quantized")
-    first += ("dense_accuracy", "test_accuracy", "dense_validation_accuracy", "validation_accuracy")
-    return rows.group_by("point", "method", maintain_order=True).agg(
+    rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
+    pairs = rows.filter("baseline").select("code", "mask_codec").unique().rows()
+    rivals = pl.DataFrame(
+        [(*pair, codec_name(*pair)) for pair in pairs],
+        schema=dict.fromkeys(("code", "mask_codec", "rival"), pl.String()),
+        orient="row",
+    )
+    config = rows["config"]
+    of_point = pl.coalesce(setting(config, "prune.rate").cast(pl.Float64), "prune_rate")
+    asked = [
+        f"{n_out} {fill}"
+        for n_out, fill in zip(setting(config, "code.n_out"), setting(config, "code.fill"), strict=True)
+    ]
+    rows = (
+        rows.with_columns(of_point.alias("prune_rate"), asked=pl.Series(asked, dtype=pl.String))
+        .join(rivals, on=["code", "mask_codec"], how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(pl.when("baseline").then("rival"))
+    )
+    n_weights, n_kept, n_slices = pl.col("n_weights"), pl.col("n_kept"), pl.col("n_slices")
+    first = (
+        "prune_rate",
+        "seed",
+        "baseline",
+        "variant",
+        "model_variant",
+        "approximate",
+        "quantized",
+        "asked",
+    )
+    first += ("experiment", "metric", "metric_unit", "higher_is_better", "metric_tolerance", *METRICS)
+    ways = ("code", "method", "patch_format", "mask_codec")
+    is_one = {name: pl.col(name).min().eq_missing(pl.col(name).max()) for name in ways}
+    points = rows.group_by("point", "rival", maintain_order=True).agg(
         *(pl.col(column).first() for column in first),
+        *(
+            pl.when(one).then(pl.col(name).first()).otherwise(pl.lit("mixed")).alias(name)
+            for name, one in is_one.items()
+        ),
+        *(pl.col(column).mean() for column in ("n_in", "n_out")),
         *((pl.col(c) * n_weights).sum() / n_weights.sum() for c in (*BIT_STREAMS, "bits_per_weight")),
         # Once for all layers of a point.
         matrix_bits=(pl.col("matrix_bits") * n_weights).first() / n_weights.sum(),
-        patches_per_slice=(pl.col("patches_per_slice") * pl.col("n_slices")).sum() / pl.col("n_slices").sum(),
+        patches_per_slice=pl.when(n_slices.sum() > 0).then(
+            (pl.col("patches_per_slice") * n_slices).sum() / n_slices.sum()
+        ),
         value_bound=(n_kept * pl.col("n_planes")).sum() / n_weights.sum(),
         kept_score=(pl.col("kept_score") * n_kept).sum() / n_kept.sum(),
         n_bounded=pl.col("n_bounded").sum(),
     )
+    alike = [name for name in SETTING if name != "n_out"]
+    codecs = [
+        rival or code_name(code, method)
+        for rival, code, method in points.select("rival", "code", "method").iter_rows()
+    ]
+    return points.with_columns(
+        pl.col("n_in").round().cast(pl.Int64),
+        pl.col("n_out").mean().over(*alike, "model_variant", "asked", "rival").round().cast(pl.Int64),
+        codec=pl.Series(codecs, dtype=pl.String),
+    )
 
 
 def per_setting(points: pl.DataFrame) -> pl.DataFrame:
-    """Means over seeds of the XOR points of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
-    means = (
-        "dense_accuracy",
-        "test_accuracy",
-        "dense_validation_accuracy",
-        "validation_accuracy",
-        "matrix_bits",
-        *BIT_STREAMS,
-        "bits_per_weight",
-        "patches_per_slice",
-        "value_bound",
-        "kept_score",
-    )
-    spreads = ("test_accuracy", "bits_per_weight", "patches_per_slice")
+    """Means over seeds of the own codes of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
+    means = ("dense_metric", "test_metric", "dense_validation_metric", "validation_metric", "matrix_bits")
+    means += (*BIT_STREAMS, "bits_per_weight", "patches_per_slice", "value_bound", "kept_score")
+    spreads = ("test_metric", "bits_per_weight", "patches_per_slice")
+    descending = [metric_of(points).higher_is_better, False]
     return (
-        points.filter(pl.col("n_out").is_not_null())
-        .group_by(*SETTING, "model_variant")
+        points.filter(~pl.col("baseline"))
+        .group_by(*SETTING, "model_variant", "approximate")
         .agg(
             *(pl.col(column).mean() for column in means),
             *(pl.col(column).std().alias(f"{column}_spread") for column in spreads),
             n_seeds=pl.col("seed").n_unique(),
-            point=pl.col("point").sort_by("validation_accuracy", "seed", descending=[True, False]).first(),
+            point=pl.col("point").sort_by("validation_metric", "seed", descending=descending).first(),
         )
         .sort(SETTING)
     )
 
 
-def summarise(table: pl.DataFrame) -> list[Best]:
-    """The best XOR point of every prune rate.
+def summarise(table: pl.DataFrame, swept: Iterable[str] = ()) -> list[Best]:
+    """The best point of every prune rate; `swept` are the settings that the points' sweep varied.
 
-    It is the one with the smallest mean bits per weight among those whose mean validation accuracy is within
-    `TOLERANCE` of the dense model's (nothing is chosen by the test split); where none is, the most accurate one
-    (`is_accurate` False). Codings of one quantized model share its accuracy, as decoding is lossless: among
-    them the bits alone decide.
+    It is the one with the smallest mean bits per weight among those whose mean metric on the validation split is
+    within the task's tolerance of the dense model's (nothing is chosen by the test split); where none is, the one
+    that validates best (`is_close` False). Codings of one quantized model share its metric, as decoding is lossless:
+    among them the bits alone decide.
     """
-    return summarise_points(per_point(table))
+    return summarise_points(per_point(table, varied_keys((table, swept))))
 
 
 def summarise_points(points: pl.DataFrame) -> list[Best]:
     """`summarise` of what `per_point` gives."""
-    settings = per_setting(points).with_columns(
-        is_accurate=pl.col("dense_validation_accuracy") - pl.col("validation_accuracy") <= TOLERANCE + 1e-9
-    )
+    metric = metric_of(points)
+    sign = 1 if metric.higher_is_better else -1
+    loss = sign * (pl.col("dense_validation_metric") - pl.col("validation_metric"))
+    settings = per_setting(points).with_columns(is_close=loss <= metric.tolerance + 1e-9)
     best = []
     for _, group in settings.group_by("prune_rate", maintain_order=True):
-        pool = group.filter("is_accurate")
+        pool = group.filter("is_close")
         if pool.is_empty():
-            accuracy = pl.col("validation_accuracy").round(9)
-            pool = group.filter(accuracy.eq_missing(accuracy.max()))
+            validated = sign * pl.col("validation_metric").round(9)
+            pool = group.filter(validated.eq_missing(validated.max()))
         row = pool.sort("bits_per_weight", maintain_order=True).row(0, named=True)
         others = {
+            "metric": metric,
             "baselines": _baselines(points, row),
             "bounded": _bounded(points, row["prune_rate"]),
             "least_with_matrix": _least_with_matrix(pool),
@@ -106,19 +147,21 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
 def of_setting(points: pl.DataFrame, setting: "Best | dict[str, Any]") -> pl.DataFrame:
     """The points of `per_point` with this setting, one a seed."""
     values = setting if isinstance(setting, dict) else vars(setting)
-    return points.filter(*(pl.col(name) == values[name] for name in SETTING))
+    return points.filter(
+        ~pl.col("baseline"), *(pl.col(name).eq_missing(pl.lit(values[name])) for name in SETTING)
+    )
 
 
 def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ...]:
     models = of_setting(points, best)["quantized"].to_list()
-    same_models = points.filter(pl.col("n_out").is_null(), pl.col("quantized").is_in(models))
-    means = same_models.group_by("method", maintain_order=True).agg(
+    same_models = points.filter("baseline", pl.col("quantized").is_in(models))
+    means = same_models.group_by(pl.col("codec").alias("name"), maintain_order=True).agg(
         *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight")),
         n_seeds=pl.col("seed").n_unique(),
     )
-    baselines = [Baseline(name=codec_name(row["method"]), **row) for row in means.iter_rows(named=True)]
+    baselines = [Baseline(**row) for row in means.iter_rows(named=True)]
     # The rows' codecs store any mask exactly, which for one that a code can tell in fewer bits is no rival.
-    if best["mask_codec"] in APPROXIMATE_MASKS:
+    if best["approximate"]:
         baselines.append(_same_mask(best))
     return tuple(sorted(baselines, key=lambda baseline: baseline.bits_per_weight))
 
@@ -126,24 +169,20 @@ def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ..
 def _same_mask(best: dict[str, Any]) -> Baseline:
     """The mask as the point stores it, and behind it the kept signs as they are: a bit each, which needs no run."""
     kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
-    bits = (kept, 0.0, index, scale, kept + index + scale)
-    return Baseline("mask_signs", SAME_MASK, *bits, best["n_seeds"])
+    return Baseline(SAME_MASK, kept, 0.0, index, scale, kept + index + scale, best["n_seeds"])
 
 
-def _least_with_matrix(pool: pl.DataFrame) -> tuple[str, float]:
+def _least_with_matrix(pool: pl.DataFrame) -> tuple[str, float] | None:
     total = pl.col("bits_per_weight") + pl.col("matrix_bits")
-    row = pool.with_columns(total=total).sort("total", maintain_order=True).row(0, named=True)
-    return f"{row['n_in']} → {row['n_out']}", row["total"]
+    known = pool.with_columns(total=total).drop_nulls("total").sort("total", maintain_order=True)
+    for row in known.head(1).iter_rows(named=True):
+        return f"{row['n_in']} → {row['n_out']}", row["total"]
+    return None
 
 
 def _bounded(points: pl.DataFrame, prune_rate: float) -> tuple[tuple[str, int], ...]:
     chosen = points.filter(pl.col("prune_rate") == prune_rate, pl.col("n_bounded") > 0)
     return tuple(chosen.select("point", "n_bounded").iter_rows())
-
-
-def percent(mean: float, spread: float | None = None) -> str:
-    """An accuracy in percent, with its spread where there is one."""
-    return f"{100 * mean:.2f}" if spread is None else f"{100 * mean:.2f} ± {100 * spread:.2f}"
 
 
 @dataclass(frozen=True)
@@ -171,43 +210,49 @@ class SummaryTable:
 
 
 def _table(shown: list[Best]) -> Table:
-    table = Table(title="Best XOR point of each prune rate", title_justify="left")
+    metric, own = shown[0].metric, own_code(best.code for best in shown)
+    tested = f"{metric.name} {metric.unit}".strip()
+    table = Table(title=best_of_each(shown), title_justify="left")
     table.add_column("prune rate S", no_wrap=True)
     for best in shown:
         table.add_column(f"{best.prune_rate:g}", justify="right", no_wrap=True)
 
-    def line(name: str, show: Callable[[Best], str], style: str | None = None, last: bool = False) -> None:
-        table.add_row(name, *(show(best) for best in shown), style=style, end_section=last)
+    def line(
+        name: str, show: Callable[[Best], str | None], style: str | None = None, last: bool = False
+    ) -> None:
+        texts = [show(best) for best in shown]
+        # What no code here has is no line.
+        if any(texts) or last:
+            table.add_row(name, *(text or "-" for text in texts), style=style, end_section=last)
 
+    if any(best.code != "xor" for best in shown):
+        line("code", lambda best: best.name)
     line("n_in → n_out", lambda best: best.shape)
     line("method", lambda best: best.method)
     line("patch format", lambda best: best.patch_format)
     line("mask codec", lambda best: best.mask_codec)
-    if any(best.variant for best in shown):
-        line("variant", lambda best: best.variant.replace(", ", "\n"))
-    line("patches per slice", lambda best: f"{best.patches_per_slice:.2f}", last=True)
-    line("dense accuracy %", lambda best: percent(best.dense_accuracy))
-    spreads = any(best.test_accuracy_spread is not None for best in shown)
-    line("test accuracy %", lambda best: percent(best.test_accuracy) + best.mark, last=not spreads)
+    line("variant", lambda best: best.variant.replace(", ", "\n"))
+    line("patches per slice", lambda best: two_digits(best.patches_per_slice), last=True)
+    line(f"dense {tested}", lambda best: metric.number(best.dense_metric))
+    spreads = any(best.test_metric_spread is not None for best in shown)
+    line(f"test {tested}", lambda best: metric.number(best.test_metric) + best.mark, last=not spreads)
     if spreads:
-        line("± over seeds", lambda best: _deviation(best.test_accuracy_spread), last=True)
+        line("± over seeds", lambda best: _deviation(best), last=True)
     for stream in BIT_STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
-    line("XOR code, total", lambda best: f"{best.bits_per_weight:.3f}", "bold")
+    line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold")
     line("total with M", lambda best: three_digits(best.with_matrix), last=True)
-    methods = {baseline.method: baseline.name for best in shown for baseline in best.baselines}
-    for method, name in methods.items():
-        line(f"{name}, total", lambda best, method=method: three_digits(best.sizes.get(method)))
+    for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
+        line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
     return table
 
 
-def marked_accuracy(best: Best) -> str:
-    """Mean and spread of the accuracy in percent, marked where it is not close to the dense model's."""
-    return percent(best.test_accuracy, best.test_accuracy_spread) + best.mark
+def _deviation(best: Best) -> str:
+    return "-" if best.test_metric_spread is None else best.metric.number(best.test_metric_spread)
 
 
-def _deviation(spread: float | None) -> str:
-    return "-" if spread is None else percent(spread)
+def two_digits(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def three_digits(bits: float | None) -> str:

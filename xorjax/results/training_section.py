@@ -10,18 +10,19 @@ import polars as pl
 
 from xorjax import paths
 from xorjax.files import read_record, sha256
+from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.caps import CURVES, listed, of_many, spread
 from xorjax.results.collect import Experiment
 from xorjax.results.figure_sections import panels
-from xorjax.results.flat import flat_config
+from xorjax.results.configs import distinct, setting
 from xorjax.results.palette import CYCLE, NEUTRAL, colours
 
 if TYPE_CHECKING:
     from xorjax.results.curve_figures import Curve
 
 
-def training(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> list[str]:
+def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs_dir: Path) -> list[str]:
     """The section of the training curves that are still on disk; none if there are none."""
     from xorjax.results import curve_figures
 
@@ -48,9 +49,9 @@ def training(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> l
             "training",
             "Training",
             page.legend(marks),
-            panels("Training", curve_figures.curve_panels(curves, swept | of_level)),
+            panels("Training", curve_figures.curve_panels(curves, swept | of_level, metric)),
             page.paragraph(
-                "Accuracy and loss after every epoch of every training run, stage by stage: the dense "
+                f"{metric.name.capitalize()} and loss after every epoch of every training run, stage by stage: the dense "
                 "network, pruning, training with binarized weights. Hover over a line for its name."
                 f"{_smoothing(results)}{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
                 "caption",
@@ -63,9 +64,10 @@ def _smoothing(results: pl.DataFrame) -> str:
     """What makes training loss and validation loss two scales, "" if nothing does."""
     amounts = {
         value
-        for config in results["config"].unique()
-        for key, value in flat_config(config).items()
-        if key.endswith("label_smoothing") and value
+        for key, values in distinct(results["config"]).items()
+        if key.endswith("label_smoothing")
+        for value in values
+        if value
     }
     if not amounts:
         return ""
@@ -80,7 +82,7 @@ def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "t
     """The curves to draw, and how many training runs there are. A metrics file that is damaged has no curve."""
     from xorjax.results.curve_figures import Curve
 
-    rates: dict[str, float] = dict(results.select("point", "prune_rate").iter_rows())
+    rates: dict[str, float] = dict(zip(results["point"], setting(results["config"], "prune.rate"), strict=True))
     found: dict[str, dict[str, Any]] = {}
     for point in experiment.points:
         for curve in point.curves:
@@ -111,7 +113,10 @@ def _rate(entry: dict[str, Any]) -> float | None:
 
 @lru_cache(maxsize=1024)
 def _read(path: Path, changed: int) -> pl.DataFrame:
-    """The metrics of an artifact. Raises ValueError where they are not those that were written."""
+    """The metrics of an artifact. Raises ValueError where they are not those that were written, or of an older version."""
     if sha256(path) != read_record(path.with_name(paths.ARTIFACT))["files"][path.name]:
         raise ValueError(f"{path} is damaged")
-    return pl.read_ndjson(path, infer_schema_length=None)
+    metrics = pl.read_ndjson(path, infer_schema_length=None)
+    if "validation_metric" not in metrics.columns:
+        raise ValueError(f"{path} is of an older version")
+    return metrics

@@ -1,1 +1,1 @@
-"""Search instead of a grid: Optuna proposes points, wanted are few bits and a high validation accuracy."""
+"""Search instead of a grid: Optuna proposes points, wanted are few bits and a good validation metric."""

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from xorjax.config.axes import Axis
 from xorjax.config.schema import Config
+from xorjax.errors import UserError
+from xorjax.metric import Metric
 from xorjax.pipeline.sweep import Job, Outcome
 from xorjax.search.study import Result, Study, Trial
 from xorjax.streams import bits_over_layers
@@ -21,10 +23,11 @@ class Space(Protocol):
     name: str
     runs: Path
     experiment: str
+    metric: Metric
     axes: dict[str, Axis]
 
     def points(self, values: Mapping[str, str]) -> Sequence[tuple[Config, str]]:
-        """The points of a trial and their commands; ValueError, in sentences, where settings contradict."""
+        """The points of a trial and their commands; UserError, in sentences, where settings contradict."""
         ...
 
 
@@ -45,7 +48,7 @@ def search(
     Returns:
         The study, and the points of this command that failed.
     """
-    study = Study(space.runs, space.experiment, space.name, space.axes)
+    study = Study(space.runs, space.experiment, space.name, space.axes, space.metric)
     study.repeat_failed()
     failures: list[Outcome] = []
     while True:
@@ -56,11 +59,11 @@ def search(
             if known := study.equal(trial):
                 number, result = known
                 study.tell(trial, result)
-                console.print(f"  as trial {number + 1}: {_figures(result)}", markup=False)
+                console.print(f"  as trial {number + 1}: {_figures(result, space.metric)}", markup=False)
                 continue
             try:
                 jobs = [Job(*point) for point in space.points(trial.settings)]
-            except ValueError as error:
+            except UserError as error:
                 study.refuse(trial, str(error), points=False)
                 console.print(f"  cannot be: {error}", markup=False)
                 continue
@@ -72,7 +75,7 @@ def search(
             elif all(outcome.status == "ok" for outcome in outcomes):
                 result = mean_result(outcomes)
                 study.tell(trial, result)
-                console.print(f"  {_figures(result)}", markup=False)
+                console.print(f"  {_figures(result, space.metric)}", markup=False)
             left = any(outcome.status == "left" for outcome in outcomes)
             if left or (failed and jobs[0].config.sweep.on_error == "stop"):
                 break
@@ -80,12 +83,12 @@ def search(
 
 
 def mean_result(outcomes: Sequence[Outcome]) -> Result:
-    """Of the points of one trial, which differ by seed: bits over all layers of the XOR code, and accuracies."""
-    points = [[row for row in outcome.rows if row["n_out"] is not None] for outcome in outcomes]
+    """Of the points of one trial, which differ by seed: bits over all layers in their own code, and metrics."""
+    points = [[row for row in outcome.rows if not row["baseline"]] for outcome in outcomes]
     return Result(
         fmean(bits_over_layers(rows) for rows in points),
-        fmean(rows[0]["validation_accuracy"] for rows in points),
-        fmean(rows[0]["test_accuracy"] for rows in points),
+        fmean(rows[0]["validation_metric"] for rows in points),
+        fmean(rows[0]["test_metric"] for rows in points),
     )
 
 
@@ -94,5 +97,6 @@ def describe(trial: Trial) -> str:
     return " ".join(f"{key}={text}" for key, text in trial.settings.items())
 
 
-def _figures(result: Result) -> str:
-    return f"{result.bits_per_weight:.4f} bits/weight, validation accuracy {result.validation_accuracy:.2%}"
+def _figures(result: Result, metric: Metric) -> str:
+    text = metric.text(result.validation_metric)
+    return f"{result.bits_per_weight:.4f} bits/weight, validation {metric.name} {text}"

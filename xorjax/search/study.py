@@ -19,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from xorjax import paths
 from xorjax.config.axes import Axis, Choice, Steps
+from xorjax.errors import UserError
+from xorjax.metric import Metric
 from xorjax.pipeline.claims import Claimed, alone, claim
 from xorjax.pipeline.plan import Stage
 
@@ -26,10 +28,10 @@ DATABASE = "search.db"
 SECONDS_FOR_LOCK = 60
 AGAIN = "again"
 """A trial's note of the failed one that it repeats."""
-FAILED, REASON, TEST = "failed", "reason", "test_accuracy"
+FAILED, REASON, TEST = "failed", "reason", "test_metric"
 
 
-class DatabaseError(OSError):
+class DatabaseError(UserError, OSError):
     """The database cannot be read or written: a full disk, or one that may not be written."""
 
 
@@ -43,18 +45,20 @@ class Trial:
 
 @dataclass(frozen=True)
 class Result:
-    """Bits per weight and accuracies of a trial's points, means over its seeds. The test accuracy chooses nothing."""
+    """Bits per weight and metrics of a trial's points, means over its seeds. The test metric chooses nothing."""
 
     bits_per_weight: float
-    validation_accuracy: float
-    test_accuracy: float
+    validation_metric: float
+    test_metric: float
 
 
 class Study:
     """The trials of one space, numbered from 0 across all processes."""
 
-    def __init__(self, runs: Path, experiment: str, name: str, axes: Mapping[str, Axis], seed: int = 0):
-        """Open the study `name` of the experiment, or begin it.
+    def __init__(
+        self, runs: Path, experiment: str, name: str, axes: Mapping[str, Axis], metric: Metric, seed: int = 0
+    ):
+        """Open the study `name` of the experiment, or begin it; wanted are few bits and a good `metric`.
 
         Trial n is drawn with a generator of its own, from `seed`, n and the results that are known by then: what one
         process draws does not depend on where it was interrupted.
@@ -66,6 +70,8 @@ class Study:
         directory = paths.report_dir(runs, experiment)
         directory.mkdir(parents=True, exist_ok=True)
         self.runs, self.experiment, self.name, self.axes, self.seed = runs, experiment, name, axes, seed
+        self.metric = metric
+        directions = ["minimize", "maximize" if metric.higher_is_better else "minimize"]
         self._file = directory / DATABASE
         with self._alone():
             storage = optuna.storages.RDBStorage(
@@ -74,7 +80,7 @@ class Study:
                 engine_kwargs={"connect_args": {"timeout": SECONDS_FOR_LOCK}, "poolclass": NullPool},
             )
             self._study = optuna.create_study(
-                storage=storage, study_name=name, directions=["minimize", "maximize"], load_if_exists=True
+                storage=storage, study_name=name, directions=directions, load_if_exists=True
             )
 
     @contextmanager
@@ -163,8 +169,8 @@ class Study:
     def tell(self, trial: Trial, result: Result) -> None:
         """The trial's end, good."""
         with self._explained():
-            self._note(trial, TEST, result.test_accuracy)
-            self._study.tell(trial.number, [result.bits_per_weight, result.validation_accuracy])
+            self._note(trial, TEST, result.test_metric)
+            self._study.tell(trial.number, [result.bits_per_weight, result.validation_metric])
 
     def refuse(self, trial: Trial, reason: str, *, points: bool) -> None:
         """The trial's end, bad: its points failed, to be tried again one day, or its settings contradict."""
@@ -187,7 +193,7 @@ class Study:
         return [self._finished(trial) for trial in self._trials() if trial.state == TrialState.COMPLETE]
 
     def front(self) -> "list[Finished]":
-        """Those that no other beats in both bits and validation accuracy, fewest bits first; equal settings once."""
+        """Those that no other beats in both bits and validation metric, fewest bits first; equal settings once."""
         with self._explained():
             best_trials = self._study.best_trials
         best = {str(f.trial.settings): f for f in map(self._finished, reversed(best_trials))}
@@ -204,9 +210,9 @@ class Study:
         return [t for t in trials if t.state == TrialState.FAIL and t.number not in repeated]
 
     def _finished(self, trial: FrozenTrial) -> "Finished":
-        bits, accuracy = trial.values
+        bits, validation = trial.values
         settings = {key: axis.text(trial.params[key]) for key, axis in self.axes.items()}
-        return Finished(Trial(trial.number, settings), Result(bits, accuracy, trial.user_attrs[TEST]))
+        return Finished(Trial(trial.number, settings), Result(bits, validation, trial.user_attrs[TEST]))
 
     def _trials(self) -> Sequence[FrozenTrial]:
         with self._explained():

@@ -2,6 +2,7 @@
 
 from rich.table import Table
 
+from xorjax.metric import Metric
 from xorjax.search.study import Finished, Study
 
 
@@ -12,18 +13,14 @@ def front_table(study: Study) -> Table:
     table.add_column("trial", justify="right")
     for key in study.axes:
         table.add_column(key.lstrip("+"), justify="right")
-    for column in ("bits per weight", "validation %", "test %"):
+    for column in ("bits per weight", f"validation {study.metric.name}", f"test {study.metric.name}"):
         table.add_column(column, justify="right")
     for finished in front:
-        table.add_row(*_cells(finished))
+        table.add_row(*_cells(finished, study.metric))
     return table
 
 
-def _cells(finished: Finished) -> list[str]:
+def _cells(finished: Finished, metric: Metric) -> list[str]:
     trial, result = finished.trial, finished.result
-    figures = (
-        f"{result.bits_per_weight:.4f}",
-        f"{result.validation_accuracy:.2%}",
-        f"{result.test_accuracy:.2%}",
-    )
-    return [str(trial.number + 1), *trial.settings.values(), *(figure.rstrip("%") for figure in figures)]
+    metrics = map(metric.text, (result.validation_metric, result.test_metric))
+    return [str(trial.number + 1), *trial.settings.values(), f"{result.bits_per_weight:.4f}", *metrics]

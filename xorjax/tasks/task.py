@@ -6,43 +6,17 @@ a static argument.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Array, Float, Float32, Shaped
+from jaxtyping import Array, Float, Shaped
 
-from xorjax.config.schema import DataConfig
+from xorjax.data.batches import Batch, Dataset, Split
+from xorjax.data.config import DataConfig
 from xorjax.metric import Metric
 from xorjax.registry import Registry
 
-
-class Split(NamedTuple):
-    """Examples in memory, in any form that their task batches: images or features with labels, sequences of tokens."""
-
-    inputs: Shaped[np.ndarray, "n ..."]
-    targets: Shaped[np.ndarray, "n ..."]
-
-    @property
-    def size(self) -> int:
-        return len(self.targets)
-
-
-class Batch(NamedTuple):
-    """`valid` is 1 for an example and 0 for padding."""
-
-    inputs: Shaped[np.ndarray, "batch ..."]
-    targets: Shaped[np.ndarray, "batch ..."]
-    valid: Float32[np.ndarray, " batch"]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The three splits; whatever is chosen is chosen on `validation`."""
-
-    train: Split
-    validation: Split
-    test: Split
+__all__ = ["TASKS", "Batch", "Dataset", "Split", "Task"]
 
 
 @runtime_checkable
@@ -52,7 +26,8 @@ class Task(Protocol):
     id: ClassVar[str]
     metric: ClassVar[Metric]
     datasets: ClassVar[Mapping[str, Mapping[str, int]]]
-    """The data sets by name, with the sizes of their splits: "n_train", "n_validation", "n_test"."""
+    """The data sets by name, with the sizes of their splits, "n_train", "n_validation" and "n_test", and any others
+    that models are made with: "n_classes", say, or "vocabulary"."""
 
     @property
     def augments(self) -> bool:

@@ -12,17 +12,35 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from xorjax.errors import UserError
+
 LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow"}
 """The trackers, and the library that each needs."""
-POINT_PARAMS = ("model", "dataset", "layer", "prune_rate", "n_in", "n_out", "method", "patch_format")
+POINT_PARAMS = ("model", "dataset", "layer", "prune_rate", "code", "n_in", "n_out", "method", "patch_format")
 POINT_PARAMS += ("mask_codec", "seed")
 POINT_METRICS = ("bits_per_weight", "code_bits", "patch_bits", "index_bits", "scale_bits")
-POINT_METRICS += ("test_accuracy", "validation_accuracy", "dense_accuracy")
+POINT_METRICS += ("test_metric", "validation_metric", "dense_metric")
 """The columns of a result row that a point's settings and its results are."""
 
 
-class TrackerError(RuntimeError):
+class TrackerError(UserError, RuntimeError):
     """A tracker that was asked for is not there."""
+
+
+def of_epoch(row: Mapping[str, Any]) -> dict[str, float]:
+    """The values of a line of the metrics, "train_metric" as "train_accuracy" or whatever is measured."""
+    return {
+        key.replace("metric", row["metric"]): value
+        for key, value in row.items()
+        if key not in ("epoch", "step", "metric")
+    }
+
+
+def of_point(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """The settings and the results of a result row, those that it has."""
+    params = {key: row[key] for key in POINT_PARAMS if row[key] is not None}
+    metrics = {key.replace("metric", row["metric"]): row[key] for key in POINT_METRICS if row[key] is not None}
+    return params, metrics
 
 
 @runtime_checkable
@@ -46,7 +64,7 @@ class Tracker(Protocol):
         ...
 
     def point(self, point: str, title: str, row: dict) -> None:
-        """A point finished; `row` is one of its result rows with the XOR code. Told again, it is replaced."""
+        """A point finished; `row` is one of its own result rows, no baseline. Told again, it is replaced."""
         ...
 
 

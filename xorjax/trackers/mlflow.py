@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from xorjax.trackers import POINT_METRICS, POINT_PARAMS
+from xorjax.trackers import of_epoch, of_point
 
 STAGES = "stages"
 """The MLflow experiment of all stages, which belong to no experiment of ours alone."""
@@ -54,8 +54,7 @@ class MLflow:
         def log(row: dict) -> None:
             if row["epoch"] not in told:
                 told.add(row["epoch"])
-                values = {key: value for key, value in row.items() if key not in ("epoch", "step")}
-                self._log_metrics(run_id, values, row["epoch"])
+                self._log_metrics(run_id, of_epoch(row), row["epoch"])
 
         try:
             yield log
@@ -66,8 +65,8 @@ class MLflow:
 
     def point(self, point: str, title: str, row: dict) -> None:
         run = self._run(row["experiment"], f"{point}/{row['layer']}", title)
-        self._log_params(run, {key: row[key] for key in POINT_PARAMS if row[key] is not None})
-        metrics = {key: float(row[key]) for key in POINT_METRICS if row[key] is not None}
+        params, metrics = of_point(row)
+        self._log_params(run, params)
         # The same again would be a second entry of the same step.
         changed = {key: value for key, value in metrics.items() if run.data.metrics.get(key) != value}
         self._log_metrics(run.info.run_id, changed, 0)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from xorjax.trackers import POINT_METRICS, POINT_PARAMS
+from xorjax.trackers import of_epoch, of_point
 
 
 def create(directory: Path) -> "TensorBoard":
@@ -35,8 +35,7 @@ class TensorBoard:
             def log(row: dict) -> None:
                 if row["epoch"] not in told:
                     told.add(row["epoch"])
-                    values = [(key, value) for key, value in row.items() if key not in ("epoch", "step")]
-                    write(row["epoch"], *(summary.scalar(key, value) for key, value in values))
+                    write(row["epoch"], *(summary.scalar(key, value) for key, value in of_epoch(row).items()))
 
             yield log
 
@@ -44,8 +43,8 @@ class TensorBoard:
         """Shown in the table of TensorBoard's HPARAMS."""
         from tensorboardX import summary
 
-        params = {"point": title} | {key: row[key] for key in POINT_PARAMS if row[key] is not None}
-        metrics = {key: row[key] for key in POINT_METRICS if row[key] is not None}
+        params, metrics = of_point(row)
+        params = {"point": title} | params
         with _events(self.directory / "points" / point / row["layer"]) as write:
             write(0, *summary.hparams(params, metrics))
             write(0, *(summary.scalar(key, value) for key, value in metrics.items()))

@@ -1,21 +1,22 @@
 """Training: the jitted step, the epoch loop, checkpoints and metrics."""
 
-from xorjax.train.loop import Task, TrainingError, TrainResult, evaluate, train
-from xorjax.train.predict import accuracy, features, predict, run_blocks
-from xorjax.train.step import TrainState, Weights, plain, train_step
+from xorjax.train.loop import Recipe, TrainingError, TrainResult, evaluate, train
+from xorjax.train.predict import features, predict, run_blocks, score
+from xorjax.train.step import Form, Forward, TrainState, plain, train_step
 
 __all__ = [
-    "Task",
+    "Form",
+    "Forward",
+    "Recipe",
     "TrainResult",
     "TrainState",
     "TrainingError",
-    "Weights",
-    "accuracy",
     "evaluate",
     "features",
     "plain",
     "predict",
     "run_blocks",
+    "score",
     "train",
     "train_step",
 ]

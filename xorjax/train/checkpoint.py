@@ -15,13 +15,14 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from xorjax.errors import UserError
 from xorjax.files import read_record, sha256, write_record
 
 MARGIN = 1 << 20
 """Bytes that must be left on the disk beside a checkpoint's arrays, for what describes them."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError, ValueError):
     """A checkpoint is not what was written."""
 
 

@@ -1,83 +1,99 @@
 """The epoch loop: train, validate, keep the best epoch, write a checkpoint, go on.
 
 A kill at any moment costs at most the epoch under way: the same call finds the newest checkpoint and continues
-to the same result bit for bit, since the batches of an epoch depend on (seed, epoch) only.
+to the same result bit for bit, since the batches and the random keys of an epoch depend on (seed, epoch) only.
 """
 
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from xorjax.config.schema import OptimConfig
-from xorjax.data.batches import Split, eval_batches, steps_per_epoch, train_batches
-from xorjax.params import Masks, Params, layer_name
+from xorjax.errors import UserError
+from xorjax.params import Masks, Params, State, is_within
+from xorjax.tasks.task import Split, Task
 from xorjax.train.checkpoint import CheckpointError, Checkpoints
 from xorjax.train.health import find_collapse
 from xorjax.train.metrics import FILE_NAME, append_metrics, write_metrics
 from xorjax.train.optimizer import Optimizer
-from xorjax.train.step import TrainState, Weights, eval_step, train_step
+from xorjax.train.step import Forward, TrainState, eval_step, train_step
 
 EVAL_BATCH_SIZE = 1000
 STEPS_BETWEEN_LOOKS = 50
 """The loss is looked at so often: once it is not finite it stays so."""
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError, ValueError):
     """Training cannot go on."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is trained. Blocks before number `start` are not run: the inputs are their features.
+class Recipe:
+    """How to train a model: layers of `frozen` stay as they are.
 
     `key` is the setting that `optim` comes from, for messages.
     """
 
-    graphdef: nnx.GraphDef
-    weights: Weights
+    forward: Forward
     optim: OptimConfig
     seed: int
-    start: int = 0
     frozen: frozenset[str] = frozenset()
     key: str = "optim"
+
+    @property
+    def task(self) -> Task:
+        return self.forward.task
+
+
+class Trained(NamedTuple):
+    """A model's arrays after some epoch, those of frozen layers included."""
+
+    params: Params
+    state: State
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """`params` are those of the best epoch by validation accuracy, the earliest among equals."""
+    """`params` and `state` are those of the best epoch by the validation metric, the earliest among equals."""
 
     params: Params
+    state: State
     best_epoch: int
-    validation_accuracy: float
-    kept: dict[int, Params]
+    validation_metric: float
+    kept: dict[int, Trained]
     history: list[dict]
+
+
+Host = dict[str, np.ndarray]
+"""Parameters and state together, copied to the host."""
 
 
 @dataclass
 class _Progress:
-    """Where a run is: everything that a checkpoint holds. Parameters are copies on the host."""
+    """Where a run is: everything that a checkpoint holds."""
 
     epoch: int
     state: TrainState
-    best: dict[str, np.ndarray]
+    best: Host
     best_epoch: int = 0
-    best_accuracy: float = -1.0
-    kept: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    best_metric: float = 0.0
+    kept: dict[int, Host] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
 
 
 def train(
-    task: Task,
+    recipe: Recipe,
     params: Params,
+    state: State,
     masks: Masks,
     train: Split,
     validation: Split,
@@ -87,10 +103,10 @@ def train(
     keep_epochs: tuple[int, ...] = (),
     on_epoch: Callable[[dict], None] = lambda row: None,
 ) -> TrainResult:
-    """Train `params` from epoch `first_epoch` to `task.optim.epochs`; resume what `work_dir` holds of it.
+    """Train `params` from epoch `first_epoch` to `recipe.optim.epochs`; resume what `work_dir` holds of it.
 
-    `keep_epochs` are the epochs after which the parameters are kept as well (`first_epoch`: the initial ones).
-    All parameters returned are full: the frozen ones included. `on_epoch` is called with each new line of
+    `keep_epochs` are the epochs after which the arrays are kept as well (`first_epoch`: the initial ones).
+    All arrays returned are full: those of frozen layers included. `on_epoch` is called with each new line of
     `work_dir/metrics.jsonl` once its checkpoint is written, and with those that it resumes from. A checkpoint that is
     damaged or another run's is dropped, with a line on standard error.
 
@@ -98,18 +114,25 @@ def train(
         TrainingError: the loss is not finite, or a layer has collapsed; names the epoch and the step.
         ValueError: nothing to train.
     """
-    last_epoch = task.optim.epochs
+    last_epoch = recipe.optim.epochs
     if not 0 <= first_epoch < last_epoch:
         raise ValueError(
             f"first_epoch is {first_epoch}, expected at least 0 and below optim.epochs {last_epoch}."
         )
     if outside := [epoch for epoch in keep_epochs if not first_epoch <= epoch <= last_epoch]:
         raise ValueError(f"keep_epochs {outside} lie outside the run's epochs {first_epoch} to {last_epoch}.")
-    optimizer = Optimizer(task.optim, steps_per_epoch(train.size, task.optim.batch_size))
-    frozen = {key: value for key, value in params.items() if layer_name(key) in task.frozen}
-    trained = {key: value for key, value in params.items() if key not in frozen}
-    progress = _start(optimizer, trained, first_epoch, keep_epochs)
-    run = _identity(task, params, masks, first_epoch, keep_epochs, train.size)
+    steps_per_epoch = recipe.task.steps_per_epoch(train, recipe.optim.batch_size)
+    optimizer = Optimizer(recipe.optim, steps_per_epoch)
+    (frozen_params, moving), (frozen_state, moving_state) = (
+        _parted(arrays, recipe.frozen) for arrays in (params, state)
+    )
+    frozen = (frozen_params, frozen_state)
+    step = jnp.int32(first_epoch * steps_per_epoch)
+    start = TrainState(moving, moving_state, optimizer.init(moving), step)
+    host = _to_host(start)
+    kept = {first_epoch: host} if first_epoch in keep_epochs else {}
+    progress = _Progress(first_epoch, start, host, kept=kept)
+    run = _identity(recipe, {**params, **state}, masks, first_epoch, keep_epochs, train.size)
     work_dir.mkdir(parents=True, exist_ok=True)
     with Checkpoints(work_dir / "checkpoints") as checkpoints:
         _restore(checkpoints, progress, run)
@@ -117,36 +140,57 @@ def train(
         for row in progress.history:
             on_epoch(row)
         while progress.epoch < last_epoch:
-            row = _run_epoch(task, optimizer, progress, frozen, masks, train, validation)
+            row = _run_epoch(recipe, optimizer, progress, frozen, masks, train, validation)
             if progress.epoch in keep_epochs:
-                progress.kept[progress.epoch] = _to_host(progress.state.params)
+                progress.kept[progress.epoch] = _to_host(progress.state)
             _save(checkpoints, progress, run)
             append_metrics(work_dir / FILE_NAME, row)
             on_epoch(row)
 
-    def full(host: dict[str, np.ndarray]) -> Params:
-        return {key: jnp.asarray(host[key]) if key in host else params[key] for key in params}
+    def full(host: Host) -> Trained:
+        return Trained(
+            *(
+                {path: jnp.asarray(host[path]) if path in host else arrays[path] for path in arrays}
+                for arrays in (params, state)
+            )
+        )
 
-    kept = {epoch: full(host) for epoch, host in progress.kept.items()}
     return TrainResult(
-        full(progress.best), progress.best_epoch, progress.best_accuracy, kept, progress.history
+        *full(progress.best),
+        progress.best_epoch,
+        progress.best_metric,
+        {epoch: full(host) for epoch, host in progress.kept.items()},
+        progress.history,
     )
 
 
+def _parted(arrays: Params, layers: frozenset[str]) -> tuple[Params, Params]:
+    """Those within the layers, and copies of the others: a step donates its state, the caller keeps its arrays."""
+    still = {path: value for path, value in arrays.items() if is_within(path, layers)}
+    return still, {path: jnp.array(value, copy=True) for path, value in arrays.items() if path not in still}
+
+
 def _identity(
-    task: Task, params: Params, masks: Masks, first_epoch: int, keep_epochs: tuple[int, ...], n_train: int
+    recipe: Recipe,
+    arrays: Params,
+    masks: Masks,
+    first_epoch: int,
+    keep_epochs: tuple[int, ...],
+    n_train: int,
 ) -> dict:
     """What tells a run from others: a checkpoint of another is not resumed."""
+    form = recipe.forward.form
     return {
-        "optim": asdict(task.optim),
-        "seed": task.seed,
-        "start": task.start,
-        "frozen": sorted(task.frozen),
-        "weights": repr(task.weights) if not hasattr(task.weights, "__name__") else task.weights.__name__,
+        "task": repr(recipe.task),
+        "optim": asdict(recipe.optim),
+        "seed": recipe.seed,
+        "start": recipe.forward.start,
+        "frozen": sorted(recipe.frozen),
+        "form": repr(form) if not hasattr(form, "__name__") else form.__name__,
         "first_epoch": first_epoch,
         "keep_epochs": sorted(keep_epochs),
         "n_train": n_train,
-        "began_with": _sha256({**params, **{f"mask of {key}": mask for key, mask in masks.items()}}),
+        "began_with": _sha256({**arrays, **{f"mask of {key}": mask for key, mask in masks.items()}}),
     }
 
 
@@ -159,49 +203,41 @@ def _sha256(arrays: Mapping[str, jax.Array | None]) -> str:
 
 
 def evaluate(
-    graphdef: nnx.GraphDef, weights: Weights, start: int, params: Params, masks: Masks, split: Split
+    forward: Forward, params: Params, state: State, masks: Masks, split: Split
 ) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy over a whole split."""
-    batches = eval_batches(split, min(EVAL_BATCH_SIZE, split.size))
-    sums = [eval_step(graphdef, weights, start, params, masks, batch) for batch in batches]
-    loss, correct, n = (sum(float(batch[key]) for batch in sums) for key in ("loss", "correct", "n"))
-    return loss / n, correct / n
+    """Mean loss and metric over a whole split."""
+    batches = forward.task.eval_batches(split, min(EVAL_BATCH_SIZE, split.size))
+    steps = [eval_step(forward, params, state, masks, batch) for batch in batches]
+    loss, n = (sum(float(of_batch[key]) for of_batch in steps) for key in ("loss", "n"))
+    return loss / n, forward.task.score(_totals(of_batch["sums"] for of_batch in steps))
 
 
-def _to_host(params: Params) -> dict[str, np.ndarray]:
+def _totals(steps: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    sums = list(steps)
+    return {name: sum(float(of_step[name]) for of_step in sums) for name in sums[0]}
+
+
+def _to_host(state: TrainState) -> Host:
     # Copies: on CPU a plain conversion is a view, which keeps the next step from reusing the buffer.
-    return {key: np.array(value, copy=True) for key, value in params.items()}
-
-
-def _start(
-    optimizer: Optimizer, trained: Params, first_epoch: int, keep_epochs: tuple[int, ...]
-) -> _Progress:
-    host = _to_host(trained)
-    # The step donates its state, the caller keeps its parameters: start from a copy.
-    params = {key: jnp.array(value, copy=True) for key, value in trained.items()}
-    step = jnp.int32(first_epoch * optimizer.steps_per_epoch)
-    state = TrainState(params, optimizer.init(params), step)
-    return _Progress(first_epoch, state, host, kept={first_epoch: host} if first_epoch in keep_epochs else {})
+    return {path: np.array(value, copy=True) for path, value in {**state.params, **state.state}.items()}
 
 
 def _run_epoch(
-    task: Task,
+    recipe: Recipe,
     optimizer: Optimizer,
     progress: _Progress,
-    frozen: Params,
+    frozen: tuple[Params, State],
     masks: Masks,
     train: Split,
     validation: Split,
 ) -> dict:
     """Train one epoch, validate, and note both in `progress`; returns the line for the metrics."""
-    epoch = progress.epoch + 1
-    batch_size = task.optim.batch_size
+    epoch, task = progress.epoch + 1, recipe.task
     first_step = progress.epoch * optimizer.steps_per_epoch
     state, metrics = progress.state, []
-    for batch in train_batches(train, batch_size, task.seed, progress.epoch):
-        state, of_step = train_step(
-            task.graphdef, optimizer, task.weights, task.start, state, frozen, masks, batch
-        )
+    key = jax.random.key(recipe.seed)
+    for batch in task.train_batches(train, recipe.optim.batch_size, recipe.seed, progress.epoch):
+        state, of_step = train_step(recipe.forward, optimizer, state, frozen, masks, key, batch)
         metrics.append(of_step)
         # An older one: a read of the last would make the host wait for every step.
         if len(metrics) % STEPS_BETWEEN_LOOKS == 0 and not isfinite(metrics[-STEPS_BETWEEN_LOOKS]["loss"]):
@@ -210,28 +246,28 @@ def _run_epoch(
     if not np.isfinite(losses).all():
         step = first_step + int(np.flatnonzero(~np.isfinite(losses))[0]) + 1
         raise TrainingError(
-            f"the loss is not finite in epoch {epoch}, step {step}: lower {task.key}.learning_rate"
+            f"the loss is not finite in epoch {epoch}, step {step}: lower {recipe.key}.learning_rate"
         )
-    n_correct = sum(float(of_step["correct"]) for of_step in metrics)
-    full = {**frozen, **state.params}
-    if found := find_collapse(task.graphdef, task.weights, task.start, full, masks, validation):
+    params, model_state = {**frozen[0], **state.params}, {**frozen[1], **state.state}
+    if found := find_collapse(recipe.forward, params, model_state, masks, validation):
         raise TrainingError(
             f"{found}, in epoch {epoch}, step {first_step + len(metrics)} (train_loss {losses.mean():.4g}): lower "
-            f"{task.key}.learning_rate or prune.rate"
+            f"{recipe.key}.learning_rate or prune.rate"
         )
-    loss, accuracy = evaluate(task.graphdef, task.weights, task.start, full, masks, validation)
+    loss, metric = evaluate(recipe.forward, params, model_state, masks, validation)
     progress.epoch, progress.state = epoch, state
-    if accuracy > progress.best_accuracy:
-        progress.best, progress.best_epoch, progress.best_accuracy = _to_host(state.params), epoch, accuracy
+    if progress.best_epoch == 0 or task.metric.is_better(metric, progress.best_metric):
+        progress.best, progress.best_epoch, progress.best_metric = _to_host(state), epoch, metric
     last_step = epoch * optimizer.steps_per_epoch
     row = {
         "epoch": epoch,
         "step": last_step,
         "train_loss": float(losses.mean()),
-        "train_accuracy": n_correct / (len(losses) * batch_size),
+        "train_metric": task.score(_totals(of_step["sums"] for of_step in metrics)),
         "validation_loss": loss,
-        "validation_accuracy": accuracy,
+        "validation_metric": metric,
         "learning_rate": float(optimizer.learning_rate(jnp.int32(last_step - 1))),
+        "metric": task.metric.name,
     }
     progress.history.append(row)
     return row
@@ -241,12 +277,12 @@ def _save(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
     leaves = jax.tree.leaves(progress.state)
     arrays = {"state": {str(i): leaf for i, leaf in enumerate(leaves)}, "best": progress.best}
     if progress.kept:
-        arrays["kept"] = {str(epoch): params for epoch, params in progress.kept.items()}
+        arrays["kept"] = {str(epoch): host for epoch, host in progress.kept.items()}
     info = {
         "run": run,
         "epoch": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "best_accuracy": progress.best_accuracy,
+        "best_metric": progress.best_metric,
         "history": progress.history,
     }
     checkpoints.save(progress.epoch, arrays, info)
@@ -268,6 +304,6 @@ def _restore(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
     leaves = [jnp.array(arrays["state"][str(i)], copy=True) for i in range(treedef.num_leaves)]
     progress.state = jax.tree.unflatten(treedef, leaves)
     progress.best = arrays["best"]
-    progress.kept = {int(epoch): params for epoch, params in arrays.get("kept", {}).items()}
+    progress.kept = {int(epoch): host for epoch, host in arrays.get("kept", {}).items()}
     progress.epoch, progress.history = info["epoch"], info["history"]
-    progress.best_epoch, progress.best_accuracy = info["best_epoch"], info["best_accuracy"]
+    progress.best_epoch, progress.best_metric = info["best_epoch"], info["best_metric"]

@@ -1,57 +1,75 @@
-"""Running a model over a whole split: logits, accuracy, and the features a frozen prefix computes."""
+"""Running a model over a whole split: outputs, the metric, and the features a frozen prefix computes."""
 
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Float32, Int32, Shaped
+from jaxtyping import Array, Float, Float32, Shaped
 
-from xorjax.data.batches import Split, eval_batches
-from xorjax.models import merge
-from xorjax.params import Params
-from xorjax.train.step import scale_inputs
+from xorjax.models.registry import Network, merge, run
+from xorjax.params import Params, State
+from xorjax.tasks.task import Split, Task
 from xorjax.weights import form
 
+BATCH_SIZE = 1000
 
-@partial(jax.jit, static_argnames=("graphdef", "start", "stop"))
+
+@partial(jax.jit, static_argnames=("task", "graphdef", "start", "stop"))
 def _run(
-    graphdef: nnx.GraphDef, state: nnx.State, start: int, stop: int | None, inputs: Shaped[Array, "batch ..."]
+    task: Task,
+    graphdef: nnx.GraphDef,
+    arrays: nnx.State,
+    start: int,
+    stop: int | None,
+    inputs: Shaped[Array, "batch ..."],
 ) -> Float[Array, "batch ..."]:
-    return nnx.merge(graphdef, form(state))(scale_inputs(inputs), start=start, stop=stop)
+    return run(nnx.merge(graphdef, form(arrays)), inputs if start else task.transform(inputs), start, stop)
 
 
 def run_blocks(
+    task: Task,
     model: nnx.Module,
-    inputs: Shaped[np.ndarray, "n ..."],
+    split: Split,
     start: int = 0,
     stop: int | None = None,
-    batch_size: int = 1000,
+    batch_size: int = BATCH_SIZE,
 ) -> Float32[np.ndarray, "n ..."]:
-    """The outputs of `model.blocks[start:stop]` for all inputs (uint8 images or float32 features)."""
-    graphdef, state = nnx.split(model)
-    split = Split(inputs, np.zeros(len(inputs), np.int32))
+    """The outputs of `model.blocks[start:stop]` for all inputs: the task's own, or features if `start` is not 0."""
+    graphdef, arrays = nnx.split(model)
     outputs = [
-        np.asarray(_run(graphdef, state, start, stop, batch.inputs))
-        for batch in eval_batches(split, min(batch_size, split.size))
+        np.asarray(_run(task, graphdef, arrays, start, stop, batch.inputs))
+        for batch in task.eval_batches(split, min(batch_size, split.size))
     ]
-    return np.concatenate(outputs)[: len(inputs)]
+    return np.concatenate(outputs)[: split.size]
 
 
 def predict(
-    model: nnx.Module, inputs: Shaped[np.ndarray, "n ..."], start: int = 0, batch_size: int = 1000
-) -> Float32[np.ndarray, "n classes"]:
-    """The logits of `model`, whose parameters may be coded weights, from block `start` on."""
-    return run_blocks(model, inputs, start, None, batch_size)
+    task: Task, model: nnx.Module, split: Split, start: int = 0, batch_size: int = BATCH_SIZE
+) -> Float32[np.ndarray, "n ..."]:
+    """The outputs of `model`, such as logits, from block `start` on; its weights may be coded."""
+    return run_blocks(task, model, split, start, None, batch_size)
 
 
-def accuracy(logits: Float32[np.ndarray, "n classes"], labels: Int32[np.ndarray, " n"]) -> float:
-    """The share of examples whose largest logit is at their label."""
-    return float(np.mean(logits.argmax(axis=1) == labels))
+def score(task: Task, outputs: Float32[np.ndarray, "n ..."], split: Split) -> float:
+    """The task's metric for these outputs of a whole split."""
+    totals: dict[str, float] = {}
+    for batch in task.eval_batches(Split(outputs, split.targets), min(BATCH_SIZE, split.size)):
+        for name, value in task.measure(*map(jnp.asarray, batch)).items():
+            totals[name] = totals.get(name, 0.0) + float(value)
+    return task.score(totals)
 
 
 def features(
-    graphdef: nnx.GraphDef, params: Params, split: Split, stop: int, batch_size: int = 1000
+    task: Task,
+    network: Network,
+    params: Params,
+    state: State,
+    split: Split,
+    stop: int,
+    batch_size: int = BATCH_SIZE,
 ) -> Split:
-    """`split` with its images replaced by the outputs of the first `stop` blocks: the inputs of block `stop`."""
-    return Split(run_blocks(merge(graphdef, params), split.inputs, 0, stop, batch_size), split.labels)
+    """`split` with its inputs replaced by the outputs of the first `stop` blocks: the inputs of block `stop`."""
+    model = merge(network, params, state)
+    return Split(run_blocks(task, model, split, 0, stop, batch_size), split.targets)

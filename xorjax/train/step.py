@@ -1,33 +1,27 @@
-"""One step of training and one of evaluation, as jitted free functions over (graphdef, state, batch).
+"""One step of training and one of evaluation, as jitted free functions over (forward pass, arrays, batch).
 
-Everything static - the model's graph, the optimizer, how weights are formed from parameters and masks, the
-first block to run - is hashable by value, so equal settings share one compilation within a process.
+Everything static - the task, the model's graph, how weights are formed from parameters and masks, the first block to
+run, the optimizer - is hashable by value, so equal settings share one compilation within a process.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, Float32, Int32, Shaped
+from jaxtyping import Array, Float, Int32, PRNGKeyArray, Shaped
 
-from xorjax.data.batches import Batch
-from xorjax.models import merge
-from xorjax.params import Masks, Params
+from xorjax.models.registry import Network, merge, run, state_of
+from xorjax.params import Masks, Params, State
+from xorjax.tasks.task import Batch, Task
 from xorjax.train.optimizer import Optimizer
 
-Weights = Callable[[Params, Masks], Params]
-
-
-class TrainState(NamedTuple):
-    """What a step changes. `step` counts from the start of the schedule, not of this run."""
-
-    params: Params
-    opt_state: optax.OptState
-    step: Int32[Array, ""]
+Form = Callable[[Params, Masks], Params]
+"""Parameters and masks to the weights that the forward pass uses."""
 
 
 def plain(params: Params, masks: Masks) -> Params:
@@ -35,9 +29,29 @@ def plain(params: Params, masks: Masks) -> Params:
     return params
 
 
-def scale_inputs(inputs: Shaped[Array, "batch ..."]) -> Float32[Array, "batch ..."]:
-    """uint8 images to [0, 1]; float32 features as they are."""
-    return inputs.astype(jnp.float32) / 255.0 if inputs.dtype == jnp.uint8 else inputs
+@dataclass(frozen=True)
+class Forward:
+    """A forward pass without its arrays. Blocks before number `start` are not run: the inputs are their features."""
+
+    task: Task
+    network: Network
+    form: Form = plain
+    start: int = 0
+
+    def run(
+        self, module: nnx.Module, inputs: Shaped[Array, "batch ..."], stop: int | None = None
+    ) -> Float[Array, "batch ..."]:
+        """The outputs of blocks `start` to `stop`."""
+        return run(module, inputs if self.start else self.task.transform(inputs), self.start, stop)
+
+
+class TrainState(NamedTuple):
+    """What a step changes. `step` counts from the start of the schedule, not of this run."""
+
+    params: Params
+    state: State
+    opt_state: optax.OptState
+    step: Int32[Array, ""]
 
 
 def mask_updates(updates: Params, masks: Masks) -> Params:
@@ -49,56 +63,46 @@ def mask_updates(updates: Params, masks: Masks) -> Params:
     return masked
 
 
-def cross_entropy(
-    logits: Float[Array, "batch classes"], labels: Int32[Array, " batch"], smoothing: float
-) -> Float[Array, " batch"]:
-    """Cross-entropy of each example against labels smoothed towards uniform by `smoothing`."""
-    log_probabilities = jax.nn.log_softmax(logits)
-    likelihood = jnp.take_along_axis(log_probabilities, labels[:, None], axis=1)[:, 0]
-    return -(1.0 - smoothing) * likelihood - smoothing * log_probabilities.mean(axis=1)
-
-
-def count_correct(logits: Float[Array, "batch classes"], batch: Batch) -> Float[Array, ""]:
-    """How many valid examples have their largest logit at their label."""
-    return jnp.sum(jnp.where(logits.argmax(axis=1) == batch.labels, batch.valid, 0.0))
-
-
-@partial(jax.jit, static_argnames=("graphdef", "optimizer", "weights", "start"), donate_argnames=("state",))
+@partial(jax.jit, static_argnames=("forward", "optimizer"), donate_argnames=("state",))
 def train_step(
-    graphdef: nnx.GraphDef,
+    forward: Forward,
     optimizer: Optimizer,
-    weights: Weights,
-    start: int,
     state: TrainState,
-    frozen: Params,
+    frozen: tuple[Params, State],
     masks: Masks,
+    key: PRNGKeyArray,
     batch: Batch,
-) -> tuple[TrainState, dict[str, Array]]:
-    """One update of `state.params` on a batch; `state` is donated.
+) -> tuple[TrainState, dict[str, Any]]:
+    """One update of `state` on a batch; `state` is donated.
 
-    The forward pass is `merge(graphdef, weights({**frozen, **params}, masks))` from block `start` on. The
-    metrics are sums over the batch: "loss" (mean of the batch, smoothing included) and "correct".
+    The weights of the forward pass are `forward.form({**frozen, **params}, masks)`; random keys are those of `key` and
+    the step. The metrics are "loss" (mean of the batch, smoothing included) and "sums", what the task measures.
     """
+    frozen_params, frozen_state = frozen
+    targets, valid = jnp.asarray(batch.targets), jnp.asarray(batch.valid)
 
     def loss_of(params: Params):
-        model = merge(graphdef, weights({**frozen, **params}, masks))
-        logits = model(scale_inputs(jnp.asarray(batch.inputs)), start=start)
-        losses = cross_entropy(logits, jnp.asarray(batch.labels), optimizer.config.label_smoothing)
-        return jnp.sum(losses * batch.valid) / jnp.sum(batch.valid), count_correct(logits, batch)
+        formed = forward.form({**frozen_params, **params}, masks)
+        of_step = jax.random.fold_in(key, state.step)
+        module = merge(forward.network, formed, {**frozen_state, **state.state}, of_step)
+        outputs = forward.run(module, jnp.asarray(batch.inputs))
+        losses = forward.task.losses(outputs, targets, optimizer.config.label_smoothing)
+        moved = state_of(forward.network, module)
+        sums = forward.task.measure(outputs, targets, valid)
+        return jnp.sum(losses * valid) / jnp.sum(valid), (sums, {path: moved[path] for path in state.state})
 
-    (loss, correct), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+    (loss, (sums, moved)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, state.step)
     params = jax.tree.map(jnp.add, state.params, mask_updates(updates, masks))
-    return TrainState(params, opt_state, state.step + 1), {"loss": loss, "correct": correct}
+    return TrainState(params, moved, opt_state, state.step + 1), {"loss": loss, "sums": sums}
 
 
-@partial(jax.jit, static_argnames=("graphdef", "weights", "start"))
-def eval_step(
-    graphdef: nnx.GraphDef, weights: Weights, start: int, params: Params, masks: Masks, batch: Batch
-) -> dict[str, Array]:
-    """Sums over a batch's valid examples: "loss" (cross-entropy, never smoothed), "correct" and "n"."""
-    model = merge(graphdef, weights(params, masks))
-    logits = model(scale_inputs(jnp.asarray(batch.inputs)), start=start)
-    losses = cross_entropy(logits, jnp.asarray(batch.labels), 0.0)
-    n = jnp.sum(batch.valid)
-    return {"loss": jnp.sum(losses * batch.valid), "correct": count_correct(logits, batch), "n": n}
+@partial(jax.jit, static_argnames=("forward",))
+def eval_step(forward: Forward, params: Params, state: State, masks: Masks, batch: Batch) -> dict[str, Any]:
+    """Sums over a batch's valid examples: "loss" (never smoothed), "n", and "sums", what the task measures."""
+    module = merge(forward.network, forward.form(params, masks), state)
+    targets, valid = jnp.asarray(batch.targets), jnp.asarray(batch.valid)
+    outputs = forward.run(module, jnp.asarray(batch.inputs))
+    losses = forward.task.losses(outputs, targets, 0.0)
+    sums = forward.task.measure(outputs, targets, valid)
+    return {"loss": jnp.sum(losses * valid), "n": jnp.sum(valid), "sums": sums}

@@ -5,21 +5,23 @@ what is left over (Guo et al. 2017), then alternating (Xu et al. 2018): the scal
 signs, then each weight takes the nearest of the 2^q sums of the scales, until no scale moves. Neither half-step can
 make the squared error larger.
 
-Scales are shared by the whole tensor, by the weights of one index of the last axis ("channel") or of one index of
-the first ("row"). A layer's outputs are its last axis in flax (in, out) and its first in torch (out, in).
+This is what a file holds; `binary` has the same in jax for the training step. Scales are shared by the whole tensor,
+by the weights of one index of the last axis ("channel") or of one index of the first ("row"). A layer's outputs are its
+last axis in flax (in, out) and its first in torch (out, in).
 """
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from xorjax.compression.select import Weights
+from xorjax.tiles import Weights
 
 SCALES = ("tensor", "channel", "row")
 MAX_PLANES = 8
-_ROUNDS = 20
-_TOLERANCE = 1e-4
+ROUNDS = 20
+TOLERANCE = 1e-4
 
 Scales = Float64[np.ndarray, "groups planes"]
 
@@ -35,9 +37,9 @@ def binarize(
     scales = np.zeros((n_groups, 0))
     for _ in range(n_planes):
         scales = _add_plane(weights, mask, scales, scale)
-    for _ in range(_ROUNDS if n_planes > 1 else 0):
+    for _ in range(ROUNDS if n_planes > 1 else 0):
         before, scales = scales, _fit(weights, mask, scales, scale)
-        if np.abs(scales - before).max() <= _TOLERANCE * np.abs(before).max():
+        if np.abs(scales - before).max() <= TOLERANCE * np.abs(before).max():
             break
     stored = scales.astype(np.float32)
     planes = np.zeros((n_planes, weights.size), np.bool_)
@@ -46,13 +48,18 @@ def binarize(
     return planes.reshape(n_planes, *weights.shape), np.ascontiguousarray(stored.T).reshape(n_planes, *bcast)
 
 
+def scale_axes(scale: str, ndim: int) -> tuple[int, ...]:
+    """The axes that share a scale: all ("tensor"), all but the last ("channel") or but the first ("row")."""
+    if scale == "tensor":
+        return tuple(range(ndim))
+    return tuple(range(ndim - 1)) if scale == "channel" else tuple(range(1, ndim))
+
+
 def _groups(shape: tuple[int, ...], scale: str) -> tuple[int, tuple[int, ...]]:
     """How many scales a plane has, and their shape."""
-    if scale == "tensor":
-        return 1, (1,) * len(shape)
-    if scale == "channel":
-        return shape[-1], (*(1,) * (len(shape) - 1), shape[-1])
-    return shape[0], (shape[0], *(1,) * (len(shape) - 1))
+    shared = scale_axes(scale, len(shape))
+    bcast = tuple(1 if axis in shared else size for axis, size in enumerate(shape))
+    return prod(bcast), bcast
 
 
 def _kept(

@@ -1,14 +1,14 @@
-"""The report's figures of accuracy against prune rate."""
+"""The report's figures of the metric against prune rate."""
 
 import statistics
 
 import plotly.graph_objects as go
 import polars as pl
 
+from xorjax.metric import Metric
 from xorjax.results.caps import LABELS, of_many, spread
-from xorjax.results.figures import EDGE, Panel, axes, dashes
+from xorjax.results.figures import EDGE, Panel, axes, dashes, hover
 from xorjax.results.names import model_name
-from xorjax.results.notes import TOLERANCE
 from xorjax.results.palette import BLUE, NEUTRAL
 from xorjax.results.ticks import DIGITS_BY_STEP
 
@@ -17,13 +17,13 @@ BESIDE = 0.11
 """How far a seed is beside the one before it, of the way from one label to the next, if there is room for all."""
 
 
-def accuracy_panels(points: pl.DataFrame) -> list[Panel]:
-    """Accuracy against prune rate, on the validation split, by which settings are chosen, and on the test split.
+def metric_panels(points: pl.DataFrame, metric: Metric) -> list[Panel]:
+    """The metric against prune rate, on the validation split, by which settings are chosen, and on the test split.
 
     A dot a seed, their mean, the mean of the dense models as a line; what the choice tolerates below it only where it
     applies, on the validation split. Every seed has its own place beside the label, so that none hides another.
     """
-    models = points.filter(pl.col("n_out").is_not_null()).unique("quantized", maintain_order=True)
+    models = points.filter(~pl.col("baseline")).unique("quantized", maintain_order=True)
     models = models.sort("prune_rate", pl.col("model_variant") != "exact", "model_variant", "seed")
     labels = [_label(f"{s:g}", v) for s, v in models.select("prune_rate", "model_variant").iter_rows()]
     models = models.with_columns(label=pl.Series(labels, dtype=pl.String))
@@ -31,11 +31,11 @@ def accuracy_panels(points: pl.DataFrame) -> list[Panel]:
     more = of_many(len(set(labels)), len(shown), "models")
     wide = len(shown) > NARROW_LABELS or any("<br>" in label for label in shown)
     models = models.filter(pl.col("label").is_in(shown))
-    dense = points.filter(pl.col("n_out").is_not_null()).unique("seed", maintain_order=True).sort("seed")
+    dense = points.filter(~pl.col("baseline")).unique("seed", maintain_order=True).sort("seed")
     return [
         Panel(
             f"{split.capitalize()} split",
-            _accuracy(models, dense, split),
+            _figure(models, dense, split, metric),
             wide,
             more=more,
         )
@@ -43,23 +43,24 @@ def accuracy_panels(points: pl.DataFrame) -> list[Panel]:
     ]
 
 
-def _accuracy(models: pl.DataFrame, dense: pl.DataFrame, split: str) -> go.Figure:
-    accuracy = f"{split}_accuracy"
+def _figure(models: pl.DataFrame, dense: pl.DataFrame, split: str, metric: Metric) -> go.Figure:
     of_dense = dense.select(
         pl.lit("dense").alias("label"),
         "seed",
-        value=f"dense_{'' if split == 'test' else 'validation_'}accuracy",
+        value=f"dense_{'' if split == 'test' else 'validation_'}metric",
     )
-    dots = pl.concat([of_dense, models.select("label", "seed", value=accuracy)]).drop_nulls("value")
-    dots = dots.with_columns(pl.col("value") * 100)
+    dots = pl.concat([of_dense, models.select("label", "seed", value=f"{split}_metric")]).drop_nulls("value")
+    dots = dots.with_columns(pl.col("value") * metric.scale)
     groups = {str(label): group for (label,), group in dots.group_by("label", maintain_order=True)}
     places = {label: place for place, label in enumerate(groups)}
     means = {label: statistics.fmean(group["value"]) for label, group in groups.items()}
     dense_mean = means.get("dense")
     levels: dict[float, str] = {} if dense_mean is None else {dense_mean: "dash"}
     if dense_mean is not None and split == "validation":
-        levels[dense_mean - 100 * TOLERANCE] = "dot"
-    figure = go.Figure(layout=axes("prune rate S", f"{split} accuracy (%)"))
+        allowed = metric.scale * metric.tolerance
+        levels[dense_mean - allowed if metric.higher_is_better else dense_mean + allowed] = "dot"
+    value = hover(metric)
+    figure = go.Figure(layout=axes("prune rate S", f"{split} {metric.label}"))
     for level, dash in levels.items():
         figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=dashes(dash))
     figure.add_scatter(
@@ -73,7 +74,7 @@ def _accuracy(models: pl.DataFrame, dense: pl.DataFrame, split: str) -> go.Figur
             "size": 34,
             "line": {"width": 3, "color": [_colour(label) for label in places]},
         },
-        hovertemplate="%{text}: mean %{y:.2f} %<extra></extra>",
+        hovertemplate=f"%{{text}}: mean {value}<extra></extra>",
     )
     seeds = dots["seed"].unique().sort().to_list()
     figure.add_scatter(
@@ -84,7 +85,7 @@ def _accuracy(models: pl.DataFrame, dense: pl.DataFrame, split: str) -> go.Figur
         mode="markers",
         name="one seed",
         marker={"size": 9, "line": EDGE, "color": [_colour(label) for label in dots["label"]]},
-        hovertemplate="%{text}, seed %{customdata}: %{y:.2f} %<extra></extra>",
+        hovertemplate=f"%{{text}}, seed %{{customdata}}: {value}<extra></extra>",
     )
     figure.update_xaxes(
         range=[-0.6, len(places) - 0.4],

@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xorjax.compression import binarize as module
-from xorjax.compression import select
-from xorjax.compression.binarize import SCALES, binarize
-from xorjax.compression.select import Weights
-from xorjax.quantize.binary import scale_axes
+from xorjax import tiles
+from xorjax.quantize import binarize as module
+from xorjax.quantize.binarize import SCALES, binarize, scale_axes
+from xorjax.tiles import Weights
 
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(select, "TILE", 11)
+    monkeypatch.setattr(tiles, "TILE", 11)
 
 
 def decode(planes, scales, mask):
@@ -81,13 +80,13 @@ def test_alternation_never_makes_the_error_larger(seed, shape, n_planes, scale):
     errors = []
     with pytest.MonkeyPatch.context() as patch:
         for rounds in (0, 1, 2, 20):
-            patch.setattr(module, "_ROUNDS", rounds)
+            patch.setattr(module, "ROUNDS", rounds)
             errors.append(square(weights, *binarize(Weights.of("a", weights), mask, n_planes, scale), mask))
     assert all(later <= earlier * (1 + 1e-5) + 1e-9 for earlier, later in itertools.pairwise(errors))
 
 
 def test_alternation_helps_and_more_planes_help(monkeypatch):
-    monkeypatch.setattr(select, "TILE", 4096)
+    monkeypatch.setattr(tiles, "TILE", 4096)
     weights, mask = made(0, (200, 300))
     errors = [
         square(weights, *binarize(Weights.of("a", weights), mask, q, "tensor"), mask) for q in (1, 2, 3)
