@@ -12,12 +12,12 @@ from polars.testing import assert_frame_equal
 from tiny_sweep import points, run_sweep, tiny
 
 from xorjax import load, paths
+from xorjax.artifacts.artifact import find, save_arrays
 from xorjax.codec import BASELINES
 from xorjax.config.schema import Config, MaskConfig
 from xorjax.files import read_record, write_record
 from xorjax.models.compressed import decoding_model
 from xorjax.pipeline import evaluate
-from xorjax.pipeline.artifact import find, save_arrays
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.plan import make_plan
@@ -200,8 +200,10 @@ def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypat
     printed = capsys.readouterr()
     assert "1 of 5 points failed" in printed.out
     told = printed.err.splitlines()
-    assert told[0] == f"error: evaluate {make_plan(other).evaluate.name}: {error}"
-    assert told[2] == "  to run it alone: tests S=0.8 n_in=16"
+    assert told[0] == "Traceback (most recent call last):"
+    assert told[-3] == f"error: evaluate {make_plan(other).evaluate.name}: {error}"
+    assert told[-1] == "  to run it alone: tests S=0.8 n_in=16"
+    assert outcome.ours
     failed = table(tmp_path / "runs").filter(pl.col("status") == "failed")
     assert failed["error"].to_list() == [error]
     assert failed["command"].to_list() == ["tests S=0.8 n_in=16"]

@@ -1,9 +1,9 @@
 """Stage 1: train the full-precision model."""
 
 from xorjax import paths
+from xorjax.artifacts.artifact import save_arrays
 from xorjax.models import create_model, merge
 from xorjax.pipeline.arrays import join
-from xorjax.pipeline.artifact import save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset
 from xorjax.train.loop import Task, train

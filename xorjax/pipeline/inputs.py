@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from xorjax.artifacts.artifact import Artifact
 from xorjax.config.schema import Config, DataConfig
 from xorjax.data import Dataset, load_data
 from xorjax.data.batches import Split
 from xorjax.models import Params, create_model
 from xorjax.pipeline.arrays import load_params
-from xorjax.pipeline.artifact import Artifact
 from xorjax.pipeline.plan import frozen_blocks
 from xorjax.train.predict import features
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
 
+from xorjax.artifacts.graph import Stage
 from xorjax.codec import BASELINES
 from xorjax.codec.predict import choose_n_out
 from xorjax.config.identity import identity
@@ -16,15 +17,6 @@ from xorjax.config.schema import Config, given_n_out
 from xorjax.masks import APPROXIMATE_CODECS
 from xorjax.models.registry import get_model
 from xorjax.prune.trajectory import trajectory
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One artifact to be. `epochs` is 0 where nothing is trained."""
-
-    kind: str
-    name: str
-    epochs: int = 0
 
 
 @dataclass(frozen=True)

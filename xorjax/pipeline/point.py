@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from xorjax import paths
+from xorjax.artifacts.artifact import Artifact, existing, find
 from xorjax.files import read_record, write_record
-from xorjax.pipeline.artifact import Artifact, find
-from xorjax.pipeline.build import existing
 from xorjax.pipeline.plan import Plan, Stage, xor_shape
 from xorjax.pipeline.rows import failed_row, point_rows
 from xorjax.results.rows import RowError, check_row

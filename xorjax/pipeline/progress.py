@@ -14,11 +14,10 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from xorjax import paths
+from xorjax.artifacts.graph import Stage
+from xorjax.artifacts.run import Failure
+from xorjax.artifacts.workload import Workload
 from xorjax.estimate import duration
-from xorjax.pipeline.graph import Node
-from xorjax.pipeline.plan import Stage
-from xorjax.pipeline.stage import Failure
-from xorjax.pipeline.workload import Workload
 
 SECONDS_BETWEEN_LINES = 10
 """Where no bar can be drawn (a pipe, a file) an epoch is a line, but no more often than this."""
@@ -107,14 +106,14 @@ class Progress:
         self._work.add(stage)
         self.errors.print(f"{reason}; rebuilding {stage.kind} {stage.name}", markup=False)
 
-    def failed(self, node: Node, failure: Failure) -> None:
+    def failed(self, stage: Stage, failure: Failure, points: Sequence[str]) -> None:
         """A stage failed: what it said, where it is, how to run it alone, what rests on it."""
-        self._work.remove(node.stage)
-        n = len(node.points)
+        self._work.remove(stage)
+        n = len(points)
         lines = (
-            f"error: {node.stage.kind} {node.stage.name}: {failure.error}",
+            f"error: {stage.kind} {stage.name}: {failure.error}",
             f"  in {failure.directory}; used by {n} point{'' if n == 1 else 's'}",
-            f"  to run it alone: {self.commands[node.points[0]]}",
+            f"  to run it alone: {self.commands[points[0]]}",
         )
         text = failure.traceback if failure.ours else ""
         self.errors.print(text + "\n".join(lines), markup=False)

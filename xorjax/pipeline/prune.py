@@ -3,11 +3,11 @@
 from operator import attrgetter
 
 from xorjax import paths
+from xorjax.artifacts.artifact import save_arrays
 from xorjax.config.schema import Config
 from xorjax.models import create_model, merge
 from xorjax.params import Masks, Params, layer_name
 from xorjax.pipeline.arrays import join, load_masks, load_params
-from xorjax.pipeline.artifact import save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import Inputs, training_inputs
 from xorjax.pipeline.plan import Level, following_kernels, frozen_layers

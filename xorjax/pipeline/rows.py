@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from xorjax.pipeline.artifact import Artifact
+from xorjax.artifacts.artifact import Artifact
+from xorjax.artifacts.provenance import device, provenance, versions
 from xorjax.pipeline.plan import Plan, xor_shape
-from xorjax.pipeline.provenance import provenance, versions
 from xorjax.results.rows import SCHEMA
 from xorjax.streams import BIT_STREAMS
 
@@ -111,6 +111,7 @@ def _row(plan: Plan, command: str) -> dict:
         "point": plan.point,
         "config": json.dumps(asdict(config), sort_keys=True),
         "versions": json.dumps(versions()),
+        "device": device(),
     } | {key: value for key, value in provenance().items() if key in SCHEMA}
     return dict.fromkeys(SCHEMA) | known
 
