@@ -70,7 +70,7 @@ class LayerError(UserError, ValueError):
     """A setting that cannot be."""
 
 
-class Listener:
+class Listener(schedule.Listener):
     def __init__(self):
         self.made, self.told, self.running = Counter(), [], []
 

@@ -15,6 +15,7 @@ from xorjax import paths
 from xorjax.artifacts import schedule
 from xorjax.artifacts.claims import claim
 from xorjax.artifacts.run import Busy, Failure, run_stage
+from xorjax.artifacts.schedule import MAX_REMAKES
 from xorjax.compress import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
 from xorjax.compress.directory import work_of
 from xorjax.compress.shard import progress_of, shard_node
@@ -347,9 +348,15 @@ def test_a_lost_worker_leaves_the_others(source, tmp_path):
     def lose():
         raise WorkerLost("the worker process ended without an answer")
 
-    out = tmp_path / "out"
+    out, again = tmp_path / "out", []
     with pytest.raises(WorkerLost, match=r"1 of 3 shards were not made \(model-00002-of-00003.xorjax: the"):
-        run(source, out, engine=lambda: Losing(-1))
+        run(
+            source,
+            out,
+            engine=lambda: Losing(-1),
+            tell_again=lambda shard, reason: again.append((shard.name, reason)),
+        )
+    assert again == [("model-00002-of-00003", "the worker process ended without an answer")] * MAX_REMAKES
     assert not list(out.glob("*.json"))
     assert (out / "model-00003-of-00003.xorjax").exists()
     records = run(source, out)

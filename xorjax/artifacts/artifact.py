@@ -31,8 +31,11 @@ class ArtifactError(UserError, ValueError):
     """
 
     def __init__(self, name: str, message: str, found: str | None = None):
-        self.name, self.found = name, found
-        super().__init__(message)
+        self.name, self.message, self.found = name, message, found
+        super().__init__(name, message, found)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True)
@@ -133,11 +136,10 @@ def existing(runs: Path, stage: Stage) -> Artifact:
     Raises:
         ArtifactError: it is gone, or not whole.
     """
-    if (artifact := find(runs, stage)) is None:
-        raise ArtifactError(
-            stage.name, f"{paths.artifact_dir(runs, stage.kind, stage.name)}: the directory is gone"
-        )
-    return artifact
+    if artifact := find(runs, stage):
+        return artifact
+    directory = paths.artifact_dir(runs, stage.kind, stage.name)
+    raise ArtifactError(stage.name, f"{directory}: the directory is gone")
 
 
 def read_artifact(directory: Path) -> Artifact:
@@ -202,13 +204,7 @@ def make(runs: Path, node: Node, needs: Mapping[str, Artifact]) -> Artifact:
     return existing(runs, stage)
 
 
-def _record(
-    stage: Stage,
-    summary: dict[str, Any],
-    seconds: float,
-    files: Mapping[str, Path],
-    needs: Mapping[str, Artifact],
-) -> dict[str, Any]:
+def _record(stage: Stage, summary: dict, seconds: float, files: Mapping, needs: Mapping) -> dict[str, Any]:
     return {
         "stage": stage.kind,
         "name": stage.name,

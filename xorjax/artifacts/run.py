@@ -36,15 +36,6 @@ class Busy:
 
 
 @dataclass(frozen=True)
-class Unusable:
-    """A stage that this one needs, or what there was of this one, is damaged or gone: `ArtifactError`, travelling."""
-
-    name: str
-    reason: str
-    found: str | None
-
-
-@dataclass(frozen=True)
 class Failure:
     """The stage cannot be made.
 
@@ -65,19 +56,23 @@ class Failure:
     raised: Exception
 
 
-def run_stage(runs: Path, node: Node) -> Made | Busy | Unusable | Failure:
-    """Make a node's stage in the directory of runs, or find it made."""
+def run_stage(runs: Path, node: Node) -> Made | Busy | ArtifactError | Failure:
+    """Make a node's stage in the directory of runs, or find it made.
+
+    Returns:
+        An `ArtifactError` if a stage that it needs, or what there was of this one, is damaged or gone.
+    """
     stage = node.stage
     try:
         return Made(make(runs, node, {need.name: existing(runs, need) for need in node.needs}).seconds)
     except Claimed as claimed:
         return Busy(str(claimed))
     except ArtifactError as error:
-        return Unusable(error.name, str(error), error.found)
+        return error
     except Exception as error:
         work = paths.partial_dir(runs, stage.kind, stage.name)
         if os.strerror(errno.ENOENT) in str(error) and not work.exists():
-            return Unusable(stage.name, f"{work}: the directory was deleted while it was being written", None)
+            return ArtifactError(stage.name, f"{work}: the directory was deleted while it was being written")
         return _failed(runs, stage, error)
 
 

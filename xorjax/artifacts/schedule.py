@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from xorjax import paths
 from xorjax.artifacts.artifact import ArtifactError, find, set_aside
 from xorjax.artifacts.claims import Claimed
 from xorjax.artifacts.events import log_event
 from xorjax.artifacts.graph import Node, Stage
-from xorjax.artifacts.run import Busy, Failure, Made, Unusable, run_stage
+from xorjax.artifacts.run import Busy, Failure, Made, run_stage
 from xorjax.engines import Engine, WorkerLost
 
 LONGEST_WAIT = 5.0
@@ -35,22 +34,15 @@ class Stopped(Exception):
         super().__init__(failure.error)
 
 
-@runtime_checkable
-class Listener(Protocol):
+class Listener:
     """Is told what happens."""
 
-    def begin(self, stage: Stage) -> None:
-        """Work on it begins."""
-
+    def begin(self, stage: Stage) -> None: ...
     def end(self, stage: Stage, seconds: float | None) -> None:
         """`seconds`: what the stage took; None if it was not made."""
 
-    def waiting(self, stage: Stage, holder: str) -> None:
-        """Another command is making it; told once."""
-
-    def again(self, stage: Stage, reason: str) -> None:
-        """It is made again: what was there is damaged or gone, or its worker died."""
-
+    def waiting(self, stage: Stage, holder: str) -> None: ...
+    def again(self, stage: Stage, reason: str) -> None: ...
     def failed(self, stage: Stage, failure: Failure, goals: Sequence[str], /) -> None:
         """`goals`: those that rest on it."""
 
@@ -170,11 +162,11 @@ class Schedule:
                     self._done(node)
                 case Busy(holder):
                     self._wait_for(node, holder)
-                case Unusable(upstream, reason) if upstream == name:
-                    self._lost(node, ArtifactError(name, reason))
-                case Unusable(upstream, reason, found):
+                case ArtifactError() if result.name == name:
+                    self._lost(node, result)
+                case ArtifactError():
                     self.todo[name] = node
-                    self._make_again(ArtifactError(upstream, reason, found))
+                    self._make_again(result)
                 case Failure():
                     self._failed(node, result)
                 case _:

@@ -48,18 +48,10 @@ def compress_shards(
     """
     out = Path(out)
     begin(cut, out, force)
-    engine = start()
-    shards = _Shards(cut, out, tell, tell_waiting, tell_again)
-    goals = {name: [node] for name, node in shards.nodes.items()}
-    Schedule(
-        goals, work_of(out.absolute()), engine, shards, shards.finish, shards.fail, look=shards.look
-    ).run()
-    engine.close()
-    if shards.lost:
-        n = f"{len(shards.lost)} of {len(cut.shards)} shards were not made"
-        raise WorkerLost(f"{n} ({'; '.join(shards.lost)})")
+    shards = _Shards(cut, out.absolute(), tell, tell_waiting, tell_again)
+    shards.make(start())
     check_current(cut.sha256, out)
-    records = [shards.records[shard.name] for shard in cut.shards]
+    records = [shards.records[name] for name in shards.nodes]
     files = {record["file"]: ShardFile(record["bytes"], record["sha256"]) for record in records}
     places = {name: shard.file for shard in cut.shards for name in (*shard.layers, *shard.params)}
     write_index(out / cut.index_file, files, places, cut.settings)
@@ -67,34 +59,42 @@ def compress_shards(
 
 
 class _Shards(Listener):
-    """What becomes of the shards of one command, as the schedule tells it."""
+    """The shards of one command by their stages' names, and what becomes of them as the schedule tells it."""
 
     def __init__(self, cut: Cut, out: Path, tell: HearShard, tell_waiting: HearNews, tell_again: HearNews):
         self.out, self.tell, self.tell_waiting, self.tell_again = out, tell, tell_waiting, tell_again
         self.command = secrets.token_hex(8)
-        self.shards = {shard.name: shard for shard in cut.shards}
-        self.nodes = {shard.name: shard_node(cut, out, shard, self.command) for shard in cut.shards}
-        self.names = {node.stage.name: name for name, node in self.nodes.items()}
+        nodes = [shard_node(cut, out, shard, self.command) for shard in cut.shards]
+        self.nodes = {node.stage.name: node for node in nodes}
+        self.shards = dict(zip(self.nodes, cut.shards, strict=True))
         self.records: dict[str, dict[str, Any]] = {}
         self.bad: dict[str, str] = {}
         self.lost: list[str] = []
 
+    def make(self, engine: Engine) -> None:
+        goals = {name: [node] for name, node in self.nodes.items()}
+        Schedule(goals, work_of(self.out), engine, self, self.finish, self.fail, look=self.look).run()
+        engine.close()
+        if self.lost:
+            n = f"{len(self.lost)} of {len(self.nodes)} shards were not made"
+            raise WorkerLost(f"{n} ({'; '.join(self.lost)})")
+
     def finish(self, name: str) -> None:
         """Takes the record of a shard that is there; one that this command did not make is looked at first."""
-        shard = self.shards[name]
         artifact = existing(work_of(self.out), self.nodes[name].stage)
-        found = artifact.summary["command"] != self.command
-        if found:
+        state = self.bad.get(name, "made")
+        if artifact.summary["command"] != self.command:
+            state = "found"
             try:
                 artifact.check()
             except ArtifactError:
-                self.bad[name] = "damaged" if (self.out / shard.file).exists() else "missing"
+                there = (self.out / self.shards[name].file).exists()
+                self.bad[name] = "damaged" if there else "missing"
                 raise
         (sha256,) = artifact.files.values()
-        state = "found" if found else self.bad.get(name, "made")
         more = {"sha256": sha256, "seconds": artifact.seconds, "state": state}
         self.records[name] = artifact.summary | more
-        self.tell(shard, 1.0, self.records[name])
+        self.tell(self.shards[name], 1.0, self.records[name])
 
     def fail(self, name: str, failure: Failure) -> None:
         """A worker that is lost leaves the other shards to be made; anything else ends the command."""
@@ -108,9 +108,8 @@ class _Shards(Listener):
                 self.tell(self.shards[name], done, None)
 
     def waiting(self, stage: Stage, holder: str) -> None:
-        self.tell_waiting(self.shards[self.names[stage.name]], holder)
+        self.tell_waiting(self.shards[stage.name], holder)
 
     def again(self, stage: Stage, reason: str) -> None:
-        name = self.names[stage.name]
-        if name not in self.bad:
-            self.tell_again(self.shards[name], reason)
+        if stage.name not in self.bad:
+            self.tell_again(self.shards[stage.name], reason)

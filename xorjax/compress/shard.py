@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from xorjax.compress.describe import describe_made, describe_networks, describe_
 from xorjax.compress.directory import check_current, shard_stage, work_of
 from xorjax.compress.layer import compress_layer
 from xorjax.compress.model import weights_of
-from xorjax.compress.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.write import save_made
 from xorjax.gf2.network import XorNetwork
@@ -31,25 +30,10 @@ _PERIOD = 0.5
 _PROGRESS = "progress"
 
 
-@dataclass(frozen=True)
-class Order:
-    """All that a worker needs to make a shard: paths and settings, no arrays. `command` tells who has it made."""
-
-    cut_sha256: str
-    source: Path
-    inputs: dict[Path, dict[str, Any]]
-    spec: CompressSpec
-    masks: Path | None
-    out: Path
-    shard: Shard
-    command: str
-
-
 def shard_node(cut: Cut, out: Path, shard: Shard, command: str) -> Node:
-    source, out = cut.directory / shard.source, out.absolute()
-    inputs = {source: cut.files[shard.source]} | cut.files_of_masks
-    order = Order(cut.sha256, source, inputs, cut.spec, cut.masks, out, shard, command)
-    return Node(shard_stage(cut.sha256, shard.name), (), build_shard, (order,), (out / shard.file,))
+    """The shard of a cut as what `command` may have a worker make: paths and settings, no arrays."""
+    stage, out = shard_stage(cut.sha256, shard.name), out.absolute()
+    return Node(stage, (), build_shard, (cut, out, shard, command), (out / shard.file,))
 
 
 def progress_of(out: Path, node: Node) -> float:
@@ -61,25 +45,28 @@ def progress_of(out: Path, node: Node) -> float:
         return 0.0
 
 
-def build_shard(work: Path, needs: Mapping[str, Artifact], order: Order) -> dict[str, Any]:
-    """Writes the shard to OUT, whole or not at all; returns what is said of it.
+def build_shard(
+    work: Path, needs: Mapping[str, Artifact], cut: Cut, out: Path, shard: Shard, command: str
+) -> dict[str, Any]:
+    """Writes a shard to `out`, whole or not at all; returns what is said of it, `command` that had it made included.
 
     Raises:
         ValueError: as `compress_layer`; a file of the input or of its masks is not the one that was cut; or the
             directory was begun anew by another command.
         OSError: a file cannot be read or written.
     """
-    check_current(order.cut_sha256, order.out)
-    shard, path = order.shard, order.out / order.shard.file
-    for left in order.out.glob(f".{shard.file}.*.tmp"):
+    check_current(cut.sha256, out)
+    source, path = cut.directory / shard.source, out / shard.file
+    inputs = {source: cut.files[shard.source]} | cut.files_of_masks
+    for left in out.glob(f".{shard.file}.*.tmp"):
         left.unlink()  # of a command that was killed; who has the claim is the only one to write it
-    _check_input(order)
-    checkpoint = open_checkpoint(order.source)
+    _check_input(inputs)
+    checkpoint = open_checkpoint(source)
     described: list[dict[str, Any]] = []
     networks: dict[XorNetwork, None] = {}
-    layers = _layers(order, checkpoint, described, networks, _noting(work / _PROGRESS))
+    layers = _layers(cut, shard, checkpoint, described, networks, _noting(work / _PROGRESS))
     save_made(path, layers, Mapped(checkpoint, shard.params), checkpoint.metadata)
-    _check_input(order)
+    _check_input(inputs)
     (work / _PROGRESS).unlink(missing_ok=True)
     return {
         "file": shard.file,
@@ -91,26 +78,27 @@ def build_shard(work: Path, needs: Mapping[str, Artifact], order: Order) -> dict
         "layers": described,
         "params": [describe_param(name, checkpoint[name]) for name in shard.params],
         "networks": describe_networks(networks),
-        "command": order.command,
+        "command": command,
     }
 
 
 def _layers(
-    order: Order,
+    cut: Cut,
+    shard: Shard,
     checkpoint: Checkpoint,
     described: list[dict[str, Any]],
     networks: dict[XorNetwork, None],
     noted: Callable[[float], None],
 ) -> Iterator[CompressedLayer]:
     """The layers one after the other; what is said of each is added to `described` and `networks`."""
-    spec, total, before = order.spec, order.shard.n_weights, 0
-    if order.masks is not None:
-        spec = replace(spec, masks=Mapped(open_checkpoint(order.masks), order.shard.layers))
+    spec, total, before = cut.spec, shard.n_weights, 0
+    if cut.masks is not None:
+        spec = replace(spec, masks=Mapped(open_checkpoint(cut.masks), shard.layers))
 
     def tell(done: float) -> None:
         noted((before + 0.95 * done * weights.size) / total)
 
-    for name in order.shard.layers:
+    for name in shard.layers:
         weights = weights_of(checkpoint, name)
         layer = compress_layer(weights, spec, tell)
         described.append(describe_made(layer, weights, 8 * checkpoint[name].nbytes))
@@ -133,9 +121,9 @@ def _noting(path: Path) -> Callable[[float], None]:
     return note
 
 
-def _check_input(order: Order) -> None:
+def _check_input(inputs: Mapping[Path, dict[str, Any]]) -> None:
     """Before the shard is made and after: no file is half of one input and half of another."""
-    for file, identity in order.inputs.items():
+    for file, identity in inputs.items():
         if identify(file) != identity:
             raise CheckpointError(f"{file}: it has changed since the command was begun")
 

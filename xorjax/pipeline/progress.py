@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 from xorjax import paths
 from xorjax.artifacts.graph import Stage
 from xorjax.artifacts.run import Failure
+from xorjax.artifacts.schedule import Listener
 from xorjax.artifacts.workload import Workload
 from xorjax.estimate import duration
 
@@ -23,7 +24,7 @@ SECONDS_BETWEEN_LINES = 10
 """Where no bar can be drawn (a pipe, a file) an epoch is a line, but no more often than this."""
 
 
-class Progress:
+class Progress(Listener):
     """Tells how the stages of all points go. How far a training is, is read from the metrics that it writes, wherever
     it runs.
 

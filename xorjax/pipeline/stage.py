@@ -1,12 +1,12 @@
 """The stages of a point as the machine makes them: each by the function of its kind, tracked while it trains."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 from xorjax.artifacts.artifact import Artifact
-from xorjax.artifacts.graph import Node, Stage
+from xorjax.artifacts.graph import Node
 from xorjax.artifacts.provenance import device
 from xorjax.config.schema import Config
 from xorjax.pipeline.baselines import baselines
@@ -33,28 +33,18 @@ def nodes(plan: Plan) -> tuple[Node, ...]:
 
 
 def build_stage(work: Path, needs: Mapping[str, Artifact], config: Config, name: str) -> dict:
-    """Fill `work` with the stage `name` of the point that `config` describes; returns its summary."""
+    """Fill `work` with the stage `name` of the point that `config` describes; returns its summary.
+
+    The trackers that the settings name are told of each epoch; of stages that train nothing they are told nothing.
+    """
     plan = make_plan(config)
     stage = next(stage for stage in plan.stages if stage.name == name)
-    with _tracked(config, stage) as on_epoch:
-        summary = STAGES[stage.kind](Build(plan, stage, needs, work, on_epoch))
-    return summary | {"device": device()}
-
-
-@contextmanager
-def _tracked(config: Config, stage: Stage) -> Iterator[Callable[[dict], None]]:
-    """Tells the trackers that the settings name of each epoch; stages that train nothing have none."""
-    if not stage.epochs or not config.trackers:
-        yield lambda row: None
-        return
+    trackers = open_trackers(config.trackers if stage.epochs else (), Path(config.paths.runs))
     with ExitStack() as stack:
-        logs = [
-            stack.enter_context(tracker.stage(stage.kind, stage.name, asdict(config)))
-            for tracker in open_trackers(config.trackers, Path(config.paths.runs))
-        ]
+        logs = [stack.enter_context(tracker.stage(stage.kind, name, asdict(config))) for tracker in trackers]
 
         def on_epoch(row: dict) -> None:
             for log in logs:
                 log(row)
 
-        yield on_epoch
+        return STAGES[stage.kind](Build(plan, stage, needs, work, on_epoch)) | {"device": device()}
