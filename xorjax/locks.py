@@ -11,8 +11,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from xorjax.errors import UserError
 
-class Locked(Exception):
+
+class Locked(UserError, RuntimeError):
     """Another process has the lock; the message says which."""
 
 

@@ -201,9 +201,9 @@ def test_killed_at_any_moment_and_repeated(here):
     (here / "out").rename(here / "expected")
     work = here / "out" / ".work"
     moments = [
-        lambda: list(work.glob("*.progress")),
+        lambda: list(work.glob("shard/*.partial/progress")),
         lambda: list((here / "out").glob("*.tmp")) or list((here / "out").glob("*.xorjax")),
-        lambda: len(list(work.glob("m-*.json"))) >= 2,
+        lambda: len(list(work.glob("shard/m-*/artifact.json"))) >= 2,
     ]
     for moment in moments:
         with (
@@ -312,9 +312,8 @@ def test_a_cluster_that_loses_a_node_gives_the_same_bytes(here, cluster):
 
 def making(out):
     """The processes that are in the middle of a shard."""
-    shards = [noted.stem for noted in out.glob(".work/*.progress")]
-    unfinished = [shard for shard in shards if not (out / f"{shard}.xorjax").exists()]
-    return [int((out / ".work" / f"{shard}.lock").read_text().split()[1]) for shard in unfinished]
+    stages = [noted.parent.stem for noted in out.glob(".work/shard/*.partial/progress")]
+    return [int((out / ".work" / ".claims" / f"shard-{stage}").read_text().split()[1]) for stage in stages]
 
 
 @pytest.mark.slow

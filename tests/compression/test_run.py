@@ -12,10 +12,14 @@ import pytest
 from checkpoints import LAYERS, SHARDS, tensors, write_checkpoint, write_masks
 
 from xorjax.codec.xor import XorCode
+from xorjax import paths
+from xorjax.artifacts import schedule
+from xorjax.artifacts.claims import claim
+from xorjax.artifacts.run import Busy, Failure, run_stage
+from xorjax.artifacts.schedule import MAX_REMAKES
 from xorjax.compression import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
-from xorjax.compression import run as compress_run
-from xorjax.compression.directory import shard_lock, work_of
-from xorjax.compression.shard import Busy, Task, make_shard
+from xorjax.compression.directory import work_of
+from xorjax.compression.shard import progress_of, shard_node
 from xorjax.container import decode_weights, load, save
 from xorjax.container.index import load_shard, read_index, verify_shard
 from xorjax.engines import Processes, Serial, WorkerLost
@@ -30,6 +34,19 @@ def source(tmp_path):
 
 def files_of(out):
     return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+
+
+def node_of(source, out, number):
+    cut = make_cut(source, SPEC)
+    return shard_node(cut, out, cut.shards[number], "")
+
+
+def compress_again(cut, out, number):
+    """As a worker of the command that was begun with `cut` does with one of its shards."""
+    result = run_stage(work_of(out.absolute()), shard_node(cut, out, cut.shards[number], ""))
+    if isinstance(result, Failure):
+        raise result.raised
+    return result
 
 
 def states(records):
@@ -69,7 +86,8 @@ def test_a_sharded_checkpoint(source, tmp_path):
     assert index.name == "model"
     assert index.settings["prune_rate"] == 0.8
     assert load(out / "model-00001-of-00003.xorjax").metadata == {"format": "pt"}
-    assert not [path for path in out.rglob("*") if path.suffix in (".tmp", ".progress")]
+    assert not [path for path in out.rglob("*") if path.suffix in (".tmp", ".partial")]
+    assert not list(out.rglob("progress"))
 
 
 def test_a_shard_is_the_file_that_save_writes(source, tmp_path):
@@ -149,7 +167,11 @@ def test_goes_on_where_it_was_stopped(source, tmp_path):
     assert engine.closed is True
     assert not list(out.glob("*.json"))
     (out / ".model-00003-of-00003.xorjax.abcd0123.tmp").write_bytes(b"half")
-    (work_of(out) / "model-00003-of-00003.progress").write_text("0.5")
+    node = node_of(source, out, 2)
+    partial = paths.partial_dir(work_of(out), node.stage.kind, node.stage.name)
+    partial.mkdir()
+    (partial / "progress").write_text("0.5")
+    assert progress_of(out, node) == 0.5
     assert states(run(source, out)) == ["found", "found", "made"]
     assert files_of(out) == files_of(tmp_path / "whole")
     assert states(run(source, out)) == ["found"] * 3
@@ -165,7 +187,8 @@ def test_what_is_damaged_or_gone_is_made_again(source, tmp_path):
     path.write_bytes(data)
     (out / "model-00003-of-00003.xorjax").unlink()
     (out / "model.xorjax.index.json").unlink()
-    (work_of(out) / "model-00001-of-00003.json").write_text("{")
+    stage = node_of(source, out, 0).stage
+    (paths.artifact_dir(work_of(out), stage.kind, stage.name) / paths.ARTIFACT).write_text("{")
     assert states(run(source, out)) == ["made", "damaged", "missing"]
     assert files_of(out) == before
 
@@ -216,7 +239,7 @@ def test_an_input_that_changes_under_way_is_refused(source, tmp_path):
         run(source, out, engine=lambda: Stopping(1))
     os.utime(source / "model-00002-of-00003.safetensors", ns=(1, 1))
     with pytest.raises(ValueError, match="has changed since the command was begun"):
-        make_shard(Task.of(cut, out, cut.shards[1]))
+        compress_again(cut, out, 1)
     assert not (out / cut.shards[1].file).exists()
 
 
@@ -228,7 +251,7 @@ def test_masks_that_change_under_way_are_refused(source, tmp_path):
         compress_shards(cut, out, lambda: Stopping(1))
     os.utime(masks, ns=(1, 1))
     with pytest.raises(ValueError, match=r"masks.safetensors: it has changed since the command was begun"):
-        make_shard(Task.of(cut, out, cut.shards[1]))
+        compress_again(cut, out, 1)
     assert not (out / cut.shards[1].file).exists()
 
 
@@ -274,7 +297,7 @@ def test_another_makes_a_shard(source, tmp_path):
     cut = make_cut(source, SPEC)
     with suppress(KeyboardInterrupt):
         run(source, out, engine=lambda: Stopping(0))
-    lock = shard_lock(out, cut.shards[0].name)
+    lock = claim(work_of(out), node_of(source, out, 0).stage)
     held, free = threading.Event(), threading.Event()
 
     def hold():
@@ -313,23 +336,29 @@ def test_begun_anew_by_another(source, tmp_path):
     run(source, out)
     run(source, out, replace(SPEC, code=XorCode(n_in=14)), force=True)
     with pytest.raises(ValueError, match="another command began it anew"):
-        make_shard(Task.of(old, out, old.shards[0]))
+        compress_again(old, out, 0)
 
 
 def test_a_lost_worker_leaves_the_others(source, tmp_path):
     class Losing(Stopping):
         def submit(self, function, *args):
             future = Serial().submit(function, *args)
-            if args[0].shard.name == "model-00002-of-00003":
+            if "model-00002-of-00003" in args[1].stage.name:
                 future = Serial().submit(lose)
             return future
 
     def lose():
         raise WorkerLost("the worker process ended without an answer")
 
-    out = tmp_path / "out"
+    out, again = tmp_path / "out", []
     with pytest.raises(WorkerLost, match=r"1 of 3 shards were not made \(model-00002-of-00003.xorjax: the"):
-        run(source, out, engine=lambda: Losing(-1))
+        run(
+            source,
+            out,
+            engine=lambda: Losing(-1),
+            tell_again=lambda shard, reason: again.append((shard.name, reason)),
+        )
+    assert again == [("model-00002-of-00003", "the worker process ended without an answer")] * MAX_REMAKES
     assert not list(out.glob("*.json"))
     assert (out / "model-00003-of-00003.xorjax").exists()
     records = run(source, out)
@@ -341,16 +370,18 @@ def test_the_last_shard_that_another_makes_is_asked_for_now_and_then(source, tmp
 
     class Others(Stopping):
         def submit(self, function, *args):
-            asked.append(args[0].shard.name)
-            if args[0].shard.name == "model-00003-of-00003" and len(asked) < 3 + 4:
+            asked.append(args[1].stage.name[: len("model-00003-of-00003")])
+            if asked[-1] == "model-00003-of-00003" and len(asked) < 3 + 4:
                 function, args = Busy, ("process 1 on here",)
             return Serial().submit(function, *args)
 
     slept = []
-    monkeypatch.setattr(compress_run.time, "sleep", slept.append)
+    monkeypatch.setattr(schedule.time, "sleep", slept.append)
+    # A clock that only naps move, so that no moment passes by itself.
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: 10.0 + sum(slept))
     assert states(run(source, tmp_path / "out", engine=lambda: Others(-1))) == ["made"] * 3
     assert asked[3:] == ["model-00003-of-00003"] * 4
-    assert slept == [compress_run._PERIOD] * 4
+    assert slept == pytest.approx([0.2, 0.4, 0.8, 1.6])
 
 
 def test_force_leaves_what_is_not_of_the_directory(source, tmp_path):

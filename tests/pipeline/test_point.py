@@ -12,16 +12,18 @@ from polars.testing import assert_frame_equal
 from tiny_sweep import points, run_sweep, tiny
 
 from xorjax import load, paths
+from xorjax.artifacts import artifact
+from xorjax.artifacts.artifact import find, save_arrays
 from xorjax.codec import CODES
 from xorjax.codec.signs import SignsCode
 from xorjax.config.schema import Config, MaskConfig
-from xorjax.files import read_record, write_record
+from xorjax.files import read_record, sha256, write_record
 from xorjax.models.compressed import coded_model
 from xorjax.pipeline import evaluate
-from xorjax.pipeline.artifact import find, save_arrays
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.plan import make_plan
+from xorjax.pipeline.reports import Reports
 from xorjax.train.predict import predict
 
 TIMES = ("wall_seconds", "finished_at")
@@ -209,6 +211,27 @@ def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypat
     monkeypatch.undo()
     run_sweep([other])
     assert table(tmp_path / "runs").filter(pl.col("status") == "failed").is_empty()
+
+
+def test_no_file_is_hashed_twice_for_one_use(swept, tmp_path, monkeypatch):
+    """Each stage that reads a file looks at it once, however often it asks for it; so does the end of a point."""
+    shutil.copytree(swept, tmp_path / "runs")
+    other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))
+    hashed = Counter()
+
+    def counted(path):
+        hashed[path.parent.name, path.name] += 1
+        return sha256(path)
+
+    monkeypatch.setattr(artifact, "sha256", counted)
+    monkeypatch.setattr(Reports, "conclude", lambda *args: None)
+    run_sweep([other])
+    plan = make_plan(other)
+    assert hashed == {
+        (plan.quantize.name, paths.ARRAYS): 2,  # by encode and by evaluate
+        (f"{plan.encode.name}.partial", paths.COMPRESSED): 1,  # for its record
+        (plan.encode.name, paths.COMPRESSED): 2,  # by evaluate and at the end
+    }
 
 
 def wound(file):

@@ -7,7 +7,6 @@ import pytest
 from tiny_sweep import points
 
 from xorjax import paths
-from xorjax.pipeline.graph import make_graph
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.point import titles
 from xorjax.pipeline.progress import Progress
@@ -18,11 +17,15 @@ def plans(tmp_path):
     return {plan.point: plan for plan in map(make_plan, points(tmp_path))}
 
 
+def distinct(plans):
+    return list({stage.name: stage for plan in plans.values() for stage in plan.stages}.values())
+
+
 def begun(tmp_path, plans):
     """Of a sweep whose dense model and first two levels of pruning are there."""
     plan = next(iter(plans.values()))
     found = {plan.dense.name: 20.0} | {level.name: 1.0 for level in plan.levels}
-    stages = [node.stage for node in make_graph(plans).values()]
+    stages = distinct(plans)
     return Progress(tmp_path / "runs", stages, found, dict.fromkeys(plans, "alone"), len(plans), 1)
 
 
@@ -60,7 +63,7 @@ def test_a_training_that_goes_on_says_from_where(tmp_path, plans, progress, caps
 
 
 def test_the_time_left_is_nothing_once_all_is_dropped(plans, progress):
-    stages = [node.stage for node in make_graph(plans).values()]
+    stages = distinct(plans)
     for stage in (stage for stage in stages if stage.kind == "quantize"):
         progress.dropped(stage)
     assert progress.time_left().endswith(" s left")

@@ -122,10 +122,14 @@ def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any
         def tell_waiting(shard: "Shard", holder: str) -> None:
             bar.say(f"{shard.file} is being made by {holder}; waiting for it")
 
+        def tell_again(shard: "Shard", reason: str) -> None:
+            bar.say(f"{shard.file}: {reason}; it is tried again")
+
+        def start() -> "Engine":
+            return _engine(args, len(cut.shards))
+
         try:
-            return compress_shards(
-                cut, out, lambda: _engine(args, len(cut.shards)), tell, args.force, tell_waiting
-            )
+            return compress_shards(cut, out, start, tell, args.force, tell_waiting, tell_again)
         except OSError as error:
             raise CommandError(
                 f"{error.filename or args.output}: {error.strerror or error}; fix this, then run the same command to "

@@ -1,39 +1,45 @@
 """The directory that shards are written to: begun for one cut, which every later command's is held against.
 
-`OUT/.work` holds in plan.json what was cut and how it is compressed, a lock and a record for each shard, and how far
-it is. A command that wants something else is refused, so that the files of a directory are of one run, however often
-it was stopped and however many commands share it.
+`OUT/.work` holds in plan.json what was cut and how it is compressed, and the artifacts of the shards. A command that
+wants something else is refused, so that the files of a directory are of one run, however often it was stopped and
+however many commands share it.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from xorjax import paths
+from xorjax.artifacts.claims import Claimed, alone, claim
+from xorjax.artifacts.graph import Stage
 from xorjax.compression.cut import Cut
 from xorjax.compression.errors import CompressError
 from xorjax.container.index import SHARD_SUFFIX
 from xorjax.files import sha256, write_text
-from xorjax.locks import Locked, try_for, wait_for
+
+_SHARD = "shard"
+_HASH = 10
 
 
 def work_of(out: Path) -> Path:
-    """Where plan, records, locks and progress lie."""
+    """Where plan and artifacts lie."""
     return out / ".work"
 
 
-def shard_lock(out: Path, shard: str) -> AbstractContextManager[None]:
-    """Held by who makes the shard, on every machine; raises `Locked` where another has it."""
-    return try_for(_lock_file(out, shard))
+def shard_stage(cut_sha256: str, shard: str) -> Stage:
+    """A shard as the stage of its cut."""
+    return Stage(_SHARD, f"{shard}-{cut_sha256[:_HASH]}")
 
 
 def begin(cut: Cut, out: Path, force: bool = False) -> None:
     """Makes `out` the directory of this cut, or finds that it is; `force` starts anew whatever it was begun with.
 
     Raises:
-        CompressError: `out` is not empty and no such directory, or was begun otherwise; the message names what differs.
-            With `force`: another command is at work there.
+        CompressError: `out` is not empty and no such directory, or was begun otherwise; the message names what
+            differs. With `force`: another command is at work there.
         OSError: it cannot be written.
     """
     if out.is_file():
@@ -42,7 +48,7 @@ def begin(cut: Cut, out: Path, force: bool = False) -> None:
     if not force and not path.exists() and out.is_dir() and _visible(out):
         raise CompressError(f"{out}: it is not empty and holds no compressed shards; --force writes into it")
     work.mkdir(parents=True, exist_ok=True)
-    with wait_for(work / "plan.lock"):
+    with alone(work, "plan", "shards"):
         if path.exists() and not force:
             _compare(out, _read(path), json.loads(cut.text))
             return
@@ -51,18 +57,15 @@ def begin(cut: Cut, out: Path, force: bool = False) -> None:
         write_text(path, cut.text)
 
 
-def is_current(cut_sha256: str, out: Path) -> bool:
-    """Whether `out` is still of the cut; another command's --force may have made it another's."""
+def check_current(cut_sha256: str, out: Path) -> None:
+    """Raises CompressError: `out` is no longer of the cut; another command's --force made it another's."""
     path = _plan(out)
-    return path.exists() and sha256(path) == cut_sha256
+    if not path.exists() or sha256(path) != cut_sha256:
+        raise CompressError(f"{out}: another command began it anew with other settings")
 
 
 def _plan(out: Path) -> Path:
     return work_of(out) / "plan.json"
-
-
-def _lock_file(out: Path, shard: str) -> Path:
-    return work_of(out) / f"{shard}.lock"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -83,27 +86,30 @@ def _visible(out: Path) -> list[Path]:
 def _clear(out: Path, cut: Cut) -> None:
     """Removes what was made before, unless somebody is making it: the shards that were begun, and their index.
 
-    The plan that is there may be damaged or gone: who began a shard left its lock, and the index is most likely that of
-    `cut`.
+    The plan that is there may be damaged or gone: who began a shard left its claim, and the index is most likely that
+    of `cut`.
     """
-    shards, index = {lock.stem for lock in work_of(out).glob("*.lock")} - {"plan"}, cut.index_file
-    with suppress(ValueError, FileNotFoundError):
-        begun = _read(_plan(out))
-        shards |= {shard["name"] for shard in begun["shards"]}
+    work, path, index = work_of(out), _plan(out), cut.index_file
+    prefix = paths.claim_file(work, _SHARD, "").name
+    claims = paths.claim_file(work, _SHARD, "*")
+    stages = {claimed.name.removeprefix(prefix) for claimed in claims.parent.glob(claims.name)}
+    with suppress(CompressError, FileNotFoundError):
+        begun = _read(path)
+        stages |= {shard_stage(sha256(path), shard["name"]).name for shard in begun["shards"]}
         index = begun.get("index", index)
     with ExitStack() as held:
-        for shard in sorted(shards):
+        files = []
+        for stage in sorted(stages):
+            file = stage[: -_HASH - 1] + SHARD_SUFFIX
             try:
-                held.enter_context(shard_lock(out, shard))
-            except Locked as error:
-                raise CompressError(
-                    f"{out}: another command is making {shard}{SHARD_SUFFIX} ({error})"
-                ) from error
-        for path in (_plan(out), out / index):
-            path.unlink(missing_ok=True)
-        for shard in shards:
-            (out / f"{shard}{SHARD_SUFFIX}").unlink(missing_ok=True)
-            (work_of(out) / f"{shard}.json").unlink(missing_ok=True)
+                held.enter_context(claim(work, Stage(_SHARD, stage)))
+            except Claimed as error:
+                raise CompressError(f"{out}: another command is making {file} ({error})") from error
+            files.append(out / file)
+        for file in (path, out / index, *files):
+            file.unlink(missing_ok=True)
+        if (work / _SHARD).exists():
+            shutil.rmtree(work / _SHARD)
 
 
 def _compare(out: Path, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

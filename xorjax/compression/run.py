@@ -1,30 +1,25 @@
-"""A checkpoint that need not fit in memory: its shards on an engine, each final when it is made, then their index.
+"""A checkpoint that need not fit in memory: its shards on an engine, each final when it is made, then their index."""
 
-Which shards are done is asked of the directory alone, by the workers: so a command that was killed goes on, and two
-commands share the work.
-"""
-
-import time
+import secrets
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
+from xorjax.artifacts.artifact import ArtifactError, existing
+from xorjax.artifacts.graph import Stage
+from xorjax.artifacts.run import Failure
+from xorjax.artifacts.schedule import Listener, Schedule
 from xorjax.compression.cut import Cut, Shard
-from xorjax.compression.directory import begin, is_current
-from xorjax.compression.errors import CompressError
-from xorjax.compression.shard import Busy, Task, make_shard, progress_of
+from xorjax.compression.directory import begin, check_current, work_of
+from xorjax.compression.shard import progress_of, shard_node
 from xorjax.container.index import ShardFile, write_index
 from xorjax.engines import Engine, WorkerLost
-
-# Seconds between two looks at how far the workers are, and at a shard that another command is making.
-_PERIOD = 0.5
 
 HearShard = Callable[[Shard, float, dict[str, Any] | None], None]
 """Is told a shard, which fraction of it is done and, when it is made or found, its record."""
 
-HearWaiting = Callable[[Shard, str], None]
-"""Is told, once, that a shard is waited for and which process is making it."""
+HearNews = Callable[[Shard, str], None]
+"""Is told a shard and which process is making it, once, or why it is tried again."""
 
 
 def compress_shards(
@@ -33,7 +28,8 @@ def compress_shards(
     start: Callable[[], Engine],
     tell: HearShard = lambda shard, done, record: None,
     force: bool = False,
-    tell_waiting: HearWaiting = lambda shard, holder: None,
+    tell_waiting: HearNews = lambda shard, holder: None,
+    tell_again: HearNews = lambda shard, reason: None,
 ) -> list[dict[str, Any]]:
     """Makes each shard of `cut` a file in `out` and, at the end, the index; returns the shards' records in order.
 
@@ -43,67 +39,77 @@ def compress_shards(
         cut = make_cut("big/", spec)
         records = compress_shards(cut, "small/", lambda: Processes(4))
 
+    A record says under "state" that a shard was "found" whole, "made", or "damaged" or "missing" and made again.
+
     Raises:
-        CompressError: as `begin` and `make_shard`.
-        WorkerLost: the processes that made the shards named died; the other shards are made.
+        CompressError: as `begin` and `build_shard`.
+        WorkerLost: the processes that made the shards named died, each several times; the other shards are made.
         OSError: a file cannot be read or written.
     """
     out = Path(out)
     begin(cut, out, force)
-    engine = start()
-    try:
-        records = _run(cut, out, engine, tell, tell_waiting)
-    except BaseException:
-        engine.close(now=True)
-        raise
-    engine.close()
-    if not is_current(cut.sha256, out):
-        raise CompressError(f"{out}: another command began it anew with other settings")
+    shards = _Shards(cut, out.absolute(), tell, tell_waiting, tell_again)
+    shards.make(start())
+    check_current(cut.sha256, out)
+    records = [shards.records[name] for name in shards.nodes]
     files = {record["file"]: ShardFile(record["bytes"], record["sha256"]) for record in records}
     places = {name: shard.file for shard in cut.shards for name in (*shard.layers, *shard.params)}
     write_index(out / cut.index_file, files, places, cut.settings)
     return records
 
 
-def _run(
-    cut: Cut, out: Path, engine: Engine, tell: HearShard, tell_waiting: HearWaiting
-) -> list[dict[str, Any]]:
-    def submit(shard: Shard) -> None:
-        futures[engine.submit(make_shard, Task.of(cut, out, shard))] = shard
+class _Shards(Listener):
+    """The shards of one command by their stages' names, and what becomes of them as the schedule tells it."""
 
-    futures: dict[Future, Shard] = {}
-    records: dict[str, dict[str, Any]] = {}
-    lost: list[str] = []
-    waited_for: set[str] = set()
-    for shard in cut.shards:
-        submit(shard)
-    while futures:
-        done, _ = wait(futures, timeout=_PERIOD, return_when=FIRST_COMPLETED)
-        busy: list[Shard] = []
-        for future in done:
-            shard = futures.pop(future)
+    def __init__(self, cut: Cut, out: Path, tell: HearShard, tell_waiting: HearNews, tell_again: HearNews):
+        self.out, self.tell, self.tell_waiting, self.tell_again = out, tell, tell_waiting, tell_again
+        self.command = secrets.token_hex(8)
+        nodes = [shard_node(cut, out, shard, self.command) for shard in cut.shards]
+        self.nodes = {node.stage.name: node for node in nodes}
+        self.shards = dict(zip(self.nodes, cut.shards, strict=True))
+        self.records: dict[str, dict[str, Any]] = {}
+        self.bad: dict[str, str] = {}
+        self.lost: list[str] = []
+
+    def make(self, engine: Engine) -> None:
+        goals = {name: [node] for name, node in self.nodes.items()}
+        Schedule(goals, work_of(self.out), engine, self, self.finish, self.fail, look=self.look).run()
+        engine.close()
+        if self.lost:
+            n = f"{len(self.lost)} of {len(self.nodes)} shards were not made"
+            raise WorkerLost(f"{n} ({'; '.join(self.lost)})")
+
+    def finish(self, name: str) -> None:
+        """Takes the record of a shard that is there; one that this command did not make is looked at first."""
+        artifact = existing(work_of(self.out), self.nodes[name].stage)
+        state = self.bad.get(name, "made")
+        if artifact.summary["command"] != self.command:
+            state = "found"
             try:
-                record = future.result()
-            except WorkerLost as error:
-                lost.append(f"{shard.file}: {error}")
-                continue
-            if isinstance(record, Busy):
-                busy.append(shard)
-                if shard.name not in waited_for:
-                    waited_for.add(shard.name)
-                    tell_waiting(shard, record.holder)
-            else:
-                records[shard.name] = record
-                tell(shard, 1.0, record)
-        for shard in (*futures.values(), *busy):
-            tell(shard, progress_of(out, shard), None)
-        if busy:
-            if futures:
-                wait(futures, timeout=_PERIOD)
-            else:
-                time.sleep(_PERIOD)  # without futures `wait` returns at once
-        for shard in busy:
-            submit(shard)
-    if lost:
-        raise WorkerLost(f"{len(lost)} of {len(cut.shards)} shards were not made ({'; '.join(lost)})")
-    return [records[shard.name] for shard in cut.shards]
+                artifact.check()
+            except ArtifactError:
+                there = (self.out / self.shards[name].file).exists()
+                self.bad[name] = "damaged" if there else "missing"
+                raise
+        (sha256,) = artifact.files.values()
+        more = {"sha256": sha256, "seconds": artifact.seconds, "state": state}
+        self.records[name] = artifact.summary | more
+        self.tell(self.shards[name], 1.0, self.records[name])
+
+    def fail(self, name: str, failure: Failure) -> None:
+        """A worker that is lost leaves the other shards to be made; anything else ends the command."""
+        if not isinstance(failure.raised, WorkerLost):
+            raise failure.raised
+        self.lost.append(f"{self.shards[name].file}: {failure.error}")
+
+    def look(self) -> None:
+        for name in self.nodes.keys() - self.records.keys():
+            if done := progress_of(self.out, self.nodes[name]):
+                self.tell(self.shards[name], done, None)
+
+    def waiting(self, stage: Stage, holder: str) -> None:
+        self.tell_waiting(self.shards[stage.name], holder)
+
+    def again(self, stage: Stage, reason: str) -> None:
+        if stage.name not in self.bad:
+            self.tell_again(self.shards[stage.name], reason)

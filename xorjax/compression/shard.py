@@ -1,172 +1,104 @@
-"""One shard made by a worker: claimed, made if it is not there whole, recorded. Nothing of it outlives a crash by half.
+"""One shard made by a worker, as a stage whose file lies in OUT: claimed, recorded, resumed and checked by `artifacts`.
 
 A layer is let go when its streams are made and a kept tensor when it is written, so that a worker holds the shard's
 code words and a few times its largest tensor, whatever the shard's size.
 """
 
-import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xorjax import paths
+from xorjax.artifacts.artifact import Artifact
+from xorjax.artifacts.graph import Node
 from xorjax.compression.checkpoint import Checkpoint, Mapped, open_checkpoint
 from xorjax.compression.cut import Cut, Shard, identify
 from xorjax.compression.describe import describe_made, describe_param, describe_shared
-from xorjax.compression.directory import is_current, shard_lock, work_of
+from xorjax.compression.directory import check_current, shard_stage, work_of
 from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import compress_layer
 from xorjax.compression.model import weights_of
-from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer
-from xorjax.container.index import ShardFile, hash_file
 from xorjax.container.write import save_made
-from xorjax.files import write_text
-from xorjax.locks import Locked
 
-# Seconds between two notes of how far a shard is.
+# Seconds between two notes of how far a shard is, in a file beside its record to be.
 _PERIOD = 0.5
+_PROGRESS = "progress"
 
 
-@dataclass(frozen=True)
-class Task:
-    """All that a worker needs to make a shard: paths and settings, no arrays."""
-
-    cut_sha256: str
-    source: Path
-    inputs: dict[Path, dict[str, Any]]
-    spec: CompressSpec
-    masks: Path | None
-    out: Path
-    shard: Shard
-
-    @classmethod
-    def of(cls, cut: Cut, out: Path, shard: Shard) -> "Task":
-        source = cut.directory / shard.source
-        inputs = {source: cut.files[shard.source]} | cut.files_of_masks
-        return cls(cut.sha256, source, inputs, cut.spec, cut.masks, out.absolute(), shard)
+def shard_node(cut: Cut, out: Path, shard: Shard, command: str) -> Node:
+    """The shard of a cut as what `command` may have a worker make: paths and settings, no arrays."""
+    stage, out = shard_stage(cut.sha256, shard.name), out.absolute()
+    return Node(stage, (), build_shard, (cut, out, shard, command), (out / shard.file,))
 
 
-@dataclass(frozen=True)
-class Busy:
-    """Another process is making the shard."""
+def progress_of(out: Path, node: Node) -> float:
+    """Which fraction of a shard's weights is done, as its worker noted last; 0 where none did."""
+    work = paths.partial_dir(work_of(out), node.stage.kind, node.stage.name)
+    try:
+        return float((work / _PROGRESS).read_text())
+    except (FileNotFoundError, ValueError):
+        return 0.0
 
-    holder: str
 
-
-def make_shard(task: Task) -> dict[str, Any] | Busy:
-    """The shard's record, and under "state" "found" if it was there whole, "made", or "damaged" or "missing" if it had
-    been made before and is made again.
+def build_shard(
+    work: Path, needs: Mapping[str, Artifact], cut: Cut, out: Path, shard: Shard, command: str
+) -> dict[str, Any]:
+    """Writes a shard to `out`, whole or not at all; returns what is said of it, `command` that had it made included.
 
     Raises:
         CompressError: as `compress_layer`; a file of the input or of its masks is not the one that was cut; or the
             directory was begun anew by another command.
         OSError: a file cannot be read or written.
     """
-    try:
-        with shard_lock(task.out, task.shard.name):
-            return _find_or_make(task)
-    except Locked as locked:
-        return Busy(str(locked))
-
-
-def _find_or_make(task: Task) -> dict[str, Any]:
-    if not is_current(task.cut_sha256, task.out):
-        raise CompressError(f"{task.out}: another command began it anew with other settings")
-    found = _recorded(task)
-    state = "made" if found is None else _state(task.out, found)
-    if found is not None and state == "found":
-        return {**found, "state": state}
-    made = _make(task)
-    write_text(_record(task), json.dumps(made, indent=1) + "\n")
-    return {**made, "state": state}
-
-
-def _record(task: Task) -> Path:
-    return work_of(task.out) / f"{task.shard.name}.json"
-
-
-def _recorded(task: Task) -> dict[str, Any] | None:
-    """What was said of the shard when it was made; a record that is damaged itself is none."""
-    try:
-        return json.loads(_record(task).read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _state(out: Path, record: dict[str, Any]) -> str:
-    """Whether the file that a record tells of is there, byte by byte."""
-    path = out / record["file"]
-    if not path.exists():
-        return "missing"
-    return "found" if hash_file(path) == ShardFile(record["bytes"], record["sha256"]) else "damaged"
-
-
-def progress_of(out: Path, shard: Shard) -> float:
-    """Which fraction of a shard's weights is done, as its worker noted last; 0 where none did."""
-    try:
-        return float(_progress(out, shard).read_text())
-    except (FileNotFoundError, ValueError):
-        return 0.0
-
-
-def _progress(out: Path, shard: Shard) -> Path:
-    return work_of(out) / f"{shard.name}.progress"
-
-
-def _make(task: Task) -> dict[str, Any]:
-    shard, started = task.shard, time.perf_counter()
-    for left in task.out.glob(f".{shard.file}.*.tmp"):
-        left.unlink()  # of a command that was killed; who holds the lock is the only one to write it
-    _check_input(task)
-    checkpoint = open_checkpoint(task.source)
+    check_current(cut.sha256, out)
+    source, path = cut.directory / shard.source, out / shard.file
+    inputs = {source: cut.files[shard.source]} | cut.files_of_masks
+    for left in out.glob(f".{shard.file}.*.tmp"):
+        left.unlink()  # of a command that was killed; who has the claim is the only one to write it
+    _check_input(inputs)
+    checkpoint = open_checkpoint(source)
     described: list[dict[str, Any]] = []
     shared: dict[str, dict[str, Any]] = {}
-    noted = _noting(task)
-    path = task.out / shard.file
-    save_made(
-        path,
-        _layers(task, checkpoint, described, shared, noted),
-        Mapped(checkpoint, shard.params),
-        checkpoint.metadata,
-    )
-    _check_input(task)
-    written = hash_file(path)
-    _progress(task.out, shard).unlink(missing_ok=True)
+    layers = _layers(cut, shard, checkpoint, described, shared, _noting(work / _PROGRESS))
+    save_made(path, layers, Mapped(checkpoint, shard.params), checkpoint.metadata)
+    _check_input(inputs)
+    (work / _PROGRESS).unlink(missing_ok=True)
     return {
         "file": shard.file,
-        "bytes": written.n_bytes,
-        "sha256": written.sha256,
+        "bytes": path.stat().st_size,
         "input": shard.source,
         "input_bytes": sum(checkpoint[name].nbytes for name in (*shard.layers, *shard.params)),
-        "seconds": round(time.perf_counter() - started, 3),
         "peak_bytes": _peak_bytes(),
         "metadata": dict(checkpoint.metadata),
         "layers": described,
         "params": [describe_param(name, checkpoint[name]) for name in shard.params],
         "shared": list(shared.values()),
+        "command": command,
     }
 
 
 def _layers(
-    task: Task,
+    cut: Cut,
+    shard: Shard,
     checkpoint: Checkpoint,
     described: list[dict[str, Any]],
     shared: dict[str, dict[str, Any]],
     noted: Callable[[float], None],
 ) -> Iterator[CompressedLayer]:
     """The layers one after the other; what is said of each is added to `described` and `shared`."""
-    spec, total, before = task.spec, task.shard.n_weights, 0
-    if task.masks is not None:
-        spec = replace(spec, masks=Mapped(open_checkpoint(task.masks), task.shard.layers))
+    spec, total, before = cut.spec, shard.n_weights, 0
+    if cut.masks is not None:
+        spec = replace(spec, masks=Mapped(open_checkpoint(cut.masks), shard.layers))
 
     def tell(done: float) -> None:
         noted((before + 0.95 * done * weights.size) / total)
 
-    for name in task.shard.layers:
+    for name in shard.layers:
         weights = weights_of(checkpoint, name)
         layer = compress_layer(weights, spec, tell)
         described.append(describe_made(layer, weights, 8 * checkpoint[name].nbytes))
@@ -176,8 +108,8 @@ def _layers(
         before += weights.size
 
 
-def _noting(task: Task) -> Callable[[float], None]:
-    path, last = _progress(task.out, task.shard), 0.0
+def _noting(path: Path) -> Callable[[float], None]:
+    last = 0.0
 
     def note(done: float) -> None:
         nonlocal last
@@ -189,9 +121,9 @@ def _noting(task: Task) -> Callable[[float], None]:
     return note
 
 
-def _check_input(task: Task) -> None:
+def _check_input(inputs: Mapping[Path, dict[str, Any]]) -> None:
     """Before the shard is made and after: no file is half of one input and half of another."""
-    for file, identity in task.inputs.items():
+    for file, identity in inputs.items():
         if identify(file) != identity:
             raise CompressError(f"{file}: it has changed since the command was begun")
 

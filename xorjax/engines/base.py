@@ -8,8 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import cloudpickle
 
+from xorjax.errors import UserError
 
-class EngineError(RuntimeError):
+
+class EngineError(UserError, RuntimeError):
     """An engine that is not installed, cannot be reached or cannot run the tasks; the message says what to do."""
 
 
@@ -62,11 +64,16 @@ def answer(function: Callable[..., Any], args: tuple) -> tuple[Any, Exception | 
     try:
         return function(*args), None
     except Exception as error:
-        note = "in a worker:\n" + traceback.format_exc()
-        try:
-            pickle.loads(cloudpickle.dumps(error))
-        except Exception:
-            # An exception whose constructor does not take its own arguments cannot travel.
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        error.add_note(note)
-        return None, error
+        return None, travelling(error)
+
+
+def travelling(error: Exception) -> Exception:
+    """An error that is being handled as it can go to another process, with its traceback as a note."""
+    note = "in a worker:\n" + "".join(traceback.format_exception(error))
+    try:
+        pickle.loads(cloudpickle.dumps(error))
+    except Exception:
+        # An exception whose constructor does not take its own arguments cannot travel.
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(note)
+    return error

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
+from xorjax.artifacts.artifact import Artifact
 from xorjax.params import Masks, Params, State
-from xorjax.pipeline.artifact import Artifact
 
 
 def join(**groups: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -1,15 +1,15 @@
 """What a stage is made from and where: the one argument of all stages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from xorjax import paths
+from xorjax.artifacts.artifact import Artifact
+from xorjax.artifacts.graph import Stage
 from xorjax.config.reads import view
 from xorjax.config.schema import Config
-from xorjax.pipeline.artifact import Artifact, ArtifactError, find
-from xorjax.pipeline.plan import Plan, Stage, reads
+from xorjax.pipeline.plan import Plan, reads
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Build:
 
     plan: Plan
     stage: Stage
-    runs: Path
+    needs: Mapping[str, Artifact]
     work: Path
     on_epoch: Callable[[dict], None]
 
@@ -29,17 +29,4 @@ class Build:
 
     def upstream(self, stage: Stage) -> Artifact:
         """The artifact of a stage that this one needs."""
-        return existing(self.runs, stage)
-
-
-def existing(runs: Path, stage: Stage) -> Artifact:
-    """The artifact of a stage that has been made.
-
-    Raises:
-        ArtifactError: it is gone, or not whole.
-    """
-    if (artifact := find(runs, stage)) is None:
-        raise ArtifactError(
-            stage.name, f"{paths.artifact_dir(runs, stage.kind, stage.name)}: the directory is gone"
-        )
-    return artifact
+        return self.needs[stage.name]

@@ -1,8 +1,8 @@
 """Stage 1: train the full-precision model."""
 
 from xorjax import paths
+from xorjax.artifacts.artifact import save_arrays
 from xorjax.pipeline.arrays import join
-from xorjax.pipeline.artifact import save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset, new_model
 from xorjax.pipeline.training import measured

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from xorjax.artifacts.artifact import Artifact
 from xorjax.config.schema import Config
 from xorjax.data.config import DataConfig
 from xorjax.models import Network, Params, State, create_model
 from xorjax.models.registry import MODELS, blocks_of
 from xorjax.params import is_within
 from xorjax.pipeline.arrays import load_params, load_state
-from xorjax.pipeline.artifact import Artifact
 from xorjax.tasks.task import Dataset, Split, Task
 from xorjax.train.predict import features
 

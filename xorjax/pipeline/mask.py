@@ -4,12 +4,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
+from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.config.schema import MaskConfig
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.params import layer_name
 from xorjax.pipeline.arrays import group, join
-from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.prune import importance

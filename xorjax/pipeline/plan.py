@@ -9,20 +9,12 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
+from xorjax.artifacts.graph import Stage
 from xorjax.codec import CODES
 from xorjax.config.identity import identity
 from xorjax.config.reads import read
 from xorjax.config.schema import Config, is_exact
 from xorjax.prune.trajectory import trajectory
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One artifact to be. `epochs` is 0 where nothing is trained."""
-
-    kind: str
-    name: str
-    epochs: int = 0
 
 
 @dataclass(frozen=True)

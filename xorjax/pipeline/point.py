@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xorjax import paths
+from xorjax.artifacts.artifact import Artifact, existing, find
+from xorjax.artifacts.graph import Stage
 from xorjax.config.reads import determining
 from xorjax.files import read_record, write_record
 from xorjax.metric import Metric
-from xorjax.pipeline.artifact import Artifact, find
-from xorjax.pipeline.build import existing
-from xorjax.pipeline.plan import Plan, Stage, code_numbers
+from xorjax.pipeline.plan import Plan, code_numbers
 from xorjax.pipeline.rows import failed_row, point_rows
 from xorjax.results.rows import RowError, check_row
 from xorjax.streams import bits_over_layers

@@ -14,19 +14,19 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from xorjax import paths
+from xorjax.artifacts.graph import Stage
+from xorjax.artifacts.run import Failure
+from xorjax.artifacts.schedule import Listener
+from xorjax.artifacts.workload import Workload
 from xorjax.estimate import duration
 from xorjax.metric import Metric
-from xorjax.pipeline.graph import Node
-from xorjax.pipeline.plan import Stage
-from xorjax.pipeline.stage import Failure
-from xorjax.pipeline.workload import Workload
 from xorjax.tasks.task import TASKS
 
 SECONDS_BETWEEN_LINES = 10
 """Where no bar can be drawn (a pipe, a file) an epoch is a line, but no more often than this."""
 
 
-class Progress:
+class Progress(Listener):
     """Tells how the stages of all points go. How far a training is, is read from the metrics that it writes, wherever
     it runs.
 
@@ -109,14 +109,14 @@ class Progress:
         self._work.add(stage)
         self.errors.print(f"{reason}; rebuilding {stage.kind} {stage.name}", markup=False)
 
-    def failed(self, node: Node, failure: Failure) -> None:
+    def failed(self, stage: Stage, failure: Failure, points: Sequence[str]) -> None:
         """A stage failed: what it said, where it is, how to run it alone, what rests on it."""
-        self._work.remove(node.stage)
-        n = len(node.points)
+        self._work.remove(stage)
+        n = len(points)
         lines = (
-            f"error: {node.stage.kind} {node.stage.name}: {failure.error}",
+            f"error: {stage.kind} {stage.name}: {failure.error}",
             f"  in {failure.directory}; used by {n} point{'' if n == 1 else 's'}",
-            f"  to run it alone: {self.commands[node.points[0]]}",
+            f"  to run it alone: {self.commands[points[0]]}",
         )
         text = failure.traceback if failure.ours else ""
         self.errors.print(text + "\n".join(lines), markup=False)

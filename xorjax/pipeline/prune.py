@@ -1,11 +1,11 @@
 """Stage 2: one level of iterative magnitude pruning."""
 
 from xorjax import paths
+from xorjax.artifacts.artifact import save_arrays
 from xorjax.config.schema import Config
 from xorjax.models.registry import MODELS
 from xorjax.params import Masks, Params, is_within, layer_name
 from xorjax.pipeline.arrays import join, load_params, load_state
-from xorjax.pipeline.artifact import save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.training import Upstream, measured

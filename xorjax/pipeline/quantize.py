@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
+from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
 from xorjax.pipeline.arrays import group, join
-from xorjax.pipeline.artifact import Artifact, save_arrays
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.training import Upstream, summary

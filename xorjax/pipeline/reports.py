@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from xorjax import paths
+from xorjax.artifacts.artifact import ArtifactError, read_artifact
 from xorjax.files import replacing
-from xorjax.pipeline.artifact import ArtifactError, read_artifact
 
 if TYPE_CHECKING:
     from xorjax.results.best import Best

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from xorjax.artifacts.artifact import Artifact
+from xorjax.artifacts.provenance import device, provenance, versions
 from xorjax.config.schema import Config
-from xorjax.pipeline.artifact import Artifact
 from xorjax.pipeline.plan import Plan
-from xorjax.pipeline.provenance import provenance, versions
 from xorjax.results.rows import METRICS, SCHEMA, accuracy_column
 from xorjax.streams import BIT_STREAMS
 
@@ -106,6 +106,7 @@ def _row(plan: Plan, command: str) -> dict:
         "point": plan.point,
         "config": nested(config),
         "versions": json.dumps(versions()),
+        "device": device(),
     } | {key: value for key, value in provenance().items() if key in SCHEMA}
     return dict.fromkeys(SCHEMA) | known
 

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xorjax import engines, paths
+from xorjax.artifacts.artifact import Artifact, ArtifactError, find
+from xorjax.artifacts.claims import alone
+from xorjax.artifacts.provenance import commit
+from xorjax.artifacts.run import Failure
+from xorjax.artifacts.schedule import Schedule, Stopped
 from xorjax.config.schema import Config
 from xorjax.engines import Engine
-from xorjax.pipeline.artifact import Artifact, ArtifactError, find
-from xorjax.pipeline.claims import alone
-from xorjax.pipeline.graph import make_graph
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.plan_file import write_plan
 from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, titles
 from xorjax.pipeline.progress import Progress
-from xorjax.pipeline.provenance import commit
 from xorjax.pipeline.reports import Reports
-from xorjax.pipeline.schedule import Schedule, Stopped
-from xorjax.pipeline.stage import Failure
+from xorjax.pipeline.stage import nodes
 from xorjax.trackers import open_trackers
 
 
@@ -113,11 +113,12 @@ class _Run:
             dataset(task, data)
         there = _artifacts(self.runs, self.plans.values())
         found = {name: artifact.seconds for name, artifact in there.items()}
-        needed = make_graph(unfinished)
+        stages = {stage.name: stage for plan in self.plans.values() for stage in plan.stages}
+        needed = {stage.name for plan in unfinished.values() for stage in plan.stages}
         self.progress = Progress(
             self.runs,
             # What is gone of points that are finished is not made again.
-            [n.stage for name, n in make_graph(self.plans).items() if name in found or name in needed],
+            [stage for name, stage in stages.items() if name in found or name in needed],
             found,
             self.commands,
             len(self.plans),
@@ -128,8 +129,9 @@ class _Run:
             for report, (n, set_by) in self.hidden.items():
                 self.progress.hidden(report, n, set_by)
             self.progress.found(len(self.outcomes))
+            goals = {point: nodes(plan) for point, plan in unfinished.items()}
             schedule = Schedule(
-                unfinished, self.runs, self.engine, self.progress, self._finish, self._fail, self.on_error
+                goals, self.runs, self.engine, self.progress, self._finish, self._fail, self.on_error
             )
             for error in damaged:
                 schedule.set_aside(error)

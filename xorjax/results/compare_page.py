@@ -20,8 +20,8 @@ from xorjax.results.compare import (
     verdict,
 )
 from xorjax.results.figure_sections import panels
-from xorjax.results.page import count
 from xorjax.results.notes import best_of_each
+from xorjax.results.page import count
 from xorjax.results.palette import BLUE, ORANGE
 from xorjax.results.variants import SETTING, said
 

@@ -5,9 +5,9 @@ from html import escape
 
 import polars as pl
 
+from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.caps import spread
-from xorjax.metric import Metric
 from xorjax.results.names import CODEC_NAMES, code_name, own_code
 from xorjax.results.palette import colours
 

@@ -14,8 +14,8 @@ from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.caps import CURVES, listed, of_many, spread
 from xorjax.results.collect import Experiment
-from xorjax.results.figure_sections import panels
 from xorjax.results.configs import distinct, setting
+from xorjax.results.figure_sections import panels
 from xorjax.results.palette import CYCLE, NEUTRAL, colours
 
 if TYPE_CHECKING:

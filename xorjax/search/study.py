@@ -18,11 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from xorjax import paths
+from xorjax.artifacts.claims import Claimed, alone, claim
+from xorjax.artifacts.graph import Stage
 from xorjax.config.axes import Axis, Choice, Steps
 from xorjax.errors import UserError
 from xorjax.metric import Metric
-from xorjax.pipeline.claims import Claimed, alone, claim
-from xorjax.pipeline.plan import Stage
 
 DATABASE = "search.db"
 SECONDS_FOR_LOCK = 60

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from xorjax.pipeline import workload
-from xorjax.pipeline.plan import Stage
-from xorjax.pipeline.workload import Workload
+from xorjax.artifacts import workload
+from xorjax.artifacts.graph import Stage
+from xorjax.artifacts.workload import Workload
 
 DENSE, PRUNE, MORE, ENCODE = (
     Stage("dense", "d", 8),

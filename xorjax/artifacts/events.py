@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from xorjax import paths
+from xorjax.artifacts.graph import Stage
 from xorjax.locks import wait_for
-from xorjax.pipeline.plan import Stage
 
 
 def log_event(runs: Path, stage: Stage, event: str, **more: Any) -> None:

@@ -11,30 +11,66 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_sweep import points
 
 from xorjax import engines, paths
+from xorjax.artifacts import schedule
+from xorjax.artifacts.artifact import ArtifactError, existing, find, make, save_arrays, set_aside
+from xorjax.artifacts.claims import claim
+from xorjax.artifacts.graph import Node, Stage
+from xorjax.artifacts.run import run_stage
+from xorjax.artifacts.schedule import MAX_REMAKES, Schedule, Stopped
 from xorjax.engines import WorkerLost
-from xorjax.pipeline import stage as stages
-from xorjax.pipeline.artifact import ArtifactError, find, make, save_arrays, set_aside
-from xorjax.pipeline.build import existing
-from xorjax.pipeline.claims import alone, claim
-from xorjax.pipeline.plan import make_plan
-from xorjax.pipeline.plan_file import PlanError, write_plan
-from xorjax.pipeline.schedule import MAX_REMAKES, Schedule, Stopped
+from xorjax.errors import UserError
 
 SHARED = {"dense": 1, "prune": 3, "quantize": 2, "baselines": 2, "encode": 4, "evaluate": 4}
-"""The stages of the tiny sweep's four points."""
+"""The stages of four points."""
 
 
-def pretend(build) -> dict:
+class Plan:
+    """The stages of one point: they are those of a sweep over two rates and two codes."""
+
+    def __init__(self, levels, n_in):
+        self.levels = tuple(Stage("prune", f"prune-{level}", 1) for level in levels)
+        self.dense, self.pruned = Stage("dense", "dense", 2), self.levels[-1]
+        self.quantize, self.baselines = (
+            Stage(kind, f"{kind}-{levels[-1]}") for kind in ("quantize", "baselines")
+        )
+        self.encode, self.evaluate = (
+            Stage(kind, f"{kind}-{levels[-1]}-{n_in}") for kind in ("encode", "evaluate")
+        )
+        made_from = {
+            self.dense: (),
+            self.quantize: (self.dense, self.pruned),
+            self.baselines: (self.quantize,),
+        }
+        for level, before in zip(self.levels, (self.dense, *self.levels), strict=False):
+            made_from[level] = tuple(dict.fromkeys((self.dense, before)))
+        made_from[self.encode] = (self.pruned, self.quantize)
+        made_from[self.evaluate] = (self.quantize, self.encode)
+        self.point = self.evaluate.name
+        self.stages = (self.dense, *self.levels, *list(made_from)[1:3], self.encode, self.evaluate)
+        self.nodes = {stage: Node(stage, made_from[stage], build, (stage,)) for stage in self.stages}
+
+
+def build(work, needs, stage):
+    return BUILDS[stage.kind](work, needs, stage)
+
+
+def pretend(work, needs, stage) -> dict:
     """A stage that reads what it needs and writes a number that depends on it."""
-    upstream = [build.upstream(need).arrays()["number"] for need in build.plan.needs(build.stage)]
-    save_arrays(build.work / paths.ARRAYS, {"number": np.asarray(sum(upstream, start=np.zeros(1)) + 1)})
+    upstream = [need.arrays()["number"] for need in needs.values()]
+    save_arrays(work / paths.ARRAYS, {"number": np.asarray(sum(upstream, start=np.zeros(1)) + 1)})
     return {}
 
 
-class Listener:
+BUILDS = dict.fromkeys(SHARED, pretend)
+
+
+class LayerError(UserError, ValueError):
+    """A setting that cannot be."""
+
+
+class Listener(schedule.Listener):
     def __init__(self):
         self.made, self.told, self.running = Counter(), [], []
 
@@ -52,19 +88,20 @@ class Listener:
     def again(self, stage, reason):
         self.told.append(("again", stage.kind))
 
-    def failed(self, node, failure):
-        self.told.append(("failed", node.stage.kind, len(node.points)))
+    def failed(self, stage, failure, goals):
+        self.told.append(("failed", stage.kind, len(goals)))
 
     def dropped(self, stage):
         self.told.append(("dropped", stage.kind))
 
 
 class Sweep:
-    """The four points of the tiny sweep with stages that are pretended."""
+    """The four points with stages that are pretended."""
 
     def __init__(self, tmp_path):
         self.runs = tmp_path / "runs"
-        self.plans = {plan.point: plan for plan in map(make_plan, points(tmp_path))}
+        plans = [Plan(levels, n_in) for levels in ((5, 8), (5, 8, 9)) for n_in in (12, 20)]
+        self.plans = {plan.point: plan for plan in plans}
 
     def run(self, engine=None, on_error="continue", check=True, listener=None):
         self.listener, self.finished, self.failed = listener or Listener(), [], []
@@ -74,16 +111,15 @@ class Sweep:
                 existing(self.runs, stage).check()
             self.finished.append(point)
 
-        schedule = Schedule(
-            self.plans,
+        Schedule(
+            {point: list(plan.nodes.values()) for point, plan in self.plans.items()},
             self.runs,
             engine or engines.Serial(),
             self.listener,
             finish,
             lambda point, failure: self.failed.append((point, failure.error)),
             on_error,
-        )
-        schedule.run()
+        ).run()
         return self.listener.made
 
     def numbers(self):
@@ -95,9 +131,7 @@ class Sweep:
 
 
 @pytest.fixture
-def sweep(tmp_path, monkeypatch):
-    for kind in stages.STAGES:
-        monkeypatch.setitem(stages.STAGES, kind, pretend)
+def sweep(tmp_path):
     return Sweep(tmp_path)
 
 
@@ -109,7 +143,7 @@ def test_every_stage_is_made_once_and_points_finish_in_order(sweep):
 
 
 def failing(error):
-    def build(build):
+    def build(work, needs, stage):
         raise error
 
     return build
@@ -118,12 +152,12 @@ def failing(error):
 def test_a_failure_takes_the_points_that_rest_on_it_and_no_others(sweep, monkeypatch):
     plan = next(iter(sweep.plans.values()))
 
-    def quantize(build):
-        if build.stage.name == plan.quantize.name:
+    def quantize(work, needs, stage):
+        if stage.name == plan.quantize.name:
             raise RuntimeError("no such luck")
-        return pretend(build)
+        return pretend(work, needs, stage)
 
-    monkeypatch.setitem(stages.STAGES, "quantize", quantize)
+    monkeypatch.setitem(BUILDS, "quantize", quantize)
     made = sweep.run()
     assert made == SHARED | {"quantize": 1, "baselines": 1, "encode": 2, "evaluate": 2}
     ids = list(sweep.plans)
@@ -139,7 +173,7 @@ def test_a_failure_takes_the_points_that_rest_on_it_and_no_others(sweep, monkeyp
 
 
 def test_stop_ends_the_command_at_the_first_failure(sweep, monkeypatch):
-    monkeypatch.setitem(stages.STAGES, "quantize", failing(RuntimeError("no such luck")))
+    monkeypatch.setitem(BUILDS, "quantize", failing(RuntimeError("no such luck")))
     with pytest.raises(Stopped, match="no such luck"):
         sweep.run(on_error="stop")
     assert sweep.listener.made["quantize"] == 0
@@ -149,7 +183,7 @@ def test_stop_ends_the_command_at_the_first_failure(sweep, monkeypatch):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
 def test_what_the_system_refuses_stops_the_command_and_is_resumed(sweep, monkeypatch, code):
     with monkeypatch.context() as context:
-        context.setitem(stages.STAGES, "encode", failing(OSError(code, "the system says no")))
+        context.setitem(BUILDS, "encode", failing(OSError(code, "the system says no")))
         with pytest.raises(Stopped, match="the system says no"):
             sweep.run()
     sweep.run()
@@ -157,12 +191,12 @@ def test_what_the_system_refuses_stops_the_command_and_is_resumed(sweep, monkeyp
 
 
 def test_a_write_that_fails_midway_leaves_nothing_that_is_taken_for_whole(sweep, monkeypatch):
-    def full(build):
-        (build.work / paths.ARRAYS).write_bytes(b"half")
+    def full(work, needs, stage):
+        (work / paths.ARRAYS).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as context:
-        context.setitem(stages.STAGES, "prune", full)
+        context.setitem(BUILDS, "prune", full)
         with pytest.raises(Stopped):
             sweep.run()
     sweep.run()
@@ -206,15 +240,15 @@ def test_a_damaged_artifact_is_made_again(sweep, kind, file, damage):
 def test_a_directory_deleted_under_way_is_made_again(sweep, kind, monkeypatch):
     """When the last point is evaluated, one of its stages vanishes."""
     plan = list(sweep.plans.values())[-1]
-    stage = next(s for s in plan.stages if s.kind == kind)
+    gone = next(s for s in plan.stages if s.kind == kind)
     done = []
 
-    def evaluate(build):
-        if build.stage.name == plan.evaluate.name and not done:
-            done.append(shutil.rmtree(paths.artifact_dir(sweep.runs, kind, stage.name), ignore_errors=True))
-        return pretend(build)
+    def evaluate(work, needs, stage):
+        if stage.name == plan.evaluate.name and not done:
+            done.append(shutil.rmtree(paths.artifact_dir(sweep.runs, kind, gone.name), ignore_errors=True))
+        return pretend(work, needs, stage)
 
-    monkeypatch.setitem(stages.STAGES, "evaluate", evaluate)
+    monkeypatch.setitem(BUILDS, "evaluate", evaluate)
     sweep.run(check=False)
     assert sorted(sweep.finished) == sorted(sweep.plans)
     needed = kind in ("quantize", "encode")
@@ -225,12 +259,12 @@ def test_a_directory_deleted_under_way_is_made_again(sweep, kind, monkeypatch):
 def test_a_directory_deleted_while_it_is_written_is_begun_again_so_often(sweep, times, monkeypatch):
     deleted = []
 
-    def quantize(build):
-        if len(deleted) < times and build.stage.name == next(iter(sweep.plans.values())).quantize.name:
-            deleted.append(shutil.rmtree(build.work))
-        return pretend(build)
+    def quantize(work, needs, stage):
+        if len(deleted) < times and stage.name == next(iter(sweep.plans.values())).quantize.name:
+            deleted.append(shutil.rmtree(work))
+        return pretend(work, needs, stage)
 
-    monkeypatch.setitem(stages.STAGES, "quantize", quantize)
+    monkeypatch.setitem(BUILDS, "quantize", quantize)
     sweep.run(check=False)
     lost = 0 if times <= MAX_REMAKES else 2
     assert len(sweep.finished) == len(sweep.plans) - lost
@@ -242,18 +276,19 @@ def test_a_stage_of_another_command_is_waited_for_while_others_are_made(sweep):
     plan = next(iter(sweep.plans.values()))
     stage = plan.quantize
     for before in (plan.dense, *plan.levels):
-        stages.run_stage(plan.config, before.name)
+        run_stage(sweep.runs, plan.nodes[before])
     held, may_go = threading.Event(), threading.Event()
 
     def other():
-        def slowly(work):
+        def slowly(work, needs):
             held.set()
             assert may_go.wait(20)
             save_arrays(work / paths.ARRAYS, {"number": np.full(1, 100.0)})
             return {}
 
-        needs = {need.name: find(sweep.runs, need) for need in plan.needs(stage)}
-        make(sweep.runs, stage, needs, slowly)
+        node = plan.nodes[stage]
+        needs = {need.name: find(sweep.runs, need) for need in node.needs}
+        make(sweep.runs, replace(node, build=slowly, args=()), needs)
 
     thread = threading.Thread(target=other)
     thread.start()
@@ -275,47 +310,8 @@ def test_a_stage_of_another_command_is_waited_for_while_others_are_made(sweep):
     assert sweep.numbers()[stage.name] == 100
 
 
-def test_plans_grow_by_one_command_at_a_time(tmp_path):
-    """Two searches add their points at once: none is lost."""
-    plans = {plan.point: plan for plan in map(make_plan, points(tmp_path))}
-    report = paths.report_dir(tmp_path / "runs", "tiny")
-
-    def add(point):
-        with alone(tmp_path / "runs", "plan", "tiny"):
-            write_plan(report, {point: plans[point]}, {point: "alone"}, "search", True)
-
-    threads = [threading.Thread(target=add, args=(point,)) for point in plans]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    plan = json.loads(paths.plan_file(report).read_text())
-    assert sorted(plan["points"]) == sorted(plan["details"]) == sorted(plans)
-    assert len(plan["stages"]) == sum(SHARED.values())
-
-
-@pytest.mark.parametrize("content", ['{"points": [', "[]", '{"command": "x"}', "\xff"])
-def test_a_damaged_plan_that_a_point_would_be_added_to_is_refused_by_name(tmp_path, content):
-    plan = make_plan(points(tmp_path)[0])
-    report = paths.report_dir(tmp_path / "runs", "tiny")
-    report.mkdir(parents=True)
-    paths.plan_file(report).write_text(content, encoding="latin-1")
-    with pytest.raises(PlanError, match=r"plan.json: it is damaged; delete it"):
-        write_plan(report, {plan.point: plan}, {plan.point: "alone"}, "point", False)
-
-
-def test_a_command_with_several_points_replaces_a_damaged_plan(tmp_path, capsys):
-    plans = {plan.point: plan for plan in map(make_plan, points(tmp_path))}
-    report = paths.report_dir(tmp_path / "runs", "tiny")
-    report.mkdir(parents=True)
-    paths.plan_file(report).write_text("{")
-    assert write_plan(report, plans, dict.fromkeys(plans, "alone"), "sweep", False) == (0, "")
-    assert capsys.readouterr().err.endswith("plan.json: it is damaged; it is replaced\n")
-    assert json.loads(paths.plan_file(report).read_text())["points"] == list(plans)
-
-
 def test_a_claim_is_one_processs(tmp_path):
-    stage = make_plan(points(tmp_path)[0]).dense
+    stage = Stage("dense", "d")
     with claim(tmp_path, stage), pytest.raises(Exception, match="process"), claim(tmp_path, stage):
         pass
     with claim(tmp_path, stage):
@@ -333,13 +329,13 @@ def test_a_worker_that_dies_is_replaced_so_often(sweep, times):
         def close(self, now=False):
             pass
 
-        def submit(self, function, config, name):
+        def submit(self, function, runs, node):
             future = Future()
-            if name == first and left[0]:
+            if node.stage.name == first and left[0]:
                 left[0] -= 1
                 future.set_exception(WorkerLost("killed"))
             else:
-                future.set_result(function(config, name))
+                future.set_result(function(runs, node))
             return future
 
     sweep.run(Losing())
@@ -350,7 +346,7 @@ def test_a_worker_that_dies_is_replaced_so_often(sweep, times):
 
 def test_an_interruption_is_noted_and_resumed(sweep, monkeypatch):
     with monkeypatch.context() as context:
-        context.setitem(stages.STAGES, "quantize", failing(KeyboardInterrupt()))
+        context.setitem(BUILDS, "quantize", failing(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             sweep.run()
     assert sweep.listener.running == [next(iter(sweep.plans.values())).quantize.name]
@@ -364,8 +360,7 @@ def test_an_interruption_is_noted_and_resumed(sweep, monkeypatch):
 
 def test_a_plan_of_other_settings_shares_what_it_can(sweep):
     sweep.run()
-    plan = next(iter(sweep.plans.values()))
-    other = make_plan(replace(plan.config, code=replace(plan.config.code, n_in=16)))
+    other = Plan((5, 8), 16)
     sweep.plans = {other.point: other}
     assert sweep.run() == {"encode": 1, "evaluate": 1}
 
@@ -380,21 +375,21 @@ def test_a_full_disk_ends_the_command_though_its_log_takes_no_line(sweep, monkey
         def close(self, now=False):
             self.closed = now
 
-        def submit(self, function, config, name):
+        def submit(self, function, runs, node):
             future = Future()
             # The last level of pruning stays under way.
-            if name != last:
-                future.set_result(function(config, name))
+            if node.stage.name != last:
+                future.set_result(function(runs, node))
             return future
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def quantize(build):
-        monkeypatch.setattr("xorjax.pipeline.schedule.log_event", full)
+    def quantize(work, needs, stage):
+        monkeypatch.setattr(schedule, "log_event", full)
         raise OSError(errno.ENOSPC, "the quantized model")
 
-    monkeypatch.setitem(stages.STAGES, "quantize", quantize)
+    monkeypatch.setitem(BUILDS, "quantize", quantize)
     engine = TwoAtOnce()
     with pytest.raises(Stopped, match="the quantized model"):
         sweep.run(engine)
@@ -404,10 +399,10 @@ def test_a_full_disk_ends_the_command_though_its_log_takes_no_line(sweep, monkey
 
 def test_an_artifact_that_appears_between_two_looks_is_no_damage(tmp_path, monkeypatch):
     """Another command renames a finished directory into place while this one looks for it."""
-    plan = make_plan(points(tmp_path)[0])
-    runs, stage = tmp_path / "runs", plan.dense
+    runs, plan = tmp_path / "runs", Plan((5,), 12)
+    stage = plan.dense
     directory = paths.artifact_dir(runs, stage.kind, stage.name)
-    make(runs, stage, {}, lambda work: save_arrays(work / paths.ARRAYS, {"number": np.ones(1)}) or {})
+    make(runs, plan.nodes[stage], {})
     away = directory.with_name("elsewhere")
     directory.rename(away)
     exists = type(directory).exists
@@ -430,15 +425,18 @@ def test_an_artifact_that_appears_between_two_looks_is_no_damage(tmp_path, monke
         (RuntimeError("save failed: No space left on device"), True),
         (FileNotFoundError(errno.ENOENT, "a file that a stage forgot to write"), False),
         (RuntimeError("no such luck"), False),
+        (LayerError("fc1 has no weights"), False),
     ],
 )
 def test_only_what_would_refuse_all_stages_is_the_systems(sweep, monkeypatch, error, of_system):
     plan = next(iter(sweep.plans.values()))
     for stage in plan.stages[: plan.stages.index(plan.quantize)]:
-        stages.run_stage(plan.config, stage.name)
-    monkeypatch.setitem(stages.STAGES, "quantize", failing(error))
-    failure = stages.run_stage(plan.config, plan.quantize.name)
-    assert (failure.of_system, failure.ours) == (of_system, not of_system)
+        run_stage(sweep.runs, plan.nodes[stage])
+    monkeypatch.setitem(BUILDS, "quantize", failing(error))
+    failure = run_stage(sweep.runs, plan.nodes[plan.quantize])
+    users = isinstance(error, UserError)
+    assert (failure.of_system, failure.ours) == (of_system, not (of_system or users))
+    assert type(failure.raised) is type(error)
 
 
 def test_an_artifact_made_again_meanwhile_is_not_set_aside(sweep):
@@ -462,7 +460,7 @@ def test_waiting_for_another_command_takes_no_processor(sweep, monkeypatch):
     """A stage found made by another leaves no moment in the past to wait for."""
     plans = list(sweep.plans.values())
     for before in (plans[0].dense, *plans[0].levels):
-        stages.run_stage(plans[0].config, before.name)
+        run_stage(sweep.runs, plans[0].nodes[before])
     naps = []
 
     def sleep(seconds):
@@ -470,13 +468,13 @@ def test_waiting_for_another_command_takes_no_processor(sweep, monkeypatch):
         assert seconds > 0
         if len(naps) == 1:  # the first stage that is waited for is finished by its command
             first.close()
-            stages.run_stage(plans[0].config, plans[0].quantize.name)
+            run_stage(sweep.runs, plans[0].nodes[plans[0].quantize])
         if len(naps) > 3:
             second.close()
 
     # A clock that only naps move, so that no moment passes by itself.
-    monkeypatch.setattr("xorjax.pipeline.schedule.time.sleep", sleep)
-    monkeypatch.setattr("xorjax.pipeline.schedule.time.monotonic", lambda: 10.0 + sum(naps))
+    monkeypatch.setattr(schedule.time, "sleep", sleep)
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: 10.0 + sum(naps))
     first, second = ExitStack(), ExitStack()
     first.enter_context(claim(sweep.runs, plans[0].quantize))
     second.enter_context(claim(sweep.runs, plans[-1].quantize))
@@ -494,12 +492,12 @@ def test_a_lost_worker_is_told_and_in_the_end_logged_as_a_failure(sweep):
         def close(self, now=False):
             pass
 
-        def submit(self, function, config, name):
+        def submit(self, function, runs, node):
             future = Future()
-            if name == first.name:
+            if node.stage.name == first.name:
                 future.set_exception(WorkerLost("killed"))
             else:
-                future.set_result(function(config, name))
+                future.set_result(function(runs, node))
             return future
 
     sweep.run(Losing())
@@ -512,12 +510,12 @@ def test_a_lost_worker_is_told_and_in_the_end_logged_as_a_failure(sweep):
 def test_a_stage_found_bad_too_often_drops_what_rests_on_it(sweep, monkeypatch):
     plan = next(iter(sweep.plans.values()))
 
-    def evaluate(build):
-        if build.stage.name == plan.evaluate.name:
+    def evaluate(work, needs, stage):
+        if stage.name == plan.evaluate.name:
             shutil.rmtree(paths.artifact_dir(sweep.runs, "encode", plan.encode.name))
-        return pretend(build)
+        return pretend(work, needs, stage)
 
-    monkeypatch.setitem(stages.STAGES, "evaluate", evaluate)
+    monkeypatch.setitem(BUILDS, "evaluate", evaluate)
     sweep.run()
     assert [point for point, _ in sweep.failed] == [plan.point]
     assert sorted(sweep.finished) == sorted(set(sweep.plans) - {plan.point})

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from xorjax.artifacts.graph import Stage
 from xorjax.estimate import seconds_left
-from xorjax.pipeline.plan import Stage
 
 
 @dataclass

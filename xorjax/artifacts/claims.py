@@ -4,9 +4,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from xorjax import paths
+from xorjax.artifacts.graph import Stage
 from xorjax.locks import Locked as Claimed
 from xorjax.locks import try_for, wait_for
-from xorjax.pipeline.plan import Stage
 
 __all__ = ["Claimed", "alone", "claim"]
 

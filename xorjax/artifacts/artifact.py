@@ -3,9 +3,9 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ import numpy as np
 import safetensors.numpy
 
 from xorjax import paths
+from xorjax.artifacts.claims import claim
+from xorjax.artifacts.events import log_event
+from xorjax.artifacts.graph import Node, Stage
+from xorjax.artifacts.provenance import provenance
+from xorjax.errors import UserError
 from xorjax.files import read_record, record_sha256, sha256, sync, write_record
-from xorjax.pipeline.claims import claim
-from xorjax.pipeline.events import log_event
-from xorjax.pipeline.plan import Stage
-from xorjax.pipeline.provenance import provenance
 
 
-class ArtifactError(ValueError):
+class ArtifactError(UserError, ValueError):
     """An artifact on disk is not what was written, or no longer there.
 
     Attributes:
@@ -30,8 +31,11 @@ class ArtifactError(ValueError):
     """
 
     def __init__(self, name: str, message: str, found: str | None = None):
-        self.name, self.found = name, found
-        super().__init__(message)
+        self.name, self.message, self.found = name, message, found
+        super().__init__(name, message, found)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Artifact:
     Attributes:
         directory: where it is.
         summary: what its stage says of it.
-        files: the SHA-256 of each file.
+        files: the SHA-256 of each file, by its path from `directory`.
         made_from: the `digest` of each artifact that it was made from, by name; None if it was not noted.
         commit: what code made it.
         seconds: how long that took.
@@ -55,6 +59,7 @@ class Artifact:
     commit: str
     seconds: float
     identity: str
+    _arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def digest(self) -> str:
@@ -81,12 +86,21 @@ class Artifact:
         return ArtifactError(self.directory.name, message, self.identity)
 
     def arrays(self, file: str = paths.ARRAYS) -> dict[str, np.ndarray]:
-        """The arrays of one of its files, by name."""
-        path = self.path(file)
-        try:
-            return safetensors.numpy.load_file(path)
-        except FileNotFoundError:
-            raise self.error(f"{path}: the file is gone") from None
+        """The arrays of one of its files, by name, not to be written to: they are read and checked once, and held.
+
+        Raises:
+            ArtifactError: as `path`.
+        """
+        if file not in self._arrays:
+            path = self.path(file)
+            try:
+                arrays = safetensors.numpy.load_file(path)
+            except FileNotFoundError:
+                raise self.error(f"{path}: the file is gone") from None
+            for array in arrays.values():
+                array.flags.writeable = False
+            self._arrays[file] = arrays
+        return dict(self._arrays[file])
 
     def check(self) -> None:
         """Look at every file.
@@ -116,6 +130,18 @@ def find(runs: Path, stage: Stage) -> Artifact | None:
         raise
 
 
+def existing(runs: Path, stage: Stage) -> Artifact:
+    """The artifact of a stage that has been made.
+
+    Raises:
+        ArtifactError: it is gone, or not whole.
+    """
+    if artifact := find(runs, stage):
+        return artifact
+    directory = paths.artifact_dir(runs, stage.kind, stage.name)
+    raise ArtifactError(stage.name, f"{directory}: the directory is gone")
+
+
 def read_artifact(directory: Path) -> Artifact:
     """What is in the directory of an artifact. Its files are looked at when they are used.
 
@@ -140,19 +166,15 @@ def read_artifact(directory: Path) -> Artifact:
         raise ArtifactError(directory.name, f"{file}: the file is damaged ({error})") from error
 
 
-def make(
-    runs: Path,
-    stage: Stage,
-    upstream: Mapping[str, Artifact],
-    build: Callable[[Path], dict[str, Any]],
-) -> Artifact:
-    """Find the artifact of `stage`, or make it from those `upstream`: `build` fills a directory, returns the summary.
+def make(runs: Path, node: Node, needs: Mapping[str, Artifact]) -> Artifact:
+    """Find the artifact of a node's stage, or make it from those that it needs, by name.
 
     A directory left by a build that was interrupted is handed to the next, which may resume from it.
 
     Raises:
         Claimed: another process is making it.
     """
+    stage = node.stage
     with claim(runs, stage):
         if found := find(runs, stage):
             log_event(runs, stage, "found")
@@ -161,36 +183,36 @@ def make(
         log_event(runs, stage, "resumed" if work.exists() else "made")
         work.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
-        summary = build(work)
+        summary = node.build(work, needs, *node.args)
         seconds = round(time.perf_counter() - began, 3)
-        files = sorted(file for file in work.iterdir() if file.is_file() and not file.name.startswith("."))
-        # One of a build that was killed before its directory was renamed is written anew.
-        files = [file for file in files if file.name != paths.ARTIFACT]
-        for file in files:
-            sync(file)
-        write_record(work / paths.ARTIFACT, _record(stage, summary, seconds, files, upstream))
+        # A record is that of a build that was killed before its directory was renamed: it is written anew.
+        files = {
+            file.name: file
+            for file in sorted(work.iterdir())
+            if file.is_file() and not file.name.startswith(".") and file.name != paths.ARTIFACT
+        }
         directory = paths.artifact_dir(runs, stage.kind, stage.name)
+        files |= {os.path.relpath(file, directory): file for file in node.outside}
+        for file in files.values():
+            sync(file)
+        write_record(work / paths.ARTIFACT, _record(stage, summary, seconds, files, needs))
         os.replace(work, directory)
         sync(directory.parent)
         for checkpoints in list(directory.rglob(paths.CHECKPOINTS)):
             shutil.rmtree(checkpoints, ignore_errors=True)
         log_event(runs, stage, "finished", seconds=seconds)
-    found = find(runs, stage)
-    assert found is not None
-    return found
+    return existing(runs, stage)
 
 
-def _record(
-    stage: Stage, summary: dict, seconds: float, files: Iterable[Path], upstream: Mapping[str, Artifact]
-) -> dict[str, Any]:
+def _record(stage: Stage, summary: dict, seconds: float, files: Mapping, needs: Mapping) -> dict[str, Any]:
     return {
         "stage": stage.kind,
         "name": stage.name,
         "summary": summary,
         "seconds": seconds,
         "made": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "files": {file.name: sha256(file) for file in files},
-        "made_from": {name: artifact.digest for name, artifact in upstream.items()},
+        "files": {name: sha256(file) for name, file in files.items()},
+        "made_from": {name: artifact.digest for name, artifact in needs.items()},
         "provenance": provenance(),
     }
 

@@ -6,8 +6,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import jax
-
 import xorjax
 
 LIBRARIES = (
@@ -25,15 +23,21 @@ LIBRARIES = (
 
 @cache
 def provenance() -> dict[str, str]:
-    """Versions of what computes, the `commit`, the device."""
+    """Versions of what computes, and the `commit`."""
     return {
         "commit": commit(),
-        "device": jax.devices()[0].device_kind,
         "python_version": platform.python_version(),
         "jax_version": version("jax"),
         "numpy_version": version("numpy"),
         "xorjax_version": xorjax.__version__,
     }
+
+
+def device() -> str:
+    """What JAX computes on, which it reserves to say so: not for stages that have no use for it."""
+    import jax
+
+    return jax.devices()[0].device_kind
 
 
 def versions() -> dict[str, str]:

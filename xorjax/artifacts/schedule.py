@@ -1,25 +1,23 @@
-"""Make the stages of a graph on an engine, each when what it needs is there; a point is told of when it has all.
+"""Make stages on an engine, each when what it needs is there; a goal, of several stages, is told of when it has all.
 
-What goes wrong stays where it is: a stage that fails takes with it the points that rest on it, one that another
+What goes wrong stays where it is: a stage that fails takes with it the goals that rest on it, one that another
 command is making is waited for while others are made, one that is damaged or gone is made again.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from xorjax import paths
+from xorjax.artifacts.artifact import ArtifactError, find, set_aside
+from xorjax.artifacts.claims import Claimed
+from xorjax.artifacts.events import log_event
+from xorjax.artifacts.graph import Node, Stage
+from xorjax.artifacts.run import Busy, Failure, Made, run_stage
 from xorjax.engines import Engine, WorkerLost
-from xorjax.pipeline.artifact import ArtifactError, find, set_aside
-from xorjax.pipeline.claims import Claimed
-from xorjax.pipeline.events import log_event
-from xorjax.pipeline.graph import Node, make_graph
-from xorjax.pipeline.plan import Plan, Stage
-from xorjax.pipeline.stage import Busy, Failure, Made, Unusable, run_stage
 
 LONGEST_WAIT = 5.0
 """Seconds between two looks at a stage that another command is making."""
@@ -29,15 +27,14 @@ MAX_REMAKES = 3
 
 
 class Stopped(Exception):
-    """The command ends before its points: `failure` is why."""
+    """The command ends before its goals: `failure` is why."""
 
     def __init__(self, failure: Failure):
         self.failure = failure
         super().__init__(failure.error)
 
 
-@runtime_checkable
-class Listener(Protocol):
+class Listener:
     """Is told what happens."""
 
     def begin(self, stage: Stage) -> None: ...
@@ -46,7 +43,9 @@ class Listener(Protocol):
 
     def waiting(self, stage: Stage, holder: str) -> None: ...
     def again(self, stage: Stage, reason: str) -> None: ...
-    def failed(self, node: Node, failure: Failure) -> None: ...
+    def failed(self, stage: Stage, failure: Failure, goals: Sequence[str], /) -> None:
+        """`goals`: those that rest on it."""
+
     def dropped(self, stage: Stage) -> None:
         """It will not be made: what it rests on failed."""
 
@@ -55,27 +54,36 @@ class Schedule:
     """One command's stages; `run` makes them.
 
     Args:
-        plans: the points by id.
-        finish: called for a point whose stages are all there. May raise `ArtifactError`: a stage of it is damaged.
-        fail: called for a point whose stage failed.
-        on_error: "continue" with the other points, or "stop".
+        goals: by id the stages of each, in order; goals may share some, made once. Those of the first goal come first,
+            so that goals are reached early and in order.
+        runs: the directory of the artifacts.
+        finish: called for a goal whose stages are all there. May raise `ArtifactError`: a stage of it is damaged.
+        fail: called for a goal whose stage failed.
+        on_error: "continue" with the other goals, or "stop".
+        look: called at least once a second while stages are made elsewhere.
     """
 
     def __init__(
         self,
-        plans: Mapping[str, Plan],
+        goals: Mapping[str, Sequence[Node]],
         runs: Path,
         engine: Engine,
         listener: Listener,
         finish: Callable[[str], None],
         fail: Callable[[str, Failure], None],
-        on_error: str,
+        on_error: str = "continue",
+        look: Callable[[], None] = lambda: None,
     ):
         self.runs, self.engine, self.listener = runs, engine, listener
-        self.finish, self.fail, self.on_error = finish, fail, on_error
-        self.graph = make_graph(plans)
-        # Of each point the stages that are not there yet; a point that is through is not in it.
-        self.left = {point: {stage.name for stage in plan.stages} for point, plan in plans.items()}
+        self.finish, self.fail, self.on_error, self.look = finish, fail, on_error, look
+        self.graph: dict[str, Node] = {}
+        self.goals: dict[str, list[str]] = {}  # that rest on each stage
+        for goal, nodes in goals.items():
+            for node in nodes:
+                self.graph.setdefault(node.stage.name, node)
+                self.goals.setdefault(node.stage.name, []).append(goal)
+        # Of each goal the stages that are not there yet; a goal that is through is not in it.
+        self.left = {goal: {node.stage.name for node in nodes} for goal, nodes in goals.items()}
         self.todo: dict[str, Node] = {}  # in the order in which they are to be made
         self.running: dict[str, Node] = {}
         self.futures: dict[Future, Node] = {}
@@ -112,7 +120,7 @@ class Schedule:
                 return
             if name not in self.todo:
                 continue  # dropped: what another led to in this round
-            if any(need in self.todo or need in self.running for need in node.needs):
+            if any(need.name in self.todo or need.name in self.running for need in node.needs):
                 continue
             if self._look_again.get(name, (0.0, 0.0))[0] > now:
                 continue
@@ -124,7 +132,7 @@ class Schedule:
             # Known to be running before it is: the serial engine returns when it is through.
             self.running[name] = node
             self.listener.begin(node.stage)
-            self.futures[self.engine.submit(run_stage, node.plan.config, name)] = node
+            self.futures[self.engine.submit(run_stage, self.runs, node)] = node
 
     def _collect(self) -> None:
         if not self.running:
@@ -133,8 +141,10 @@ class Schedule:
                 (self._look_again[name][0] for name in self.todo if name in self._look_again), default=0
             )
             time.sleep(max(0.0, min(soonest - time.monotonic(), LONGEST_WAIT)))
+            self.look()
             return
         finished, _ = wait(self.futures, timeout=1.0, return_when=FIRST_COMPLETED)
+        self.look()
         for future in finished:
             node = self.futures.pop(future)
             name = node.stage.name
@@ -143,7 +153,7 @@ class Schedule:
                 result = future.result()
             except WorkerLost as lost:
                 self.listener.end(node.stage, None)
-                self._lost(node, str(lost))
+                self._lost(node, lost)
                 continue
             self.listener.end(node.stage, result.seconds if isinstance(result, Made) else None)
             match result:
@@ -152,29 +162,29 @@ class Schedule:
                     self._done(node)
                 case Busy(holder):
                     self._wait_for(node, holder)
-                case Unusable(upstream, reason) if upstream == name:
-                    self._lost(node, reason)
-                case Unusable(upstream, reason, found):
+                case ArtifactError() if result.name == name:
+                    self._lost(node, result)
+                case ArtifactError():
                     self.todo[name] = node
-                    self._make_again(ArtifactError(upstream, reason, found))
+                    self._make_again(result)
                 case Failure():
                     self._failed(node, result)
                 case _:
                     raise TypeError(f"{node.stage.kind} {name}: a stage returned {result!r}")
 
     def _done(self, node: Node) -> None:
-        for point in node.points:
-            left = self.left.get(point)
+        for goal in self.goals[node.stage.name]:
+            left = self.left.get(goal)
             if left is None:
                 continue
             left.discard(node.stage.name)
             if not left:
                 try:
-                    self.finish(point)
+                    self.finish(goal)
                 except ArtifactError as error:
                     self._make_again(error)
                 else:
-                    del self.left[point]
+                    del self.left[goal]
 
     def _wait_for(self, node: Node, holder: str) -> None:
         _, pause = self._look_again.get(node.stage.name, (0.0, 0.0))
@@ -195,11 +205,11 @@ class Schedule:
         """A stage that was there is damaged or gone."""
         node = self.graph[error.name]
         self.set_aside(error)
-        for point in node.points:
-            if point in self.left:
-                self.left[point].add(error.name)
+        for goal in self.goals[error.name]:
+            if goal in self.left:
+                self.left[goal].add(error.name)
         if error.name not in self.todo and error.name not in self.running:
-            self._again(node, str(error))
+            self._again(node, error)
 
     def set_aside(self, error: ArtifactError) -> None:
         """Keep a damaged artifact under another name and tell so, unless another command has done that."""
@@ -208,31 +218,32 @@ class Schedule:
             if set_aside(self.runs, stage, error):
                 self.listener.again(stage, str(error))
 
-    def _lost(self, node: Node, reason: str) -> None:
-        if self._again(node, reason):
-            self.listener.again(node.stage, reason)
+    def _lost(self, node: Node, error: Exception) -> None:
+        if self._again(node, error):
+            self.listener.again(node.stage, str(error))
 
-    def _again(self, node: Node, reason: str) -> bool:
+    def _again(self, node: Node, error: Exception) -> bool:
         """Put the stage back among those to be made, or fail it if that was done too often."""
         stage = node.stage
         self.remakes[stage.name] += 1
         if self.remakes[stage.name] <= MAX_REMAKES:
             self.todo[stage.name] = node
             return True
-        log_event(self.runs, stage, "failed", error=reason)
+        log_event(self.runs, stage, "failed", error=str(error))
         directory = paths.partial_dir(self.runs, stage.kind, stage.name)
-        self._failed(node, Failure(reason, str(directory), False, False, ""))
+        self._failed(node, Failure(str(error), str(directory), False, False, "", error))
         return False
 
     def _failed(self, node: Node, failure: Failure) -> None:
-        self.listener.failed(node, failure)
-        points = [point for point in node.points if self.left.pop(point, None) is not None]
-        # Whatever rests on it cannot be made; what other points need of the rest still is.
+        resting = self.goals[node.stage.name]
+        self.listener.failed(node.stage, failure, resting)
+        goals = [goal for goal in resting if self.left.pop(goal, None) is not None]
+        # Whatever rests on it cannot be made; what other goals need of the rest still is.
         for name, other in list(self.todo.items()):
-            if not any(point in self.left for point in other.points):
+            if not any(goal in self.left for goal in self.goals[name]):
                 del self.todo[name]
                 self.listener.dropped(other.stage)
-        for point in points:
-            self.fail(point, failure)
+        for goal in goals:
+            self.fail(goal, failure)
         if failure.of_system or self.on_error == "stop":
             raise Stopped(failure)
