@@ -216,7 +216,7 @@ def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypat
 def test_no_file_is_hashed_twice_for_one_use(swept, tmp_path, monkeypatch):
     """Each stage that reads a file looks at it once, however often it asks for it; so does the end of a point."""
     shutil.copytree(swept, tmp_path / "runs")
-    other = tiny(tmp_path, xor=replace(tiny(tmp_path).xor, n_in=16))
+    other = tiny(tmp_path, code=replace(tiny(tmp_path).code, n_in=16))
     hashed = Counter()
 
     def counted(path):
