@@ -23,4 +23,6 @@ for code in CODES.values():
         products.append(jax.jit(lambda x, w: x @ w)(x, load(path).weights["w"]))
 if not all(np.array_equal(product, products[0]) for product in products):
     raise SystemExit("the wheel's codes differ")
-print(f"the wheel encodes and decodes: {encoded.bits_per_weight:.3f} value bits/weight; {', '.join(CODES)} agree")
+print(
+    f"the wheel encodes and decodes: {encoded.bits_per_weight:.3f} value bits/weight; {', '.join(CODES)} agree"
+)

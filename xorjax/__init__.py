@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xorjax.codec.xor import Encoded, XorCode, encode
     from xorjax.compression import CompressSpec, compress
     from xorjax.container import load, save
-    from xorjax.decoding.lookup import decode
+    from xorjax.decoding.planes import decode
     from xorjax.gf2.network import XorNetwork
     from xorjax.weights import CodedWeight, form
 
@@ -48,7 +48,7 @@ _HOMES = {
     "XorCode": "xorjax.codec.xor",
     "XorNetwork": "xorjax.gf2.network",
     "compress": "xorjax.compression",
-    "decode": "xorjax.decoding.lookup",
+    "decode": "xorjax.decoding.planes",
     "encode": "xorjax.codec.xor",
     "form": "xorjax.weights",
     "load": "xorjax.container",

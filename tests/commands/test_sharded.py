@@ -140,7 +140,7 @@ def test_what_is_refused(here, capsys, in_process):
     refused("it has shards of its own", "--jobs", "2", "--shard-size", "1GB")
     assert not (here / "out").exists()
     run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1", "--json")
-    refused("begun with seed 0, not 5; --force starts anew", "--jobs", "1", "--seed", "5")
+    refused("begun with code.seed 0, not 5; --force starts anew", "--jobs", "1", "--seed", "5")
     refused("it is a directory, expected the name of a file")
     (here / "out" / "m.xorjax.index.json").unlink()
     assert "repeat its command to finish and write it" in run(capsys, "verify", "out", code=1).err

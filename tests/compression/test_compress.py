@@ -196,8 +196,8 @@ def test_without_a_mask_every_weight_is_kept():
 
 
 def test_a_shape_that_an_approximate_mask_cannot_have_is_the_users_error():
-    spec = replace(SPEC, mask_codec="lowrank", mask_options={"tile_rows": 10**6})
-    with pytest.raises(CompressError, match="tensor 'fc1/kernel': tile_rows is 1000000, expected 1 to"):
+    spec = replace(SPEC, mask_codec="lowrank", mask_options={"rank": 10**6})
+    with pytest.raises(CompressError, match="tensor 'fc1/kernel': rank is 1000000, expected 1 to"):
         compress(tree(), spec)
 
 

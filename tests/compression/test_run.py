@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from checkpoints import LAYERS, SHARDS, tensors, write_checkpoint, write_masks
 
+from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
 from xorjax import paths
 from xorjax.artifacts import schedule
@@ -200,7 +201,9 @@ def test_another_setting_is_refused_by_name(source, tmp_path):
     for spec, message in (
         (replace(SPEC, prune_rate=0.7), r"begun with prune_rate 0.8, not 0.7; --force starts anew"),
         (replace(SPEC, skip=("a.*",)), r'begun with skip \[\], not \["a\.\*"\]'),
-        (replace(SPEC, n_out=96), "begun with n_out null, not 96"),
+        (replace(SPEC, code=XorCode(n_in=12, n_out=96)), "begun with code.n_out null, not 96"),
+        (replace(SPEC, code=SignsCode()), 'begun with code "xor", not "signs"'),
+        (replace(SPEC, per_layer={"a*": {"code": SignsCode()}}), "begun with per_layer {}, not "),
     ):
         with pytest.raises(ValueError, match=message):
             run(source, out, spec)

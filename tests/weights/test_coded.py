@@ -47,6 +47,12 @@ def test_narrow_scales_give_a_narrow_weight_rounded_once(dtype):
         np.testing.assert_array_equal(np.asarray(array), quantized(planes, mask, scales))
 
 
+def test_narrow_scales_may_be_widened():
+    planes, mask, scales = parts(n_planes=3, dtype=ml_dtypes.bfloat16)
+    w = coded(planes, mask, scales).astype(jnp.float32)
+    np.testing.assert_array_equal(np.asarray(array_of(w)), quantized(planes, mask, scales.astype(np.float32)))
+
+
 @pytest.mark.parametrize("shape", [(7,), (3, 5, 4, 6)])
 def test_it_has_an_array_s_shape(shape):
     w = weight(shape)

@@ -74,6 +74,8 @@ class EncodedPlanes:
 class Code(Protocol):
     """A way of storing signs, with its settings: a frozen dataclass, hashable, equal if it says the same."""
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
     id: ClassVar[str]
     """Its name in files, settings and results."""
 

@@ -1,9 +1,9 @@
 """The XOR code: a code word for each slice of a plane, and patches where it misses a care bit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -106,24 +106,13 @@ class XorCode:
         except ValueError as error:
             raise CodeError(str(error)) from error
         code = replace(self, n_out=n_out, fill=None)
-        of_care = to_slices(care, net.n_out, code.slicing, code.slicing_seed)
-        slices = CareSlices.of(of_care, net.n_in, code.patch_block)
-        streams, n_patches, n_bounded = {}, 0, 0
+        cut = (net.n_out, code.slicing, code.slicing_seed)
+        of_care, coded = to_slices(care, *cut), []
         for p, plane in enumerate(planes):
-            bits = to_slices(plane, net.n_out, code.slicing, code.slicing_seed)
-            found = search(
-                bits,
-                of_care,
-                net,
-                code.method,
-                code.encoder,
-                lambda done, p=p: tell((p + done) / len(planes)),
-            )
-            streams |= {f"{p}/{name}": s for name, s in write(found, slices, code.patch_format).items()}
-            n_patches, n_bounded = n_patches + len(found.patch_positions), n_bounded + found.n_bounded
-        shared = {"matrix": pack_codes(net.rows, net.n_in)}
-        notes = {"n_bounded": n_bounded, "n_patches": n_patches}
-        return EncodedPlanes(code, care.shape, len(planes), streams, shared, notes)
+            told = partial(_tell_part, tell, p, len(planes))
+            coded.append(search(to_slices(plane, *cut), of_care, net, code.method, code.encoder, told))
+        del of_care  # what follows needs the room
+        return assemble(code, net, care, coded)
 
     def _choose_n_out(self, care: Mask) -> int:
         if self.n_out is not None:
@@ -179,7 +168,7 @@ class XorCode:
                 raise ValueError(
                     f"stream '{p}/codes': {n_held} bytes are not {n_slices} code words of {net.n_in} bits"
                 )
-        slices, n_patches = care_slices(encoded, mask), 0
+        slices, n_patches = care_slices(self, encoded.shape, mask), 0
         for p in range(encoded.n_planes):
             plane = read(encoded.streams, slices, self.patch_format, f"{p}/")
             n_patches += len(plane.patch_positions)
@@ -235,14 +224,32 @@ def network(encoded: EncodedPlanes) -> XorNetwork:
     return XorNetwork(net.matrix, code.seed, code.taps)
 
 
-def care_slices(encoded: EncodedPlanes, mask: Mask | None) -> CareSlices:
-    """Where the care bits of the slices lie."""
-    code = encoded.code
-    assert isinstance(code, XorCode)
+def care_slices(code: XorCode, shape: tuple[int, ...], mask: Mask | None) -> CareSlices:
+    """Where the care bits of the slices of a plane lie."""
     assert code.n_out is not None
-    care = np.ones(encoded.shape, np.bool_) if mask is None else mask
+    care = np.ones(shape, np.bool_) if mask is None else mask
     cut = to_slices(care, code.n_out, code.slicing, code.slicing_seed)
     return CareSlices.of(cut, code.n_in, code.patch_block)
+
+
+def assemble(code: XorCode, net: XorNetwork, care: Mask, coded: Sequence[CodedPlane]) -> EncodedPlanes:
+    """The planes as a file holds them."""
+    slices = care_slices(code, care.shape, care)
+    streams = {
+        f"{p}/{name}": stream
+        for p, plane in enumerate(coded)
+        for name, stream in write(plane, slices, code.patch_format).items()
+    }
+    notes = {
+        "n_bounded": sum(plane.n_bounded for plane in coded),
+        "n_patches": sum(len(plane.patch_positions) for plane in coded),
+    }
+    shared = {"matrix": pack_codes(net.rows, net.n_in)}
+    return EncodedPlanes(code, care.shape, len(coded), streams, shared, notes)
+
+
+def _tell_part(tell: Tell, part: int, parts: int, done: float) -> None:
+    tell((part + done) / parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,17 +295,7 @@ class Encoded:
     @cached_property
     def planes(self) -> EncodedPlanes:
         """The same as a layer of one plane, without its mask."""
-        cut = to_slices(self.care, self.net.n_out, self.code.slicing, self.code.slicing_seed)
-        slices = CareSlices.of(cut, self.net.n_in, self.code.patch_block)
-        streams = write(self.plane, slices, self.code.patch_format)
-        return EncodedPlanes(
-            self.code,
-            self.shape,
-            1,
-            {f"0/{name}": stream for name, stream in streams.items()},
-            {"matrix": pack_codes(self.net.rows, self.net.n_in)},
-            {"n_bounded": self.n_bounded, "n_patches": len(self.patch_positions)},
-        )
+        return assemble(self.code, self.net, self.care, [self.plane])
 
     @property
     def streams(self) -> Streams:

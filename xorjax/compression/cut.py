@@ -80,12 +80,10 @@ class Cut:
     def settings(self) -> dict[str, Any]:
         """The settings as JSON has them."""
         settings = {field.name: getattr(self.spec, field.name) for field in fields(CompressSpec)}
-        settings["code"] = code_spec(self.spec.code)
+        settings |= _flat("code", self.spec.code)
         settings["mask_options"] = dict(self.spec.mask_options)
         settings["per_layer"] = {
-            pattern: {
-                key: code_spec(value) if isinstance(value, Code) else value for key, value in rule.items()
-            }
+            pattern: dict(rule) | (_flat("code", code) if isinstance(code := rule.get("code"), Code) else {})
             for pattern, rule in self.spec.per_layer.items()
         }
         settings["masks"] = None if self.masks is None else "given"
@@ -111,6 +109,12 @@ class Cut:
     @property
     def index_file(self) -> str:
         return self.name + COMPRESSED_INDEX_SUFFIX
+
+
+def _flat(key: str, code: Code) -> dict[str, Any]:
+    """A code's id and settings as the keys of `per_layer` name them: "code" and "code.n_in"."""
+    spec = code_spec(code)
+    return {key: spec.pop("id")} | {f"{key}.{name}": value for name, value in spec.items()}
 
 
 def make_cut(

@@ -44,6 +44,8 @@ def _renamed(tensor: str) -> str:
 
 
 def _layer(entry: object, networks: list[Any], where: str) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"spec: {where} is not an object")
     number, n_planes = get(entry, "network", int, where), len(get_list(entry, "sha256", str, where))
     if not 0 <= number < len(networks):
         raise ValueError(f"spec: {where} uses network {number} of {len(networks)}")

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Shaped, UInt8, UInt32
 
-_STEPS = 8
+_STEPS = 4
 
 
 def coarse(n: int) -> int:
-    """`n` rounded up to one of 8 steps an octave, so that arrays of about one length share a compilation."""
+    """`n` rounded up to one of 4 steps an octave, so that arrays of about one length share a compilation."""
     step = 1 << max(0, (n - 1).bit_length() - _STEPS.bit_length()) if n else 1
     return -(-n // step) * step
 

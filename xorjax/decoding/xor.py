@@ -51,7 +51,7 @@ class XorDecoder:
     def pack(values: EncodedPlanes, mask: Mask | None) -> tuple[Words, XorFormat]:
         code, net = values.code, network(values)
         assert isinstance(code, XorCode)
-        slices, reader = care_slices(values, mask), _READERS[code.patch_format]
+        slices, reader = care_slices(code, values.shape, mask), _READERS[code.patch_format]
         planes = list(code.read(values, mask))
         n_patches = max(len(plane.patch_positions) for plane in planes)
         patches = [

@@ -1,6 +1,6 @@
 """What the layers share: a coded weight and a bias."""
 
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +9,8 @@ from jaxtyping import Array, Float
 
 from xorjax.container import CompressedLayer
 from xorjax.weights import CodedWeight
+
+Layer = TypeVar("Layer", bound="XorLayer")
 
 
 class XorLayer(nnx.Module):
@@ -24,11 +26,11 @@ class XorLayer(nnx.Module):
 
     @classmethod
     def from_layer(
-        cls,
+        cls: type[Layer],
         layer: CompressedLayer,
         bias: Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None = None,
         **settings: Any,
-    ) -> Self:
+    ) -> Layer:
         """The layer of a compressed one, as `xorjax.load` gives it; settings are those of the class."""
         return cls(CodedWeight.of(layer.values, layer.index, layer.scales), bias, **settings)
 

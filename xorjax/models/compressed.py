@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from xorjax.container import CompressedModel
@@ -17,7 +18,8 @@ class FileModelError(UserError, ValueError):
 
 
 def coded_model(name: str, compressed: CompressedModel, sizes: Mapping[str, int] | None = None) -> nnx.Module:
-    """The registry's model `name` with the parameters and state of the file, the compressed ones as `CodedWeight`s.
+    """The registry's model `name` with the file's parameters and state, the compressed ones as `CodedWeight`s of its
+    dtypes.
 
     It runs as it is where the model multiplies by `xorjax.weights.matmul` and `conv`, else with
     `xorjax.weights.form` of its state, inside jit.
@@ -27,9 +29,10 @@ def coded_model(name: str, compressed: CompressedModel, sizes: Mapping[str, int]
         ValueError: there is no such model.
     """
     network, params, state = create_model(name, 0, sizes)
-    held: dict[str, Any] = {**compressed.params, **compressed.weights}
-    _check(name, held, params | state)
-    held |= {path: jnp.asarray(value) for path, value in compressed.params.items()}
+    initial = params | state
+    _check(name, {**compressed.params, **compressed.layers}, initial)
+    held: dict[str, Any] = {path: jnp.asarray(value) for path, value in compressed.params.items()}
+    held |= {path: weight.astype(initial[path].dtype) for path, weight in compressed.weights.items()}
     return merge(network, *network.split(held))
 
 
@@ -38,9 +41,10 @@ def _check(name: str, held: Mapping[str, Any], initial: Params) -> None:
         differing = sorted(held.keys() ^ initial.keys())
         raise FileModelError(f"the compressed parameters are not those of {name}: {', '.join(differing)}")
     for path, value in held.items():
-        for what, its, expected in (
-            ("shape", list(value.shape), list(initial[path].shape)),
-            ("dtype", value.dtype, initial[path].dtype),
-        ):
-            if its != expected:
-                raise FileModelError(f"tensor {path!r} has {what} {its}, expected {expected} for {name}")
+        shape, dtype = initial[path].shape, initial[path].dtype
+        if tuple(value.shape) != shape:
+            raise FileModelError(
+                f"tensor {path!r} has shape {list(value.shape)}, expected {list(shape)} for {name}"
+            )
+        if isinstance(value, np.ndarray) and value.dtype != dtype:
+            raise FileModelError(f"tensor {path!r} has dtype {value.dtype}, expected {dtype} for {name}")

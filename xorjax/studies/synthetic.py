@@ -68,7 +68,9 @@ def measure(
     """Encode a plane with the XOR network of `seed` and count it in each of the patch formats."""
     net = XorNetwork.random(n_in, n_out, seed)
     encoded = encode(bits, care, net, method, patch_formats[0], patch_block)
-    sizes = {name: replace(encoded, code=replace(encoded.code, patch_format=name)).nbits for name in patch_formats}
+    sizes = {
+        name: replace(encoded, code=replace(encoded.code, patch_format=name)).nbits for name in patch_formats
+    }
     n_patches = len(encoded.patch_positions)
     return Measured(
         prune_rate,

@@ -1,6 +1,6 @@
 """A weight array held as code: words, mask and scales as a pytree, decoded where it is used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeVar
 
@@ -29,12 +29,13 @@ class CodedWeight:
     Attributes:
         planes: the bit planes.
         mask: None where every weight is kept. One whose codec decodes inside jit stays encoded; others are a bitmap.
-        scales: one array a plane, which broadcasts over the weights.
+        scales: floats; one array a plane, which broadcasts over the weights.
     """
 
     planes: PackedPlanes
     mask: PackedMask | None
-    scales: Float[Array, "planes ..."]
+    # Of any type, since what handles pytrees puts sizes, shardings or None in the place of arrays.
+    scales: Any
 
     # NumPy arrays leave `x @ w` to this class.
     __array_ufunc__ = None
@@ -79,10 +80,14 @@ class CodedWeight:
         """That of the scales and of `to_array`."""
         return self.scales.dtype
 
+    def astype(self, dtype: Any) -> "CodedWeight":
+        """The same code with scales of another dtype."""
+        return replace(self, scales=self.scales.astype(dtype))
+
     def to_array(self) -> Float[Array, "*shape"]:
         """The weight, equal to the quantized one bit for bit; planes are summed in float32, or wider."""
         mask = None if self.mask is None else decode_mask(self.mask)
-        wide = jnp.promote_types(self.dtype, jnp.float32)
+        wide = self.dtype if self.dtype.itemsize > 4 else jnp.float32
         total = jnp.zeros(self.shape, wide)
         for bits, scale in zip(decode_planes(self.planes, mask), self.scales.astype(wide), strict=True):
             total += jnp.where(bits, scale, -scale)
