@@ -8,16 +8,16 @@ PAPER = sweep("lenet_paper", 4, "+experiment=lenet_paper")
 FIRST_RELEASE = sweep(
     "first_release",
     8,
-    "+experiment=lenet_sweep xor.method=greedy xor.patch_format=blocked xor.layout=row_major,interleaved "
-    "xor.n_in=20,32 xor.fill=0.75,0.85",
+    "+experiment=lenet_sweep code.method=greedy code.patch_format=blocked code.slicing=row_major,interleaved "
+    "code.n_in=20,32 code.fill=0.75,0.85",
     "lenet_sweep",
 )
 WIDTHS = (300, 320, 330, 340, 350, 360)
 GREEDY_WIDTHS = sweep(
     "greedy_widths",
     8,
-    "+experiment=lenet_sweep prune.rate=0.95 xor.method=greedy xor.patch_format=paper,blocked "
-    f"xor.layout=row_major,interleaved xor.n_in=20 xor.n_out={','.join(map(str, WIDTHS))}",
+    "+experiment=lenet_sweep prune.rate=0.95 code.method=greedy code.patch_format=paper,blocked "
+    f"code.slicing=row_major,interleaved code.n_in=20 code.n_out={','.join(map(str, WIDTHS))}",
     "lenet_sweep",
 )
 
@@ -54,8 +54,8 @@ def layouts_table(results: Results) -> Found:
         label = f"{rate:.2f}, {n_in}, {n_out}".removeprefix("0")
         own = {"prune_rate": rate, "n_in": n_in, "n_out": n_out}
         found[label] = [
-            mean(xor, column, layout=layout, **own)
-            for layout in ("row_major", "interleaved")
+            mean(xor, column, slicing=slicing, **own)
+            for slicing in ("row_major", "interleaved")
             for column in ("value_bits", "patches_per_slice")
         ]
     return found
@@ -63,7 +63,7 @@ def layouts_table(results: Results) -> Found:
 
 def first_release(results: Results) -> Found:
     """The fewest value bits of two n_out, for three prune rates at n_in = 32 and then at 20."""
-    xor = encoded(results.table(FIRST_RELEASE), layout="interleaved")
+    xor = encoded(results.table(FIRST_RELEASE), slicing="interleaved")
     return {
         "": [
             min(mean(xor, "value_bits", prune_rate=rate, n_in=n_in, fill=fill) for fill in (0.75, 0.85))
@@ -77,11 +77,12 @@ def widths_table(results: Results) -> Found:
     xor = encoded(results.table(GREEDY_WIDTHS))
     names = {"paper": "paper (one width)", "blocked": "blocked (16)"}
     return {
-        f"{name}, {layout}": [
-            mean(xor, "value_bits", patch_format=patch_format, layout=layout, n_out=n_out) for n_out in WIDTHS
+        f"{name}, {slicing}": [
+            mean(xor, "value_bits", patch_format=patch_format, slicing=slicing, n_out=n_out)
+            for n_out in WIDTHS
         ]
         for patch_format, name in names.items()
-        for layout in ("row_major", "interleaved")
+        for slicing in ("row_major", "interleaved")
     }
 
 

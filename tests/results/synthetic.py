@@ -38,8 +38,8 @@ def entropy(rate: float) -> float:
 def quantized_name(config: dict[str, Any]) -> str:
     """The artifact of the quantized model: of all settings but those of the coding."""
     kept = {key: value for key, value in config.items() if key not in ("code", "paths")}
-    if kept["mask"]["codec"] not in APPROXIMATE:
-        kept.pop("mask")
+    if kept.get("mask", {}).get("codec") not in APPROXIMATE:
+        kept.pop("mask", None)
     return f"quantize-{hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]}"
 
 

@@ -1,6 +1,5 @@
 """The report's main figure in a real browser: its range, its words, its zoom, and what it says of a choice."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -54,10 +53,10 @@ def test_rates_dense_accuracy_and_deviations_are_drawn(opened, report):
     assert line[0] == "paper"
     assert line[2] == "dot"
     assert 99 < line[1] < 99.5
-    spreads = page.evaluate("shown.map((p) => POINTS.validation_accuracy_spread[p])")
+    spreads = page.evaluate("shown.map((p) => POINTS.validation_metric_spread[p])")
     assert min(spreads) > 0
     page.locator("input[name=dots][value=point]").check()
-    assert set(page.evaluate("shown.map((p) => POINTS.validation_accuracy_spread[p])")) == {0}
+    assert set(page.evaluate("shown.map((p) => POINTS.validation_metric_spread[p])")) == {0}
 
 
 def test_a_front_ends_at_its_last_point(opened, report):
@@ -86,7 +85,7 @@ def test_nothing_left_is_said_in_words(opened, tmp_path):
 def test_untrained_signs_alone_say_why_nothing_is_drawn(opened, tmp_path):
     dense = make_baseline("dense", 0.0, 1.0, test_metric=None)
     page = opened(
-        build_report(write_report(tmp_path, [make_point("a", [make_row(), dense])])), "#codec=dense"
+        build_report(write_report(tmp_path, [make_point("a", [make_row(), dense])])), "#codec=dense%201-bit"
     )
     assert "nobody trained" in page.locator("#nothing").inner_text()
 
@@ -198,7 +197,7 @@ def test_what_else_was_swept_filters_the_figure(opened, tmp_path):
         make_point(
             f"p{structure}",
             [
-                make_row(config=(config := json.dumps(make_config(prune__structure=structure)))),
+                make_row(config=(config := make_config(prune__structure=structure))),
                 make_baseline("csr5", 0.3, 0.06, config=config),
             ],
         )

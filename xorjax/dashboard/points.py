@@ -148,7 +148,9 @@ def _metric(row: dict[str, Any]) -> Metric | None:
     name, unit = text(row.get("metric")), text(row.get("metric_unit"))
     if name is None or unit is None:
         return None
-    return Metric(name, unit, row.get("higher_is_better") is not False, number(row.get("metric_tolerance")) or 0.0)
+    return Metric(
+        name, unit, row.get("higher_is_better") is not False, number(row.get("metric_tolerance")) or 0.0
+    )
 
 
 def _bits(rows: list[dict[str, Any]]) -> float | None:

@@ -102,7 +102,9 @@ def outcome(rows: list[dict]) -> str:
     own = [row for row in rows if not row["baseline"]]
     value, total = bits_over_layers(own, "code_bits", "patch_bits"), bits_over_layers(own)
     first = own[0]
-    metric = Metric(*(first[name] for name in ("metric", "metric_unit", "higher_is_better", "metric_tolerance")))
+    metric = Metric(
+        *(first[name] for name in ("metric", "metric_unit", "higher_is_better", "metric_tolerance"))
+    )
     return (
         f"{value:.4f} value bits, {total:.4f} bits/weight, "
         f"{metric.name} {metric.text(first['test_metric'])} (dense {metric.text(first['dense_metric'])})"

@@ -24,21 +24,19 @@ OTHERS = (
     *(("square-open", "□"), ("diamond-open", "◇"), ("triangle-up-open", "△"), ("triangle-down-open", "▽")),
     *(("star-open", "☆"), ("circle-open", "○")),
 )
-METHODS = ("minimum", "greedy")
-"""Searches whose own mark is always the same."""
+XOR = [code_name("xor", method) for method in ("minimum", "greedy")]
+"""Own codes whose mark is always the same."""
 
 
 def marks(codecs: pl.DataFrame) -> dict[str, tuple[str, str]]:
     """The marker and the letter of each `codec`, which `baseline` says to be a rival or a point's own."""
     pairs = dict(codecs.select("codec", "baseline").drop_nulls().iter_rows())
     found = {}
-    for is_rival, known, signs in (
-        (False, [code_name("xor", method) for method in METHODS], OWN),
-        (True, list(CODEC_NAMES.values()), OTHERS),
-    ):
-        ordered = [*known, *sorted(name for name in pairs if name not in known and pairs[name] == is_rival)]
-        places = {name: signs[i % len(signs)] for i, name in enumerate(ordered)}
-        found |= {name: places[name] for name in ordered if pairs.get(name) == is_rival}
+    for is_rival, known, signs in ((False, XOR, OWN), (True, list(CODEC_NAMES.values()), OTHERS)):
+        places = {name: sign for name, sign in zip(known, signs, strict=False) if pairs.get(name) == is_rival}
+        others = sorted(name for name in pairs if pairs[name] == is_rival and name not in places)
+        free = [sign for sign in signs if sign not in places.values()] or signs
+        found |= places | {name: free[i % len(free)] for i, name in enumerate(others)}
     return found
 
 

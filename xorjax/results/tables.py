@@ -38,8 +38,9 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     )
     config = rows["config"]
     of_point = pl.coalesce(setting(config, "prune.rate").cast(pl.Float64), "prune_rate")
+    # How n_out was to be chosen, where it was.
     asked = [
-        f"{n_out} {fill}"
+        f"fill {fill}" if n_out is None else None
         for n_out, fill in zip(setting(config, "code.n_out"), setting(config, "code.fill"), strict=True)
     ]
     rows = (
@@ -85,7 +86,12 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     ]
     return points.with_columns(
         pl.col("n_in").round().cast(pl.Int64),
-        pl.col("n_out").mean().over(*alike, "model_variant", "asked", "rival").round().cast(pl.Int64),
+        pl.when(pl.col("asked").is_null())
+        .then("n_out")
+        .otherwise(pl.col("n_out").mean().over(*alike, "model_variant", "asked", "rival"))
+        .round()
+        .cast(pl.Int64)
+        .alias("n_out"),
         codec=pl.Series(codecs, dtype=pl.String),
     )
 

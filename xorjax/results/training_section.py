@@ -82,7 +82,9 @@ def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "t
     """The curves to draw, and how many training runs there are. A metrics file that is damaged has no curve."""
     from xorjax.results.curve_figures import Curve
 
-    rates: dict[str, float] = dict(zip(results["point"], setting(results["config"], "prune.rate"), strict=True))
+    rates: dict[str, float] = dict(
+        zip(results["point"], setting(results["config"], "prune.rate"), strict=True)
+    )
     found: dict[str, dict[str, Any]] = {}
     for point in experiment.points:
         for curve in point.curves:
