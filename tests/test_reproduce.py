@@ -6,7 +6,6 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]

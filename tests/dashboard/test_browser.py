@@ -59,7 +59,7 @@ def test_a_real_failure_is_shown_as_it_happens(tmp_path, browser):
         sys.executable,
         *SWEEP,
         "quantize.optim.learning_rate=0.001,1e30",
-        "xor.n_in=12",
+        "code.n_in=12",
         "prune.rate=0.9",
     ]
     with dashboard(runs) as url:

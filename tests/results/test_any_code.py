@@ -79,7 +79,16 @@ def test_the_terminal_says_the_code_and_leaves_out_what_it_does_not_have():
 
 def test_the_report_of_a_code_and_a_metric_that_nothing_knows(tmp_path):
     page = Page(build_report(experiment(tmp_path)))
-    assert page.sections == "summary points bits perplexity masks baselines settings glossary".split()
+    assert page.sections == [
+        "summary",
+        "points",
+        "bits",
+        "perplexity",
+        "masks",
+        "baselines",
+        "settings",
+        "glossary",
+    ]
     assert "Coded weights of LeNet-5 on MNIST" in page.text
     assert "keeps the validation perplexity within 0.5 of the dense network's is S = 0.95" in page.text
     assert "with a test perplexity of 90.21 ± 0.0071 of 10,000 examples against 90, at 0.401" in page.text
@@ -168,7 +177,7 @@ def test_a_comparison_of_perplexities_calls_less_better(tmp_path):
 def test_experiments_of_two_metrics_are_not_compared(tmp_path):
     first = experiment(tmp_path / "a")
     second = write_report(tmp_path / "b", [make_point("a", [make_row()])])
-    with pytest.raises(CollectError, match="is judged by perplexity and .* by accuracy"):
+    with pytest.raises(CollectError, match=r"is judged by perplexity and .* by accuracy"):
         compare(first, second)
 
 

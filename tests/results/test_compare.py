@@ -8,11 +8,11 @@ from synthetic import make_config, make_failure, make_point, make_row, sweep, wr
 from test_report import Page
 
 from xorjax.config.validate import KEYS
+from xorjax.metric import ACCURACY
 from xorjax.results.collect import CollectError
 from xorjax.results.compare import SIZES, compare, difference, front, shown, summed_up, verdict
 from xorjax.results.compare_page import write_comparison
 from xorjax.results.compare_terminal import comparison_table
-from xorjax.metric import ACCURACY
 from xorjax.results.configs import determines_nothing
 
 

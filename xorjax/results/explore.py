@@ -109,6 +109,7 @@ def explore(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> str:
     Args:
         table: all rows, as `marked` gives them.
         points: as `tables.per_point` gives them, empty if none has finished.
+        metric: what the points are judged by.
     """
     parts = [_filters(table)]
     if not points.is_empty():

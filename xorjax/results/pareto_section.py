@@ -5,9 +5,9 @@ from html import escape
 
 import polars as pl
 
+from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.caps import spread
-from xorjax.metric import Metric
 from xorjax.results.names import CODEC_NAMES, code_name, own_code
 from xorjax.results.palette import colours
 
@@ -46,6 +46,7 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
     own, name = own_code(points.filter(~pl.col("baseline"))["code"]), metric.name
     signs = {codec: (sign, "var(--ink)") for codec, (_, sign) in marks(drawn).items()}
     untrained = points.filter("baseline", pl.col("test_metric").is_null())["codec"]
+    up = "up" if metric.higher_is_better else "down"
     dense_signs = "Dense 1-bit is left out, since nobody trained that network. " if len(untrained) else ""
     rates, seeds = colours(points["prune_rate"].to_list()), points["seed"].n_unique()
     ring = {"on the front by validation": ("◎", "var(--ink)")}
@@ -76,7 +77,7 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
             "</div>",
             page.paragraph(
                 "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all "
-                f"layers together. Further left is smaller, further {'up' if metric.higher_is_better else 'down'} is better. The front is what no other dot of "
+                f"layers together. Further left is smaller, further {up} is better. The front is what no other dot of "
                 "those shown beats in both; single seeds have luck, which the means even out. It is found by "
                 f"validation {name} and drawn over it alone; over test {name} the dots that it consists of have a "
                 f"ring. The range fits the {own} and the codecs within 1.3 times the smallest at their prune rate. "

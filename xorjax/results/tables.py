@@ -24,10 +24,11 @@ from xorjax.streams import BIT_STREAMS
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
     """One row for each point's own code and for each rival beside it: all encoded layers of the model together.
 
-    Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the layers' weights, patches by their slices,
-    `kept_score` by the kept weights. Layers that are coded differently are "mixed", their n_in and n_out the mean;
-    n_out is that over seeds too where it was chosen from the masks. Added columns: those of `with_variants`, which has
-    `varied`; `codec`, the code for readers; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
+    Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the
+    layers' weights, patches by their slices, `kept_score` by the kept weights. Layers that are coded differently are
+    "mixed", their n_in and n_out the mean; n_out is that over seeds too where it was chosen from the masks. Added
+    columns: those of `with_variants`, which has `varied`; `codec`, the code for readers; `value_bound`, n_planes *
+    kept / weights, which is 1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
     pairs = rows.filter("baseline").select("code", "mask_codec").unique().rows()
