@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from synthetic import make_baseline, make_config, make_failure, make_point, make_row, sweep, write_report
+from test_any_code import experiment
 from test_report_browser import eventually
 
 from xorjax.results.report import build_report
@@ -207,3 +208,13 @@ def test_what_else_was_swept_filters_the_figure(opened, tmp_path):
     assert page.locator("#shown").inner_text() == "1 of 2 points and 1 of 2 results of other codecs."
     page.locator("input[name='prune.structure'][value='1']").uncheck()
     assert page.locator("#shown").inner_text().startswith("2 of 2 points")
+
+
+def test_of_a_metric_that_is_to_be_low_the_front_goes_down(opened, tmp_path):
+    page = opened(build_report(experiment(tmp_path)))
+    assert page.locator("#pareto .ytitle").text_content() == "validation perplexity"
+    cells = page.locator("#front tbody tr").evaluate_all(
+        "lines => lines.map((line) => line.cells[1].textContent)"
+    )
+    assert cells == ["91.2", "90.5"]
+    assert page.evaluate("denseOf(ALL, 'validation')") == pytest.approx(91)
