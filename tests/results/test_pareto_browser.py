@@ -42,7 +42,7 @@ def test_codecs_far_off_are_named_instead_of_drawn_and_can_be_asked_for(opened, 
     shared = opened(report, "#codecs=all&axis=test")
     assert shared.get_by_role("checkbox", name="all codecs").is_checked()
     assert "One image of the test split is 0.01" in shared.locator("#outside").inner_text()
-    chosen = opened(report, "#codec=minimum,bitmap_signs")
+    chosen = opened(report, "#codec=XOR%20code%2C%20minimum,bitmap%20%2B%20signs")
     assert "Not shown" not in chosen.locator("#outside").inner_text()
 
 
