@@ -180,27 +180,25 @@ def vary(
         curve["metrics"] = f"{curve['stage']}/{model}-{i}/metrics.jsonl"
         if curve["stage"] == "dense":
             curve |= {"metrics": f"dense/seed{run}/metrics.jsonl", "title": f"dense, seed {run}"}
-    return template | {"point": name, "rows": rows, "curves": curves}
+    config = template["config"] | {"seed": run, "prune": template["config"]["prune"] | {"rate": rate}}
+    config["code"] = config["code"] | {"n_in": n_in, "fill": fill, "n_out": n_out}
+    return template | {"point": name, "config": config, "rows": rows, "curves": curves}
 
 
 def vary_row(
     row: dict[str, Any], common: dict[str, Any], n_in: int, n_out: int, fill: float, loss: float
 ) -> dict[str, Any]:
-    config = row["config"] | {
-        "seed": common["seed"],
-        "prune": row["config"]["prune"] | {"rate": common["prune_rate"]},
-    }
-    config["code"] = config["code"] | {"n_in": n_in, "fill": fill, "n_out": n_out}
     words = [word for word in row["command"].split(" ") if "=" not in word or word.startswith("+")]
     words += [f"seed={common['seed']}", f"prune.rate={common['prune_rate']:g}"]
     words += [f"code.n_in={n_in}", f"code.fill={fill:g}"]
-    changed = common | {"config": config, "command": " ".join(words)}
+    changed = common | {"command": " ".join(words)}
     if not row["baseline"]:
         changed |= {"n_in": n_in, "n_out": n_out, "fill": fill, "code_bits": n_in / n_out}
     if row["test_metric"] is not None:
         changed["test_metric"] = row["dense_metric"] - loss
     changed["validation_metric"] = row["dense_validation_metric"] - loss + 2e-4
-    return dict.fromkeys(SCHEMA) | row | changed
+    known = dict.fromkeys(SCHEMA) | row | changed
+    return {key: value for key, value in known.items() if key != "config"}
 
 
 def copy_metrics(curve: dict[str, str], from_runs: Path, runs: Path) -> None:

@@ -490,7 +490,7 @@ def test_points_that_differ_in_the_seed_alone_have_one_setting(files, ask):
     )
     row = {"baseline": False, "n_weights": 100, "bits_per_weight": 0.5, "n_test": 2000}
     for i in range(3):
-        files.point(i, rows=[row | {"config": {"data": {"n_validation": 1000}}}])
+        files.point(i, rows=[row], config={"data": {"n_validation": 1000}})
     first, second, third = ask()["experiment"]["points"]
     assert first["setting"] == second["setting"] != third["setting"]
     assert (first["n_validation"], first["n_test"]) == (1000, 2000)
@@ -531,7 +531,7 @@ def test_values_of_another_metric_are_not_shown_among_the_first_ones(files, ask)
 @pytest.mark.parametrize("config", [None, "{}", [], {"data": 5}, {"data": {"n_validation": "all"}}, 7])
 def test_a_configuration_that_cannot_be_read_is_none(files, ask, config):
     files.plan()
-    files.point(0, rows=[{"baseline": False, "config": config}])
+    files.point(0, rows=[{"baseline": False}], config=config)
     assert ask()["experiment"]["points"][0]["n_validation"] is None
 
 
