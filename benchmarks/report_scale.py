@@ -2,7 +2,7 @@
 
     python benchmarks/report_scale.py [runs/reports/lenet_sweep]
 
-The points are made of real ones: other seeds, prune rates, n_in and n_out, jittered bits and accuracies, with training
+The points are made of real ones: other seeds, prune rates, n_in and n_out, jittered bits and metrics, with training
 curves for every network. Points of one seed and prune rate share a quantized model, as in a sweep. The peer is the
 floor: parsing the same files and writing the same rows as Parquet, nothing checked and nothing drawn. A round times
 each in a process of its own, in turn, the order reversed from round to round; printed are medians over rounds of the
@@ -137,6 +137,12 @@ def make(experiment: Path, runs: Path, n_points: int, seed: int) -> Path:
         for curve in point["curves"]:
             copy_metrics(curve, experiment.parent.parent, runs)
     content = {"experiment": plan["experiment"], "command": plan["command"], "points": names}
+    content["swept"] = {
+        "seed": [],
+        "prune.rate": list(RATES),
+        "code.n_in": list(N_INS),
+        "code.fill": list(FILLS),
+    }
     (report_dir / "plan.json").write_text(json.dumps(content), encoding="utf-8")
     return report_dir
 
@@ -174,25 +180,25 @@ def vary(
         curve["metrics"] = f"{curve['stage']}/{model}-{i}/metrics.jsonl"
         if curve["stage"] == "dense":
             curve |= {"metrics": f"dense/seed{run}/metrics.jsonl", "title": f"dense, seed {run}"}
-    return template | {"point": name, "rows": rows, "curves": curves}
+    config = template["config"] | {"seed": run, "prune": template["config"]["prune"] | {"rate": rate}}
+    config["code"] = config["code"] | {"n_in": n_in, "fill": fill, "n_out": n_out}
+    return template | {"point": name, "config": config, "rows": rows, "curves": curves}
 
 
 def vary_row(
     row: dict[str, Any], common: dict[str, Any], n_in: int, n_out: int, fill: float, loss: float
 ) -> dict[str, Any]:
-    config = json.loads(row["config"])
-    config["seed"], config["prune"]["rate"] = common["seed"], common["prune_rate"]
-    config["xor"] |= {"n_in": n_in, "fill": fill}
     words = [word for word in row["command"].split(" ") if "=" not in word or word.startswith("+")]
     words += [f"seed={common['seed']}", f"prune.rate={common['prune_rate']:g}"]
     words += [f"code.n_in={n_in}", f"code.fill={fill:g}"]
-    changed = common | {"config": json.dumps(config, sort_keys=True), "command": " ".join(words)}
-    if row["n_out"] is not None:
+    changed = common | {"command": " ".join(words)}
+    if not row["baseline"]:
         changed |= {"n_in": n_in, "n_out": n_out, "fill": fill, "code_bits": n_in / n_out}
-    if row["test_accuracy"] is not None:
-        changed["test_accuracy"] = row["dense_accuracy"] - loss
-    changed["validation_accuracy"] = row["dense_validation_accuracy"] - loss + 2e-4
-    return dict.fromkeys(SCHEMA) | row | changed
+    if row["test_metric"] is not None:
+        changed["test_metric"] = row["dense_metric"] - loss
+    changed["validation_metric"] = row["dense_validation_metric"] - loss + 2e-4
+    known = dict.fromkeys(SCHEMA) | row | changed
+    return {key: value for key, value in known.items() if key != "config"}
 
 
 def copy_metrics(curve: dict[str, str], from_runs: Path, runs: Path) -> None:

@@ -6,7 +6,6 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +29,7 @@ from claims.documents import (  # noqa: E402
 )
 from claims.excused import EXCUSES  # noqa: E402
 
-from xorjax.results.rows import SCHEMA  # noqa: E402
+from xorjax.results.rows import SCHEMA, to_frame  # noqa: E402
 
 DOCUMENTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/results.md", "README.md")}
 PLACES = [(thing.document, thing.place) for thing in (*reproduce.CLAIMS, *EXCUSES)]
@@ -130,15 +129,17 @@ def rows_of_small():
             common
             | bits
             | {
+                "baseline": False,
+                "code": "xor",
                 "n_in": 96,
-                "method": "minimum",
                 "test_accuracy": 0.98 - seed / 100,
                 "bits_per_weight": sum(bits.values()),
                 "point": f"seed{seed}",
                 "matrix_bits": 0.3,
             }
         )
-        yield common | {"method": "ans_rc_signs", "bits_per_weight": 0.2 + seed / 100}
+        rival = {"baseline": True, "code": "signs", "mask_codec": "ans_rc"}
+        yield common | rival | {"bits_per_weight": 0.2 + seed / 100}
 
 
 SMALL = """Text.
@@ -160,7 +161,7 @@ One seed is 5.00 off; the sample standard deviation is
 def results(tmp_path):
     left = tmp_path / "reports" / "lenet_small" / "results.parquet"
     left.parent.mkdir(parents=True)
-    pl.DataFrame(list(rows_of_small()), schema=SCHEMA).write_parquet(left)
+    to_frame(list(rows_of_small())).write_parquet(left)
     return Results(tmp_path)
 
 

@@ -42,6 +42,11 @@ class Metric:
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
     @property
+    def plural(self) -> str:
+        """Several values: "accuracies"."""
+        return f"{self.name[:-1]}ies" if self.name.endswith("y") else f"{self.name}s"
+
+    @property
     def number_format(self) -> str:
         """Of a value for people, without its unit."""
         return ".2f" if self.unit == "%" else ".4g"

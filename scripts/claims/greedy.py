@@ -54,8 +54,8 @@ def layouts_table(results: Results) -> Found:
         label = f"{rate:.2f}, {n_in}, {n_out}".removeprefix("0")
         own = {"prune_rate": rate, "n_in": n_in, "n_out": n_out}
         found[label] = [
-            mean(xor, column, layout=layout, **own)
-            for layout in ("row_major", "interleaved")
+            mean(xor, column, slicing=slicing, **own)
+            for slicing in ("row_major", "interleaved")
             for column in ("value_bits", "patches_per_slice")
         ]
     return found
@@ -63,7 +63,7 @@ def layouts_table(results: Results) -> Found:
 
 def first_release(results: Results) -> Found:
     """The fewest value bits of two n_out, for three prune rates at n_in = 32 and then at 20."""
-    xor = encoded(results.table(FIRST_RELEASE), layout="interleaved")
+    xor = encoded(results.table(FIRST_RELEASE), slicing="interleaved")
     return {
         "": [
             min(mean(xor, "value_bits", prune_rate=rate, n_in=n_in, fill=fill) for fill in (0.75, 0.85))
@@ -77,11 +77,12 @@ def widths_table(results: Results) -> Found:
     xor = encoded(results.table(GREEDY_WIDTHS))
     names = {"paper": "paper (one width)", "blocked": "blocked (16)"}
     return {
-        f"{name}, {layout}": [
-            mean(xor, "value_bits", patch_format=patch_format, layout=layout, n_out=n_out) for n_out in WIDTHS
+        f"{name}, {slicing}": [
+            mean(xor, "value_bits", patch_format=patch_format, slicing=slicing, n_out=n_out)
+            for n_out in WIDTHS
         ]
         for patch_format, name in names.items()
-        for layout in ("row_major", "interleaved")
+        for slicing in ("row_major", "interleaved")
     }
 
 

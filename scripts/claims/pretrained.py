@@ -19,7 +19,7 @@ RESNET = python(
     "resnet50",
     1.5,
     "-m xorjax.cli compress .cache/weights/resnet50/model.safetensors {runs}/resnet50.xorjax --layers '*/kernel' "
-    "--prune-rate 0.9 --n-in 64 --layout interleaved --force --json",
+    "--prune-rate 0.9 --n-in 64 --slicing interleaved --force --json",
 )
 
 

@@ -13,6 +13,7 @@ from .sweeps import (
     mean,
     n_points,
     packed_signs,
+    rival,
     sweep,
 )
 
@@ -49,12 +50,12 @@ def codecs_table(results: Results) -> Found:
         xor = encoded(table, n_in=n_in, patch_format="enumerative")
         name = f"XOR code, n_in={n_in}, n_out={xor['n_out'][0]}"
         found[name] = [mean(xor, column) for column in (*columns, "matrix_bits")]
-    for name, method in (
-        ('the same mask, then the kept signs as they are ("ANS mask + signs" in reports)', "ans_rc_signs"),
-        ("ternary weights, ANS with one density", "ternary_ans"),
-        ("5-bit gaps and signs (CSR)", "csr5"),
+    for name, *codec in (
+        ('the same mask, then the kept signs as they are ("ANS mask + signs" in reports)', "signs", "ans_rc"),
+        ("ternary weights, ANS with one density", "ans_signs", "ans"),
+        ("5-bit gaps and signs (CSR)", "signs", "csr5"),
     ):
-        found[name] = [mean(table, column, method=method) for column in columns]
+        found[name] = [mean(rival(table, *codec), column) for column in columns]
     return found
 
 

@@ -6,7 +6,7 @@ from xorjax.results.tables import per_point
 
 from .claim import Claim, Command, Found, Results
 from .documents import Table
-from .sweeps import RATES, RESULTS, SWEEP, deviation, encoded, mean, sweep
+from .sweeps import RATES, RESULTS, SWEEP, deviation, encoded, mean, same_mask, sweep
 
 LENET300 = sweep("lenet300_sweep", 4, "+experiment=lenet300_sweep")
 JOINT = sweep("lenet_joint", 23, "+experiment=lenet_joint")
@@ -36,7 +36,7 @@ def table_of(command: Command, *n_ins: int):
             **{f"value bits, n_in={n_in}": line(xor, "value_bits", n_in=n_in) for n_in in n_ins},
             "index bits": line(xor, "index_bits"),
             "total, best XOR point": line(xor, "bits_per_weight", n_in=max(n_ins)),
-            "total, the same mask + packed signs": line(table, "bits_per_weight", method="ans_rc_signs"),
+            "total, the same mask + packed signs": line(same_mask(table), "bits_per_weight"),
         }
 
     return find

@@ -83,8 +83,18 @@ class RunFiles:
     def point(self, i: int, **changes: object) -> None:
         row = {"point": self.points[i], "status": "ok", "command": f"run {self.points[i]}", "seed": 0}
         row |= {"prune_rate": 0.9, "n_in": 20, "n_out": 200 + i, "mask_codec": "ans", "wall_seconds": 3.0}
-        row |= {"metric": "accuracy", "metric_unit": "%", "higher_is_better": True, "metric_tolerance": 0.0015}
-        row |= {"test_metric": 0.98, "dense_metric": 0.99, "dense_validation_metric": 0.985, "baseline": False}
+        row |= {
+            "metric": "accuracy",
+            "metric_unit": "%",
+            "higher_is_better": True,
+            "metric_tolerance": 0.0015,
+        }
+        row |= {
+            "test_metric": 0.98,
+            "dense_metric": 0.99,
+            "dense_validation_metric": 0.985,
+            "baseline": False,
+        }
         row |= {"validation_metric": 0.97 + i / 1000, "finished_at": self.now.isoformat(), "code": "xor"}
         rows = [
             row | {"layer": "fc1", "n_weights": 300, "bits_per_weight": 0.2},

@@ -36,9 +36,9 @@ def finish(files: RunFiles, i: int, rate: float, seed: int, bits: float, validat
     """Point i, of 1000 validation images."""
     config = {"data": {"n_validation": 1000}}
     row = {"baseline": False, "n_weights": 100, "bits_per_weight": bits, "prune_rate": rate, "seed": seed}
-    row |= {"validation_metric": validation, "test_metric": 0.97, "n_test": 2000, "config": config}
+    row |= {"validation_metric": validation, "test_metric": 0.97, "n_test": 2000}
     row |= {"metric": "accuracy", "metric_unit": "%", "higher_is_better": True}
-    files.point(i, rows=[row | {"dense_validation_metric": 0.98, "dense_metric": 0.98}])
+    files.point(i, rows=[row | {"dense_validation_metric": 0.98, "dense_metric": 0.98}], config=config)
 
 
 @pytest.fixture

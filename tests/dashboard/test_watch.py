@@ -414,7 +414,13 @@ def test_a_point_file_of_a_stranger_is_shown_as_such(files, ask, content):
     [
         {"n_weights": None},
         {"n_weights": "many", "prune_rate": [], "seed": True, "command": 5, "mask_codec": {}},
-        {"bits_per_weight": 1e999, "validation_metric": 10**400, "metric": [], "metric_unit": 3, "finished_at": "soon"},
+        {
+            "bits_per_weight": 1e999,
+            "validation_metric": 10**400,
+            "metric": [],
+            "metric_unit": 3,
+            "finished_at": "soon",
+        },
         {"n_weights": 0},
     ],
 )
@@ -479,10 +485,12 @@ def test_what_is_blocked_takes_no_time(files, ask):
 
 def test_points_that_differ_in_the_seed_alone_have_one_setting(files, ask):
     files.points.append("evaluate2-sweep")
-    files.plan([{"seed": 0, "prune.rate": 0.9}, {"seed": 1, "prune.rate": 0.9}, {"seed": 0, "prune.rate": 0.8}])
+    files.plan(
+        [{"seed": 0, "prune.rate": 0.9}, {"seed": 1, "prune.rate": 0.9}, {"seed": 0, "prune.rate": 0.8}]
+    )
     row = {"baseline": False, "n_weights": 100, "bits_per_weight": 0.5, "n_test": 2000}
     for i in range(3):
-        files.point(i, rows=[row | {"config": {"data": {"n_validation": 1000}}}])
+        files.point(i, rows=[row], config={"data": {"n_validation": 1000}})
     first, second, third = ask()["experiment"]["points"]
     assert first["setting"] == second["setting"] != third["setting"]
     assert (first["n_validation"], first["n_test"]) == (1000, 2000)
@@ -523,7 +531,7 @@ def test_values_of_another_metric_are_not_shown_among_the_first_ones(files, ask)
 @pytest.mark.parametrize("config", [None, "{}", [], {"data": 5}, {"data": {"n_validation": "all"}}, 7])
 def test_a_configuration_that_cannot_be_read_is_none(files, ask, config):
     files.plan()
-    files.point(0, rows=[{"baseline": False, "config": config}])
+    files.point(0, rows=[{"baseline": False}], config=config)
     assert ask()["experiment"]["points"][0]["n_validation"] is None
 
 

@@ -38,8 +38,8 @@ def entropy(rate: float) -> float:
 def quantized_name(config: dict[str, Any]) -> str:
     """The artifact of the quantized model: of all settings but those of the coding."""
     kept = {key: value for key, value in config.items() if key not in ("code", "paths")}
-    if kept["mask"]["codec"] not in APPROXIMATE:
-        kept.pop("mask")
+    if kept.get("mask", {}).get("codec") not in APPROXIMATE:
+        kept.pop("mask", None)
     return f"quantize-{hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
@@ -179,7 +179,7 @@ def make_baseline(name: str, index_bits: float, code_bits: float, **values: Any)
 
 
 def make_point(name: str, rows: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
-    """The content of a point file."""
+    """The content of a point file, but that each row has its config."""
     rows = [{**row, "point": name} for row in rows]
     return {
         "point": name,
@@ -221,8 +221,16 @@ def write_report(
     }
     (report_dir / "plan.json").write_text(json.dumps(plan))
     for point in points:
-        (report_dir / "points" / f"{point['point']}.json").write_text(json.dumps(point))
+        (report_dir / "points" / f"{point['point']}.json").write_text(json.dumps(as_written(point)))
     return report_dir
+
+
+def as_written(point: dict[str, Any]) -> dict[str, Any]:
+    """The config once for all rows, as the pipeline writes it."""
+    rows = [dict(row) for row in point["rows"]]
+    configs = [row.pop("config", None) for row in rows]
+    shared = all(config == configs[0] for config in configs) and configs
+    return point | ({"rows": rows, "config": configs[0]} if shared else {})
 
 
 def swept(points: list[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -1,5 +1,4 @@
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,12 @@ from synthetic import make_config, make_failure, make_point, make_row, sweep, wr
 from test_report import Page
 
 from xorjax.config.validate import KEYS
+from xorjax.metric import ACCURACY
 from xorjax.results.collect import CollectError
 from xorjax.results.compare import SIZES, compare, difference, front, shown, summed_up, verdict
 from xorjax.results.compare_page import write_comparison
 from xorjax.results.compare_terminal import comparison_table
-from xorjax.results.flat import determines_nothing
+from xorjax.results.configs import determines_nothing
 
 
 def experiment(runs: Path, bits: dict[tuple[int, int], float], **values: Any) -> Path:
@@ -86,9 +86,7 @@ def test_settings_are_matched_and_those_of_one_side_listed(tmp_path):
 def test_accuracy_counts_once_for_settings_of_one_pair_of_models(tmp_path):
     bits = {(n_out, seed): 0.4 + n_out / 10_000 for n_out in (300, 310, 320) for seed in (0, 1)}
     first = experiment(tmp_path / "a", bits)
-    second = experiment(
-        tmp_path / "b", bits, config=json.dumps(make_config(optim__epochs=3)), test_metric=0.98
-    )
+    second = experiment(tmp_path / "b", bits, config=make_config(optim__epochs=3), test_metric=0.98)
     text = summed_up(compare(first, second))
     assert text.startswith("3 settings in common")
     assert "Bits per weight: equal in 3." in text
@@ -101,7 +99,7 @@ def test_a_sweep_of_more_values_pairs_with_one_of_fewer(tmp_path):
         write_report(
             tmp_path / name,
             [
-                make_point(f"{name}{i}", [make_row(config=json.dumps(make_config(prune__structure=value)))])
+                make_point(f"{name}{i}", [make_row(config=make_config(prune__structure=value))])
                 for i, value in enumerate(values)
             ],
         )
@@ -118,6 +116,7 @@ def test_a_difference_too_small_for_its_digits_does_not_read_as_none():
     tiny = difference({0: 0.3, 1: 0.3}, {0: 0.30001, 1: 0.30001})
     assert shown(tiny) == "+1e-05 ± 0.0000"
     assert shown(difference({0: 0.3}, {0: 0.3})) == "+0.0000"
+    assert shown(difference({0: 0.3}, {0: 0.31}), ACCURACY) == "+1.00"
 
 
 def test_no_digit_is_cut_from_the_terminals_tables(tmp_path):
@@ -129,7 +128,7 @@ def test_no_digit_is_cut_from_the_terminals_tables(tmp_path):
 def test_configs_that_differ_are_named_and_places_are_not(tmp_path):
     configs = [make_config(optim__epochs=8, paths__runs="a"), make_config(optim__epochs=16, paths__runs="b")]
     first, second = (
-        experiment(tmp_path / name, {(320, 0): 0.4}, config=json.dumps(config))
+        experiment(tmp_path / name, {(320, 0): 0.4}, config=config)
         for name, config in zip("ab", configs, strict=True)
     )
     assert compare(first, second).config == (("optim.epochs", "8", "16"),)
@@ -153,7 +152,7 @@ def test_the_front_is_of_validation_accuracy(tmp_path):
     ]
     report_dir = write_report(tmp_path, [make_point(f"p{i}", [row]) for i, row in enumerate(rows)])
     (side, _) = compare(report_dir, report_dir).sides
-    assert front(side.settings)["n_out"].to_list() == [100, 300]
+    assert front(side.settings, ACCURACY)["n_out"].to_list() == [100, 300]
 
 
 def test_the_page_shows_both_and_loads_nothing(tmp_path):

@@ -1,6 +1,5 @@
 """What holds for all figures of the pages, and what some of them leave out."""
 
-import json
 import random
 from pathlib import Path
 
@@ -116,7 +115,7 @@ def test_smoothed_labels_are_said_of_the_training_loss(tmp_path):
     def text(name: str, amount: float) -> str:
         metrics = write_metrics(tmp_path / name, "dense/0", 3, 0.9, 0.99, random.Random(0))
         curves = [{"stage": "dense", "title": "seed 0", "metrics": metrics}]
-        row = make_row(config=json.dumps(make_config(optim__label_smoothing=amount)))
+        row = make_row(config=make_config(optim__label_smoothing=amount))
         return Page(build_report(write_report(tmp_path / name, [make_point("a", [row], curves=curves)]))).text
 
     assert "The training loss is that of labels smoothed by 0.05" in text("a", 0.05)

@@ -1,22 +1,22 @@
 import pytest
 
-from xorjax.codec import BASELINES
 from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
 from xorjax.results import mask_figures, names
 
 
-def test_every_codec_has_a_name_and_a_mark():
-    assert set(names.CODEC_NAMES) == set(BASELINES)
+def test_every_mask_codec_has_a_name_and_a_mark():
     assert set(names.EXACT_MASKS) == set(EXACT_CODECS)
     assert set(names.APPROXIMATE_MASKS) == set(APPROXIMATE_CODECS)
     assert set(mask_figures.MARKS) == set(names.MASK_NAMES)
 
 
-def test_every_baseline_with_a_mask_is_a_mask_codec_too():
-    assert set(names.BASELINE_MASKS) == set(BASELINES) - {"dense"}
-    for method, codec in names.BASELINE_MASKS.items():
-        inner = getattr(BASELINES[method], "mask_codec", None)
-        assert inner is None or inner.id == codec
+def test_a_code_that_is_not_known_has_a_name_too():
+    assert names.codec_name("signs", "golomb") == "Golomb + signs"
+    assert names.codec_name("new", "golomb") == "new behind Golomb"
+    assert names.codec_name("new", None) == "new"
+    assert names.codec_name("new", "newer") == "new behind newer"
+    assert names.code_name("xor", "minimum") == "XOR code, minimum"
+    assert names.code_name("new") == "new"
 
 
 @pytest.mark.parametrize("codec", names.MASK_NAMES)

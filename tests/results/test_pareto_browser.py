@@ -1,10 +1,10 @@
 """The report's main figure in a real browser: its range, its words, its zoom, and what it says of a choice."""
 
-import json
 from pathlib import Path
 
 import pytest
 from synthetic import make_baseline, make_config, make_failure, make_point, make_row, sweep, write_report
+from test_any_code import experiment
 from test_report_browser import eventually
 
 from xorjax.results.report import build_report
@@ -42,7 +42,7 @@ def test_codecs_far_off_are_named_instead_of_drawn_and_can_be_asked_for(opened, 
     shared = opened(report, "#codecs=all&axis=test")
     assert shared.get_by_role("checkbox", name="all codecs").is_checked()
     assert "One image of the test split is 0.01" in shared.locator("#outside").inner_text()
-    chosen = opened(report, "#codec=minimum,bitmap_signs")
+    chosen = opened(report, "#codec=XOR%20code%2C%20minimum,bitmap%20%2B%20signs")
     assert "Not shown" not in chosen.locator("#outside").inner_text()
 
 
@@ -54,10 +54,10 @@ def test_rates_dense_accuracy_and_deviations_are_drawn(opened, report):
     assert line[0] == "paper"
     assert line[2] == "dot"
     assert 99 < line[1] < 99.5
-    spreads = page.evaluate("shown.map((p) => POINTS.validation_accuracy_spread[p])")
+    spreads = page.evaluate("shown.map((p) => POINTS.validation_metric_spread[p])")
     assert min(spreads) > 0
     page.locator("input[name=dots][value=point]").check()
-    assert set(page.evaluate("shown.map((p) => POINTS.validation_accuracy_spread[p])")) == {0}
+    assert set(page.evaluate("shown.map((p) => POINTS.validation_metric_spread[p])")) == {0}
 
 
 def test_a_front_ends_at_its_last_point(opened, report):
@@ -86,7 +86,7 @@ def test_nothing_left_is_said_in_words(opened, tmp_path):
 def test_untrained_signs_alone_say_why_nothing_is_drawn(opened, tmp_path):
     dense = make_baseline("dense", 0.0, 1.0, test_metric=None)
     page = opened(
-        build_report(write_report(tmp_path, [make_point("a", [make_row(), dense])])), "#codec=dense"
+        build_report(write_report(tmp_path, [make_point("a", [make_row(), dense])])), "#codec=dense%201-bit"
     )
     assert "nobody trained" in page.locator("#nothing").inner_text()
 
@@ -198,7 +198,7 @@ def test_what_else_was_swept_filters_the_figure(opened, tmp_path):
         make_point(
             f"p{structure}",
             [
-                make_row(config=(config := json.dumps(make_config(prune__structure=structure)))),
+                make_row(config=(config := make_config(prune__structure=structure))),
                 make_baseline("csr5", 0.3, 0.06, config=config),
             ],
         )
@@ -208,3 +208,13 @@ def test_what_else_was_swept_filters_the_figure(opened, tmp_path):
     assert page.locator("#shown").inner_text() == "1 of 2 points and 1 of 2 results of other codecs."
     page.locator("input[name='prune.structure'][value='1']").uncheck()
     assert page.locator("#shown").inner_text().startswith("2 of 2 points")
+
+
+def test_of_a_metric_that_is_to_be_low_the_front_goes_down(opened, tmp_path):
+    page = opened(build_report(experiment(tmp_path)))
+    assert page.locator("#pareto .ytitle").text_content() == "validation perplexity"
+    cells = page.locator("#front tbody tr").evaluate_all(
+        "lines => lines.map((line) => line.cells[1].textContent)"
+    )
+    assert cells == ["91.2", "90.5"]
+    assert page.evaluate("denseOf(ALL, 'validation')") == pytest.approx(91)

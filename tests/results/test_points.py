@@ -2,7 +2,7 @@ import json
 import os
 
 import pytest
-from synthetic import make_point, make_row, write_report
+from synthetic import as_written, make_point, make_row, write_report
 
 from xorjax.files import record_sha256
 from xorjax.results import points
@@ -57,6 +57,7 @@ def test_a_file_of_the_same_length_is_read_again(tmp_path):
 
 def test_rows_share_their_long_texts(tmp_path):
     path = tmp_path / "p0.json"
-    path.write_text(json.dumps(make_point("p0", [make_row(layer="fc1"), make_row(layer="fc2")])))
+    rows = [make_row(layer="fc1"), make_row(layer="fc2")]
+    path.write_text(json.dumps(as_written(make_point("p0", rows))))
     first, second = read_point(path, "p0", "x").rows
     assert first[COLUMNS.index("config")] is second[COLUMNS.index("config")]

@@ -21,7 +21,6 @@ from synthetic import (
 
 from xorjax.results.caps import BARS, PANELS
 from xorjax.results.collect import CollectError
-from xorjax.results.notes import TOLERANCE
 from xorjax.results.progress_section import FAILURES
 from xorjax.results.report import build_report
 from xorjax.results.tables import summarise
@@ -126,7 +125,7 @@ def test_the_tolerance_is_drawn_where_it_decides(whole):
     assert validation["layout"]["yaxis"]["title"]["text"] == "validation accuracy (%)"
     levels = [shape["y0"] for shape in validation["layout"]["shapes"]]
     dense = 100 * table.unique("seed")["dense_validation_metric"].mean()
-    assert levels == pytest.approx([dense, dense - 100 * TOLERANCE])
+    assert levels == pytest.approx([dense, dense - 0.15])
     assert test["layout"]["yaxis"]["title"]["text"] == "test accuracy (%)"
     assert len(test["layout"]["shapes"]) == 1
 

@@ -60,12 +60,12 @@ def test_filters_act_on_the_figure_and_on_the_table_and_are_kept_in_the_address(
     assert page.locator("#shown").inner_text().startswith("6 of 54 points and 18 of 54 results")
     assert set(rows(page, "prune_rate")) == {"0.95"}
     assert set(rows(page, "n_in")) == {"20", ""}
-    page.locator("input[name=codec][value=minimum]").check()
-    assert set(rows(page, "method")) == {"XOR code, minimum"}
+    page.locator("input[name=codec][value='XOR code, minimum']").check()
+    assert set(rows(page, "codec")) == {"XOR code, minimum"}
     page.locator("input[name=axis][value=test]").check()
     page.locator("#rows th button", has_text="bits_per_weight").click()
     address = page.url[page.url.index("#") :]
-    assert address == "#S=0.95&n_in=20&codec=minimum&axis=test&sort=bits_per_weight"
+    assert address == "#S=0.95&n_in=20&codec=XOR%20code%2C%20minimum&axis=test&sort=bits_per_weight"
 
     shared = opened(report, address)
     assert shared.locator("#shown").inner_text() == page.locator("#shown").inner_text()
@@ -84,7 +84,7 @@ def test_the_front_is_what_no_shown_point_beats(opened, report):
     front = page.evaluate("""() => {
         const left = ALL.filter((p) => kept[POINTS.row[p]] && POINTS.isCode[p]);
         const beats = (a, b) => a !== b && POINTS.bits_per_weight[a] <= POINTS.bits_per_weight[b]
-            && POINTS.validation_accuracy[a] >= POINTS.validation_accuracy[b];
+            && POINTS.validation_metric[a] >= POINTS.validation_metric[b];
         return left.filter((b) => !left.some((a) => beats(a, b))).length;
     }""")
     assert page.locator("#front tbody tr").count() == front > 1
@@ -97,11 +97,7 @@ def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(opened, tm
     points = [
         make_point(
             f"p{i}",
-            [
-                make_row(
-                    n_out=300 - i, bits_per_weight=0.3 + i / 100, validation_metric=val, test_metric=test
-                )
-            ],
+            [make_row(n_out=300 - i, bits_per_weight=0.3 + i / 100, validation_metric=val, test_metric=test)],
         )
         for i, (val, test) in enumerate(accuracies)
     ]
@@ -110,9 +106,7 @@ def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(opened, tm
     assert bits == ["0.3000", "0.3100", "0.3200"]
     # Over test accuracy they are not joined, but have a ring.
     assert page.evaluate("place.data.length") == 0
-    assert page.evaluate("fronts[0].map((p) => POINTS.test_metric[p])") == pytest.approx(
-        [0.999, 0.98, 0.97]
-    )
+    assert page.evaluate("fronts[0].map((p) => POINTS.test_metric[p])") == pytest.approx([0.999, 0.98, 0.97])
     page.locator("input[name=axis][value=validation]").check()
     assert page.evaluate("place.data[0].x") == pytest.approx([0.30, 0.31, 0.32])
     assert page.locator("input[name=front]").count() == 0

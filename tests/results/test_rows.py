@@ -1,8 +1,19 @@
 import polars as pl
 import pytest
-from synthetic import make_baseline, make_failure, make_row
+from synthetic import make_baseline, make_failure, make_other, make_row
 
-from xorjax.results.rows import ALWAYS, COLUMNS, OF_XOR_CODES, SCHEMA, RowError, check_row, to_frame
+from xorjax.errors import UserError
+from xorjax.results.configs import setting
+from xorjax.results.rows import (
+    ALWAYS,
+    COLUMNS,
+    OF_OWN_CODES,
+    OF_XOR_CODES,
+    SCHEMA,
+    RowError,
+    check_row,
+    to_frame,
+)
 
 # The names that users of results.csv rely on, in order: others may follow, these may not change.
 FIXED = """
@@ -21,8 +32,9 @@ def test_rows_of_codes_baselines_and_failures_are_accepted():
     for row in rows:
         check_row(row)
     table = to_frame(rows)
-    assert table.schema == SCHEMA
-    assert table["method"].to_list() == ["greedy", "csr5", None]
+    assert table.drop("config").schema == {name: dtype for name, dtype in SCHEMA.items() if name != "config"}
+    assert table["method"].to_list() == ["greedy", None, None]
+    assert table["config"].struct.field("code").struct.field("n_in").to_list()[0] == 20
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -47,10 +59,34 @@ def test_a_value_of_the_wrong_type_is_named(column, value):
         check_row(make_row(**{column: value}))
 
 
-@pytest.mark.parametrize("column", ALWAYS + OF_XOR_CODES)
+@pytest.mark.parametrize("column", ALWAYS + OF_OWN_CODES + OF_XOR_CODES)
 def test_a_finished_row_lacks_no_result(column):
     with pytest.raises(RowError, match=f"column '{column}' of the result row is None"):
         check_row(make_row() | {column: None})
+
+
+def test_other_codes_need_none_of_the_columns_of_the_xor_code():
+    row = make_other("signs", "golomb")
+    assert {row[column] for column in OF_XOR_CODES} == {None}
+    check_row(row)
+    with pytest.raises(RowError, match="'kept_score'"):
+        check_row(row | {"kept_score": None})
+
+
+def test_a_row_that_does_not_fit_is_no_fault_of_the_user():
+    assert not issubclass(RowError, UserError)
+
+
+def test_configs_of_different_fields_stand_in_one_table():
+    table = to_frame(
+        [make_row(), make_other("signs", "golomb", config={"code": {"id": "signs"}, "new": [1, 2]})]
+    )
+    assert setting(table["config"], "code").to_list() == ["xor", "signs"]
+    assert setting(table["config"], "code.n_in").to_list() == [20, None]
+    assert setting(table["config"], "new").to_list() == [None, [1, 2]]
+    assert setting(table["config"], "nowhere.at_all").to_list() == [None, None]
+    parts = [to_frame([make_row()]), to_frame([make_other("signs", None, config={"seed": 1})])]
+    assert pl.concat(parts, how="diagonal_relaxed").height == 2
 
 
 def test_whole_numbers_are_fine_where_fractions_may_stand():

@@ -1,7 +1,5 @@
 """The report's table of all rows and its filters."""
 
-import json
-
 from synthetic import make_baseline, make_config, make_point, make_row, sweep, write_report
 from test_report import Page
 
@@ -37,26 +35,31 @@ def test_the_matrix_is_a_column_and_constant_columns_are_a_sentence(tmp_path):
 def test_what_else_was_swept_has_a_column_and_a_filter(tmp_path):
     points = []
     for name, structure, xor_seed in (("a", 0.0, 1), ("b", 0.0, 2), ("c", 1.0, 1)):
-        config = json.dumps(make_config(prune__structure=structure, xor__seed=xor_seed))
+        config = make_config(prune__structure=structure, code__seed=xor_seed)
         rows = [make_row(config=config), make_baseline("csr5", 0.3, 0.06, config=config)]
         points.append(make_point(name, rows))
     page = Page(build_report(write_report(tmp_path, points)))
     assert page.data["filters"]["prune.structure"] == "prune.structure"
     assert page.data["columns"]["prune.structure"]["values"] == [0, 0, 0, 1, 1]
     # One network, coded twice: its other codecs belong to both codings.
-    assert page.data["columns"]["xor.seed"]["values"] == [1, None, 2, 1, 1]
-    assert {"prune.structure", "xor.seed"} <= set(page.data["of_coding"]) & set(page.data["listed"])
+    assert page.data["columns"]["code.seed"]["values"] == [1, None, 2, 1, 1]
+    assert {"prune.structure", "code.seed"} <= set(page.data["of_coding"]) & set(page.data["listed"])
     boxes = [
         (a["name"], a["value"]) for tag, a in page.elements if tag == "input" and "." in (a.get("name") or "")
     ]
-    assert boxes == [("prune.structure", "0"), ("prune.structure", "1"), ("xor.seed", "1"), ("xor.seed", "2")]
+    assert boxes == [
+        ("code.seed", "1"),
+        ("code.seed", "2"),
+        ("prune.structure", "0"),
+        ("prune.structure", "1"),
+    ]
     plain = Page(build_report(write_report(tmp_path / "plain", points[:1])))
     assert not any("." in name for name in plain.data["filters"])
 
 
 def test_texts_that_were_swept_are_a_filter_too(tmp_path):
     points = [
-        make_point(name, [make_row(config=json.dumps(make_config(prune__strategy=strategy)))])
+        make_point(name, [make_row(config=make_config(prune__strategy=strategy))])
         for name, strategy in (("a", "continue"), ("b", "rewind"))
     ]
     page = Page(build_report(write_report(tmp_path, points)))

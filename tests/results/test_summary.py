@@ -16,7 +16,7 @@ from xorjax.results.report import build_report
 from xorjax.results.rows import to_frame
 from xorjax.results.tables import summarise
 
-CSR = {"method": "csr5", "index_bits": 0.30, "code_bits": 0.05}
+CSR = {"name": "csr5", "index_bits": 0.30, "code_bits": 0.05}
 """Together with the scales .39 bits, less than the XOR code's .41."""
 
 
@@ -44,7 +44,7 @@ def test_the_best_point_is_chosen_without_the_matrix_and_shown_with_it(tmp_path)
 def test_the_headline_says_which_codecs_are_smaller_once_the_matrix_counts():
     near, far = make_baseline("csr5", 0.32, 0.06), make_baseline("bitmap_signs", 1.0, 0.05)
     (best,) = summarise(to_frame([make_row(), near, far]))
-    assert best.bits_per_weight < best.sizes["csr5"] < best.with_matrix
+    assert best.bits_per_weight < best.sizes["5-bit gaps + signs"] < best.with_matrix
     assert with_matrix(best) == (
         "The matrix M is not in that: stored for these layers alone it makes 0.426 bits per weight, not smaller than "
         "5-bit gaps + signs."
@@ -91,8 +91,8 @@ def test_one_codec_has_one_name(tmp_path):
     page = Page(build_report(write_report(tmp_path, sweep(tmp_path, rates=(0.9,), n_seeds=1))))
     assert "relative index" not in page.text
     assert "5-bit gaps + signs" in page.text
-    assert page.data["names"]["method"]["csr5"] == page.data["marks"]["csr5"]["name"] == "5-bit gaps + signs"
-    assert page.data["names"]["mask_codec"] == {"ans": "ANS, one density"}
+    assert page.data["marks"]["5-bit gaps + signs"] == "triangle-down-open"
+    assert page.data["names"] == {"mask_codec": {"ans": "ANS, one density"}}
 
 
 def test_the_split_sizes_are_those_of_the_data():
@@ -100,11 +100,11 @@ def test_the_split_sizes_are_those_of_the_data():
 
 
 def test_the_images_of_a_split_are_known_where_all_points_agree(tmp_path):
-    assert report(tmp_path / "a", [make_row()]).data["images"] == {"validation": 5000, "test": 10_000}
-    configs = [json.dumps(make_config(data__n_validation=n)) for n in (1000, 1000, None)]
+    assert report(tmp_path / "a", [make_row()]).data["examples"] == {"validation": 5000, "test": 10_000}
+    configs = [make_config(data__n_validation=n) for n in (1000, 1000, None)]
     rows = [make_row(config=config, n_out=300 + i) for i, config in enumerate(configs)]
-    assert report(tmp_path / "b", rows[:2]).data["images"]["validation"] == 1000
-    assert report(tmp_path / "c", rows).data["images"]["validation"] is None
+    assert report(tmp_path / "b", rows[:2]).data["examples"]["validation"] == 1000
+    assert report(tmp_path / "c", rows).data["examples"]["validation"] is None
 
 
 def test_all_points_failed_is_said(tmp_path):
@@ -118,7 +118,7 @@ def test_all_points_failed_is_said(tmp_path):
 
 
 def failed(name: str, message: str, **values: Any) -> dict[str, Any]:
-    config = json.dumps(make_config(xor__n_in=values.pop("n_in", 20)))
+    config = make_config(code__n_in=values.pop("n_in", 20), code__n_out=None)
     return make_failure(name, message, seed=0, prune_rate=0.9, config=config, **values)
 
 
@@ -154,7 +154,7 @@ def test_failed_rows_say_first_that_they_failed_and_their_n_in(tmp_path):
 
 @pytest.mark.parametrize(("n_validation", "told"), [(1000, True), (5000, False), (None, False)])
 def test_a_tolerance_of_too_few_images_is_told(tmp_path, n_validation, told):
-    config = json.dumps(make_config(data__n_validation=n_validation))
+    config = make_config(data__n_validation=n_validation)
     text = report(tmp_path, [make_row(config=config)]).text
     assert ("0.15 pp are 1.5 of the 1,000 validation images, too few to tell" in text) == told
 

@@ -1,5 +1,4 @@
 import io
-import json
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from synthetic import make_baseline, make_config, make_failure, make_row, sweep
 from xorjax.results.notes import notes, verdict
 from xorjax.results.rows import to_frame
 from xorjax.results.tables import SummaryTable, per_point, per_setting, summarise
+from xorjax.results.variants import varied_keys
 from xorjax.streams import BIT_STREAMS, bits_over_layers
 
 
@@ -27,15 +27,9 @@ def code(bits: float, **values: Any) -> dict[str, Any]:
 
 def test_the_smallest_of_the_accurate_points_is_best():
     rows = [
-        code(
-            0.40, n_out=300, validation_metric=0.9910, dense_validation_metric=0.9920, test_metric=0.5
-        ),
-        code(
-            0.30, n_out=320, validation_metric=0.9905, dense_validation_metric=0.9920, test_metric=0.5
-        ),
-        code(
-            0.20, n_out=340, validation_metric=0.9904, dense_validation_metric=0.9920, test_metric=0.5
-        ),
+        code(0.40, n_out=300, validation_metric=0.9910, dense_validation_metric=0.9920, test_metric=0.5),
+        code(0.30, n_out=320, validation_metric=0.9905, dense_validation_metric=0.9920, test_metric=0.5),
+        code(0.20, n_out=340, validation_metric=0.9904, dense_validation_metric=0.9920, test_metric=0.5),
     ]
     (best,) = summarise(to_frame(rows))
     assert (best.n_out, best.is_close) == (320, True)
@@ -105,14 +99,15 @@ def test_failed_rows_count_for_nothing():
 
 def test_settings_that_differ_beside_the_shape_are_told_apart():
     rows = [
-        code(0.3, point="a", config=json.dumps(make_config(xor__seed=1))),
-        code(0.2, point="b", config=json.dumps(make_config(xor__seed=2))),
+        code(0.3, point="a", config=make_config(code__seed=1)),
+        code(0.2, point="b", config=make_config(code__seed=2)),
     ]
-    settings = per_setting(per_point(to_frame(rows)))
-    assert settings["variant"].to_list() == ["xor.seed=1", "xor.seed=2"]
+    table = to_frame(rows)
+    settings = per_setting(per_point(table, varied_keys((table, ["code.seed"]))))
+    assert settings["variant"].to_list() == ["code.seed=1", "code.seed=2"]
     assert settings["model_variant"].unique().to_list() == [""]
-    (best,) = summarise(to_frame(rows))
-    assert best.variant == "xor.seed=2"
+    (best,) = summarise(table, ["code.seed"])
+    assert best.variant == "code.seed=2"
 
 
 def test_columns_of_the_coding_tell_settings_of_one_model_apart():
@@ -133,10 +128,11 @@ def test_settings_of_an_approximate_mask_are_models_and_of_an_exact_one_are_not(
     configs = [make_config(mask__codec="lowrank", mask__rank=rank) for rank in (8, 16)]
     configs += [make_config(mask__codec="ans", mask__rank=rank) for rank in (8, 16)]
     rows = [
-        code(0.3, point=f"p{i}", mask_codec=config["mask"]["codec"], config=json.dumps(config))
+        code(0.3, point=f"p{i}", mask_codec=config["mask"]["codec"], config=config)
         for i, config in enumerate(configs)
     ]
-    points = per_point(to_frame(rows))
+    table = to_frame(rows)
+    points = per_point(table, varied_keys((table, ["mask.rank", "mask.codec"])))
     assert points["variant"].to_list() == ["mask.rank=8", "mask.rank=16"] * 2
     models = ["lowrank, mask.rank=8", "lowrank, mask.rank=16", "exact", "exact"]
     assert points["model_variant"].to_list() == models
@@ -146,9 +142,7 @@ def test_settings_of_an_approximate_mask_are_models_and_of_an_exact_one_are_not(
 def test_the_file_of_the_best_is_of_the_seed_that_validates_best():
     validated = (0.9912, 0.9915, 0.9915)
     rows = [
-        code(
-            0.3, seed=seed, point=f"seed{seed}", validation_metric=accuracy, test_metric=0.99 - seed / 100
-        )
+        code(0.3, seed=seed, point=f"seed{seed}", validation_metric=accuracy, test_metric=0.99 - seed / 100)
         for seed, accuracy in enumerate(validated)
     ]
     (best,) = summarise(to_frame(rows))
@@ -180,16 +174,16 @@ def test_an_approximate_mask_and_what_it_keeps_are_said():
 
 
 def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
-    configs = {scale: json.dumps(make_config(quantize__scale=scale)) for scale in ("tensor", "channel")}
+    configs = {scale: make_config(quantize__scale=scale) for scale in ("tensor", "channel")}
     rows = [
         code(0.30, point="a", config=configs["channel"]),
         code(0.25, point="b", config=configs["tensor"]),
         make_baseline("csr5", 0.4, 0.1, point="a", config=configs["channel"]),
         make_baseline("csr5", 0.3, 0.1, scale_bits=0.0, point="b", config=configs["tensor"]),
     ]
-    (best,) = summarise(to_frame(rows))
+    (best,) = summarise(to_frame(rows), ["quantize.scale"])
     assert best.variant == "quantize.scale=tensor"
-    assert best.sizes == {"csr5": pytest.approx(0.4)}
+    assert best.sizes == {"5-bit gaps + signs": pytest.approx(0.4)}
 
 
 def test_baselines_of_an_approximate_mask_stand_beside_its_own_points_only():
@@ -202,10 +196,13 @@ def test_baselines_of_an_approximate_mask_stand_beside_its_own_points_only():
     assert best.mask_codec == "lowrank"
     # The signs behind the mask as its code stores it: what an honest rival would do.
     same_mask = best.value_bound + best.index_bits + best.scale_bits
-    assert best.sizes == {"csr5": pytest.approx(0.4), "mask_signs": pytest.approx(same_mask)}
+    assert best.sizes == {
+        "5-bit gaps + signs": pytest.approx(0.4),
+        "same mask + signs": pytest.approx(same_mask),
+    }
     assert best.smallest == "same mask + signs"
     (best,) = summarise(to_frame([exact, *rows[2:]]))
-    assert best.sizes == {"csr5": pytest.approx(0.5)}
+    assert best.sizes == {"5-bit gaps + signs": pytest.approx(0.5)}
 
 
 def test_the_smallest_codec_is_named_whoever_it_is():
@@ -218,7 +215,7 @@ def test_the_smallest_codec_is_named_whoever_it_is():
     ]
     summary = summarise(to_frame(rows))
     assert [best.smallest for best in summary] == ["ternary ANS", "XOR code"]
-    assert [baseline.method for baseline in summary[0].baselines] == ["ternary_ans", "csr5"]
+    assert [baseline.name for baseline in summary[0].baselines] == ["ternary ANS", "5-bit gaps + signs"]
     assert verdict(summary[:1]) == (
         "The smallest codec is ternary ANS. "
         "What the XOR code offers instead of size are code words of a fixed rate, which need no index and decode in "

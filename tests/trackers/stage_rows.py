@@ -8,6 +8,9 @@ ROW: dict[str, Any] = {
     "dataset": "mnist",
     "layer": "fc1",
     "seed": 0,
+    "code": "xor",
+    "baseline": False,
+    "metric": "accuracy",
     "prune_rate": 0.95,
     "n_in": 20,
     "n_out": 448,
@@ -19,16 +22,17 @@ ROW: dict[str, Any] = {
     "patch_bits": 0.015,
     "index_bits": 0.259,
     "scale_bits": 0.001,
-    "test_accuracy": 0.99,
-    "validation_accuracy": 0.98,
-    "dense_accuracy": None,
+    "test_metric": 0.99,
+    "validation_metric": 0.98,
+    "dense_metric": None,
 }
 
 
 def epochs(first: int, last: int) -> list[dict]:
     """The lines of the epochs `first` to `last`."""
     return [
-        {"epoch": epoch, "step": 10 * epoch, "train_loss": 1 / epoch, "validation_accuracy": 1 - 0.5**epoch}
+        {"epoch": epoch, "step": 10 * epoch, "train_loss": 1 / epoch, "validation_metric": 1 - 0.5**epoch}
+        | {"metric": "accuracy"}
         for epoch in range(first, last + 1)
     ]
 

@@ -69,7 +69,7 @@ def test_a_resumed_stage_has_each_epoch_once(tracker, client, history):
         interrupted_stage(tracker, name, epochs(1, 3))
     (run,) = find_runs(client, "stages", name)
     assert run.info.status == "KILLED"
-    with tracker.stage("dense", name, {"seed": 0, "xor": {"n_in": 12}}) as log:
+    with tracker.stage("dense", name, {"seed": 0, "code": {"n_in": 12}}) as log:
         (run,) = find_runs(client, "stages", name)
         assert run.info.status == "RUNNING"
         for row in [*history, *epochs(1, 5)]:
@@ -82,7 +82,7 @@ def test_a_resumed_stage_has_each_epoch_once(tracker, client, history):
 def test_a_stage_that_is_made_again_has_a_new_run(tracker, client):
     for loss in (1.0, 2.0):
         with tracker.stage("dense", "c-1", {}) as log:
-            log({"epoch": 1, "train_loss": loss})
+            log({"epoch": 1, "train_loss": loss, "metric": "accuracy"})
     (run,) = find_runs(client, "stages", "c-1")
     assert run.data.metrics == {"train_loss": 2.0}
     assert steps(client, run) == [1]
@@ -97,7 +97,7 @@ def test_a_stage_that_fails_is_marked(tracker, client):
 def test_a_point_told_twice_is_one_run(tracker, client):
     for _ in range(2):
         tracker.point("p-1", "S 0.95, n_in 20", ROW)
-    tracker.point("p-1", "S 0.95, n_in 20", ROW | {"test_accuracy": 0.5})
+    tracker.point("p-1", "S 0.95, n_in 20", ROW | {"test_metric": 0.5})
     (run,) = find_runs(client, "tiny", "p-1/fc1")
     assert run.info.run_name == "S 0.95, n_in 20"
     assert run.data.params["n_in"] == "20"

@@ -85,7 +85,7 @@ def test_a_resumed_stage_has_each_epoch_once(tracker, tmp_path, history):
 
 
 def test_a_point_has_settings_and_results(tracker, tmp_path):
-    tracker.point("p-1", "S 0.95", ROW | {"test_accuracy": 0.5})
+    tracker.point("p-1", "S 0.95", ROW | {"test_metric": 0.5})
     tracker.point("p-1", "S 0.95", ROW)
     directory = tmp_path / "tensorboard" / "points" / "p-1" / "fc1"
     assert scalars(directory)["test_accuracy", 0] == pytest.approx(0.99)

@@ -134,9 +134,7 @@ class Experiment:
         # Its unit is the task's to say, which the rows of results will.
         return Metric(names[0], "", True, 0.0) if names and names[0] != ACCURACY.name else ACCURACY
 
-    def _point(
-        self, i: int, point: str, states: list[tuple[str, str]], metric: Metric
-    ) -> dict[str, Any]:
+    def _point(self, i: int, point: str, states: list[tuple[str, str]], metric: Metric) -> dict[str, Any]:
         result, detail = self._files.results.get(point), self.plan.details[point]
         state, note = _state_of_point(result, [states[k] for k in detail.stages])
         value: dict[str, Any] = {"i": i, "id": point, "state": state, "note": note}
@@ -145,7 +143,9 @@ class Experiment:
         value |= {name: getattr(result, name) if result else None for name in _OF_RESULT}
         if result and result.metric and result.metric != metric:
             # Numbers of two metrics have no place in one column.
-            value |= dict.fromkeys(MEASURED) | {"note": f"judged by {result.metric.name}, not by {metric.name}"}
+            value |= dict.fromkeys(MEASURED) | {
+                "note": f"judged by {result.metric.name}, not by {metric.name}"
+            }
         return value
 
     def _header(

@@ -107,7 +107,9 @@ def _read(path: Path, point: str) -> Result:
         record = read_object(path)
         if record.get("point") != point:
             raise UnreadableError(f"{path.name} is of another point")
-        result = _of_rows([row for row in _list(record.get("rows")) if isinstance(row, dict)])
+        result = _of_rows(
+            [row for row in _list(record.get("rows")) if isinstance(row, dict)], record.get("config")
+        )
         if record.get("status") == "failed":
             error = text(record.get("error")) or "failed; its file does not say why"
             return replace(result, status="failed", error=error, time=written)
@@ -118,13 +120,12 @@ def _read(path: Path, point: str) -> Result:
         return Result("unreadable", str(error), written)
 
 
-def _of_rows(rows: list[dict[str, Any]]) -> Result:
-    """The rows of the own code of one point."""
+def _of_rows(rows: list[dict[str, Any]], config: object) -> Result:
+    """The rows of the own code of one point, and its config."""
     own = [row for row in rows if row.get("baseline") is False] or rows[:1]
     if not own:
         return Result("ok")
     first = own[0]
-    config = first.get("config")
     data = config.get("data") if isinstance(config, dict) else None
     return Result(
         "ok",
@@ -148,7 +149,9 @@ def _metric(row: dict[str, Any]) -> Metric | None:
     name, unit = text(row.get("metric")), text(row.get("metric_unit"))
     if name is None or unit is None:
         return None
-    return Metric(name, unit, row.get("higher_is_better") is not False, number(row.get("metric_tolerance")) or 0.0)
+    return Metric(
+        name, unit, row.get("higher_is_better") is not False, number(row.get("metric_tolerance")) or 0.0
+    )
 
 
 def _bits(rows: list[dict[str, Any]]) -> float | None:

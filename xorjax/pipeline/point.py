@@ -32,6 +32,7 @@ def finished_rows(plan: Plan) -> list[dict] | None:
     try:
         record = read_record(point_file(plan))
         for row in record["rows"]:
+            row["config"] = record["config"]
             check_row(row)
         if record["status"] != "ok":
             return None
@@ -123,7 +124,9 @@ def _write(plan: Plan, status: str, rows: list[dict], error: str | None) -> None
     record = {
         "point": plan.point,
         "status": status,
-        "rows": rows,
+        # All rows have one config, which is longer than the rest of them.
+        "config": rows[0]["config"],
+        "rows": [{key: value for key, value in row.items() if key != "config"} for row in rows],
         "error": error,
         "compressed": compressed_file(plan),
         "curves": [

@@ -19,8 +19,8 @@ from xorjax.results.rows import COLUMNS, to_frame
 class Experiment:
     """What is on disk of an experiment: the planned points in order, and those of them that have finished.
 
-    `searched` are those that a search drew, `swept` the settings that differ among the points, with their values, as the
-    plan says; none where it does not.
+    `searched` are those that a search drew, `swept` the settings that differ among the points, with their values, as
+    the plan says; none where it does not.
     """
 
     name: str

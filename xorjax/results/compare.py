@@ -100,8 +100,8 @@ class Comparison:
 def compare(first: Path, second: Path) -> Comparison:
     """Compare the experiments in two report directories.
 
-    Raises `CollectError` naming a file that cannot be read, or a directory without a result, or where the two are judged by
-    different metrics.
+    Raises `CollectError` naming a file that cannot be read or a directory without a result, and where the two are
+    judged by different metrics.
     """
     (one_experiment, one_table), (other_experiment, other_table) = _read(first), _read(second)
     metric, other_metric = metric_of(one_table), metric_of(other_table)
@@ -219,7 +219,7 @@ def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied
         for column, value in zip(COMPARED, row[-len(COMPARED) :], strict=True):
             if value is not None:
                 of_setting[column][seed] = value
-    found = {
+    found: dict[str, tuple[object, ...]] = {
         key: tuple(tuple(value) if isinstance(value, list) else value for value in values)
         for key, values in distinct(table["config"]).items()
     }

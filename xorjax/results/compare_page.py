@@ -82,8 +82,9 @@ def _best(comparison: Comparison) -> str:
         best_of_each([best for side in comparison.sides for best in side.summary]),
         page.table(headings, rows, {"": 1, **_columns(names, 3), " ": 2}, label="best points"),
         page.paragraph(
-            f"Each side's own best, the smallest whose validation {metric.name} is close to the dense network's (* where "
-            f"none is), {'accuracies' if metric.name == 'accuracy' else metric.name} ± the sample standard deviation. Differences: the second less the first, {SPREAD}",
+            f"Each side's own best, the smallest whose validation {metric.name} is close to the dense network's (* "
+            f"where none is), {metric.plural} ± the sample standard deviation. Differences: the second less the first, "
+            f"{SPREAD}",
             "caption",
         ),
     )

@@ -109,6 +109,7 @@ def explore(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> str:
     Args:
         table: all rows, as `marked` gives them.
         points: as `tables.per_point` gives them, empty if none has finished.
+        metric: what the points are judged by.
     """
     parts = [_filters(table)]
     if not points.is_empty():
@@ -127,7 +128,9 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
     first = table.with_row_index("row").group_by("point", rival).agg(pl.col("row").min())
     points = points.join(first, on=["point", "rival"], how="left", nulls_equal=True, maintain_order="left")
     rates = {_value(rate): colour for rate, colour in colours(points["prune_rate"].to_list()).items()}
-    columns = embedded.columns(points, {"row": 0, "prune_rate": 0, "bits_per_weight": 5, "dense_validation_metric": 5})
+    columns = embedded.columns(
+        points, {"row": 0, "prune_rate": 0, "bits_per_weight": 5, "dense_validation_metric": 5}
+    )
     columns |= embedded.columns(points, {"validation_metric": 5, "test_metric": 5, "codec": None})
     # Points that differ in the seed alone.
     alike: dict[tuple, int] = {}

@@ -64,9 +64,9 @@ def metric(points: pl.DataFrame, metric: Metric) -> str:
         ),
         panels(metric.name.capitalize(), metric_figures.metric_panels(points, metric)),
         page.paragraph(
-            f"{metric.name.capitalize()} against the prune rate: a dot is a seed, n of them, each at the same place beside every label; "
-            "the bar is their mean. The best points and the headline are chosen by the validation split "
-            "alone, within the dotted line; the test split says how good "
+            f"{metric.name.capitalize()} against the prune rate: a dot is a seed, n of them, each at the same place "
+            "beside every label; the bar is their mean. The best points and the headline are chosen by the validation "
+            "split alone, within the dotted line; the test split says how good "
             "what was chosen is, so the line is not drawn there. All codings of one quantized network share its dot, "
             "since decoding is lossless; an approximate mask codec makes a network of its own.",
             "caption",

@@ -15,8 +15,8 @@ def per_mask(points: pl.DataFrame) -> pl.DataFrame:
     the codec is `approximate`.
 
     `points`: as `tables.per_point` gives them. A row for each `prune_rate`, `codec` (a mask codec's id) and
-    `model_variant`; the exact codecs' bits come from the points' own codes and from baselines alike. `mask_of`: None, or the
-    approximate codec whose mask an exact one stores here, as where a prune rate has no exact mask.
+    `model_variant`; the exact codecs' bits come from the points' own codes and from baselines alike. `mask_of`: None,
+    or the approximate codec whose mask an exact one stores here, as where a prune rate has no exact mask.
     """
     codes = points.filter(~pl.col("baseline"))
     models = codes.unique("quantized", maintain_order=True).select(

@@ -41,7 +41,7 @@ GLOSSARY = {
     "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
     "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
     "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
-    "XOR shape": "n_in and n_out of the XOR network; the mean n_out where it is chosen layer by layer",
+    "XOR shape": "n_in and n_out of the XOR network; the mean n_out where each layer has its own",
     "patch": "a care bit that the code word gets wrong, stored by its position and flipped after decoding",
     "method": (
         "how code words are chosen. greedy, the paper's: care bits in order, a patch for each that contradicts those "

@@ -24,21 +24,19 @@ OTHERS = (
     *(("square-open", "□"), ("diamond-open", "◇"), ("triangle-up-open", "△"), ("triangle-down-open", "▽")),
     *(("star-open", "☆"), ("circle-open", "○")),
 )
-METHODS = ("minimum", "greedy")
-"""Searches whose own mark is always the same."""
+XOR = [code_name("xor", method) for method in ("minimum", "greedy")]
+"""Own codes whose mark is always the same."""
 
 
 def marks(codecs: pl.DataFrame) -> dict[str, tuple[str, str]]:
     """The marker and the letter of each `codec`, which `baseline` says to be a rival or a point's own."""
     pairs = dict(codecs.select("codec", "baseline").drop_nulls().iter_rows())
     found = {}
-    for is_rival, known, signs in (
-        (False, [code_name("xor", method) for method in METHODS], OWN),
-        (True, list(CODEC_NAMES.values()), OTHERS),
-    ):
-        ordered = [*known, *sorted(name for name in pairs if name not in known and pairs[name] == is_rival)]
-        places = {name: signs[i % len(signs)] for i, name in enumerate(ordered)}
-        found |= {name: places[name] for name in ordered if pairs.get(name) == is_rival}
+    for is_rival, known, signs in ((False, XOR, OWN), (True, list(CODEC_NAMES.values()), OTHERS)):
+        places = {name: sign for name, sign in zip(known, signs, strict=False) if pairs.get(name) == is_rival}
+        others = sorted(name for name in pairs if pairs[name] == is_rival and name not in places)
+        free = [sign for sign in signs if sign not in places.values()] or signs
+        found |= places | {name: free[i % len(free)] for i, name in enumerate(others)}
     return found
 
 
@@ -48,6 +46,7 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
     own, name = own_code(points.filter(~pl.col("baseline"))["code"]), metric.name
     signs = {codec: (sign, "var(--ink)") for codec, (_, sign) in marks(drawn).items()}
     untrained = points.filter("baseline", pl.col("test_metric").is_null())["codec"]
+    up = "up" if metric.higher_is_better else "down"
     dense_signs = "Dense 1-bit is left out, since nobody trained that network. " if len(untrained) else ""
     rates, seeds = colours(points["prune_rate"].to_list()), points["seed"].n_unique()
     ring = {"on the front by validation": ("◎", "var(--ink)")}
@@ -78,7 +77,7 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
             "</div>",
             page.paragraph(
                 "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all "
-                f"layers together. Further left is smaller, further {'up' if metric.higher_is_better else 'down'} is better. The front is what no other dot of "
+                f"layers together. Further left is smaller, further {up} is better. The front is what no other dot of "
                 "those shown beats in both; single seeds have luck, which the means even out. It is found by "
                 f"validation {name} and drawn over it alone; over test {name} the dots that it consists of have a "
                 f"ring. The range fits the {own} and the codecs within 1.3 times the smallest at their prune rate. "

@@ -80,15 +80,14 @@ def _checked(path: Path, content: dict[str, Any], name: str, experiment: str) ->
         rows[0]["status"] = "failed"
     try:
         for row in rows:
+            # Written once for all of them.
+            row.setdefault("config", content.get("config"))
             check_row(row)
     except RowError as error:
         raise CollectError(f"{path}: {error}") from error
-    # Rows share their config and their long texts; parsed, each has its own copy.
+    # Rows share their long texts; parsed, each has its own copy.
     texts: dict[str | None, str | None] = {}
-    config = rows[0]["config"]
     for row in rows:
-        if row["config"] == config:
-            row["config"] = config
         row.update((column, texts.setdefault(row[column], row[column])) for column in LONG)
     values = tuple(_values(row) for row in rows)
     curves = tuple(content["curves"])

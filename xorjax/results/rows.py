@@ -7,16 +7,16 @@ import polars as pl
 
 from xorjax.results.configs import to_column
 
-# `code` and `mask_codec` say how a layer is stored; `baseline` is True of the rivals that are shown beside the point's own
-# code. A metric is what its task is judged by, named by `metric`, in `metric_unit`: "%" of a fraction, "" of a plain
-# number; the *_accuracy columns repeat it where it is the accuracy. `metric_tolerance` is the loss that counts as none.
-# The *_bits and their sum are bits per weight of the layer, pruned weights included; `matrix_bits` is what M would add
-# to them, stored for this layer alone. `method` is the XOR code's search. `quantized` names the artifact of
-# the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is what an
-# approximate mask keeps of the scores that it was chosen by (prune.score), over the largest ones at the same rate; 1
-# for an exact mask. `flipped_signs` is the share of the kept signs that quantized training changed, over all bit
-# planes. Times are seconds. `config` is a struct, whose fields are those that any row has. Null: undefined for this
-# code (n_out of one without M), or failed.
+# `code` and `mask_codec` say how a layer is stored; `baseline` is True of the rivals that are shown beside the
+# point's own code. A metric is what its task is judged by, named by `metric`, in `metric_unit`: "%" of a fraction, ""
+# of a plain number; the *_accuracy columns repeat it where it is the accuracy. `metric_tolerance` is the loss that
+# counts as none. The *_bits and their sum are bits per weight of the layer, pruned weights included; `matrix_bits` is
+# what M would add to them, stored for this layer alone. `method` is the XOR code's search. `quantized` names the
+# artifact of the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is
+# what an approximate mask keeps of the scores that it was chosen by (prune.score), over the largest ones at the same
+# rate; 1 for an exact mask. `flipped_signs` is the share of the kept signs that quantized training changed, over all
+# bit planes. Times are seconds. `config` is a struct, whose fields are those that any row has. Null: undefined for
+# this code (n_out of one without M), or failed.
 METRICS = (
     *("dense_metric", "pruned_metric", "quantized_metric", "test_metric"),
     *("validation_metric", "dense_validation_metric"),

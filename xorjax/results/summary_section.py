@@ -9,7 +9,7 @@ from xorjax.results.notes import best_of_each, notes
 from xorjax.results.tables import of_setting, three_digits, two_digits
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
-MAY_BE_SAID = ("code", "method", "patch format", "mask codec", "variant", "seeds", "scale")
+MAY_BE_SAID = ("codec", "method", "patch format", "mask codec", "variant", "seeds", "scale")
 """Columns of the best points that are a sentence where they hold one value."""
 Cell = tuple[str, str]
 
@@ -49,7 +49,7 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
             ("dense", [(metric.number(best.dense_metric), "") for best in summary]),
         ],
         point: [
-            ("code", [(best.name if own != "XOR code" else "", "text") for best in summary]),
+            ("codec", [(best.name if own != "XOR code" else "", "text") for best in summary]),
             ("n_in → n_out", [(best.shape, "") for best in summary]),
             ("patches / slice", [(two_digits(best.patches_per_slice), "") for best in summary]),
             ("method", [(best.method or "", "text") for best in summary]),
@@ -67,8 +67,11 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
     for group, of_group in columns.items():
         kept[group] = []
         for name, cells in of_group:
+            if {text for text, _ in cells} <= {"", "-"}:
+                # No code here has it.
+                continue
             if name in MAY_BE_SAID and len({text for text, _ in cells}) == 1:
-                same += [f"{name} {cells[0][0]}"] if cells[0][0] else []
+                same.append(f"{name} {cells[0][0]}")
             else:
                 kept[group].append((name, cells))
     shown = [column for of_group in kept.values() for column in of_group]

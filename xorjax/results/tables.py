@@ -24,10 +24,11 @@ from xorjax.streams import BIT_STREAMS
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
     """One row for each point's own code and for each rival beside it: all encoded layers of the model together.
 
-    Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the layers' weights, patches by their slices,
-    `kept_score` by the kept weights. Layers that are coded differently are "mixed", their n_in and n_out the mean;
-    n_out is that over seeds too where it was chosen from the masks. Added columns: those of `with_variants`, which has
-    `varied`; `codec`, the code for readers; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
+    Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the
+    layers' weights, patches by their slices, `kept_score` by the kept weights. Layers that are coded differently are
+    "mixed", their n_in and n_out the mean; n_out is that over seeds too where it was chosen from the masks. Added
+    columns: those of `with_variants`, which has `varied`; `codec`, the code for readers; `value_bound`, n_planes *
+    kept / weights, which is 1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
     pairs = rows.filter("baseline").select("code", "mask_codec").unique().rows()
@@ -38,8 +39,9 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     )
     config = rows["config"]
     of_point = pl.coalesce(setting(config, "prune.rate").cast(pl.Float64), "prune_rate")
+    # How n_out was to be chosen, where it was.
     asked = [
-        f"{n_out} {fill}"
+        f"fill {fill}" if n_out is None else None
         for n_out, fill in zip(setting(config, "code.n_out"), setting(config, "code.fill"), strict=True)
     ]
     rows = (
@@ -85,7 +87,12 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     ]
     return points.with_columns(
         pl.col("n_in").round().cast(pl.Int64),
-        pl.col("n_out").mean().over(*alike, "model_variant", "asked", "rival").round().cast(pl.Int64),
+        pl.when(pl.col("asked").is_null())
+        .then("n_out")
+        .otherwise(pl.col("n_out").mean().over(*alike, "model_variant", "asked", "rival"))
+        .round()
+        .cast(pl.Int64)
+        .alias("n_out"),
         codec=pl.Series(codecs, dtype=pl.String),
     )
 

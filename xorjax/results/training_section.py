@@ -51,8 +51,8 @@ def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs
             page.legend(marks),
             panels("Training", curve_figures.curve_panels(curves, swept | of_level, metric)),
             page.paragraph(
-                f"{metric.name.capitalize()} and loss after every epoch of every training run, stage by stage: the dense "
-                "network, pruning, training with binarized weights. Hover over a line for its name."
+                f"{metric.name.capitalize()} and loss after every epoch of every training run, stage by stage: the "
+                "dense network, pruning, training with binarized weights. Hover over a line for its name."
                 f"{_smoothing(results)}{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
                 "caption",
             ),
@@ -82,7 +82,9 @@ def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "t
     """The curves to draw, and how many training runs there are. A metrics file that is damaged has no curve."""
     from xorjax.results.curve_figures import Curve
 
-    rates: dict[str, float] = dict(zip(results["point"], setting(results["config"], "prune.rate"), strict=True))
+    rates: dict[str, float] = dict(
+        zip(results["point"], setting(results["config"], "prune.rate"), strict=True)
+    )
     found: dict[str, dict[str, Any]] = {}
     for point in experiment.points:
         for curve in point.curves:
@@ -113,7 +115,7 @@ def _rate(entry: dict[str, Any]) -> float | None:
 
 @lru_cache(maxsize=1024)
 def _read(path: Path, changed: int) -> pl.DataFrame:
-    """The metrics of an artifact. Raises ValueError where they are not those that were written, or of an older version."""
+    """The metrics of an artifact. Raises ValueError where they are not what was written, or of an older version."""
     if sha256(path) != read_record(path.with_name(paths.ARTIFACT))["files"][path.name]:
         raise ValueError(f"{path} is damaged")
     metrics = pl.read_ndjson(path, infer_schema_length=None)

@@ -67,7 +67,7 @@ def said(setting: Iterable[Any]) -> str:
 
 
 def varied_keys(*tables: tuple[pl.DataFrame, Iterable[str]]) -> Varied:
-    """Of tables and what their sweeps varied: the keys without a column of which points coded alike have several values.
+    """Of tables and what their sweeps varied: the keys without a column that differ among points coded alike.
 
     Of several tables, the keys of each: one that differs only between them is none.
     """

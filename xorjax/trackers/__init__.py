@@ -39,7 +39,9 @@ def of_epoch(row: Mapping[str, Any]) -> dict[str, float]:
 def of_point(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
     """The settings and the results of a result row, those that it has."""
     params = {key: row[key] for key in POINT_PARAMS if row[key] is not None}
-    metrics = {key.replace("metric", row["metric"]): row[key] for key in POINT_METRICS if row[key] is not None}
+    metrics = {
+        key.replace("metric", row["metric"]): row[key] for key in POINT_METRICS if row[key] is not None
+    }
     return params, metrics
 
 
