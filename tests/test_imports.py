@@ -11,33 +11,39 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "xorjax"
 PLUGINS = ROOT / "hydra_plugins"
 
-# A room may import itself, `files`, and the rooms named here. `files`, `params` and `paths` are modules.
+# What any room may import, and what these may of each other.
+COMMON = {"errors": set(), "files": set(), "metric": set(), "registry": {"errors"}, "settings": set()}
+# A room may import itself, the common modules, and the rooms named here. `params`, `paths` and `tiles` are modules.
 ROOMS = {
-    "files": set(),
+    **COMMON,
     "locks": set(),
     "estimate": set(),
     "streams": set(),
     "engines": set(),
     "params": set(),
     "paths": set(),
-    "config": set(),
+    "tiles": set(),
+    "config": {"codec", "data", "masks", "models", "tasks"},
     "gf2": set(),
     "masks": {"gf2"},
     "codec": {"gf2", "masks"},
     "container": {"gf2", "codec", "masks", "streams", "weights"},
-    "compression": {"gf2", "codec", "masks", "container", "engines", "locks", "streams"},
+    "compression": {
+        *("gf2", "codec", "masks", "container", "engines", "locks", "streams", "prune", "quantize", "tiles"),
+    },
     "decoding": {"gf2", "codec", "masks"},
     "weights": {"codec", "masks", "decoding"},
     "layers": {"container", "weights"},
     "studies": {"gf2", "codec"},
-    "data": {"config"},
-    "models": {"config", "params", "container", "weights"},
+    "data": set(),
+    "tasks": {"data"},
+    "models": {"params", "container", "weights"},
     "prune": {"config", "params", "masks"},
-    "quantize": {"config", "params"},
-    "train": {"config", "params", "data", "models", "weights"},
+    "quantize": {"config", "params", "tiles"},
+    "train": {"config", "params", "models", "tasks", "weights"},
     "results": {"paths", "studies", "streams"},
     "pipeline": {
-        *("config", "params", "paths", "data", "models", "prune", "quantize", "train", "results"),
+        *("config", "params", "paths", "data", "models", "prune", "quantize", "tasks", "train", "results"),
         *("gf2", "codec", "masks", "container", "decoding", "engines", "trackers"),
         *("estimate", "locks", "streams"),
     },
@@ -120,7 +126,9 @@ def test_imports_go_one_way(path):
     for name in imported(path):
         parts = name.split(".")
         if parts[0] == "xorjax" and len(parts) > 1 and parts[1] in ROOMS:
-            assert parts[1] in {own, "files", *ROOMS[own]}, f"{path} imports {name}"
+            assert parts[1] in {own, *ROOMS[own], *(set() if own in COMMON else COMMON)}, (
+                f"{path} imports {name}"
+            )
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -141,9 +149,9 @@ def test_only_config_is_known_by_its_plain_half_outside():
             continue
         for name in imported(path):
             if name.startswith("xorjax.config"):
-                assert name in {f"xorjax.config.{module}" for module in ("schema", "identity", "axes")}, (
-                    f"{path} imports {name}"
-                )
+                assert name in {
+                    f"xorjax.config.{module}" for module in ("schema", "identity", "reads", "axes")
+                }, f"{path} imports {name}"
 
 
 def test_importing_the_package_is_light():
