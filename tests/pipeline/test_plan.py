@@ -22,6 +22,8 @@ BASE = Config(
     prune=PruneConfig(schedule=ScheduleConfig("linear", 0.5, 0.8, 2), through=(0.9, 0.95, 0.98)),
 )
 
+ALL = {"dense", "prune", "quantize", "baselines", "encode", "evaluate"}
+
 
 def point(rate=0.95, n_in=20, seed=0, **changes):
     changes = {"code": XorCode(n_in=n_in)} | changes
@@ -59,11 +61,13 @@ def test_a_sweep_shares_what_its_points_have_in_common():
             {"quantize", "baselines", "encode", "evaluate"},
         ),
         (point(freeze=()), {"prune", "quantize", "baselines", "encode", "evaluate"}),
-        (point(seed=1), {"dense", "prune", "quantize", "baselines", "encode", "evaluate"}),
+        (point(seed=1), ALL),
         (point(data=replace(BASE.data, dir="elsewhere")), set()),
+        (point(data=replace(BASE.data, name="fashion_mnist")), ALL),
+        (point(model=replace(BASE.model, name="lenet300")), ALL),
         (
             point(data=replace(BASE.data, n_train=100)),
-            {"dense", "prune", "quantize", "baselines", "encode", "evaluate"},
+            ALL,
         ),
     ],
 )
