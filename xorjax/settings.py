@@ -193,7 +193,7 @@ def nearest(value: object, choices: tuple[str, ...] | list[str]) -> str:
 
 def one_of(choices: tuple[str, ...] | list[str]) -> str:
     """The choices as a phrase."""
-    return f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+    return f"{'one of ' if len(choices) > 1 else ''}{', '.join(choices)}"
 
 
 def problems(settings: Any, prefix: str = "") -> Iterator[str]:

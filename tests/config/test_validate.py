@@ -51,6 +51,10 @@ WRONG = {
         {"per_layer": {"fc*": {"optim.epochs": 2}}},
         ["per_layer of fc*: optim.epochs (here 2) cannot be set by layer", "prune.rate", "code.n_in", "can"],
     ),
+    "rule of a group": (
+        {"per_layer": {"fc1": {"prune": {"optim": {"epochs": 2}}}}},
+        ["per_layer of fc1: prune.optim.epochs (here 2) cannot be set by layer"],
+    ),
     "rule of no setting": (
         {"per_layer": {"fc1": {"prune.rte": 0.8}}},
         ["per_layer of fc1: prune.rte (here 0.8) is not a setting", "nearest is prune.rate"],

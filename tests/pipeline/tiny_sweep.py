@@ -47,5 +47,8 @@ def points(tmp: Path) -> list[Config]:
 
 
 def run_sweep(configs: list[Config], engine: Engine | None = None) -> list[Outcome]:
-    jobs = [Job(config, f"tests S={config.prune.rate} n_in={config.code.n_in}") for config in configs]
+    jobs = [
+        Job(config, f"tests S={config.prune.rate} n_in={getattr(config.code, 'n_in', None)}")
+        for config in configs
+    ]
     return run(jobs, "tests", engine)

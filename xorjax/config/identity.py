@@ -45,7 +45,7 @@ def canonical(value: Any) -> Any:
         ValueError: a number that is not finite.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        id = {"id": value.id} if hasattr(value, "id") else {}
+        id = {"id": own} if (own := getattr(value, "id", None)) is not None else {}
         counting = (field.name for field in fields(value) if counts(value, field))
         return id | {name: canonical(getattr(value, name)) for name in counting}
     if isinstance(value, Mapping):

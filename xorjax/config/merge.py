@@ -28,25 +28,28 @@ def merge(
         if name not in own:
             problems.extend(unknown(inner, each) for inner, each in flattened({key: value}))
             continue
-        current, kinds = getattr(base, name), stated(own[name]).kinds
-        if not is_dataclass(current):
+        current: Any = getattr(base, name)
+        kinds = stated(own[name]).kinds
+        if kinds is not None and isinstance(value, Mapping):
+            ids = tuple(kinds())
+            if (id := value.get("id", current.id)) not in ids:
+                problems.append(wrong(f"{key}.id", repr(id), one_of(ids), nearest(id, ids)))
+                continue
+            current = current if id == current.id else kinds()[id]()
+            rest = {name: each for name, each in value.items() if name != "id"}
+            values[name] = merge(current, rest, problems, _of_kind(kinds(), key, id, unknown), f"{key}.")
+        elif is_dataclass(current):
+            if isinstance(value, Mapping):
+                values[name] = merge(current, value, problems, unknown, f"{key}.")
+            else:
+                first = "id" if kinds else fields(current)[0].name
+                problems.append(wrong(key, repr(value), "a group of settings", f"{key}.{first}"))
+        else:
             try:
                 values[name] = coerce(hints[name], value)
             except TypeError:
                 default = f"the default is {current}"
                 problems.append(f"{key} is {value!r}; it must be {_type_name(hints[name])}; {default}")
-        elif not isinstance(value, Mapping):
-            first = "id" if kinds else fields(current)[0].name
-            problems.append(wrong(key, repr(value), "a group of settings", f"{key}.{first}"))
-        elif kinds is None:
-            values[name] = merge(current, value, problems, unknown, f"{key}.")
-        elif (id := value.get("id", current.id)) not in kinds():
-            ids = tuple(kinds())
-            problems.append(wrong(f"{key}.id", repr(id), one_of(ids), nearest(id, ids)))
-        else:
-            current = current if id == current.id else kinds()[id]()
-            rest = {name: each for name, each in value.items() if name != "id"}
-            values[name] = merge(current, rest, problems, _of_kind(kinds(), key, id, unknown), f"{key}.")
     return replace(base, **values)
 
 

@@ -11,7 +11,7 @@ from xorjax.config.checks import find_problems, rule_problems
 from xorjax.config.errors import ConfigError
 from xorjax.config.merge import having, merge
 from xorjax.config.schema import Config, Rule
-from xorjax.settings import get, leaves, nearest, stated
+from xorjax.settings import flattened, get, leaves, nearest, stated
 
 __all__ = [
     "KEYS",
@@ -57,7 +57,8 @@ def _rules(rules: Any, config: Config, problems: list[str]) -> Iterator[Rule]:
             f"per_layer is {rules!r}; it must be settings by patterns, such as {{conv*: {{prune.rate: 0.8}}}}"
         )
         return
-    for pattern, rule in rules.items():
+    for pattern, nested in rules.items():
+        rule = dict(flattened(nested))
         found = [
             f"{key} (here {value!r}) cannot be set by layer; {', '.join(PER_LAYER)} can"
             for key, value in rule.items()
@@ -69,15 +70,11 @@ def _rules(rules: Any, config: Config, problems: list[str]) -> Iterator[Rule]:
             yield str(pattern), tuple((key, get(own, key)) for key in rule)
 
 
-def _nested(rule: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
+def _nested(rule: Mapping[str, Any]) -> Any:
+    nested = OmegaConf.create({})
     for key, value in rule.items():
-        *groups, name = str(key).split(".")
-        inner = nested
-        for group in groups:
-            inner = inner.setdefault(group, {})
-        inner[name] = value
-    return nested
+        OmegaConf.update(nested, str(key), value, force_add=True)
+    return OmegaConf.to_container(nested)
 
 
 KEYS: dict[str, Any] = {}

@@ -28,6 +28,7 @@ class Linear(nnx.Linear):
     """With a kernel that may be a coded weight."""
 
     def __call__(self, inputs: Float[Array, "batch n_in"], out_sharding: object = None) -> Array:
+        assert self.bias is not None
         return matmul(inputs, self.kernel.get_value()) + self.bias[...].reshape(1, -1)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -71,7 +72,7 @@ class Study:
         directory.mkdir(parents=True, exist_ok=True)
         self.runs, self.experiment, self.name, self.axes, self.seed = runs, experiment, name, axes, seed
         self.metric = metric
-        directions = ["minimize", "maximize" if metric.higher_is_better else "minimize"]
+        best = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
         self._file = directory / DATABASE
         with self._alone():
             storage = optuna.storages.RDBStorage(
@@ -80,7 +81,10 @@ class Study:
                 engine_kwargs={"connect_args": {"timeout": SECONDS_FOR_LOCK}, "poolclass": NullPool},
             )
             self._study = optuna.create_study(
-                storage=storage, study_name=name, directions=directions, load_if_exists=True
+                storage=storage,
+                study_name=name,
+                directions=[StudyDirection.MINIMIZE, best],
+                load_if_exists=True,
             )
 
     @contextmanager
