@@ -15,7 +15,7 @@ PLUGINS = ROOT / "hydra_plugins"
 # A room may import itself, the modules below all rooms, and the rooms named here.
 BELOW = {"errors", "files", "metric", "registry", "settings", "tiles"}
 ROOMS = {
-    **dict.fromkeys(BELOW, set()),
+    **{module: set() for module in sorted(BELOW)},
     "locks": set(),
     "estimate": set(),
     "streams": set(),
@@ -142,9 +142,9 @@ def test_only_config_is_known_by_its_plain_half_outside():
             continue
         for name in imported(path):
             if name.startswith("xorjax.config"):
-                assert name in {f"xorjax.config.{module}" for module in ("schema", "identity", "reads", "axes")}, (
-                    f"{path} imports {name}"
-                )
+                assert name in {
+                    f"xorjax.config.{module}" for module in ("schema", "identity", "reads", "axes")
+                }, f"{path} imports {name}"
 
 
 def test_importing_the_package_is_light():

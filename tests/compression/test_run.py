@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from checkpoints import LAYERS, SHARDS, tensors, write_checkpoint, write_masks
 
-from xorjax.codec.signs import SignsCode
-from xorjax.codec.xor import XorCode
 from xorjax import paths
 from xorjax.artifacts import schedule
 from xorjax.artifacts.claims import claim
 from xorjax.artifacts.run import Busy, Failure, run_stage
 from xorjax.artifacts.schedule import MAX_REMAKES
+from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressSpec, Mapped, compress, compress_shards, make_cut, open_checkpoint
 from xorjax.compression.directory import work_of
 from xorjax.compression.shard import progress_of, shard_node

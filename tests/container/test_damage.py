@@ -236,7 +236,10 @@ CODES = f"{PLANE}/codes"
         (string("format_version", "3"), "format_version is '3', and this reads 1 to 2; a newer xorjax"),
         (string("format_version", "one"), "format_version is 'one'"),
         (string("extra", "1"), "the keys are"),
-        (put((*FC1, "mask", "codec"), "huffman"), "'layers/fc1/kernel/mask': there is no mask codec 'huffman'"),
+        (
+            put((*FC1, "mask", "codec"), "huffman"),
+            "'layers/fc1/kernel/mask': there is no mask codec 'huffman'",
+        ),
         (put((*FC1, "mask", "codec"), "bitmap"), "'layers/fc1/kernel/mask/bits' is missing"),
         (put((*FC1, "mask"), "ans"), "layers/fc1/kernel lacks 'mask'"),
         (put((*FC1, "mask"), {}), "layers/fc1/kernel/mask lacks 'codec'"),

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from xorjax.pipeline.artifact import Artifact
 
 from xorjax.config.schema import Config
 from xorjax.metric import ACCURACY, Metric
-from xorjax.pipeline.artifact import Artifact
 from xorjax.pipeline.plan import Plan, Stage
 from xorjax.pipeline.progress import metric_called
 from xorjax.pipeline.rows import failed_row, nested, point_rows

@@ -10,9 +10,9 @@ from flax import nnx
 from tiny_sweep import ONE_EPOCH, ROOT, tiny
 
 from xorjax import load, paths
+from xorjax.artifacts.artifact import find
 from xorjax.config.schema import ModelConfig, QuantizeConfig
 from xorjax.models.registry import MODELS
-from xorjax.artifacts.artifact import find
 from xorjax.pipeline.evaluate_file import evaluate_model
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.quantize import Quantized

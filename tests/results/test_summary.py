@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from synthetic import make_baseline, make_config, make_failure, make_point, make_row, sweep, write_report
 from test_report import Page
-
 from xorjax.config.rules import SPLITS
+
 from xorjax.results.names import VALIDATION_IMAGES
 from xorjax.results.notes import notes, verdict, with_matrix
 from xorjax.results.progress_section import NAMED
