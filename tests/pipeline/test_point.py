@@ -19,7 +19,7 @@ from xorjax.codec.signs import SignsCode
 from xorjax.config.schema import Config, MaskConfig
 from xorjax.files import read_record, sha256, write_record
 from xorjax.models.compressed import coded_model
-from xorjax.pipeline import evaluate
+from xorjax.pipeline import evaluate, point
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.plan import make_plan
@@ -211,6 +211,26 @@ def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypat
     monkeypatch.undo()
     run_sweep([other])
     assert table(tmp_path / "runs").filter(pl.col("status") == "failed").is_empty()
+
+
+def test_rows_that_do_not_fit_are_our_bug_and_the_other_points_go_on(swept, tmp_path, monkeypatch, capsys):
+    shutil.copytree(swept, tmp_path / "runs")
+    other = tiny(tmp_path, code=replace(tiny(tmp_path).code, n_in=16))
+    whole = point.point_rows
+
+    def without_layer(plan, *args):
+        rows = whole(plan, *args)
+        return [row | {"layer": 7} for row in rows] if plan.point == make_plan(other).point else rows
+
+    monkeypatch.setattr(point, "point_rows", without_layer)
+    outcomes = run_sweep([other, tiny(tmp_path, code=replace(tiny(tmp_path).code, n_in=17))])
+    assert [(outcome.status, outcome.ours) for outcome in outcomes] == [("failed", True), ("ok", False)]
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback (most recent call last):")
+    assert "RowError: the column 'layer' of the result row is 7, expected str or None" in told
+    failed = table(tmp_path / "runs").filter(pl.col("status") == "failed")
+    assert failed["error"].str.starts_with("RowError").all()
+    assert len(failed) == 1
 
 
 def test_no_file_is_hashed_twice_for_one_use(swept, tmp_path, monkeypatch):

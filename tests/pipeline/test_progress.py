@@ -73,11 +73,11 @@ def test_the_time_left_is_nothing_once_all_is_dropped(plans, progress):
 
 
 def test_points_of_the_same_title_are_told_apart_by_what_differs(tmp_path, plans):
-    assert next(iter(titles(plans).values())) == "S 0.8, n_in 12, n_out 64, seed 0"
+    assert next(iter(titles(plans).values())) == "S 0.8, xor, n_in 12, seed 0"
     config = points(tmp_path)[0]
     optim = replace(config.quantize.optim, learning_rate=0.5)
     other = make_plan(replace(config, quantize=replace(config.quantize, optim=optim)))
     named = titles(plans | {other.point: other})
-    assert named[other.point] == "S 0.8, n_in 12, n_out 64, seed 0, quantize.optim.learning_rate=0.5"
+    assert named[other.point] == "S 0.8, xor, n_in 12, seed 0, quantize.optim.learning_rate=0.5"
     assert named[make_plan(config).point].endswith("quantize.optim.learning_rate=0.002")
     assert len(set(named.values())) == 5

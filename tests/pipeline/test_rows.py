@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from xorjax.pipeline.artifact import Artifact
 
+from xorjax.artifacts.artifact import Artifact
+from xorjax.artifacts.graph import Stage
 from xorjax.config.schema import Config
 from xorjax.metric import ACCURACY, Metric
-from xorjax.pipeline.plan import Plan, Stage
+from xorjax.pipeline.plan import Plan
 from xorjax.pipeline.progress import metric_called
 from xorjax.pipeline.rows import failed_row, nested, point_rows
 from xorjax.results.rows import METRICS, accuracy_column, check_row

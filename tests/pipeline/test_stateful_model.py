@@ -11,12 +11,13 @@ from tiny_sweep import ONE_EPOCH, ROOT, tiny
 
 from xorjax import load, paths
 from xorjax.artifacts.artifact import find
+from xorjax.artifacts.run import Made, run_stage
 from xorjax.config.schema import ModelConfig, QuantizeConfig
 from xorjax.models.registry import MODELS
 from xorjax.pipeline.evaluate_file import evaluate_model
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.quantize import Quantized
-from xorjax.pipeline.stage import Made, run_stage
+from xorjax.pipeline.stage import nodes
 from xorjax.tasks.images import ImagesTask
 
 
@@ -57,8 +58,8 @@ def made(tmp_path_factory):
             per_layer=(("inner", (("prune.rate", 0.6), ("quantize.n_planes", 2))),),
         )
         plan = make_plan(config)
-        for stage in plan.stages:
-            outcome = run_stage(config, stage.name)
+        for node in nodes(plan):
+            outcome = run_stage(tmp / "runs", node)
             assert isinstance(outcome, Made), outcome
         yield {stage.kind: find(tmp / "runs", stage) for stage in plan.stages}
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xorjax import paths
@@ -77,19 +77,20 @@ def run_stage(runs: Path, node: Node) -> Made | Busy | ArtifactError | Failure:
 
 
 def _failed(runs: Path, stage: Stage, error: Exception) -> Failure:
+    failure = failure_of(error, paths.partial_dir(runs, stage.kind, stage.name))
+    try:
+        log_event(runs, stage, "failed", error=failure.error)
+    except OSError:
+        # The disk that the stage could not be written to cannot take this line either.
+        return replace(failure, ours=False, of_system=True)
+    return failure
+
+
+def failure_of(error: Exception, path: Path) -> Failure:
+    """What became of whatever was being made at `path`."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
     refused = isinstance(error, OSError) and error.errno in (*SYSTEM_ERRORS, *REFUSED)
     of_system = refused or any(os.strerror(code) in line for code in SYSTEM_ERRORS)
-    try:
-        log_event(runs, stage, "failed", error=line)
-    except OSError:
-        # The disk that the stage could not be written to cannot take this line either.
-        of_system = True
-    return Failure(
-        line,
-        str(paths.partial_dir(runs, stage.kind, stage.name)),
-        not (of_system or isinstance(error, UserError)),
-        of_system,
-        "".join(traceback.format_exception(error)),
-        travelling(error),
-    )
+    ours = not (of_system or isinstance(error, UserError))
+    text = "".join(traceback.format_exception(error))
+    return Failure(line, str(path), ours, of_system, text, travelling(error))

@@ -12,17 +12,18 @@ from xorjax import engines, paths
 from xorjax.artifacts.artifact import Artifact, ArtifactError, find
 from xorjax.artifacts.claims import alone
 from xorjax.artifacts.provenance import commit
-from xorjax.artifacts.run import Failure
+from xorjax.artifacts.run import Failure, failure_of
 from xorjax.artifacts.schedule import Schedule, Stopped
 from xorjax.config.schema import Config
 from xorjax.engines import Engine
 from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.plan_file import write_plan
-from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, titles
+from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, point_file, titles
 from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.reports import Reports
 from xorjax.pipeline.stage import nodes
+from xorjax.results.rows import RowError
 from xorjax.trackers import open_trackers
 
 
@@ -171,7 +172,16 @@ class _Run:
 
     def _finish(self, point: str) -> None:
         plan = self.plans[point]
-        rows = finish_point(plan, self.commands[point])
+        try:
+            rows = finish_point(plan, self.commands[point])
+        except RowError as error:
+            # A bug of ours in this point's rows: the other points go on.
+            failure = failure_of(error, point_file(plan))
+            self.progress.failed(plan.evaluate, failure, (point,))
+            self._fail(point, failure)
+            if self.on_error == "stop":
+                raise Stopped(failure) from error
+            return
         self.outcomes[point] = Outcome(point, "ok", rows)
         self.progress.point(f"{self.titles[point]}: {outcome(rows)}")
         for tracker in self.trackers:
