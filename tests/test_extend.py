@@ -87,6 +87,7 @@ def test_others_are_a_file_and_its_yaml(title):
     assert [Path(file).suffix for file in blocks(title)] == [".py", ".yaml"]
 
 
+@pytest.mark.slow
 def test_a_model(copy):
     copy.write(blocks("A model"))
     plain, by_layer = commands("A model")
@@ -101,6 +102,7 @@ def test_a_model(copy):
     assert set(rows["prune_rate"]) == {0.5}
 
 
+@pytest.mark.slow
 def test_a_code_and_a_mask_codec(copy):
     copy.write(blocks("A code", "A mask codec"))
     for command in commands("A code"):
@@ -117,6 +119,7 @@ def test_a_code_and_a_mask_codec(copy):
     assert "--level" in copy.run("xorjax compress --help")
 
 
+@pytest.mark.slow
 def test_a_task(copy):
     copy.write(blocks("A task"))
     (command,) = commands("A task")

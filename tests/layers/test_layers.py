@@ -27,7 +27,8 @@ def quantized(shape=(FAN_IN, FAN_OUT), n_planes=1, scale="channel", dtype=np.flo
     planes, scales = code.encode(weight, mask)
     index, scales = encode_mask(np.asarray(mask)), np.asarray(scales).astype(dtype)
     layer = CompressedLayer("fc", CODE.encode(np.asarray(planes), index.mask), index, scales)
-    return layer, code.weight(weight, mask)
+    signed = np.asarray(scales, np.float32) * (2 * planes.astype(np.float32) - 1)
+    return layer, jnp.asarray(np.where(index.mask, signed.sum(0), np.float32(0)))
 
 
 forward = jax.jit(lambda layer, x: layer(x))
