@@ -13,7 +13,7 @@ GONE = "of code or settings that are no longer there"
 
 EXCUSES = (
     Excuse(RESULTS, Table("sweeps"), "kills at random moments, and a person's minutes"),
-    Excuse(RESULTS, Table("layouts-fewest"), "which four masks and which n_out is not written down"),
+    Excuse(RESULTS, Table("slicings-fewest"), "which four masks and which n_out is not written down"),
     Excuse(
         RESULTS,
         Table("masks-exact"),

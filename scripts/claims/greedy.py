@@ -47,7 +47,7 @@ def paper_accuracy(results: Results) -> Found:
     return {"": [dense, binarized, 100 * deviation(table, "test_accuracy")]}
 
 
-def layouts_table(results: Results) -> Found:
+def slicings_table(results: Results) -> Found:
     xor = encoded(results.table(FIRST_RELEASE), fill=0.85)
     found = {}
     for rate, n_in, n_out in ((0.9, 20, 170), (0.95, 20, 340), (0.95, 32, 544), (0.98, 20, 850)):
@@ -102,6 +102,6 @@ CLAIMS = (
         (SWEEP, PAPER),
         paper_accuracy,
     ),
-    Claim("layouts", RESULTS, Table("layouts"), (SWEEP, FIRST_RELEASE), layouts_table),
+    Claim("slicings", RESULTS, Table("slicings"), (SWEEP, FIRST_RELEASE), slicings_table),
     Claim("greedy-widths", RESULTS, Table("greedy-widths"), (SWEEP, GREEDY_WIDTHS), widths_table),
 )
