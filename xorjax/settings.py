@@ -5,7 +5,7 @@ file's spec and the columns of results.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any, get_type_hints
@@ -186,7 +186,7 @@ def wrong(key: str, value: object, allowed: object, near: object) -> str:
     return f"{key} is {value}; it must be {allowed}; the nearest is {near}"
 
 
-def nearest(value: object, choices: tuple[str, ...] | list[str]) -> str:
+def nearest(value: object, choices: Iterable[str]) -> str:
     """The choice spelled most like `value`."""
     return get_close_matches(str(value), choices, n=1, cutoff=0.0)[0]
 

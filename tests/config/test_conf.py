@@ -15,7 +15,7 @@ from xorjax.config.sweep import compose, expand
 from xorjax.config.validate import KINDS, load_config
 from xorjax.masks import MASK_CODECS
 from xorjax.models.registry import MODELS
-from xorjax.prune.schedules import SCHEDULES
+from xorjax.prune.trajectory import SCHEDULES
 from xorjax.quantize.binarize import SCALES
 from xorjax.quantize.ste import SIGNS
 from xorjax.settings import flat, flattened, leaves, stated

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,17 @@ def test_other_flags_are_told_from_overrides():
     with pytest.raises(ConfigError):
         check_arguments(["--cfg", "job", "nothing=1"], CONF)
     assert check_arguments(["-m", "seed=1"], CONF) is None
+
+
+def test_a_wrong_setting_is_refused_before_jax_is_imported():
+    code = (
+        "import sys\n"
+        "from xorjax.config.errors import ConfigError\n"
+        "from xorjax.config.overrides import check_arguments\n"
+        "try:\n"
+        f"    check_arguments(['prune.rte=0.9'], __import__('pathlib').Path({str(CONF)!r}))\n"
+        "except ConfigError:\n"
+        "    print(*sorted({'flax', 'jax', 'numba'} & set(sys.modules)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "\n"

@@ -9,21 +9,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xorjax.config.checks import find_problems, rule_problems
 from xorjax.config.errors import ConfigError
-from xorjax.config.merge import having, merge
+from xorjax.config.merge import merge
 from xorjax.config.schema import Config, Rule
 from xorjax.settings import flattened, get, leaves, nearest, stated
-
-__all__ = [
-    "KEYS",
-    "KINDS",
-    "PER_LAYER",
-    "SECTIONS",
-    "ConfigError",
-    "having",
-    "load_config",
-    "nearest_key",
-    "new_name",
-]
 
 
 def load_config(cfg: DictConfig) -> Config:

@@ -9,8 +9,7 @@ from xorjax.config.schema import MaskConfig
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.params import layer_name
-from xorjax.pipeline.arrays import group, join
-from xorjax.pipeline.build import Build
+from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.prune import importance
 from xorjax.pipeline.training import Upstream, measured
