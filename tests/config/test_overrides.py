@@ -108,15 +108,18 @@ def test_other_flags_are_told_from_overrides():
     assert check_arguments(["-m", "seed=1"], CONF) is None
 
 
-def test_a_wrong_setting_is_refused_before_jax_is_imported():
-    code = (
-        "import sys\n"
-        "from xorjax.config.errors import ConfigError\n"
-        "from xorjax.config.overrides import check_arguments\n"
-        "try:\n"
-        f"    check_arguments(['prune.rte=0.9'], __import__('pathlib').Path({str(CONF)!r}))\n"
-        "except ConfigError:\n"
-        "    print(*sorted({'flax', 'jax', 'numba'} & set(sys.modules)))\n"
+IMPORTED = "; import sys; print(*sorted({'flax', 'jax', 'numba'} & set(sys.modules)))"
+REFUSED = (
+    f"from pathlib import Path; from xorjax.config.overrides import find_groups, _problems;"
+    f"assert [*_problems('prune.rte=0.9', find_groups(Path({str(CONF)!r})))]",
+    "from xorjax.config.checks import find_problems; from xorjax.config.schema import Config, PruneConfig;"
+    "assert find_problems(Config(prune=PruneConfig(rate=2.0)))",
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSED, ids=["no setting", "no value of it"])
+def test_a_wrong_command_is_refused_before_jax_is_imported(refusal):
+    run = subprocess.run(
+        [sys.executable, "-c", refusal + IMPORTED], capture_output=True, text=True, check=True
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "\n"
+    assert run.stdout.split() == []

@@ -53,7 +53,8 @@ def join(**groups: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 def group(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """The arrays of one group by path."""
-    return {key.partition("/")[2]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
+    start = f"{name}/"
+    return {key.removeprefix(start): value for key, value in arrays.items() if key.startswith(start)}
 
 
 def load_trained(artifact: Artifact, file: str = paths.ARRAYS) -> tuple[Params, State]:

@@ -87,11 +87,7 @@ def load_index(artifact: Artifact, codec: str) -> dict[str, EncodedMask]:
     arrays = artifact.arrays()
     streams = group(arrays, "index")
     return {
-        path: EncodedMask(
-            codec,
-            mask.shape,
-            {name.removeprefix(f"{path}/"): streams[name] for name in streams if name.startswith(f"{path}/")},
-        )
+        path: EncodedMask(codec, mask.shape, group(streams, path))
         for path, mask in group(arrays, "masks").items()
     }
 

@@ -183,7 +183,7 @@ class _Run:
                 raise Stopped(failure) from error
             return
         self.outcomes[point] = Outcome(point, "ok", rows)
-        self.progress.point(f"{self.titles[point]}: {outcome(rows)}")
+        self.progress.point(f"{self.titles[point]}: {outcome(rows, plan.config.task.metric)}")
         for tracker in self.trackers:
             for row in (row for row in rows if not row["baseline"]):
                 tracker.point(point, self.titles[point], row)
