@@ -1,12 +1,12 @@
 """Entries of a room by id, one a file: a module of the package adds its own, and no list has to name it."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
 from xorjax.errors import UserError
+from xorjax.settings import nearest
 
 Entry = TypeVar("Entry")
 Added = TypeVar("Added")
@@ -59,9 +59,9 @@ class Registry(Mapping[str, Entry]):
         """
         entries = self._load()
         if id not in entries:
-            nearest = get_close_matches(str(id), entries, n=1, cutoff=0.0)[0]
             raise UnknownId(
-                f"there is no {self.what} {id!r}; it must be one of {', '.join(entries)}; the nearest is {nearest}"
+                f"there is no {self.what} {id!r}; it must be one of {', '.join(entries)}; "
+                f"the nearest is {nearest(id, entries)}"
             )
         return entries[id]
 

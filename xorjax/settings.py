@@ -5,9 +5,10 @@ file's spec and the columns of results.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
+from operator import attrgetter
 from typing import Any, get_type_hints
 
 _METADATA = "setting"
@@ -98,9 +99,7 @@ def setting(
 ) -> Any:
     """A field of a dataclass of settings; the arguments are those of `Setting`."""
     stated = Setting(allowed, help, per_layer, determines, neutral, applies)
-    if default_factory is not MISSING:
-        return field(default_factory=default_factory, metadata={_METADATA: stated})
-    return field(default=default, metadata={_METADATA: stated})
+    return field(default=default, default_factory=default_factory, metadata={_METADATA: stated})
 
 
 def kind(
@@ -157,9 +156,7 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 def get(settings: Any, key: str) -> Any:
     """The value at a dotted key."""
-    for name in key.split("."):
-        settings = getattr(settings, name)
-    return settings
+    return attrgetter(key)(settings)
 
 
 def changed(settings: Any, values: Mapping[str, Any]) -> Any:
@@ -186,7 +183,7 @@ def wrong(key: str, value: object, allowed: object, near: object) -> str:
     return f"{key} is {value}; it must be {allowed}; the nearest is {near}"
 
 
-def nearest(value: object, choices: tuple[str, ...] | list[str]) -> str:
+def nearest(value: object, choices: Iterable[str]) -> str:
     """The choice spelled most like `value`."""
     return get_close_matches(str(value), choices, n=1, cutoff=0.0)[0]
 
@@ -203,6 +200,8 @@ def problems(settings: Any, prefix: str = "") -> Iterator[str]:
         if is_dataclass(value):
             yield from problems(value, f"{key}.")
             continue
+        if value == own.default:
+            continue  # a registry would import all its entries to say that it is one
         choices = says.choices
         for item in value if isinstance(value, tuple) else (value,):
             if item is None:

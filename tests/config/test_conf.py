@@ -1,7 +1,7 @@
 """Everything in conf/ composes, validates and says what it claims."""
 
 import re
-from dataclasses import replace
+from dataclasses import MISSING, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from xorjax.config.sweep import compose, expand
 from xorjax.config.validate import KINDS, load_config
 from xorjax.masks import MASK_CODECS
 from xorjax.models.registry import MODELS
-from xorjax.prune.schedules import SCHEDULES
+from xorjax.prune.trajectory import SCHEDULES
 from xorjax.quantize.binarize import SCALES
 from xorjax.quantize.ste import SIGNS
 from xorjax.settings import flat, flattened, leaves, stated
@@ -142,6 +142,15 @@ def test_every_setting_says_what_it_may_be_or_is_a_path_or_a_pattern():
     paths = {"data.dir", "data.cache_dir", "paths.root", "paths.runs"}
     # What a data set may be the task says.
     assert free == {"report", "freeze", "prune.layers", "data.name", "per_layer", *paths}
+
+
+def test_every_default_is_what_the_setting_may_be():
+    """Nobody looks at a value that is the default."""
+    for key, _, own in leaves(Config):
+        allowed = stated(own).choices or stated(own).allowed
+        if own.default is not MISSING and allowed is not None:
+            items = own.default if isinstance(own.default, tuple) else (own.default,)
+            assert all(item is None or item in allowed for item in items), key
 
 
 def test_every_setting_says_what_it_is_for():

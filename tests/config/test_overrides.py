@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,20 @@ def test_other_flags_are_told_from_overrides():
     with pytest.raises(ConfigError):
         check_arguments(["--cfg", "job", "nothing=1"], CONF)
     assert check_arguments(["-m", "seed=1"], CONF) is None
+
+
+IMPORTED = "; import sys; print(*sorted({'flax', 'jax', 'numba'} & set(sys.modules)))"
+REFUSED = (
+    f"from pathlib import Path; from xorjax.config.overrides import find_groups, _problems;"
+    f"assert [*_problems('prune.rte=0.9', find_groups(Path({str(CONF)!r})))]",
+    "from xorjax.config.checks import find_problems; from xorjax.config.schema import Config, PruneConfig;"
+    "assert find_problems(Config(prune=PruneConfig(rate=2.0)))",
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSED, ids=["no setting", "no value of it"])
+def test_a_wrong_command_is_refused_before_jax_is_imported(refusal):
+    run = subprocess.run(
+        [sys.executable, "-c", refusal + IMPORTED], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == []

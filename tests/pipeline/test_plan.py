@@ -11,10 +11,10 @@ from xorjax.codec.xor import XorCode
 from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config, MaskConfig, PruneConfig, ScheduleConfig
 from xorjax.models import create_model
-from xorjax.pipeline.inputs import frozen_blocks
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.plan_file import write_plan
 from xorjax.pipeline.point import titles
+from xorjax.pipeline.training import frozen_blocks
 from xorjax.settings import changed, get, leaves, stated
 
 BASE = Config(

@@ -20,10 +20,10 @@ from xorjax.config.schema import Config, MaskConfig
 from xorjax.files import read_record, sha256, write_record
 from xorjax.models.compressed import coded_model
 from xorjax.pipeline import evaluate, point
-from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.reports import Reports
+from xorjax.pipeline.training import dataset
 from xorjax.train.predict import predict
 
 TIMES = ("wall_seconds", "finished_at")

@@ -1,6 +1,6 @@
 import pytest
 
-from xorjax.prune.schedules import SCHEDULES, Cubic, Geometric, Linear
+from xorjax.prune.trajectory import SCHEDULES, Cubic, Geometric, Linear
 
 TABLES = [
     (Linear(0.5, 0.9, 5), [0.5, 0.6, 0.7, 0.8, 0.9]),

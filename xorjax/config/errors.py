@@ -42,7 +42,8 @@ def _sentence(error: Exception) -> str:
     missing = re.match(r"Could not override '(\w+)\.?(\w*)'", text)
     if missing is None or not isinstance(error, ConfigCompositionException):
         return text
-    from xorjax.config.validate import KINDS, having
+    from xorjax.config.merge import having
+    from xorjax.config.validate import KINDS
 
     group, name = missing.groups()
     if group in KINDS:

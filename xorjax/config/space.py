@@ -10,10 +10,9 @@ from typing import Any
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from xorjax.config.axes import Axis, Choice, LogScale, Steps
 from xorjax.config.errors import ConfigError
@@ -21,8 +20,8 @@ from xorjax.config.identity import identity
 from xorjax.config.overrides import check_overrides
 from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config
-from xorjax.config.sweep import compose, point_command
-from xorjax.config.validate import KEYS, KINDS, load_config
+from xorjax.config.sweep import compose, parse, point_command
+from xorjax.config.validate import KEYS, KINDS, load_config, plain_settings
 from xorjax.metric import Metric
 from xorjax.settings import flattened
 
@@ -45,13 +44,8 @@ class Space:
         self._loader = loader
         check_overrides(overrides, conf)
         self._master = loader.load_configuration("train", list(overrides), RunMode.MULTIRUN)
-        params = [f"{key}={value}" for key, value in (self._master.hydra.sweeper.params or {}).items()]
-        check_overrides(params, conf)
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(
-            [*params, *self._master.hydra.overrides.task]
-        )
         # The command line's in place of the experiment's.
-        given = {override.get_key_element(): override for override in parsed}
+        given = {override.get_key_element(): override for override in parse(loader, self._master)}
         self._fixed, self._seeds = [], [[]]
         self.axes: dict[str, Axis] = {}
         for key, override in given.items():
@@ -162,6 +156,4 @@ def _seeds(override: Override) -> list[str]:
 
 
 def _determining(cfg: DictConfig) -> dict[str, Any]:
-    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    settings: Any = OmegaConf.to_container(own, resolve=True)
-    return {key: value for key, value in flattened(settings) if key not in not_determining()}
+    return {key: value for key, value in flattened(plain_settings(cfg)) if key not in not_determining()}

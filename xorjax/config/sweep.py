@@ -93,10 +93,7 @@ def expand(loader: ConfigLoader, config: DictConfig) -> list[list[str]]:
     Raises:
         ConfigError: a parameter of the experiment names no setting, or has a range to be searched.
     """
-    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    overrides = [*params, *config.hydra.overrides.task]
-    check_overrides(overrides, _conf(config))
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+    parsed = parse(loader, config)
     if ranges := [
         text.input_line for text in parsed if text.is_sweep_override() and not text.is_discrete_sweep()
     ]:
@@ -104,6 +101,18 @@ def expand(loader: ConfigLoader, config: DictConfig) -> list[list[str]]:
             [f"{text} cannot be swept: search it, by python scripts/search.py" for text in ranges]
         )
     return BasicSweeper.split_arguments(parsed, None)[0]
+
+
+def parse(loader: ConfigLoader, config: DictConfig) -> list[Override]:
+    """The experiment's `hydra.sweeper.params`, then the command line's overrides.
+
+    Raises:
+        ConfigError: one names no setting.
+    """
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    overrides = [*params, *config.hydra.overrides.task]
+    check_overrides(overrides, _conf(config))
+    return OverridesParser.create(config_loader=loader).parse_overrides(overrides)
 
 
 def compose(loader: ConfigLoader, master: DictConfig, points: Sequence[list[str]]) -> list[DictConfig]:

@@ -9,32 +9,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xorjax.config.checks import find_problems, rule_problems
 from xorjax.config.errors import ConfigError
-from xorjax.config.merge import having, merge
+from xorjax.config.merge import merge
 from xorjax.config.schema import Config, Rule
 from xorjax.settings import flattened, get, leaves, nearest, stated
 
-__all__ = [
-    "KEYS",
-    "KINDS",
-    "PER_LAYER",
-    "SECTIONS",
-    "ConfigError",
-    "having",
-    "load_config",
-    "nearest_key",
-    "new_name",
-]
-
 
 def load_config(cfg: DictConfig) -> Config:
-    """The validated settings of one point; Hydra's own node, if it is there, is not looked at.
+    """The validated settings of one point.
 
     Raises:
         ConfigError: unknown keys, wrong types or impossible values, all of them in one error.
     """
-    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     try:
-        settings: Any = OmegaConf.to_container(own, resolve=True)
+        settings = plain_settings(cfg)
     except OmegaConfBaseException as error:
         raise ConfigError(
             [f"{error.full_key} cannot be resolved: {str(error.msg).splitlines()[0]}"]
@@ -48,6 +35,12 @@ def load_config(cfg: DictConfig) -> Config:
     if problems := problems or list(rule_problems(config)):
         raise ConfigError(problems)
     return config
+
+
+def plain_settings(cfg: DictConfig) -> Any:
+    """What Hydra composed as nested dicts, without its own node if that is there."""
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    return OmegaConf.to_container(own, resolve=True)
 
 
 def _rules(rules: Any, config: Config, problems: list[str]) -> Iterator[Rule]:

@@ -1,9 +1,9 @@
 """The datasets there are: their sizes, their canonical files and the split that every experiment uses."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from xorjax.errors import UserError
+from xorjax.settings import nearest
 
 IMAGE_SHAPE = (28, 28, 1)
 VERSION = "3.0.1"
@@ -67,6 +67,7 @@ def get_dataset(name: str) -> DatasetSpec:
         DataError: no such dataset; names the nearest.
     """
     if name not in DATASETS:
-        nearest = get_close_matches(name, DATASETS, n=1, cutoff=0.0)[0]
-        raise DataError(f"unknown dataset {name!r}: did you mean {nearest!r}? Known: {', '.join(DATASETS)}.")
+        raise DataError(
+            f"unknown dataset {name!r}: did you mean {nearest(name, DATASETS)!r}? Known: {', '.join(DATASETS)}."
+        )
     return DATASETS[name]

@@ -2,10 +2,8 @@
 
 from xorjax import paths
 from xorjax.artifacts.artifact import save_arrays
-from xorjax.pipeline.arrays import join
-from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import dataset, new_model
-from xorjax.pipeline.training import measured
+from xorjax.pipeline.build import Build, join
+from xorjax.pipeline.training import dataset, measured, new_model
 from xorjax.train.loop import Recipe, train
 from xorjax.train.step import Forward
 

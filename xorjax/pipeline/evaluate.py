@@ -4,9 +4,9 @@ from xorjax import paths
 from xorjax.container import load
 from xorjax.models.compressed import coded_model
 from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.lossless import check_logits, check_planes
 from xorjax.pipeline.quantize import TEST_LOGITS, Quantized
+from xorjax.pipeline.training import dataset
 from xorjax.train.predict import predict, score
 
 READS = ("data", "model", "task")

@@ -9,8 +9,7 @@ from xorjax.config.schema import MaskConfig
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.params import layer_name
-from xorjax.pipeline.arrays import group, join
-from xorjax.pipeline.build import Build
+from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.prune import importance
 from xorjax.pipeline.training import Upstream, measured
@@ -88,11 +87,7 @@ def load_index(artifact: Artifact, codec: str) -> dict[str, EncodedMask]:
     arrays = artifact.arrays()
     streams = group(arrays, "index")
     return {
-        path: EncodedMask(
-            codec,
-            mask.shape,
-            {name.removeprefix(f"{path}/"): streams[name] for name in streams if name.startswith(f"{path}/")},
-        )
+        path: EncodedMask(codec, mask.shape, group(streams, path))
         for path, mask in group(arrays, "masks").items()
     }
 

@@ -68,11 +68,6 @@ def fail_point(plan: Plan, command: str, error: str) -> None:
     _write(plan, "failed", [failed_row(plan, command, error)], error)
 
 
-def compressed_file(plan: Plan) -> str:
-    """The compressed file of the point, below the runs directory."""
-    return str(paths.artifact_dir(Path(), plan.encode.kind, plan.encode.name) / paths.COMPRESSED)
-
-
 def titles(plans: Mapping[str, Plan]) -> dict[str, str]:
     """A name for people of each point; what else tells points apart that would have the same is added to it."""
     short: dict[str, list[str]] = {}
@@ -89,14 +84,11 @@ def titles(plans: Mapping[str, Plan]) -> dict[str, str]:
     return {point: named[point] for point in plans}
 
 
-def outcome(rows: list[dict]) -> str:
+def outcome(rows: list[dict], metric: Metric) -> str:
     """What came out of a point, in one line."""
     own = [row for row in rows if not row["baseline"]]
     value, total = bits_over_layers(own, "code_bits", "patch_bits"), bits_over_layers(own)
     first = own[0]
-    metric = Metric(
-        first["metric"], first["metric_unit"], first["higher_is_better"], first["metric_tolerance"]
-    )
     return (
         f"{value:.4f} value bits, {total:.4f} bits/weight, "
         f"{metric.name} {metric.text(first['test_metric'])} (dense {metric.text(first['dense_metric'])})"
@@ -128,7 +120,8 @@ def _write(plan: Plan, status: str, rows: list[dict], error: str | None) -> None
         "config": rows[0]["config"],
         "rows": [{key: value for key, value in row.items() if key != "config"} for row in rows],
         "error": error,
-        "compressed": compressed_file(plan),
+        # Below the runs directory, as those of the curves.
+        "compressed": str(paths.artifact_dir(Path(), plan.encode.kind, plan.encode.name) / paths.COMPRESSED),
         "curves": [
             {
                 "stage": stage.kind,

@@ -68,9 +68,8 @@ class Progress(Listener):
         atexit.register(self.close)
 
     def _tell_plan(self, stages: Sequence[Stage]) -> None:
-        points = "1 point" if self.n_points == 1 else f"{self.n_points} points"
         jobs = f", {self.n_jobs} at once" if self.n_jobs > 1 else ""
-        self.console.print(f"{points}: {_by_kind(stages)}{jobs}")
+        self.console.print(f"{_points(self.n_points)}: {_by_kind(stages)}{jobs}")
         if found := [stage for stage in stages if stage not in self._work]:
             self.console.print(f"{len(found)} of {len(stages)} stages found: {_by_kind(found)}")
         self._bar.start()
@@ -112,10 +111,9 @@ class Progress(Listener):
     def failed(self, stage: Stage, failure: Failure, points: Sequence[str]) -> None:
         """A stage failed: what it said, where it is, how to run it alone, what rests on it."""
         self._work.remove(stage)
-        n = len(points)
         lines = (
             f"error: {stage.kind} {stage.name}: {failure.error}",
-            f"  in {failure.directory}; used by {n} point{'' if n == 1 else 's'}",
+            f"  in {failure.directory}; used by {_points(len(points))}",
             f"  to run it alone: {self.commands[points[0]]}",
         )
         text = failure.traceback if failure.ours else ""
@@ -128,9 +126,8 @@ class Progress(Listener):
     def hidden(self, report: Path, n: int, set_by: str) -> None:
         """Points that a report no longer shows, and the command that set them."""
         if n:
-            points = "1 point" if n == 1 else f"{n} points"
             self.console.print(
-                f"{report} no longer shows {points} of an earlier command; to bring them back: {set_by}\n"
+                f"{report} no longer shows {_points(n)} of an earlier command; to bring them back: {set_by}\n"
                 "(report=NAME gives a command a report of its own)",
                 markup=False,
             )
@@ -197,6 +194,10 @@ def metric_called(name: str) -> Metric:
     """The metric of a line by its name; of a task that is no more there, a plain number."""
     known = (task.metric for task in TASKS.values())
     return next((metric for metric in known if metric.name == name), Metric(name, "", True, 0.0))
+
+
+def _points(n: int) -> str:
+    return "1 point" if n == 1 else f"{n} points"
 
 
 def _by_kind(stages: Iterable[Stage]) -> str:

@@ -5,8 +5,7 @@ from xorjax.artifacts.artifact import save_arrays
 from xorjax.config.schema import Config
 from xorjax.models.registry import MODELS
 from xorjax.params import Masks, Params, is_within, layer_name
-from xorjax.pipeline.arrays import join, load_params, load_state
-from xorjax.pipeline.build import Build
+from xorjax.pipeline.build import Build, join, load_trained
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.training import Upstream, measured
 from xorjax.prune.masks import Scores, apply_masks, magnitudes, outgoing, prune_by_score
@@ -43,11 +42,11 @@ def prune(build: Build) -> dict:
     rates = {path: level.rate(layer_name(path)) for path in scores}
     masks = prune_by_score(scores, upstream.masks, rates, config.prune.scope, config.prune.structure)
     if config.prune.strategy == "rewind":
-        dense, early = build.upstream(build.plan.dense), paths.kept_arrays(config.prune.rewind_epoch)
+        early = load_trained(build.upstream(build.plan.dense), paths.kept_arrays(config.prune.rewind_epoch))
         # Frozen layers stay the dense model's: the inputs were computed with them.
         params, state = (
             now | {path: v for path, v in then.items() if not is_within(path, config.frozen_layers)}
-            for now, then in ((params, load_params(dense, early)), (state, load_state(dense, early)))
+            for now, then in zip((params, state), early, strict=True)
         )
     continues = config.prune.strategy == "continue"
     recipe = upstream.recipe(config, apply_masks, "prune.optim" if continues else "optim")

@@ -9,10 +9,8 @@ from xorjax import paths
 from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
-from xorjax.pipeline.arrays import group, join
-from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import dataset
-from xorjax.pipeline.training import Upstream, summary
+from xorjax.pipeline.build import Build, group, join
+from xorjax.pipeline.training import Upstream, dataset, summary
 from xorjax.quantize.binary import BinaryCode, BinaryForm
 from xorjax.train.loop import train
 from xorjax.train.predict import predict

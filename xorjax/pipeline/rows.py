@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from xorjax.artifacts.artifact import Artifact
 from xorjax.artifacts.provenance import device, provenance, versions
 from xorjax.config.schema import Config
+from xorjax.params import layer_name
 from xorjax.pipeline.plan import Plan
 from xorjax.results.rows import METRICS, SCHEMA, accuracy_column
+from xorjax.settings import plain
 from xorjax.streams import BIT_STREAMS
 
 
@@ -49,9 +50,9 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
     kept_scores, flipped = pruned.get("kept_score", {}), quantized.get("flipped_signs", {})
     rows = []
     for path, layer in encoded["layers"].items():
-        of_layer = plan.config.for_layer(path.rpartition("/")[0])
+        of_layer = plan.config.for_layer(layer_name(path))
         common = shared | {key: layer[key] for key in ("n_weights", "n_kept", "n_planes")}
-        common |= {"layer": path.rpartition("/")[0], "prune_rate": of_layer.prune.rate}
+        common |= {"layer": layer_name(path), "prune_rate": of_layer.prune.rate}
         own = {
             "baseline": False,
             "fill": getattr(of_layer.code, "fill", None),
@@ -77,14 +78,8 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
 
 
 def nested(config: Config) -> dict[str, Any]:
-    """The config as a row holds it: the groups that are one of several kinds say which.
-
-    What is set for single layers is a JSON text, since its keys are patterns and not settings.
-    """
-    tree = asdict(config)
-    for group in ("code", "task"):
-        tree[group] = {"id": getattr(config, group).id, **tree[group]}
-    return tree | {"per_layer": json.dumps(tree["per_layer"])}
+    """The config as a row holds it; `per_layer` as a JSON text, since its keys are patterns and not settings."""
+    return plain(config) | {"per_layer": json.dumps(config.per_layer)}
 
 
 def _row(plan: Plan, command: str) -> dict:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 from xorjax.artifacts.artifact import Artifact
@@ -18,6 +17,7 @@ from xorjax.pipeline.mask import mask
 from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.prune import prune
 from xorjax.pipeline.quantize import quantize
+from xorjax.settings import plain
 from xorjax.trackers import open_trackers
 
 STAGES: dict[str, Callable[[Build], dict]] = {
@@ -41,7 +41,7 @@ def build_stage(work: Path, needs: Mapping[str, Artifact], config: Config, name:
     stage = next(stage for stage in plan.stages if stage.name == name)
     trackers = open_trackers(config.trackers if stage.epochs else (), Path(config.paths.runs))
     with ExitStack() as stack:
-        logs = [stack.enter_context(tracker.stage(stage.kind, name, asdict(config))) for tracker in trackers]
+        logs = [stack.enter_context(tracker.stage(stage.kind, name, plain(config))) for tracker in trackers]
 
         def on_epoch(row: dict) -> None:
             for log in logs:

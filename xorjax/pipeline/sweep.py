@@ -16,13 +16,13 @@ from xorjax.artifacts.run import Failure, failure_of
 from xorjax.artifacts.schedule import Schedule, Stopped
 from xorjax.config.schema import Config
 from xorjax.engines import Engine
-from xorjax.pipeline.inputs import dataset
 from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.plan_file import write_plan
 from xorjax.pipeline.point import fail_point, finish_point, finished_rows, outcome, point_file, titles
 from xorjax.pipeline.progress import Progress
 from xorjax.pipeline.reports import Reports
 from xorjax.pipeline.stage import nodes
+from xorjax.pipeline.training import dataset
 from xorjax.results.rows import RowError
 from xorjax.trackers import open_trackers
 
@@ -183,7 +183,7 @@ class _Run:
                 raise Stopped(failure) from error
             return
         self.outcomes[point] = Outcome(point, "ok", rows)
-        self.progress.point(f"{self.titles[point]}: {outcome(rows)}")
+        self.progress.point(f"{self.titles[point]}: {outcome(rows, plan.config.task.metric)}")
         for tracker in self.trackers:
             for row in (row for row in rows if not row["baseline"]):
                 tracker.point(point, self.titles[point], row)

@@ -1,30 +1,63 @@
-"""What the stages that train have in common: where they start, what they train, and what they say of the result."""
+"""What the stages that train have in common: the data, where they start, and what they say of the result."""
 
 from dataclasses import asdict, dataclass
-from operator import attrgetter
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from xorjax.artifacts.artifact import Artifact
 from xorjax.config.schema import Config
-from xorjax.models import Network, Params, State, merge
-from xorjax.params import Masks
-from xorjax.pipeline.arrays import load_masks, load_params, load_state
-from xorjax.pipeline.build import Build
-from xorjax.pipeline.inputs import Inputs, new_model, training_inputs
+from xorjax.data.config import DataConfig
+from xorjax.models import MODELS, Network, Params, State, create_model, merge
+from xorjax.models.registry import blocks_of
+from xorjax.params import Masks, is_within
+from xorjax.pipeline.build import Build, load_masks, load_trained
 from xorjax.prune.masks import full_masks
-from xorjax.tasks.task import Split
+from xorjax.settings import get
+from xorjax.tasks.task import Dataset, Split, Task
 from xorjax.train.loop import Recipe, TrainResult
-from xorjax.train.predict import predict, score
+from xorjax.train.predict import features, predict, score
 from xorjax.train.step import Form, Forward
+
+
+@lru_cache(maxsize=1)
+def dataset(task: Task, data: DataConfig) -> Dataset:
+    """The data, read once by the points of a process."""
+    return task.load(data)
+
+
+def new_model(config: Config) -> tuple[Network, Params, State]:
+    """The model as it is before training, for the sizes of the data set."""
+    return create_model(config.model.name, config.seed, config.task.datasets[config.data.name])
+
+
+def frozen_blocks(config: Config, network: Network) -> int:
+    """How many blocks at the start of the model never change after dense training, nor what they are given.
+
+    0 for a model without blocks, and where inputs are augmented.
+    """
+    frozen, blocks = config.frozen_layers, blocks_of(MODELS[config.model.name])
+    if not frozen or config.task.augments:
+        return 0
+    moving = [variable.name for variable in network.variables if not is_within(variable.name, frozen)]
+    return next(
+        (i for i, block in enumerate(blocks) if any(is_within(name, (block,)) for name in moving)),
+        len(blocks),
+    )
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """What a stage after dense training starts with: its inputs, and what the stage before left."""
+    """What a stage after dense training starts with: its inputs, and what the stage before left.
+
+    The inputs are those of block `start`: the task's for 0, else the features of the frozen blocks, computed with the
+    weights of the dense model.
+    """
 
     network: Network
-    inputs: Inputs
+    start: int
+    inputs: Dataset
     params: Params
     state: State
     masks: Masks
@@ -34,18 +67,40 @@ class Upstream:
         """Dense training leaves no masks: full ones are then made of the layers to prune."""
         plan, config = build.plan, build.config
         before = build.upstream(plan.needs(build.stage)[-1])
-        params = load_params(before)
+        params, state = load_trained(before)
         masks = load_masks(before, params)
         if all(mask is None for mask in masks.values()):
             masks = full_masks(params, config.prune.layers)
         network, _, _ = new_model(config)
-        inputs = training_inputs(config, network, build.upstream(plan.dense))
-        return cls(network, inputs, params, load_state(before), masks)
+        start, dense = frozen_blocks(config, network), _Dense(build.upstream(plan.dense))
+        inputs = _inputs(config.task, config.data, network, dense, start)
+        return cls(network, start, inputs, params, state, masks)
 
     def recipe(self, config: Config, form: Form, key: str) -> Recipe:
         """How `form` of the parameters is trained, by the settings at `key`."""
-        forward = Forward(config.task, self.network, form, self.inputs.start)
-        return Recipe(forward, attrgetter(key)(config), config.seed, frozenset(config.frozen_layers), key)
+        forward = Forward(config.task, self.network, form, self.start)
+        return Recipe(forward, get(config, key), config.seed, frozenset(config.frozen_layers), key)
+
+
+@dataclass(frozen=True)
+class _Dense:
+    """The dense artifact, hashed by its directory."""
+
+    artifact: Artifact
+
+    def __hash__(self) -> int:
+        return hash(self.artifact.directory)
+
+
+# Two, since a sweep over seeds may alternate; a set of LeNet-5's features of MNIST takes 0.2 GB.
+@lru_cache(maxsize=2)
+def _inputs(task: Task, data: DataConfig, network: Network, dense: _Dense, start: int) -> Dataset:
+    own = dataset(task, data)
+    if not start:
+        return own
+    arrays = load_trained(dense.artifact)
+    splits = (own.train, own.validation, own.test)
+    return Dataset(*(features(task, network, *arrays, split, start) for split in splits))
 
 
 def measured(recipe: Recipe, result: TrainResult, test: Split) -> dict[str, Any]:

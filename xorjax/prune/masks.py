@@ -1,12 +1,12 @@
 """Masks by score, such as magnitude: exact counts, ties by index, nested from level to level, never an empty layer."""
 
-from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from xorjax.config.schema import matching
 from xorjax.masks.base import n_kept
 from xorjax.params import Masks, Params, layer_name
 from xorjax.prune.largest import keep_largest
@@ -16,18 +16,11 @@ Scores = dict[str, Float[np.ndarray, "..."]]
 """How much each weight is worth, by path."""
 
 
-def prunable(path: str, patterns: Iterable[str]) -> bool:
-    """Whether `path` is the kernel of a layer that one of the patterns names."""
-    return path.endswith("/kernel") and any(fnmatchcase(layer_name(path), pattern) for pattern in patterns)
-
-
-def full_masks(params: Params, patterns: Iterable[str]) -> Masks:
-    """Masks that keep everything: all True where a pattern matches, None elsewhere."""
-    patterns = tuple(patterns)
-    return {
-        path: jnp.ones(value.shape, bool) if prunable(path, patterns) else None
-        for path, value in params.items()
-    }
+def full_masks(params: Params, patterns: Sequence[str]) -> Masks:
+    """Masks that keep everything: all True for kernels of layers that a pattern matches, None elsewhere."""
+    kernels = {layer_name(path): path for path in params if path.endswith("/kernel")}
+    named = {kernels[layer] for layer in matching(tuple(kernels), patterns)}
+    return {path: jnp.ones(value.shape, bool) if path in named else None for path, value in params.items()}
 
 
 def apply_masks(params: Params, masks: Masks) -> Params:

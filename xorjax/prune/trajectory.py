@@ -1,7 +1,50 @@
-"""The rates of a pruning trajectory: the schedule's, those it must pass, the one where a point leaves it."""
+"""The prune rates that pruning passes: how a schedule spaces them, and the trajectory of levels up to a point's own."""
+
+from dataclasses import dataclass
 
 from xorjax.config.schema import PruneConfig
-from xorjax.prune.schedules import SCHEDULES
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`levels` prune rates from `first` to `last`, spaced as the class says."""
+
+    first: float
+    last: float
+    levels: int
+
+    def rates(self) -> tuple[float, ...]:
+        """`levels` prune rates, ascending; a single level is `last`."""
+        steps = self.levels - 1
+        return tuple(self.at(i / steps) for i in range(self.levels)) if steps else (self.at(1.0),)
+
+    def at(self, t: float) -> float:
+        """The prune rate at `t` of the way, 0 to 1."""
+        raise NotImplementedError
+
+
+class Linear(Schedule):
+    """Every level removes the same share of all weights."""
+
+    def at(self, t: float) -> float:
+        return self.first + (self.last - self.first) * t
+
+
+class Geometric(Schedule):
+    """Every level keeps the same share of what the level before it kept (Frankle & Carbin 2019)."""
+
+    def at(self, t: float) -> float:
+        return 1 - (1 - self.first) ** (1 - t) * (1 - self.last) ** t
+
+
+class Cubic(Schedule):
+    """Fast at first, slow near the end: `last + (first - last) (1 - t)^3` (Zhu & Gupta 2017)."""
+
+    def at(self, t: float) -> float:
+        return self.last + (self.first - self.last) * (1 - t) ** 3
+
+
+SCHEDULES: dict[str, type[Schedule]] = {"linear": Linear, "geometric": Geometric, "cubic": Cubic}
 
 
 def trajectory(config: PruneConfig) -> tuple[float, ...]:

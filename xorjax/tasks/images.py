@@ -4,17 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32, Int, Shaped
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from xorjax.data import DATASETS, SIZES, batches, load_data
 from xorjax.data.batches import Batch, Dataset, Split
 from xorjax.data.config import DataConfig
 from xorjax.metric import Metric
 from xorjax.settings import Range, setting
-from xorjax.tasks.task import TASKS
+from xorjax.tasks.task import TASKS, Array
 
 AUGMENTATIONS = ("none", "shift", "shift_flip")
 
@@ -69,12 +67,15 @@ class ImagesTask:
         return batches.eval_batches(split, batch_size)
 
     def transform(self, inputs: Shaped[Array, "batch ..."]) -> Float32[Array, "batch ..."]:
-        return inputs.astype(jnp.float32) / 255.0
+        return inputs.astype(np.float32) / 255.0
 
     def losses(
         self, outputs: Float[Array, "batch classes"], targets: Int[Array, " batch"], smoothing: float
     ) -> Float[Array, " batch"]:
         """Cross-entropy."""
+        import jax
+        import jax.numpy as jnp
+
         log_probabilities = jax.nn.log_softmax(outputs)
         likelihood = jnp.take_along_axis(log_probabilities, targets[:, None], axis=1)[:, 0]
         return -(1.0 - smoothing) * likelihood - smoothing * log_probabilities.mean(axis=1)
@@ -86,6 +87,8 @@ class ImagesTask:
         valid: Float[Array, " batch"],
     ) -> dict[str, Float[Array, ""]]:
         """How many have their largest logit at their label."""
+        import jax.numpy as jnp
+
         correct = jnp.sum(jnp.where(outputs.argmax(axis=1) == targets, valid, 0.0))
         return {"correct": correct, "n": jnp.sum(valid)}
 

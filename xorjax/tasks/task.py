@@ -6,17 +6,23 @@ a static argument.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Float, Shaped
 
 from xorjax.data.batches import Batch, Dataset, Split
 from xorjax.data.config import DataConfig
 from xorjax.metric import Metric
 from xorjax.registry import Registry
 
-__all__ = ["TASKS", "Batch", "Dataset", "Split", "Task"]
+if TYPE_CHECKING:
+    from jaxtyping import Array
+else:
+    # A wrong setting is refused before jax is imported, which takes seconds: tasks are looked up for their settings.
+    Array = Any
+
+__all__ = ["TASKS", "Array", "Batch", "Dataset", "Split", "Task"]
 
 
 @runtime_checkable

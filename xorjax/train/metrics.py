@@ -18,8 +18,3 @@ def append_metrics(path: Path, row: dict) -> None:
     """Add one line."""
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
-
-
-def read_metrics(path: Path) -> list[dict]:
-    """The lines of a run, in order."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
