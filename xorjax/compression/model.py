@@ -13,6 +13,7 @@ from xorjax.compression.layer import compress_layer
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
+from xorjax.errors import about
 from xorjax.settings import nearest
 from xorjax.tiles import Weights
 
@@ -52,10 +53,8 @@ def compress(
     matched = match(arrays, {name: array.dtype for name, array in arrays.items()}, spec)
     kept = {name: array for name, array in arrays.items() if name not in matched}
     for name, array in kept.items():
-        try:
+        with about(f"tensor {name!r}", CompressError):
             dtype_id(array)
-        except ValueError as error:
-            raise CompressError(f"tensor {name!r}: {error}") from error
     weights = [Weights.of(name, arrays[name]) for name in matched]
     return CompressedModel(_layers(weights, spec, tell), kept, dict(metadata or {}))
 

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 from jaxtyping import Bool, Int32, Integer, Shaped, UInt8, UInt16
 
+from xorjax.errors import about
 from xorjax.gf2.pack import pack_fields, unpack_fields
 from xorjax.masks.base import Streams, matrix_shape, read_bits, read_stream
 
@@ -139,10 +140,8 @@ def read_block_mask(streams: Streams, shape: tuple[int, ...], max_n_in: int) -> 
     header = np.ascontiguousarray(read_stream(streams, "header", HEADER_BYTES))
     numbers = [int(number) for number in header[:10].view("<u2")]
     code = BlockCode(*numbers, seed=int(header[10:].view("<u4")[0]))
-    try:
+    with about("stream 'header'"):
         code.check(shape, max_n_in)
-    except ValueError as error:
-        raise ValueError(f"stream 'header': {error}") from None
     rows, columns = matrix_shape(shape)
     n_bytes = code.n_bytes(shape)
     bits = read_bits(streams, "codes", code.n_code_bits(shape)).view(np.uint8)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from xorjax.errors import about
 from xorjax.masks.base import (
     MASK_CODECS,
     Streams,
@@ -152,10 +153,8 @@ def read_factors(streams: Streams, shape: tuple[int, ...]) -> tuple[Tiling, list
     """
     header = np.ascontiguousarray(read_stream(streams, "header", HEADER_BYTES)).view("<u4")
     tiling = Tiling(*(int(number) for number in header))
-    try:
+    with about("stream 'header'"):
         tiling.check(shape)
-    except ValueError as error:
-        raise ValueError(f"stream 'header': {error}") from None
     names = ("rows", "columns")
     bits = [read_bits(streams, name, n) for name, n in zip(names, tiling.n_bits(shape), strict=True)]
     factors, begins = [], [0, 0]
