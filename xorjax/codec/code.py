@@ -61,6 +61,12 @@ class EncodedPlanes:
     def n_weights(self) -> int:
         return prod(self.shape)
 
+    def takes_scales(self, shape: tuple[int, ...]) -> bool:
+        """Whether scales of this shape are an array for each plane, which broadcasts over the weights."""
+        wanted = (self.n_planes, *self.shape)
+        fits = len(shape) == len(wanted) and shape[0] == self.n_planes
+        return fits and all(n in (1, full) for n, full in zip(shape, wanted, strict=True))
+
     @property
     def bits(self) -> dict[str, int]:
         """`code_bits` and `patch_bits`, from the streams' bytes: a stream is of patches if its last part begins so."""

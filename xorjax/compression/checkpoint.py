@@ -94,10 +94,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
         OSError: a file cannot be read.
     """
     path = find_checkpoint(path)
-    if path.name.endswith(".json"):
-        tensors, metadata, n_bytes = _sharded(path)
-    else:
-        tensors, metadata, n_bytes = _one(path)
+    tensors, metadata, n_bytes = (_sharded if path.name.endswith(".json") else _one)(path)
     return Checkpoint(dict(sorted(tensors.items())), metadata, n_bytes)
 
 

@@ -55,11 +55,8 @@ class CompressedLayer:
         yield from problems(self.code)
         if self.index is not None and tuple(self.index.shape) != self.shape:
             yield f"its mask has shape {list(self.index.shape)}, expected {list(self.shape)}"
-        wanted = (self.values.n_planes, *self.shape)
-        fits = self.scales.ndim == len(wanted) and self.scales.shape[0] == wanted[0]
-        if not fits or any(
-            size not in (1, full) for size, full in zip(self.scales.shape, wanted, strict=True)
-        ):
+        if not self.values.takes_scales(self.scales.shape):
+            wanted = (self.values.n_planes, *self.shape)
             yield f"scales of shape {self.scales.shape} do not broadcast over {wanted}"
         if self.scales.dtype not in {DTYPES[id] for id in SCALES}:
             yield f"its scales are {self.scales.dtype}, expected one of {', '.join(SCALES)}"

@@ -96,9 +96,9 @@ def trailing_zeros(typing_context, word):
 
 @intrinsic
 @no_type_check
-def parity(typing_context, word):
+def popcount(typing_context, word):
     def codegen(context, builder, signature, arguments):
-        return builder.and_(builder.ctpop(arguments[0]), context.get_constant(types.uint64, 1))
+        return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), codegen
 
@@ -154,7 +154,7 @@ def product(one, other):
     common = ZERO
     for w in range(len(one)):
         common ^= one[w] & other[w]
-    return parity(common)
+    return popcount(common) & ONE
 
 
 @numba.njit(forceinline=True)
