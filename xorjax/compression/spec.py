@@ -81,7 +81,7 @@ class CompressSpec:
         if (self.prune_rate is None) == (self.masks is None):
             raise CompressError("one of prune_rate and masks is expected, and not both")
         for settings in (self, self.code):
-            _check_types(settings)
+            _check_types(type(settings), {own.name: getattr(settings, own.name) for own in fields(settings)})
         for problem in problems(self):
             raise CompressError(problem.removeprefix("code."))
         for _, clash in getattr(self.code, "clashes", tuple)():
@@ -116,6 +116,8 @@ class CompressSpec:
                     own[key] = value
             _check_names("setting", own, layer_settings(type(self)), "code")
             _check_names(f"setting of the code {code.id}", of_code, layer_settings(type(code)))
+            _check_types(type(self), own)
+            _check_types(type(code), of_code)
             code = replace(code, **of_code)
             return replace(self, **own, code=code, mask_options=options, per_layer={})
         except CompressError as error:
@@ -143,12 +145,14 @@ def layer_settings(cls: type) -> list[str]:
     return [own.name for own in fields(cls) if stated(own).per_layer]
 
 
-def _check_types(settings: Any) -> None:
-    """Whether each setting is of its type; an integer is a float too."""
-    for name, hint, own in leaves(type(settings)):
-        value = getattr(settings, name)
+def _check_types(cls: type, given: Mapping[str, Any]) -> None:
+    """Whether each setting of `cls` is of its type; an integer is a float too."""
+    for name, hint, own in leaves(cls):
+        if name not in given or not stated(own).help:
+            continue
+        value = given[name]
         accepted = hint | int if float in (hint, *getattr(hint, "__args__", ())) else hint
-        if stated(own).help and (isinstance(value, bool) or not isinstance(value, accepted)):
+        if isinstance(value, bool) or not isinstance(value, accepted):
             raise CompressError(f"{name} is {value!r}; it must be of the type {kind_name(hint)}")
 
 

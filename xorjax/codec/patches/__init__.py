@@ -1,10 +1,9 @@
-"""Patch formats: how the care bits that a code word gets wrong are written. One a file, ids from a closed set."""
+"""Patch formats: how the care bits that a code word gets wrong are written. Ids from a closed set."""
 
 from xorjax.codec.patches.base import CareSlices, PatchFormat
-from xorjax.codec.patches.blocked import Blocked
 from xorjax.codec.patches.care import Care
 from xorjax.codec.patches.enumerative import Enumerative
-from xorjax.codec.patches.paper import Paper
+from xorjax.codec.patches.paper import Blocked, Paper
 from xorjax.settings import nearest, one_of
 
 __all__ = ["PATCH_FORMATS", "CareSlices", "PatchFormat", "get_patch_format"]
