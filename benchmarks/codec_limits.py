@@ -20,8 +20,8 @@ import numpy as np
 from encode import cpu
 
 from xorjax import decode
+from xorjax.codec.encoded import encode
 from xorjax.codec.predict import choose_n_out, predict_bits
-from xorjax.codec.xor import encode
 from xorjax.gf2.network import XorNetwork
 from xorjax.studies.synthetic import Measured, measure, random_plane
 

@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from xorjax.codec.encoded import encode
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import METHODS
 from xorjax.codec.slicing import SLICINGS
-from xorjax.codec.xor import encode
 from xorjax.decoding.planes import PackedPlanes, decode_planes, pack
 from xorjax.decoding.words import one_width, read_fields
 from xorjax.decoding.xor import decode_words

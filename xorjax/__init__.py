@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xorjax.codec.ans_signs import AnsSignsCode
     from xorjax.codec.dense import DenseCode
+    from xorjax.codec.encoded import Encoded, encode
     from xorjax.codec.signs import SignsCode
-    from xorjax.codec.xor import Encoded, XorCode, encode
+    from xorjax.codec.xor import XorCode
     from xorjax.compression import CompressSpec, compress
     from xorjax.container import load, save
     from xorjax.decoding.planes import decode
@@ -43,13 +44,13 @@ _HOMES = {
     "CodedWeight": "xorjax.weights",
     "CompressSpec": "xorjax.compression",
     "DenseCode": "xorjax.codec.dense",
-    "Encoded": "xorjax.codec.xor",
+    "Encoded": "xorjax.codec.encoded",
     "SignsCode": "xorjax.codec.signs",
     "XorCode": "xorjax.codec.xor",
     "XorNetwork": "xorjax.gf2.network",
     "compress": "xorjax.compression",
     "decode": "xorjax.decoding.planes",
-    "encode": "xorjax.codec.xor",
+    "encode": "xorjax.codec.encoded",
     "form": "xorjax.weights",
     "load": "xorjax.container",
     "save": "xorjax.container",

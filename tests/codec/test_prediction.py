@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from xorjax.codec.encoded import encode
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.predict import choose_n_out, predict_bits
-from xorjax.codec.xor import encode
 from xorjax.gf2.network import XorNetwork
 
 LIMIT = 0.02

@@ -9,11 +9,12 @@ from hypothesis.extra import numpy as hnp
 from jaxtyping import TypeCheckError
 
 from xorjax.codec.code import CodeError, EncodedPlanes
+from xorjax.codec.encoded import encode
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import METHODS, STREAMS
 from xorjax.codec.predict import choose_n_out
 from xorjax.codec.slicing import SLICINGS, count_slices
-from xorjax.codec.xor import XorCode, care_slices, encode, network
+from xorjax.codec.xor import XorCode, care_slices, network
 from xorjax.decoding import reference
 from xorjax.gf2.network import XorNetwork
 

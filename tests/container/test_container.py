@@ -25,7 +25,7 @@ from xorjax.container import (
     verify,
     write,
 )
-from xorjax.container.planes import decode_planes
+from xorjax.container.model import decode_planes
 from xorjax.container.write import serialize
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import encode_mask

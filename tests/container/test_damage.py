@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from xorjax.container import CompressedModel, ContainerError, decode_weights, load
 from xorjax.container.format import BITS_PER_BYTE, checksum
-from xorjax.container.planes import plane_sha256
+from xorjax.container.model import plane_sha256
 from xorjax.container.tensors import from_bytes, to_bytes
 from xorjax.container.write import serialize
 from xorjax.gf2.network import XorNetwork

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xorjax.codec.code import CODES
+from xorjax.codec.encoded import Encoded, encode
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import CodedPlane
 from xorjax.codec.slicing import SLICINGS
-from xorjax.codec.xor import Encoded, XorCode, encode
+from xorjax.codec.xor import XorCode
 from xorjax.decoding import patch_care, patch_enumerative, patch_paper, reference
 from xorjax.decoding.patch_care import select
 from xorjax.decoding.planes import decode, decode_planes, pack

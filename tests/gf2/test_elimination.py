@@ -1,5 +1,8 @@
 """The numba encoder against the galois one, bit for bit, over shapes, rates and networks of any rank."""
 
+import hashlib
+import sys
+
 import numba
 import numpy as np
 import pytest
@@ -104,6 +107,27 @@ def test_compiles_where_no_cache_can_be_written(monkeypatch):
     counted = np.zeros(5, dtype=np.int64)
     elimination.compile_parallel(count_up)(counted)
     assert counted.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_other_sources_were_compiled_to_is_not_taken(monkeypatch, tmp_path):
+    """numba itself looks at the function's own file alone: without the hash the last answer would be 1, too."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    answers = []
+    for sources, value in ((b"old", 1), (b"old", 2), (b"new", 2)):
+
+        def fill(filled):
+            for i in numba.prange(len(filled)):
+                filled[i] = VALUE
+
+        monkeypatch.setattr(elimination, "_SOURCES", hashlib.sha256(sources))
+        monkeypatch.setattr(sys.modules[__name__], "VALUE", value)
+        filled = np.zeros(1, dtype=np.int64)
+        elimination.compile_parallel(fill)(filled)
+        answers += filled.tolist()
+    assert answers == [1, 1, 2]
+
+
+VALUE = 0
 
 
 def count_up(counted):

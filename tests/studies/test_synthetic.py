@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from xorjax.codec.encoded import encode
 from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import encode
 from xorjax.gf2.network import XorNetwork
 from xorjax.studies.synthetic import measure, random_plane, sweep
 

@@ -7,45 +7,27 @@ is not used.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from xorjax.codec.code import (
-    CODES,
-    EncodedPlanes,
-    Mask,
-    Planes,
-    Tell,
-    check_planes,
-    check_streams,
-    count_kept,
-    place_kept,
-    take_kept,
-)
+import numpy as np
+from jaxtyping import Bool
+
+from xorjax.codec.code import CODES, KeptSigns
 from xorjax.masks.ans import decode_bernoulli, encode_bernoulli
+from xorjax.masks.base import Streams
 
 
 @CODES.register
 @dataclass(frozen=True)
-class AnsSignsCode:
+class AnsSignsCode(KeptSigns):
     """Streams "p/n_ones" and "p/words" of plane p, as `masks.ans` writes bits; without a mask all weights are kept."""
 
     id: ClassVar[str] = "ans_signs"
     beside: ClassVar[tuple[str | None, ...]] = ("ans",)
+    stream_names: ClassVar[tuple[str, ...]] = ("n_ones", "words")
 
-    def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
-        check_planes(planes, mask)
-        streams = {
-            f"{p}/{name}": stream
-            for p, plane in enumerate(planes)
-            for name, stream in encode_bernoulli(take_kept(plane, mask)).items()
-        }
-        return EncodedPlanes(self, planes.shape[1:], len(planes), streams)
+    def write(self, kept: Bool[np.ndarray, " kept"]) -> Streams:
+        return encode_bernoulli(kept)
 
-    def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
-        check_streams(encoded, ("n_ones", "words"))
-        n = count_kept(encoded, mask)
-        kept = [decode_bernoulli(encoded.streams, n, f"{p}/") for p in range(encoded.n_planes)]
-        return place_kept(kept, encoded.shape, mask)
-
-    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
-        return {}
+    def read(self, streams: Streams, prefix: str, n: int) -> Bool[np.ndarray, " {n}"]:
+        return decode_bernoulli(streams, n, prefix)

@@ -4,13 +4,14 @@ A mask is the layer's, not the code's: it is stored beside the streams in a mask
 has it. A code may leave wrong signs where the mask is False, and may be used without any mask.
 
 To add one, write a module in this package: a frozen dataclass whose fields are its settings (`xorjax.settings`),
-with `id`, `encode` and `decode`, under `@CODES.register`. That is all a file, the command line and a sweep need. Two
+with `id`, `encode` and `decode`, under `@CODES.register`; where each plane's kept signs are written by themselves, the
+base `KeptSigns` does the rest. That is all a file, the command line and a sweep need. Two
 things make it fast where that matters: a decoder of the same id in `decoding`, which reads the streams inside jit (else
 the planes are decoded once, when a file is loaded, and held as one bit a weight), and its `product`, for `x @ W`
 without decoding.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -59,6 +60,12 @@ class EncodedPlanes:
     @property
     def n_weights(self) -> int:
         return prod(self.shape)
+
+    def takes_scales(self, shape: tuple[int, ...]) -> bool:
+        """Whether scales of this shape are an array for each plane, which broadcasts over the weights."""
+        wanted = (self.n_planes, *self.shape)
+        fits = len(shape) == len(wanted) and shape[0] == self.n_planes
+        return fits and all(n in (1, full) for n, full in zip(shape, wanted, strict=True))
 
     @property
     def bits(self) -> dict[str, int]:
@@ -148,24 +155,48 @@ def check_settings(code: Any) -> None:
         raise CodeError(clash)
 
 
-def take_kept(plane: Mask, mask: Mask | None) -> Bool[np.ndarray, " kept"]:
-    """The kept weights' signs, in row-major order."""
-    return plane.ravel() if mask is None else plane[mask]
+class KeptSigns(Code):
+    """The base of codes that write the kept signs of each plane by themselves: how, say `write` and `read`.
 
+    The signs are in row-major order; without a mask all weights are kept.
+    """
 
-def count_kept(encoded: EncodedPlanes, mask: Mask | None) -> int:
-    return encoded.n_weights if mask is None else int(np.count_nonzero(mask))
+    stream_names: ClassVar[tuple[str, ...]]
+    """A plane's streams."""
 
+    def write(self, kept: Bool[np.ndarray, " kept"]) -> Streams:
+        """The streams of one plane by name."""
+        raise NotImplementedError
 
-def place_kept(
-    kept: Sequence[Bool[np.ndarray, " kept"]], shape: tuple[int, ...], mask: Mask | None
-) -> Bool[np.ndarray, "planes ..."]:
-    """The kept weights' signs of each plane back in their places; False wherever the mask is."""
-    if mask is None:
-        return np.stack(kept).reshape(len(kept), *shape)
-    planes = np.zeros((len(kept), *shape), dtype=np.bool_)
-    planes[:, mask] = kept
-    return planes
+    def read(self, streams: Streams, prefix: str, n: int) -> Bool[np.ndarray, " {n}"]:
+        """The n signs whose streams `write` made, found under `prefix` + name.
+
+        Raises:
+            ValueError: a stream is not what n signs are written as; it is named.
+        """
+        raise NotImplementedError
+
+    def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
+        check_planes(planes, mask)
+        streams = {
+            f"{p}/{name}": stream
+            for p, plane in enumerate(planes)
+            for name, stream in self.write(plane.ravel() if mask is None else plane[mask]).items()
+        }
+        return EncodedPlanes(self, planes.shape[1:], len(planes), streams)
+
+    def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
+        check_streams(encoded, self.stream_names)
+        n = encoded.n_weights if mask is None else int(np.count_nonzero(mask))
+        kept = [self.read(encoded.streams, f"{p}/", n) for p in range(encoded.n_planes)]
+        if mask is None:
+            return np.stack(kept).reshape(len(kept), *encoded.shape)
+        planes = np.zeros((len(kept), *encoded.shape), dtype=np.bool_)
+        planes[:, mask] = kept
+        return planes
+
+    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
+        return {}
 
 
 CODES: Registry[type[Code]] = Registry("xorjax.codec", "code")

@@ -1,17 +1,15 @@
 """One bit for every weight and plane, as a binary network that was never pruned is stored."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-
-from xorjax.codec.code import CODES, EncodedPlanes, Mask, Planes, Tell, check_planes, check_streams
-from xorjax.masks.base import bits_to_bytes, read_bits
+from xorjax.codec.code import CODES, EncodedPlanes, Mask, Planes, Tell, check_planes
+from xorjax.codec.signs import SignsCode
 
 
 @CODES.register
 @dataclass(frozen=True)
-class DenseCode:
+class DenseCode(SignsCode):
     """Stream "p/signs": plane p in row-major order, eight signs a byte, lowest bit first; right everywhere."""
 
     id: ClassVar[str] = "dense"
@@ -19,15 +17,7 @@ class DenseCode:
 
     def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
         check_planes(planes, mask)
-        streams = {f"{p}/signs": bits_to_bytes(plane.ravel()) for p, plane in enumerate(planes)}
-        return EncodedPlanes(self, planes.shape[1:], len(planes), streams)
+        return super().encode(planes, None, tell)
 
     def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
-        check_streams(encoded, ("signs",))
-        planes = [
-            read_bits(encoded.streams, f"{p}/signs", encoded.n_weights) for p in range(encoded.n_planes)
-        ]
-        return np.stack(planes).reshape(encoded.n_planes, *encoded.shape)
-
-    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
-        return {}
+        return super().decode(encoded, None)

@@ -1,13 +1,13 @@
 """One plane under an XOR network: its code words and patches, searched, written as streams, read back, put out."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int32, UInt8, UInt64
 
 from xorjax.codec.patches import CareSlices, get_patch_format
+from xorjax.errors import about
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
 from xorjax.gf2.tables import xor_tables
@@ -94,13 +94,13 @@ def read(
             positions out of order, bits set after the end); it is named.
     """
     patches = get_patch_format(patch_format)
-    with _naming(f"{prefix}codes"):
+    with about(f"stream '{prefix}codes'"):
         codes = unpack_codes(streams[f"{prefix}codes"], slices.n_in, slices.n_slices)
-    with _naming(f"{prefix}patch_counts"):
+    with about(f"stream '{prefix}patch_counts'"):
         n_patches = patches.unpack_counts(streams[f"{prefix}patch_counts"], slices)
         if (n_patches > slices.n_care).any():
             raise ValueError("a slice has more patches than care bits")
-    with _naming(f"{prefix}patch_positions"):
+    with about(f"stream '{prefix}patch_positions'"):
         positions = patches.unpack_positions(streams[f"{prefix}patch_positions"], n_patches, slices)
         slices.numbers(n_patches, positions)
         if (np.diff(slices.slices_of(n_patches) * slices.n_out + positions) <= 0).any():
@@ -134,11 +134,3 @@ def put_out(plane: CodedPlane, net: XorNetwork) -> Bool[np.ndarray, "n_slices n_
         slices[begin : begin + step] = bits.view(np.bool_)
     slices[np.repeat(np.arange(len(codes)), plane.n_patches), plane.patch_positions] ^= True
     return slices
-
-
-@contextmanager
-def _naming(stream: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"stream {stream!r}: {error}") from error

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
 
 from xorjax.codec.patches import get_patch_format
+from xorjax.codec.patches.care import number_widths
 from xorjax.codec.patches.combination import MAX_CARE
 from xorjax.codec.patches.rans import n_states
 from xorjax.codec.slicing import to_slices
@@ -151,7 +152,9 @@ def _patch_bits(slices: _Slices, patch_format: str, patch_block: int) -> float:
     """Expected bits of counts and positions, all slices together."""
     id = get_patch_format(patch_format).id
     if id == "care":
-        return _rice_counts(slices) + float(slices.n_slices @ (slices.expected * _widths(slices.n_care)))
+        return _rice_counts(slices) + float(
+            slices.n_slices @ (slices.expected * number_widths(slices.n_care))
+        )
     if id == "enumerative":
         return _enumerative(slices)
     counts = _paper_counts(slices) if id == "paper" else _blocked_counts(slices, patch_block)
@@ -222,11 +225,6 @@ def _rank_chance(k: int, n_in: int, rank: int) -> float:
     i = np.arange(rank)
     factors = np.log1p(-np.exp2(i - n_in)) + np.log1p(-np.exp2(i - k)) - np.log1p(-np.exp2(i - rank))
     return float(np.exp(factors.sum() - math.log(2) * (n_in - rank) * (k - rank)))
-
-
-def _widths(numbers: Int64[np.ndarray, " ks"]) -> Float64[np.ndarray, " ks"]:
-    """ceil(lg k) of each."""
-    return np.array([max(int(k) - 1, 0).bit_length() for k in numbers], dtype=np.float64)
 
 
 def _expected_width(log_at_most: Float64[np.ndarray, "*n widths"]) -> Float64[np.ndarray, "*n"]:

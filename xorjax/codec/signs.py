@@ -1,26 +1,18 @@
 """The signs of the kept weights and no others: one bit each, so that values cost exactly 1 - S bits a weight."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from xorjax.codec.code import (
-    CODES,
-    EncodedPlanes,
-    Mask,
-    Planes,
-    Tell,
-    check_planes,
-    check_streams,
-    count_kept,
-    place_kept,
-    take_kept,
-)
-from xorjax.masks.base import bits_to_bytes, read_bits
+import numpy as np
+from jaxtyping import Bool
+
+from xorjax.codec.code import CODES, KeptSigns
+from xorjax.masks.base import Streams, bits_to_bytes, read_bits
 
 
 @CODES.register
 @dataclass(frozen=True)
-class SignsCode:
+class SignsCode(KeptSigns):
     """Stream "p/signs": the kept signs of plane p in row-major order, eight a byte, lowest bit first.
 
     Without a mask all weights are kept.
@@ -28,17 +20,10 @@ class SignsCode:
 
     id: ClassVar[str] = "signs"
     beside: ClassVar[tuple[str | None, ...]] = ("bitmap", "csr5", "golomb", "ans_rc")
+    stream_names: ClassVar[tuple[str, ...]] = ("signs",)
 
-    def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
-        check_planes(planes, mask)
-        streams = {f"{p}/signs": bits_to_bytes(take_kept(plane, mask)) for p, plane in enumerate(planes)}
-        return EncodedPlanes(self, planes.shape[1:], len(planes), streams)
+    def write(self, kept: Bool[np.ndarray, " kept"]) -> Streams:
+        return {"signs": bits_to_bytes(kept)}
 
-    def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
-        check_streams(encoded, ("signs",))
-        n = count_kept(encoded, mask)
-        kept = [read_bits(encoded.streams, f"{p}/signs", n) for p in range(encoded.n_planes)]
-        return place_kept(kept, encoded.shape, mask)
-
-    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
-        return {}
+    def read(self, streams: Streams, prefix: str, n: int) -> Bool[np.ndarray, " {n}"]:
+        return read_bits(streams, f"{prefix}signs", n)

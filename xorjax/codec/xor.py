@@ -1,13 +1,12 @@
 """The XOR code: a code word for each slice of a plane, and patches where it misses a care bit."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Int32, UInt64
 
 from xorjax.codec.code import (
     CODES,
@@ -25,7 +24,6 @@ from xorjax.codec.plane import ENCODERS, METHODS, STREAMS, CodedPlane, put_out, 
 from xorjax.codec.slicing import SLICINGS, count_slices, from_slices, to_slices
 from xorjax.gf2.network import MAX_N_IN, XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
-from xorjax.masks.base import Streams
 from xorjax.settings import POSITIVE, Range, setting
 
 _SEED = Range(0, 2**64 - 1)
@@ -250,112 +248,3 @@ def assemble(code: XorCode, net: XorNetwork, care: Mask, coded: Sequence[CodedPl
 
 def _tell_part(tell: Tell, part: int, parts: int, done: float) -> None:
     tell((part + done) / parts)
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """One bit plane, encoded under its mask by a network of its own; a layer's are `EncodedPlanes`.
-
-    Attributes:
-        code: the settings; its n_in and n_out are those of `net`.
-        plane: code words and patches.
-        care: the mask; some patch formats cannot be read without it.
-    """
-
-    code: XorCode
-    net: XorNetwork
-    plane: CodedPlane
-    care: Bool[np.ndarray, "*shape"]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.care.shape
-
-    @property
-    def n_weights(self) -> int:
-        return self.care.size
-
-    @property
-    def codes(self) -> UInt64[np.ndarray, "n_slices code_words"]:
-        return self.plane.codes
-
-    @property
-    def n_patches(self) -> Int32[np.ndarray, " n_slices"]:
-        """Patches in each slice."""
-        return self.plane.n_patches
-
-    @property
-    def patch_positions(self) -> Int32[np.ndarray, " n_patches"]:
-        return self.plane.patch_positions
-
-    @property
-    def n_bounded(self) -> int:
-        return self.plane.n_bounded
-
-    @cached_property
-    def planes(self) -> EncodedPlanes:
-        """The same as a layer of one plane, without its mask."""
-        return assemble(self.code, self.net, self.care, [self.plane])
-
-    @property
-    def streams(self) -> Streams:
-        """The bytes that are written: "codes", "patch_counts" and "patch_positions"."""
-        return {name.removeprefix("0/"): stream for name, stream in self.planes.streams.items()}
-
-    @property
-    def nbits(self) -> Mapping[str, int]:
-        """Bits of each stream, whole bytes."""
-        return {name: 8 * len(stream) for name, stream in self.streams.items()}
-
-    @property
-    def bits_per_weight(self) -> float:
-        """Value bits: all streams, over all weights of the plane, pruned ones included."""
-        return sum(self.nbits.values()) / self.n_weights
-
-
-def encode(
-    bits: Bool[np.ndarray, "..."],
-    care: Bool[np.ndarray, "..."],
-    net: XorNetwork,
-    method: str = "minimum",
-    patch_format: str = "care",
-    patch_block: int = 16,
-    encoder: str = "numba",
-    slicing: str = "row_major",
-    slicing_seed: int = 0,
-) -> Encoded:
-    """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
-
-    The plane is cut into slices of `net.n_out` bits as `codec.slicing` says for `slicing`, the end padded with
-    don't-cares: consecutive bits by default, others for uneven masks. "minimum" finds the fewest patches a slice
-    can have; where that would take too long, a bounded search, and `Encoded.n_bounded` counts such slices. "greedy"
-    is the paper's patch search: care bits in order, each kept if it agrees with those kept before it and a patch
-    if not; free variables are 0. The encoder "galois" is slow and gives the same answer as "numba" bit for bit.
-    `patch_format` is one of `codec.patches`; `patch_block` counts slices and is used by "blocked" alone.
-
-    Raises:
-        CodeError: the arrays' shapes differ or they are empty, or a setting is unknown.
-    """
-    code = XorCode(
-        n_in=net.n_in,
-        n_out=net.n_out,
-        slicing=slicing,
-        slicing_seed=slicing_seed,
-        seed=net.seed,
-        taps=net.taps,
-        method=method,
-        encoder=encoder,
-        patch_format=patch_format,
-        patch_block=patch_block,
-    )
-    check_settings(code)
-    for name, plane in (("bits", bits), ("care", care)):
-        if plane.dtype != np.bool_:
-            raise CodeError(
-                f"{name} has dtype {plane.dtype}, expected bool: for signs of weights, weights >= 0"
-            )
-    if bits.shape != care.shape:
-        raise CodeError(f"bits have shape {bits.shape}, care {care.shape}")
-    check_planes(bits[None], care)
-    in_slices, of_care = (to_slices(plane, net.n_out, slicing, slicing_seed) for plane in (bits, care))
-    return Encoded(code, net, search(in_slices, of_care, net, method, encoder), care)

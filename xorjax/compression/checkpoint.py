@@ -1,6 +1,5 @@
 """A user's checkpoint: safetensors, one file or shards with an index, read a tensor or a piece of one at a time."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -9,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from xorjax.compression.errors import CompressError
-from xorjax.container.tensors import DTYPES, header_end, read_header
+from xorjax.container.index import check_beside, parse_index
+from xorjax.container.tensors import DTYPES, file_header
+from xorjax.errors import about
 
 INDEX_SUFFIX = ".safetensors.index.json"
 
@@ -93,10 +94,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
         OSError: a file cannot be read.
     """
     path = find_checkpoint(path)
-    if path.name.endswith(".json"):
-        tensors, metadata, n_bytes = _sharded(path)
-    else:
-        tensors, metadata, n_bytes = _one(path)
+    tensors, metadata, n_bytes = (_sharded if path.name.endswith(".json") else _one)(path)
     return Checkpoint(dict(sorted(tensors.items())), metadata, n_bytes)
 
 
@@ -120,31 +118,24 @@ def find_checkpoint(path: str | Path) -> Path:
 
 
 def _one(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        try:
-            start = header_end(file.read(8), size)
-            entries, metadata = read_header(file.read(start - 8), start, size)
-        except ValueError as error:
-            raise CompressError(f"{path}: {error}") from error
+    with about(str(path), CompressError):
+        entries, metadata, size = file_header(path)
     tensors = {name: Tensor(path, id, shape, begin) for name, (id, shape, begin, _) in entries.items()}
     return tensors, metadata, size
 
 
 def _sharded(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
-    try:
-        index = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise CompressError(f"{path}: the index is not JSON ({error})") from error
-    places = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
-        raise CompressError(f"{path}: the index has no weight_map from tensors to files")
+    with about(str(path), CompressError):
+        index = parse_index(path)
+        places = index.get("weight_map") if isinstance(index, dict) else None
+        if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
+            raise ValueError("the index has no weight_map from tensors to files")
     tensors: dict[str, Tensor] = {}
     metadata: dict[str, str] = {}
     n_bytes = 0
     for file in sorted(set(places.values())):
-        if Path(file).name != file or file in (".", ".."):
-            raise CompressError(f"{path}: the index names {file!r}, which is not a file beside it")
+        with about(str(path), CompressError):
+            check_beside(file)
         held, strings, size = _one(path.parent / file)
         for name in sorted(name for name, place in places.items() if place == file):
             if name not in held:

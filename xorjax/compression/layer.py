@@ -1,30 +1,26 @@
 """One layer: its mask, its bit planes, its code. A tile at a time, so that no second copy of the weights is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from xorjax.codec.code import Code
+from xorjax.codec.code import Code, Tell
 from xorjax.compression.errors import CompressError
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer
-from xorjax.container.planes import decode_planes
+from xorjax.container.model import decode_planes
+from xorjax.errors import about
 from xorjax.masks import MASK_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.prune.largest import keep_largest
 from xorjax.quantize.binarize import binarize
 from xorjax.tiles import Weights, check_finite
 
-HearFraction = Callable[[float], None]
-"""Is told, now and then, which fraction of a layer is done."""
 
-
-def compress_layer(
-    weights: Weights, spec: CompressSpec, tell: HearFraction = lambda done: None
-) -> CompressedLayer:
+def compress_layer(weights: Weights, spec: CompressSpec, tell: Tell = lambda done: None) -> CompressedLayer:
     """Prunes, binarizes and encodes one tensor, with what `spec` says for it.
 
     Raises:
@@ -81,7 +77,7 @@ def encode_planes(
     index: EncodedMask | None,
     scales: Float[np.ndarray, "planes ..."],
     code: Code,
-    tell: HearFraction = lambda done: None,
+    tell: Tell = lambda done: None,
 ) -> CompressedLayer:
     """The layer of these bit planes under this mask; they are decoded again and compared.
 
@@ -137,10 +133,9 @@ def _fitted(weights: Weights, spec: CompressSpec, codec: str) -> EncodedMask:
     scores = np.empty(weights.size, np.float32)
     for where, tile in weights.tiles():
         np.abs(tile, out=scores[where])
-    try:
+    # An option may not fit the shape, or there may be no such mask at this prune rate.
+    with about(f"tensor {weights.name!r}", CompressError):
         return fit_mask(scores.reshape(weights.shape), spec.prune_rate, codec, **spec.mask_options)
-    except ValueError as error:  # an option that does not fit the shape, or no such mask at this prune rate
-        raise CompressError(f"tensor {weights.name!r}: {error}") from error
 
 
 def given_mask(weights: Weights, masks: Mapping[str, np.ndarray | EncodedMask]) -> Bool[np.ndarray, "..."]:

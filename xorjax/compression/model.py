@@ -13,6 +13,7 @@ from xorjax.compression.layer import compress_layer
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
+from xorjax.errors import about
 from xorjax.settings import nearest
 from xorjax.tiles import Weights
 
@@ -49,13 +50,11 @@ def compress(
         if name in arrays:
             raise CompressError(f"tensor {name!r} is in the tree twice")
         arrays[name] = array
-    matched = match(arrays, {name: array.dtype for name, array in arrays.items()}, spec)
+    matched = match_checkpoint(arrays, spec)
     kept = {name: array for name, array in arrays.items() if name not in matched}
     for name, array in kept.items():
-        try:
+        with about(f"tensor {name!r}", CompressError):
             dtype_id(array)
-        except ValueError as error:
-            raise CompressError(f"tensor {name!r}: {error}") from error
     weights = [Weights.of(name, arrays[name]) for name in matched]
     return CompressedModel(_layers(weights, spec, tell), kept, dict(metadata or {}))
 
@@ -74,32 +73,23 @@ def compress_checkpoint(
     return CompressedModel(_layers(weights, spec, tell), kept, dict(checkpoint.metadata))
 
 
-def match_checkpoint(checkpoint: Checkpoint, spec: CompressSpec) -> list[str]:
-    """The tensors that `compress_checkpoint` compresses, in the order in which it does.
-
-    Raises:
-        CompressError: a pattern matches none, or one of them is not of floats.
-    """
-    return match(checkpoint, {name: tensor.dtype for name, tensor in checkpoint.items()}, spec)
-
-
 def weights_of(checkpoint: Checkpoint, name: str) -> Weights:
     return Weights(name, checkpoint[name].shape, checkpoint[name].read)
 
 
-def match(names: Mapping[str, object], dtypes: Mapping[str, np.dtype], spec: CompressSpec) -> list[str]:
-    """The tensors to compress, in the order of their names.
+def match_checkpoint(tensors: Checkpoint | Mapping[str, np.ndarray], spec: CompressSpec) -> list[str]:
+    """The tensors that are compressed, in the order in which they are: that of their names.
 
     Raises:
         CompressError: a pattern matches none, or one of them is not of floats.
     """
     matched: set[str] = set()
     for pattern in spec.layers:
-        found = {name for name in names if fnmatchcase(name, pattern)}
+        found = {name for name in tensors if fnmatchcase(name, pattern)}
         if not found:
-            close = get_close_matches(pattern, names, n=3, cutoff=0)
+            close = get_close_matches(pattern, tensors, n=3, cutoff=0)
             near = f"; nearest: {', '.join(close)}" if close else ""
-            raise CompressError(f"layers: {pattern!r} matches none of {len(names)} tensors{near}")
+            raise CompressError(f"layers: {pattern!r} matches none of {len(tensors)} tensors{near}")
         matched |= found
     matched -= {name for name in matched if any(fnmatchcase(name, pattern) for pattern in spec.skip)}
     if not matched:
@@ -114,9 +104,9 @@ def match(names: Mapping[str, object], dtypes: Mapping[str, np.dtype], spec: Com
             f"masks: {unused[0]!r} is the mask of no layer; layers: {', '.join(sorted(matched)[:8])}"
         )
     for name in sorted(matched):
-        if dtypes[name] not in {DTYPES[id] for id in FLOATS}:
+        if tensors[name].dtype not in {DTYPES[id] for id in FLOATS}:
             raise CompressError(
-                f"tensor {name!r} has dtype {dtypes[name]}, expected one of {', '.join(FLOATS)}: narrow the "
+                f"tensor {name!r} has dtype {tensors[name].dtype}, expected one of {', '.join(FLOATS)}: narrow the "
                 "patterns, or skip it"
             )
     return sorted(matched)

@@ -11,6 +11,7 @@ import numpy as np
 from xorjax.codec.code import CODES, Code
 from xorjax.codec.xor import XorCode
 from xorjax.compression.errors import CompressError
+from xorjax.container.spec import kind_name
 from xorjax.masks import MASK_CODECS, EncodedMask
 from xorjax.masks.lowrank import fit_low_rank
 from xorjax.masks.search import choose_code
@@ -150,13 +151,9 @@ def _check_types(cls: type, given: Mapping[str, Any]) -> None:
         if name not in given or not stated(own).help:
             continue
         value = given[name]
-        if isinstance(value, bool) or not isinstance(value, _accepted(hint)):
-            kind = getattr(hint, "__name__", str(hint))
-            raise CompressError(f"{name} is {value!r}; it must be of the type {kind}")
-
-
-def _accepted(hint: Any) -> Any:
-    return hint | int if float in (hint, *getattr(hint, "__args__", ())) else hint
+        accepted = hint | int if float in (hint, *getattr(hint, "__args__", ())) else hint
+        if isinstance(value, bool) or not isinstance(value, accepted):
+            raise CompressError(f"{name} is {value!r}; it must be of the type {kind_name(hint)}")
 
 
 def _check_names(what: str, given: Iterable[str], known: list[str], *more: str) -> None:

@@ -1,11 +1,9 @@
 """The file format: one safetensors file for each set of compressed layers, versioned and checked."""
 
-from xorjax.container.count import bits, file_bytes, layer_bits
 from xorjax.container.format import ContainerError
-from xorjax.container.model import CompressedLayer, CompressedModel
-from xorjax.container.planes import decode_weights
+from xorjax.container.model import CompressedLayer, CompressedModel, bits, decode_weights, layer_bits
 from xorjax.container.read import load, verify
-from xorjax.container.write import save
+from xorjax.container.write import file_bytes, save
 
 __all__ = [
     "CompressedLayer",

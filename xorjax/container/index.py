@@ -12,7 +12,8 @@ from typing import Any
 from xorjax.container.format import PARAMS, ContainerError
 from xorjax.container.model import CompressedModel
 from xorjax.container.read import load, verify
-from xorjax.container.tensors import header_end, read_header
+from xorjax.container.tensors import file_header
+from xorjax.errors import about
 from xorjax.files import sha256, write_text
 
 INDEX_SUFFIX = ".xorjax.index.json"
@@ -85,10 +86,8 @@ def read_index(path: Path) -> ShardIndex:
         ContainerError: it is damaged, of another version, or names a file that is not beside it.
         OSError: it cannot be read.
     """
-    try:
-        index = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ContainerError(f"{path}: the index is not JSON ({error})") from error
+    with about(str(path), ContainerError):
+        index = parse_index(path)
     if not isinstance(index, dict) or index.get("format") != _FORMAT:
         raise ContainerError(f"{path}: format is not {_FORMAT!r}")
     if index.get("format_version") != _VERSION:
@@ -105,9 +104,28 @@ def read_index(path: Path) -> ShardIndex:
     return ShardIndex(path, read, places, settings)
 
 
-def _file(path: Path, name: str, entry: object) -> ShardFile:
+def parse_index(path: Path) -> Any:
+    """The JSON of an index, compressed or not.
+
+    Raises:
+        ValueError: it is none.
+        OSError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the index is not JSON ({error})") from error
+
+
+def check_beside(name: str) -> None:
+    """Raises ValueError: a name in an index is not that of a file beside it."""
     if Path(name).name != name or name in (".", ".."):
-        raise ContainerError(f"{path}: the index names {name!r}, which is not a file beside it")
+        raise ValueError(f"the index names {name!r}, which is not a file beside it")
+
+
+def _file(path: Path, name: str, entry: object) -> ShardFile:
+    with about(str(path), ContainerError):
+        check_beside(name)
     n_bytes, sha256 = (entry.get("bytes"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
     if type(n_bytes) is not int or not isinstance(sha256, str):
         raise ContainerError(f"{path}: {name!r} lacks its bytes or its sha256")
@@ -150,10 +168,7 @@ def hash_file(path: Path) -> ShardFile:
 
 def _names(path: Path) -> set[str]:
     """The layers and parameters of a file that has been verified, from its header."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = header_end(file.read(8), size)
-        tensors, metadata = read_header(file.read(start - 8), start, size)
+    tensors, metadata, _ = file_header(path)
     params = {name.removeprefix(PARAMS) for name in tensors if name.startswith(PARAMS)}
     return params | json.loads(metadata["spec"])["layers"].keys()
 

@@ -1,18 +1,24 @@
-"""What a file holds: compressed layers, parameters left as they are, and a few strings about the whole."""
+"""What a file holds: compressed layers, parameters left as they are, and a few strings about the whole.
 
+A layer's planes and weights are decoded in NumPy. Its bits are counted from the bytes that `save` writes, never from a
+formula.
+"""
+
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 
 from xorjax.codec.code import Code, EncodedPlanes
 from xorjax.container.format import SCALES, ContainerError, layer_tensor
 from xorjax.container.tensors import DTYPES
 from xorjax.masks.base import EncodedMask
 from xorjax.settings import problems
+from xorjax.streams import BIT_STREAMS
 
 if TYPE_CHECKING:
     from xorjax.weights import CodedWeight
@@ -49,11 +55,8 @@ class CompressedLayer:
         yield from problems(self.code)
         if self.index is not None and tuple(self.index.shape) != self.shape:
             yield f"its mask has shape {list(self.index.shape)}, expected {list(self.shape)}"
-        wanted = (self.values.n_planes, *self.shape)
-        fits = self.scales.ndim == len(wanted) and self.scales.shape[0] == wanted[0]
-        if not fits or any(
-            size not in (1, full) for size, full in zip(self.scales.shape, wanted, strict=True)
-        ):
+        if not self.values.takes_scales(self.scales.shape):
+            wanted = (self.values.n_planes, *self.shape)
             yield f"scales of shape {self.scales.shape} do not broadcast over {wanted}"
         if self.scales.dtype not in {DTYPES[id] for id in SCALES}:
             yield f"its scales are {self.scales.dtype}, expected one of {', '.join(SCALES)}"
@@ -131,3 +134,49 @@ class _Weights(Mapping[str, "CodedWeight"]):
 
     def __len__(self) -> int:
         return len(self._layers)
+
+
+def plane_sha256(bits: Bool[np.ndarray, "*shape"]) -> str:
+    """SHA-256, in hex, over a decoded plane: row-major bits, eight a byte, least significant bit first.
+
+    All bits count, those of pruned weights too, as the code gives them.
+    """
+    return hashlib.sha256(np.packbits(bits.reshape(-1), bitorder="little").data).hexdigest()
+
+
+def decode_planes(layer: CompressedLayer) -> Bool[np.ndarray, "planes ..."]:
+    """The layer's bit planes; what they hold where the mask is False depends on the code.
+
+    Raises:
+        ValueError: a stream is malformed; it is named.
+    """
+    return layer.code.decode(layer.values, None if layer.index is None else layer.index.mask)
+
+
+def decode_weights(layer: CompressedLayer) -> Float32[np.ndarray, "..."]:
+    """The layer's weights in float32: mask * sum over planes, in order, of scale * (2 * bit - 1)."""
+    total = np.zeros(layer.shape, np.float32)
+    for plane, scale in zip(decode_planes(layer), layer.scales.astype(np.float32), strict=True):
+        total += np.where(plane, scale, -scale)
+    total[~layer.mask] = 0
+    return total
+
+
+def layer_bits(layer: CompressedLayer) -> dict[str, int]:
+    """The layer's bits: code words, patches (counts and positions), mask and scales.
+
+    What layers have in common, such as M, is not among them: it is stored once. Nor is the header: see `file_bytes`.
+    """
+    index = {} if layer.index is None else layer.index.nbits
+    counts = {
+        **layer.values.bits,
+        "index_bits": sum(index.values()),
+        "scale_bits": 8 * layer.scales.nbytes,
+    }
+    return {kind: counts[kind] for kind in BIT_STREAMS}
+
+
+def bits(model: CompressedModel) -> dict[str, int]:
+    """The sums of `layer_bits` over the compressed layers."""
+    counts = [layer_bits(layer) for layer in model.layers.values()]
+    return {kind: sum(count[kind] for count in counts) for kind in BIT_STREAMS}

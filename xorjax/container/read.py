@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -24,11 +22,11 @@ from xorjax.container.format import (
     layer_tensor,
     shared_tensor,
 )
-from xorjax.container.model import CompressedLayer, CompressedModel
-from xorjax.container.planes import decode_planes, plane_sha256
+from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
 from xorjax.container.spec import LAYER_KEYS, get, get_counts, get_list, read_code, read_shape
 from xorjax.container.tensors import from_bytes
 from xorjax.container.version1 import upgrade, with_patches_noted
+from xorjax.errors import about
 from xorjax.masks import MASK_CODECS, EncodedMask
 
 # From the end: a layer may be called anything.
@@ -48,7 +46,7 @@ def load(path: str | Path) -> CompressedModel:
     """
     path = Path(path)
     data = path.read_bytes()
-    try:
+    with about(str(path), ContainerError):
         tensors, metadata = from_bytes(data)
         version, spec = _spec(metadata)
         _check_sums(tensors, get(spec, "checksums", dict))
@@ -59,8 +57,6 @@ def load(path: str | Path) -> CompressedModel:
             layers = {name: with_patches_noted(layer) for name, layer in model.layers.items()}
             model = replace(model, layers=layers)
         return model
-    except ValueError as error:
-        raise ContainerError(f"{path}: {error}") from error
 
 
 def verify(path: str | Path) -> list[str]:
@@ -173,9 +169,9 @@ def _layer(
     scales = _pop(parts, name, "scales")
     for part in parts:
         raise ValueError(f"tensor {layer_tensor(name, part)!r} is none of its mask codec's")
-    with _naming(layer_tensor(name, "scales")):
+    with about(f"tensor {layer_tensor(name, 'scales')!r}"):
         layer = CompressedLayer(name, values, index, scales)
-    with _naming(layer_tensor(name, "planes")):
+    with about(f"tensor {layer_tensor(name, 'planes')!r}"):
         planes = decode_planes(layer)
     for tensor, plane, sha256 in zip(layer.plane_names, planes, hashes, strict=True):
         if plane_sha256(plane) != sha256:
@@ -201,7 +197,7 @@ def _index(name: str, entry: object, parts: Parts, shape: tuple[int, ...]) -> En
         return None
     where = layer_tensor(name, "mask")
     codec = get(entry, "codec", str, where)
-    with _naming(where):
+    with about(f"tensor {where!r}"):
         streams = {
             stream: _stream(_pop(parts, name, f"mask/{stream}"), f"{where}/{stream}")
             for stream in MASK_CODECS.find(codec).stream_names
@@ -222,11 +218,3 @@ def _stream(array: np.ndarray, tensor: str) -> np.ndarray:
     if array.dtype != np.uint8 or array.ndim != 1:
         raise ValueError(f"tensor {tensor!r} is {array.dtype}{list(array.shape)}, not a stream of bytes")
     return array
-
-
-@contextmanager
-def _naming(tensor: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"tensor {tensor!r}: {error}") from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from xorjax.codec.code import CODES, Code, check_settings
 from xorjax.container.tensors import MAX_NDIM
+from xorjax.errors import about
 from xorjax.settings import NONE_NEUTRAL, leaves, stated
 
 LAYER_KEYS = {"shape", "code", "mask", "shared", "sha256", "notes"}
@@ -43,10 +44,8 @@ def read_code(entry: object, where: str) -> Code:
     for name in given:
         raise ValueError(f"spec: {where} code {cls.id} has no setting {name!r}; a newer xorjax may have")
     code = cls(**settings)
-    try:
+    with about(f"spec: {where} code {cls.id}"):
         check_settings(code)
-    except ValueError as error:
-        raise ValueError(f"spec: {where} code {cls.id}: {error}") from error
     return code
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from io import BufferedIOBase, BytesIO
 from math import prod
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -53,18 +54,13 @@ Described = dict[str, tuple[str, tuple[int, ...]]]
 """Tensors' dtypes and shapes by name."""
 
 
-def write_tensors(file: BufferedIOBase, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Writes the file: its bytes are a function of the names, values and strings, not of their order.
-
-    One tensor at a time is touched, so that those of a memory-mapped file need not fit in memory together.
-    """
-    write_made(file, describe(tensors), tensors.__getitem__, metadata)
-
-
 def write_made(
     file: BufferedIOBase, described: Described, make: Callable[[str], np.ndarray], metadata: dict[str, str]
 ) -> None:
-    """As `write_tensors` for arrays that are made one after the other: `make(name)` is called in the file's order."""
+    """Writes the file: its bytes are a function of the names, values and strings, not of their order.
+
+    `make(name)` is called in the file's order, a tensor at a time: together they need not fit in memory.
+    """
     header, names = make_header(described, metadata)
     file.write(header)
     for name in names:
@@ -101,9 +97,9 @@ def make_header(described: Described, metadata: dict[str, str]) -> tuple[bytes, 
 
 
 def to_bytes(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
-    """What `write_tensors` writes."""
+    """What `write_made` writes of these tensors."""
     file = BytesIO()
-    write_tensors(file, tensors, metadata)
+    write_made(file, describe(tensors), tensors.__getitem__, metadata)
     return file.getvalue()
 
 
@@ -129,6 +125,19 @@ def from_bytes(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             raise ValueError(f"tensor {name!r} has a byte that is neither true nor false")
         tensors[name] = array.astype(array.dtype.newbyteorder("="), copy=False).reshape(shape)
     return tensors, metadata
+
+
+def file_header(path: Path) -> tuple[dict[str, Entry], dict[str, str], int]:
+    """As `read_header`, of the file at `path`, and the file's size; the tensors are not read.
+
+    Raises:
+        ValueError: as `read_header`, or the file is too short.
+        OSError: the file cannot be read.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = header_end(file.read(8), size)
+        return *read_header(file.read(start - 8), start, size), size
 
 
 def header_end(prefix: bytes, size: int) -> int:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,10 @@ from xorjax.container.format import (
     param_tensor,
     shared_tensor,
 )
-from xorjax.container.model import CompressedLayer, CompressedModel
-from xorjax.container.planes import decode_planes, plane_sha256
+from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
 from xorjax.container.spec import code_spec
-from xorjax.container.tensors import describe, dtype_id, write_made, write_tensors
+from xorjax.container.tensors import DTYPES, describe, dtype_id, make_header, write_made
+from xorjax.errors import about
 from xorjax.files import replacing
 
 
@@ -67,19 +68,16 @@ def serialize(model: CompressedModel) -> bytes:
     Raises:
         ContainerError: a parameter has a dtype that the format does not know.
     """
-    file = BytesIO()
-    write_tensors(file, *content(model))
+    file, whole = BytesIO(), _Content(_sorted_layers(model), model.params, model.metadata)
+    write_made(file, whole.described, whole.read, whole.metadata)
     return file.getvalue()
 
 
-def content(model: CompressedModel) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The file's tensors and metadata.
-
-    Raises:
-        ContainerError: a parameter has a dtype that the format does not know.
-    """
+def file_bytes(model: CompressedModel) -> int:
+    """The size of the file that `save` writes: all layers, what they share, uncompressed parameters and the header."""
     whole = _Content(_sorted_layers(model), model.params, model.metadata)
-    return {name: whole.read(name) for name in whole.described}, whole.metadata
+    header, _ = make_header(whole.described, whole.metadata)
+    return len(header) + sum(DTYPES[id].itemsize * prod(shape) for id, shape in whole.described.values())
 
 
 class _Content:
@@ -111,11 +109,7 @@ class _Content:
             self.described[param_tensor(name)] = dtype_id(array), array.shape
             checksums[param_tensor(name)] = checksum(array)
             del array
-        spec = {
-            "layers": specs,
-            "checksums": checksums,
-            "metadata": dict(metadata),
-        }
+        spec = {"layers": specs, "checksums": checksums, "metadata": dict(metadata)}
         text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
         self.metadata = {
             "format": FORMAT,
@@ -130,10 +124,8 @@ class _Content:
 
     def _read_param(self, name: str) -> np.ndarray:
         array = np.asanyarray(self._params[name])
-        try:
+        with about(f"parameter {name!r}", ContainerError):
             dtype_id(array)
-        except ValueError as error:
-            raise ContainerError(f"parameter {name!r}: {error}") from error
         return array
 
 

@@ -1,7 +1,8 @@
 """Jitted decoding of masks: from their own streams where blocks or tiles decode each on its own, else as bitmaps.
 
-Serial codecs (entropy coders, relative indices) are decoded when a file is loaded and held as one bit a weight;
-their docstrings say why. Whatever the codec, the mask is that of `EncodedMask.mask`, bit for bit.
+Serial codecs are decoded when a file is loaded and held as one bit a weight: an entropy coder would be a loop of one
+step a weight, and relative indices and run lengths a prefix sum over the layer in every forward pass, to rebuild what a
+bitmap holds. Whatever the codec, the mask is that of `EncodedMask.mask`, bit for bit.
 """
 
 from dataclasses import dataclass, field

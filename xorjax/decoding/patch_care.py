@@ -8,31 +8,20 @@ from jaxtyping import Array, UInt8, UInt32
 from xorjax.codec.patches import CareSlices
 from xorjax.codec.patches.base import section_bytes
 from xorjax.codec.plane import CodedPlane
-from xorjax.decoding.slices import XorFormat
-from xorjax.decoding.words import as_words, read_fields, unpack_words
+from xorjax.decoding.slices import CareWords, PatchWords, XorFormat
+from xorjax.decoding.words import read_fields, unpack_words
 
 
 def pack(
-    counts: UInt8[np.ndarray, " bytes"],
-    positions: UInt8[np.ndarray, " _"],
-    plane: CodedPlane,
-    slices: CareSlices,
+    counts: UInt8[np.ndarray, " bytes"], plane: CodedPlane, slices: CareSlices
 ) -> dict[str, UInt32[np.ndarray, "..."]]:
-    """The streams as words; apart, the Rice parameter and the bit of the counts where the remainders begin."""
+    """The Rice parameter and the bit of the counts where the remainders begin."""
     k = int(counts[0])
     n_unary = slices.n_slices + int((plane.n_patches >> k).sum(dtype=np.int64))
-    return {
-        "rice": np.array([k, 8 * section_bytes(n_unary)], dtype=np.uint32),
-        "counts": as_words(counts[1:]),
-        "positions": as_words(positions),
-    }
+    return {"rice": np.array([k, 8 * section_bytes(n_unary)], dtype=np.uint32)}
 
 
-def read_counts(
-    words: dict[str, UInt32[Array, "..."]],
-    format: XorFormat,
-    care: UInt32[Array, "n_slices care_words"] | None,
-) -> UInt32[Array, " n_slices"]:
+def read_counts(words: PatchWords, format: XorFormat, care: CareWords | None) -> UInt32[Array, " n_slices"]:
     """Patches of each slice: the zeros before its one, and the remainder."""
     parameter, begin = words["rice"]
     # The remainders' bits come after the last slice's one.
@@ -44,9 +33,9 @@ def read_counts(
 
 
 def read_positions(
-    words: dict[str, UInt32[Array, "..."]],
+    words: PatchWords,
     format: XorFormat,
-    care: UInt32[Array, "n_slices care_words"],
+    care: CareWords,
     counts: UInt32[Array, " n_slices"],
     slices: UInt32[Array, " n_patches"],
 ) -> UInt32[Array, " n_patches"]:
@@ -58,7 +47,7 @@ def read_positions(
     return select(care, slices, read_fields(words["positions"], offsets, widths[slices]))
 
 
-def count_care(care: UInt32[Array, "n_slices care_words"]) -> UInt32[Array, " n_slices"]:
+def count_care(care: CareWords) -> UInt32[Array, " n_slices"]:
     """Care bits of each slice."""
     return jax.lax.population_count(care).sum(axis=1, dtype=jnp.uint32)
 
@@ -77,7 +66,7 @@ def order_in_slice(
 
 
 def select(
-    care: UInt32[Array, "n_slices care_words"],
+    care: CareWords,
     slices: UInt32[Array, " k"],
     numbers: UInt32[Array, " k"],
 ) -> UInt32[Array, " k"]:

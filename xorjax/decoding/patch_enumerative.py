@@ -16,25 +16,20 @@ from xorjax.codec.patches.count_model import MODELS, TOTAL_BITS, CountRow
 from xorjax.codec.patches.enumerative import count_rows, escape_width
 from xorjax.codec.plane import CodedPlane
 from xorjax.decoding.patch_care import count_care, number_widths, order_in_slice, select
-from xorjax.decoding.slices import XorFormat
-from xorjax.decoding.words import as_words, one_width, read_fields
+from xorjax.decoding.slices import CareWords, PatchWords, XorFormat
+from xorjax.decoding.words import one_width, read_fields
 
 
 def pack(
-    counts: UInt8[np.ndarray, " bytes"],
-    positions: UInt8[np.ndarray, " _"],
-    plane: CodedPlane,
-    slices: CareSlices,
+    counts: UInt8[np.ndarray, " bytes"], plane: CodedPlane, slices: CareSlices
 ) -> dict[str, UInt32[np.ndarray, "..."]]:
-    """The streams as words, and the tables; apart, the bit of the counts where the escaped ones begin."""
+    """The tables, and the bit of the counts where the escaped ones begin."""
     rows = count_rows(int(counts[0]), slices)
     pairs = zip(slices.n_care.tolist(), plane.n_patches.tolist(), strict=True)
     n_escaped = sum(rows[k].symbol(d) == rows[k].escape for k, d in pairs)
     begin = 8 * (len(counts) - 1 - section_bytes(n_escaped * escape_width(slices.n_out)))
     return {
         "escapes": np.array([begin], dtype=np.uint32),
-        "counts": as_words(counts[1:]),
-        "positions": as_words(positions),
         **_count_tables(slices, int(counts[0])),
         **_index_tables(slices.n_care, plane.n_patches),
     }
@@ -83,11 +78,7 @@ def _index_tables(n_care: np.ndarray, n_patches: np.ndarray) -> dict[str, UInt32
     return {"widths": widths, "binomials": binomials, "largest": np.array([largest_d], dtype=np.uint32)}
 
 
-def read_counts(
-    words: dict[str, UInt32[Array, "..."]],
-    format: XorFormat,
-    care: UInt32[Array, "n_slices care_words"],
-) -> UInt32[Array, " n_slices"]:
+def read_counts(words: PatchWords, format: XorFormat, care: CareWords) -> UInt32[Array, " n_slices"]:
     """Patches of each slice: symbol after symbol, all states at once."""
     n_states = rans.n_states(format.n_slices)
     row = jnp.minimum(count_care(care), len(words["ends"]) - 1)
@@ -118,9 +109,9 @@ def read_counts(
 
 
 def read_positions(
-    words: dict[str, UInt32[Array, "..."]],
+    words: PatchWords,
     format: XorFormat,
-    care: UInt32[Array, "n_slices care_words"],
+    care: CareWords,
     counts: UInt32[Array, " n_slices"],
     slices: UInt32[Array, " n_patches"],
 ) -> UInt32[Array, " n_patches"]:
@@ -140,7 +131,7 @@ def read_positions(
 
 
 def _unfold(
-    words: dict[str, UInt32[Array, "..."]],
+    words: PatchWords,
     begins: UInt32[Array, " n_slices"],
     widths: UInt32[Array, " n_slices"],
     counts: UInt32[Array, " n_slices"],

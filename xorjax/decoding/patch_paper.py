@@ -7,29 +7,18 @@ from jaxtyping import Array, UInt8, UInt32
 from xorjax.codec.patches import CareSlices
 from xorjax.codec.patches.paper import position_width
 from xorjax.codec.plane import CodedPlane
-from xorjax.decoding.slices import XorFormat
-from xorjax.decoding.words import as_words, one_width, read_fields
+from xorjax.decoding.slices import CareWords, PatchWords, XorFormat
+from xorjax.decoding.words import one_width, read_fields
 
 
 def pack(
-    counts: UInt8[np.ndarray, " bytes"],
-    positions: UInt8[np.ndarray, " _"],
-    plane: CodedPlane,
-    slices: CareSlices,
+    counts: UInt8[np.ndarray, " bytes"], plane: CodedPlane, slices: CareSlices
 ) -> dict[str, UInt32[np.ndarray, "..."]]:
-    """The streams as words; the leading byte of the counts apart: bits of a count, or of a block's width."""
-    return {
-        "width": counts[:1].astype(np.uint32),
-        "counts": as_words(counts[1:]),
-        "positions": as_words(positions),
-    }
+    """The leading byte of the counts: bits of a count, or of a block's width."""
+    return {"width": counts[:1].astype(np.uint32)}
 
 
-def read_counts(
-    words: dict[str, UInt32[Array, "..."]],
-    format: XorFormat,
-    care: UInt32[Array, "n_slices care_words"] | None,
-) -> UInt32[Array, " n_slices"]:
+def read_counts(words: PatchWords, format: XorFormat, care: CareWords | None) -> UInt32[Array, " n_slices"]:
     """Patches of each slice."""
     slices, width = jnp.arange(format.n_slices, dtype=jnp.uint32), words["width"]
     if format.patch_format == "paper":
@@ -44,9 +33,9 @@ def read_counts(
 
 
 def read_positions(
-    words: dict[str, UInt32[Array, "..."]],
+    words: PatchWords,
     format: XorFormat,
-    care: UInt32[Array, "n_slices care_words"] | None,
+    care: CareWords | None,
     counts: UInt32[Array, " n_slices"],
     slices: UInt32[Array, " n_patches"],
 ) -> UInt32[Array, " n_patches"]:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from xorjax.codec.code import EncodedPlanes, Mask
-from xorjax.codec.xor import Encoded
+from xorjax.codec.encoded import Encoded
 from xorjax.decoding.words import pack_rows, unpack_words
 from xorjax.registry import Registry
 

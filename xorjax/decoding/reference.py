@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool
 
-from xorjax.codec.xor import Encoded
+from xorjax.codec.encoded import Encoded
 
 
 def decode(encoded: Encoded) -> Bool[np.ndarray, "*shape"]:

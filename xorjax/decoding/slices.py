@@ -5,9 +5,14 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int64
+from jaxtyping import Array, Bool, Int64, UInt32
 
 from xorjax.codec.slicing import rotations
+
+PatchWords = dict[str, UInt32[Array, "..."]]
+"""A plane's patches: the streams "counts", but for its first byte, and "positions", and what their format adds."""
+CareWords = UInt32[Array, "n_slices care_words"]
+"""The slices' care bits, packed."""
 
 
 @dataclass(frozen=True)

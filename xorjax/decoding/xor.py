@@ -18,7 +18,7 @@ from xorjax.codec.code import EncodedPlanes, Mask
 from xorjax.codec.xor import XorCode, care_slices, network
 from xorjax.decoding import patch_care, patch_enumerative, patch_paper
 from xorjax.decoding.planes import DECODERS, PackedPlanes, Words
-from xorjax.decoding.slices import XorFormat, plane_to_slices, slices_to_plane
+from xorjax.decoding.slices import CareWords, PatchWords, XorFormat, plane_to_slices, slices_to_plane
 from xorjax.decoding.words import (
     as_words,
     coarse,
@@ -32,7 +32,7 @@ from xorjax.decoding.words import (
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.tables import even_chunk_bits, xor_tables
 
-# How each patch format is read: `pack` on the host, `read_counts` and `read_positions` inside jit.
+# How each patch format is read: `pack`, on the host, of what it adds; `read_counts` and `read_positions` inside jit.
 _READERS: dict[str, ModuleType] = {
     "paper": patch_paper,
     "blocked": patch_paper,
@@ -54,12 +54,11 @@ class XorDecoder:
         slices, reader = care_slices(code, values.shape, mask), _READERS[code.patch_format]
         planes = list(code.read(values, mask))
         n_patches = max(len(plane.patch_positions) for plane in planes)
-        patches = [
-            reader.pack(
-                values.streams[f"{p}/patch_counts"], values.streams[f"{p}/patch_positions"], plane, slices
-            )
-            for p, plane in enumerate(planes)
-        ]
+        patches = []
+        for p, plane in enumerate(planes):
+            counts, positions = (values.streams[f"{p}/patch_{name}"] for name in ("counts", "positions"))
+            own = reader.pack(counts, plane, slices)
+            patches.append({"counts": as_words(counts[1:]), "positions": as_words(positions), **own})
         words = {
             "codes": stack([as_words(values.streams[f"{p}/codes"], room=False) for p in range(len(planes))]),
             "patches": {
@@ -110,10 +109,10 @@ def build_tables(net: XorNetwork) -> UInt32[Array, "chunks entries words"]:
 
 def decode_words(
     codes: UInt32[Array, " code_words"],
-    patches: dict[str, UInt32[Array, "..."]],
+    patches: PatchWords,
     tables: UInt32[Array, "chunks entries words"],
     format: XorFormat,
-    care: UInt32[Array, "n_slices words"] | None = None,
+    care: CareWords | None = None,
 ) -> UInt32[Array, "n_slices words"]:
     """The slices of a plane, packed: bit i of a slice is bit i % 32 of its word i // 32; bits past n_out are zero.
 

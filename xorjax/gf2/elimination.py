@@ -6,6 +6,8 @@ a 1 there and no 1 in another free column. If a care row is zero on all of them,
 its pivot is the lowest free column whose vector it is not zero on, and that vector leaves the basis.
 """
 
+import hashlib
+from pathlib import Path
 from typing import NamedTuple, no_type_check
 
 import numba
@@ -22,6 +24,7 @@ ONE = np.uint64(1)
 ZERO = np.uint64(0)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _CHUNKS_PER_THREAD = 8
+_SOURCES = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
 
 
 class Plane(NamedTuple):
@@ -93,15 +96,20 @@ def trailing_zeros(typing_context, word):
 
 @intrinsic
 @no_type_check
-def parity(typing_context, word):
+def popcount(typing_context, word):
     def codegen(context, builder, signature, arguments):
-        return builder.and_(builder.ctpop(arguments[0]), context.get_constant(types.uint64, 1))
+        return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), codegen
 
 
 def compile_parallel(function):
-    """Compiled for all threads, and kept on disk where numba finds a directory it may write to."""
+    """Compiled for all threads, and kept on disk where numba finds a directory it may write to.
+
+    numba takes what it kept for current while the function's own file is the same, but functions of other files are
+    compiled into it: it is kept under a name that holds a hash of the whole room.
+    """
+    function.__qualname__ += f"_{_SOURCES.hexdigest()[:16]}"
     try:
         return numba.njit(parallel=True, nogil=True, cache=True)(function)
     except RuntimeError:  # a read-only install and no writable home: compile in each process
@@ -146,7 +154,7 @@ def product(one, other):
     common = ZERO
     for w in range(len(one)):
         common ^= one[w] & other[w]
-    return parity(common)
+    return popcount(common) & ONE
 
 
 @numba.njit(forceinline=True)

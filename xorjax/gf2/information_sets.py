@@ -8,25 +8,14 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
-from xorjax.gf2.elimination import ONE, ZERO
+from xorjax.gf2.elimination import ONE, ZERO, popcount
 
 _SEED = np.uint64(0x2545F4914F6CDD1D)
 _BOUNDED_WORK = 1 << 23
 _EXCHANGES = 4
 
 # Like elimination's, these are compiled functions: the type checker must not wrap them.
-
-
-@intrinsic
-@no_type_check
-def popcount(typing_context, word):
-    def codegen(context, builder, signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), codegen
 
 
 @numba.njit

@@ -23,8 +23,8 @@ from typing import no_type_check
 import numba
 import numpy as np
 
-from xorjax.gf2.elimination import ONE, ZERO, trailing_zeros
-from xorjax.gf2.information_sets import popcount, search_bounded
+from xorjax.gf2.elimination import ONE, ZERO, popcount, trailing_zeros
+from xorjax.gf2.information_sets import search_bounded
 
 MAX_RANK_OF_ALL = 20
 _MAX_WEIGHT = 7

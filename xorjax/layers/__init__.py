@@ -1,6 +1,5 @@
 """Layers whose weights are code words."""
 
-from xorjax.layers.conv import XorConv
-from xorjax.layers.linear import XorLinear
+from xorjax.layers.layer import XorConv, XorLinear
 
 __all__ = ["XorConv", "XorLinear"]

@@ -1,38 +1,58 @@
-"""What the layers share: a coded weight and a bias."""
+"""Layers whose weights are code words, decoded in the forward pass: `XorLinear`, `XorConv` and what they share."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from xorjax.container import CompressedLayer
-from xorjax.weights import CodedWeight
+from xorjax.weights import CodedWeight, conv, matmul
+from xorjax.weights.products import Padding
 
 Layer = TypeVar("Layer", bound="XorLayer")
+Bias = Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None
 
 
 class XorLayer(nnx.Module):
     """A coded weight and a bias (fan_out,) or None: no float weight, and nothing trainable."""
 
-    def __init__(
-        self,
-        weight: CodedWeight,
-        bias: Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None = None,
-    ):
+    def __init__(self, weight: CodedWeight, bias: Bias = None):
         self.weight = nnx.Variable(weight)
         self.bias = None if bias is None else nnx.Variable(jnp.asarray(bias))
 
     @classmethod
-    def from_layer(
-        cls: type[Layer],
-        layer: CompressedLayer,
-        bias: Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None = None,
-        **settings: Any,
-    ) -> Layer:
+    def from_layer(cls: type[Layer], layer: CompressedLayer, bias: Bias = None, **settings: Any) -> Layer:
         """The layer of a compressed one, as `xorjax.load` gives it; settings are those of the class."""
         return cls(CodedWeight.of(layer.values, layer.index, layer.scales), bias, **settings)
 
     def add_bias(self, y: Float[Array, "*batch fan_out"]) -> Array:
         return y if self.bias is None else y + jnp.broadcast_to(self.bias[...], y.shape)
+
+
+class XorLinear(XorLayer):
+    """`x @ W + bias`, W of shape (fan_in, fan_out)."""
+
+    def __call__(self, x: Num[Array, "*batch fan_in"]) -> Array:
+        return self.add_bias(matmul(x, self.weight[...]))
+
+
+class XorConv(XorLayer):
+    """Cross-correlation, channels last; kernel (*window, n_in / groups, n_out). The settings are those of `conv`."""
+
+    def __init__(
+        self,
+        weight: CodedWeight,
+        bias: Bias = None,
+        strides: int | Sequence[int] = 1,
+        padding: Padding = "VALID",
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+    ):
+        super().__init__(weight, bias)
+        self.settings = (strides, padding, dilation, groups)
+
+    def __call__(self, x: Num[Array, "*batch_and_space n_in"]) -> Array:
+        return self.add_bias(conv(x, self.weight[...], *self.settings))

@@ -3,10 +3,6 @@
 The density is the count of kept weights, an integer in the file. The model's two frequencies follow from it
 in integer arithmetic, so every machine decodes the same mask. The coder is constriction's `AnsCoder`: a state
 of 64 bits, words of 32, frequencies that sum to 2**24. `docs/format.md` spells the decoder out.
-
-An ANS decoder is sequential: a symbol's bounds depend on the state that the symbol before it left. Inside
-`jit` that would be a loop of one step a weight, so no forward pass does it: a mask is decoded when a file is
-loaded, and the layer keeps it as packed words.
 """
 
 from math import prod

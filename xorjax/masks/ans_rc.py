@@ -6,8 +6,7 @@ row and every column has a level, an integer; where levels a and b meet, a weigh
 chooses them to make the whole shortest. The mask then falls into blocks of one density, one for each pair of
 classes. A decoder needs integers only, so every machine decodes the same mask. `docs/format.md` spells it out.
 
-A kernel of any rank is the matrix of shape (prod(shape[:-1]), shape[-1]). An ANS decoder is sequential, as
-`masks.ans` explains, so no forward pass does it: the mask is decoded when a file is loaded.
+A kernel of any rank is the matrix of shape (prod(shape[:-1]), shape[-1]).
 """
 
 from collections.abc import Iterator

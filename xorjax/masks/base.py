@@ -7,7 +7,7 @@ the container's JSON spec gives; the container writes each as one tensor.
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
+from math import log2, prod
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -111,6 +111,21 @@ def n_kept(n_weights: int, prune_rate: float) -> int:
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     """Rows and columns of a kernel of any rank: a column for each output, a row for each input of one."""
     return (prod(shape[:-1]), shape[-1]) if shape else (1, 1)
+
+
+def check_limits(settings: object, limits: dict[str, int], shape: tuple[int, ...]) -> None:
+    """Raises ValueError where a mask of this shape has no weights, or a setting is not 1 to its limit."""
+    if not prod(shape):
+        raise ValueError(f"a mask of shape {shape} has no weights")
+    for name, limit in limits.items():
+        value = getattr(settings, name)
+        if not 1 <= value <= limit:
+            raise ValueError(f"{name} is {value}, expected 1 to {limit} for shape {shape}")
+
+
+def default_index_bits(prune_rate: float) -> float:
+    """What an approximate mask may cost a weight where nothing is said: a quarter of the prune rate's entropy."""
+    return 0.25 * sum(-p * log2(p) for p in (prune_rate, 1 - prune_rate) if p > 0)
 
 
 def read_stream(streams: Streams, name: str, n_bytes: int | None = None) -> UInt8[np.ndarray, " _"]:

@@ -14,8 +14,9 @@ from math import prod
 import numpy as np
 from jaxtyping import Bool, Int32, Integer, Shaped, UInt8, UInt16
 
+from xorjax.errors import about
 from xorjax.gf2.pack import pack_fields, unpack_fields
-from xorjax.masks.base import Streams, matrix_shape, read_bits, read_stream
+from xorjax.masks.base import Streams, check_limits, matrix_shape, read_bits, read_stream
 
 MAX_BLOCK = 512
 MAX_THRESHOLD_BITS = 12
@@ -77,8 +78,6 @@ class BlockCode:
     def check(self, shape: tuple[int, ...], max_n_in: int) -> None:
         """Raises ValueError where a setting is out of range for a mask of this shape."""
         rows, columns = matrix_shape(shape)
-        if not (rows and columns):
-            raise ValueError(f"a mask of shape {shape} has no weights")
         limits = {
             "n_in": max_n_in,
             "step": self.n_in,
@@ -86,9 +85,7 @@ class BlockCode:
             "column_groups": min(columns, MAX_BLOCK // max(1, min(self.row_groups, MAX_BLOCK))),
             "threshold_bits": MAX_THRESHOLD_BITS,
         }
-        for name, limit in limits.items():
-            if not 1 <= getattr(self, name) <= limit:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 to {limit} for shape {shape}")
+        check_limits(self, limits, shape)
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
 
@@ -139,10 +136,8 @@ def read_block_mask(streams: Streams, shape: tuple[int, ...], max_n_in: int) -> 
     header = np.ascontiguousarray(read_stream(streams, "header", HEADER_BYTES))
     numbers = [int(number) for number in header[:10].view("<u2")]
     code = BlockCode(*numbers, seed=int(header[10:].view("<u4")[0]))
-    try:
+    with about("stream 'header'"):
         code.check(shape, max_n_in)
-    except ValueError as error:
-        raise ValueError(f"stream 'header': {error}") from None
     rows, columns = matrix_shape(shape)
     n_bytes = code.n_bytes(shape)
     bits = read_bits(streams, "codes", code.n_code_bits(shape)).view(np.uint8)

@@ -4,9 +4,6 @@ The mask is one row-major sequence. An entry is a field of w bits: 0 to 2^w - 2 
 then a kept one; 2^w - 1 is a filler, that many pruned weights and no kept one, for gaps that do not fit.
 Pruned weights after the last kept one have no entry. Deep Compression's filler is a weight of value zero;
 one-bit values have no zero, so the field itself marks the filler. Fillers are written, and so are counted.
-
-A kept weight's place is the sum of all fields before it. Inside `jit` that is a prefix sum over the layer in
-every forward pass, to rebuild what a bitmap holds, so the mask is decoded when a file is loaded.
 """
 
 from dataclasses import dataclass

@@ -4,10 +4,6 @@ A run is the pruned weights before a kept one, in row-major order; those after t
 written. With the parameter m and b = ceil(lg m), a run is m q + r. The quotient q is unary, q zeros and a one. The
 remainder r is truncated binary: r < u = 2^b - m takes b - 1 bits, and r >= u is written as r + u in b bits, whose
 last bit, the lowest, is kept apart. So the three parts lie in streams of their own, and each is read at once.
-
-Each part has a static length and is read by prefix sums, which `jit` could do; but a kept weight's place is
-then the sum of all runs before it, a scan of the layer in every forward pass to rebuild what a bitmap holds,
-so the mask is decoded when a file is loaded.
 """
 
 from math import prod

@@ -11,16 +11,18 @@ the order in which BLAS adds: another BLAS, or number of its threads, may find o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import log2
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from xorjax.errors import about
 from xorjax.masks.base import (
     MASK_CODECS,
     Streams,
     bits_to_bytes,
+    check_limits,
+    default_index_bits,
     matrix_shape,
     n_kept,
     read_bits,
@@ -67,13 +69,8 @@ class Tiling:
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises ValueError where a setting is out of range for a mask of this shape."""
         rows, columns = matrix_shape(shape)
-        if not (rows and columns):
-            raise ValueError(f"a mask of shape {shape} has no weights")
-        limits = {"tile_rows": rows, "tile_columns": columns}
-        limits["rank"] = max(1, min(self.tile_rows, self.tile_columns))
-        for name, limit in limits.items():
-            if not 1 <= getattr(self, name) <= limit:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 to {limit} for shape {shape}")
+        rank = max(1, min(self.tile_rows, self.tile_columns))
+        check_limits(self, {"tile_rows": rows, "tile_columns": columns, "rank": rank}, shape)
 
 
 class LowRank:
@@ -124,7 +121,7 @@ def fit_low_rank(
     tile_columns = min(tile_columns or -(-columns // -(-columns // _TILE)), columns) if columns else 0
     if rank is None and rows and columns:
         if index_bits is None:
-            index_bits = 0.25 * sum(-p * log2(p) for p in (prune_rate, 1 - prune_rate) if p > 0)
+            index_bits = default_index_bits(prune_rate)
         per_rank = sum(Tiling(1, tile_rows, tile_columns).n_bits(scores.shape))
         rank = int((index_bits * rows * columns - 8 * HEADER_BYTES) // per_rank)
         rank = max(1, min(rank, tile_rows, tile_columns))
@@ -152,10 +149,8 @@ def read_factors(streams: Streams, shape: tuple[int, ...]) -> tuple[Tiling, list
     """
     header = np.ascontiguousarray(read_stream(streams, "header", HEADER_BYTES)).view("<u4")
     tiling = Tiling(*(int(number) for number in header))
-    try:
+    with about("stream 'header'"):
         tiling.check(shape)
-    except ValueError as error:
-        raise ValueError(f"stream 'header': {error}") from None
     names = ("rows", "columns")
     bits = [read_bits(streams, name, n) for name, n in zip(names, tiling.n_bits(shape), strict=True)]
     factors, begins = [], [0, 0]

@@ -6,13 +6,13 @@ few bits that every sum is exact in float32: the outcome does not depend on the 
 """
 
 from dataclasses import dataclass, replace
-from math import gcd, log, log2
+from math import gcd, log
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Integer, UInt8, UInt16
 
-from xorjax.masks.base import Streams, matrix_shape, n_kept
+from xorjax.masks.base import Streams, default_index_bits, matrix_shape, n_kept
 from xorjax.masks.blocks import MAX_BLOCK, BlockCode, arrange, write_block_mask
 
 MAX_EXHAUSTIVE = 16
@@ -151,7 +151,7 @@ def choose_code(
     if column_groups is not None:
         return BlockCode(n_in, step, row_groups, column_groups, threshold_bits, seed)
     if index_bits is None:
-        index_bits = 0.25 * sum(-p * log2(p) for p in (prune_rate, 1 - prune_rate) if p > 0)
+        index_bits = default_index_bits(prune_rate)
     codes = [
         BlockCode(n_in, step, row_groups, groups, threshold_bits, seed)
         for groups in range(1, max(1, min(columns, MAX_BLOCK // row_groups)) + 1)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool
 
+from xorjax.codec.encoded import encode
 from xorjax.codec.patches import PATCH_FORMATS
-from xorjax.codec.xor import encode
 from xorjax.gf2.network import XorNetwork
 
 

@@ -54,11 +54,9 @@ class CodedWeight:
         """
         if index is not None and tuple(index.shape) != tuple(values.shape):
             raise ValueError(f"bit planes of shape {values.shape} under a mask of shape {index.shape}")
-        wanted = (values.n_planes, *values.shape)
-        fits = scales.ndim == len(wanted) and scales.shape[0] == wanted[0]
-        if not fits or any(n not in (1, full) for n, full in zip(scales.shape, wanted, strict=True)):
+        if not values.takes_scales(scales.shape):
             raise ValueError(
-                f"scales of shape {scales.shape} for {wanted[0]} bit planes of shape {wanted[1:]}"
+                f"scales of shape {scales.shape} for {values.n_planes} bit planes of shape {values.shape}"
             )
         mask = None if index is None else pack_mask(index)
         return cls(pack(values, None if index is None else index.mask), mask, jnp.asarray(scales))

@@ -1,12 +1,10 @@
-"""Patch formats: how the care bits that a code word gets wrong are written. One a file, ids from a closed set."""
-
-from difflib import get_close_matches
+"""Patch formats: how the care bits that a code word gets wrong are written. Ids from a closed set."""
 
 from xorjax.codec.patches.base import CareSlices, PatchFormat
-from xorjax.codec.patches.blocked import Blocked
 from xorjax.codec.patches.care import Care
 from xorjax.codec.patches.enumerative import Enumerative
-from xorjax.codec.patches.paper import Paper
+from xorjax.codec.patches.paper import Blocked, Paper
+from xorjax.settings import nearest, one_of
 
 __all__ = ["PATCH_FORMATS", "CareSlices", "PatchFormat", "get_patch_format"]
 
@@ -20,7 +18,8 @@ def get_patch_format(id: str) -> PatchFormat:
         ValueError: no patch format has this id; the message names the nearest one.
     """
     if id not in PATCH_FORMATS:
-        nearest = get_close_matches(id, PATCH_FORMATS, n=1, cutoff=0)[0]
-        known = ", ".join(PATCH_FORMATS)
-        raise ValueError(f"patch_format must be one of {known}, not {id!r}; the nearest is {nearest!r}")
+        known = tuple(PATCH_FORMATS)
+        raise ValueError(
+            f"patch_format must be {one_of(known)}, not {id!r}; the nearest is {nearest(id, known)!r}"
+        )
     return PATCH_FORMATS[id]

@@ -81,7 +81,7 @@ class PatchFormat(Protocol):
     """One way of writing patches: each slice's number of them, and their places, ascending within a slice.
 
     Streams are fields and codes least significant bit first; a section ends on a whole byte. A stream has one
-    form: what `unpack_*` accepts need not be what `pack_*` writes, and `Encoded.from_streams` compares them.
+    form: what `unpack_*` accepts need not be what `pack_*` writes, and `codec.plane.read` compares them.
     """
 
     @property

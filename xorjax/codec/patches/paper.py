@@ -1,8 +1,18 @@
-"""The paper's patches: a count of one width for each slice, positions of ceil(lg n_out) bits."""
+"""The paper's patches: a count for each slice, of one width or of a width a block; positions of ceil(lg n_out) bits."""
 
 import numpy as np
 
-from xorjax.codec.patches.base import Bytes, CareSlices, Counts, Positions, header, to_counts
+from xorjax.codec.patches.base import (
+    Bytes,
+    CareSlices,
+    Counts,
+    Positions,
+    header,
+    pack_varied,
+    section_bytes,
+    to_counts,
+    unpack_varied,
+)
 from xorjax.gf2.pack import pack_fields, unpack_fields
 
 
@@ -31,6 +41,39 @@ class Paper:
     def unpack_positions(self, stream: Bytes, n_patches: Counts, slices: CareSlices) -> Positions:
         total = int(n_patches.sum(dtype=np.int64))
         return unpack_fields(stream, position_width(slices.n_out), total).astype(np.int32)
+
+
+class Blocked(Paper):
+    """The paper's "blocked n_patch". A block is `patch_block` slices, the last one shorter, with a width of its own,
+    ceil(lg(its max count + 1)). Byte 0 of the counts is w = ceil(lg(max width + 1)); the first section holds the
+    blocks' widths in fields of w bits, the second the counts, each in its block's width. Positions are `paper`'s.
+
+    Gives up: the place of a count waits for the sum of the widths of the blocks before it.
+    """
+
+    id = "blocked"
+
+    def pack_counts(self, n_patches: Counts, slices: CareSlices) -> Bytes:
+        maxima = np.maximum.reduceat(n_patches, np.arange(0, len(n_patches), slices.patch_block))
+        widths = np.array([int(maximum).bit_length() for maximum in maxima], dtype=np.uint8)
+        width = int(widths.max()).bit_length()
+        counts = pack_varied(n_patches, _of_count(widths, slices))
+        return np.concatenate([header(width), pack_fields(widths, width), counts])
+
+    def unpack_counts(self, stream: Bytes, slices: CareSlices) -> Counts:
+        if len(stream) == 0:
+            raise ValueError("0 bytes do not hold the width of the counts")
+        width = int(stream[0])
+        n_blocks = -(-slices.n_slices // slices.patch_block)
+        widths = unpack_fields(stream[1:], width, n_blocks)
+        if widths.max() > 31:
+            raise ValueError(f"a block's counts are {widths.max()} bits wide, where 31 are possible")
+        counts = stream[1 + section_bytes(n_blocks * width) :]
+        return to_counts(unpack_varied(counts, _of_count(widths.astype(np.int64), slices)))
+
+
+def _of_count(widths: np.ndarray, slices: CareSlices) -> np.ndarray:
+    return np.repeat(widths, min(slices.patch_block, slices.n_slices))[: slices.n_slices]
 
 
 def position_width(n_out: int) -> int:
