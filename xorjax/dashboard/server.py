@@ -12,23 +12,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
-from xorjax.dashboard.style import with_colours
 from xorjax.dashboard.watch import Watcher
+from xorjax.results.palette import CYCLE, NEUTRAL, RAMP, themed
 
+_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+_SCRIPTS = ("page", "elements", "points", "figures", "stages", "pareto", "curves")
 # All that can be asked for. plotly writes styles of its own into the page; scripts come from here alone.
 PAGES = {
-    "/": ("xorjax.dashboard", "page.html", "text/html; charset=utf-8"),
-    "/page.css": ("xorjax.dashboard", "page.css", "text/css; charset=utf-8"),
-    "/page.js": ("xorjax.dashboard", "page.js", "text/javascript; charset=utf-8"),
-    "/elements.js": ("xorjax.dashboard", "elements.js", "text/javascript; charset=utf-8"),
-    "/points.js": ("xorjax.dashboard", "points.js", "text/javascript; charset=utf-8"),
-    "/figures.js": ("xorjax.dashboard", "figures.js", "text/javascript; charset=utf-8"),
-    "/stages.js": ("xorjax.dashboard", "stages.js", "text/javascript; charset=utf-8"),
-    "/pareto.js": ("xorjax.dashboard", "pareto.js", "text/javascript; charset=utf-8"),
-    "/curves.js": ("xorjax.dashboard", "curves.js", "text/javascript; charset=utf-8"),
-    "/theme.js": ("xorjax.results", "theme.js", "text/javascript; charset=utf-8"),
-    "/plotly.js": ("plotly.package_data", "plotly.min.js", "text/javascript; charset=utf-8"),
+    "/": ("xorjax.dashboard", "page.html"),
+    "/page.css": ("xorjax.dashboard", "page.css"),
+    **{f"/{name}.js": ("xorjax.dashboard", f"{name}.js") for name in _SCRIPTS},
+    "/theme.js": ("xorjax.results", "theme.js"),
+    "/plotly.js": ("plotly.package_data", "plotly.min.js"),
 }
+"""The address of each file: its package and its name there."""
 STATE = "/state.json"
 HEADERS = {
     "Content-Security-Policy": (
@@ -42,6 +39,12 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
 }
+COLOURS = {
+    **{f"plot-{i}": colour for i, colour in enumerate(CYCLE)},
+    **{f"ramp-{i}": colour for i, colour in enumerate(RAMP)},
+    "neutral": NEUTRAL,
+}
+"""What the page's scripts draw with, by the names that they read in the style sheet: the report's figures' colours."""
 _WORTH_COMPRESSING = 2000
 
 
@@ -114,10 +117,11 @@ def _is_address(name: str) -> bool:
 
 @lru_cache
 def _page(path: str) -> _Page:
-    package, name, kind = PAGES[path]
+    package, name = PAGES[path]
     content = files(package).joinpath(name).read_bytes()
+    kind = f"{_KINDS[name.rpartition('.')[2]]}; charset=utf-8"
     if name == "page.css":
-        content = with_colours(content.decode()).encode()
+        content = themed(content.decode(), COLOURS).encode()
     return _Page(
         content, gzip.compress(content, mtime=0), kind, f'"{hashlib.sha256(content).hexdigest()[:20]}"'
     )

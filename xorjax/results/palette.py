@@ -4,7 +4,7 @@ The colour-blind can tell them apart: a test holds their distances as people wit
 and the contrast with the page, 3 to 1 or more (WCAG 2.2, 1.4.11), which Okabe and Ito's own do not reach.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#084D8A", "#C77F0C", "#18805A", "#BA4C89", "#4C90D5", "#C05022"
@@ -51,6 +51,14 @@ def colours(values: Sequence[Value]) -> dict[Value, str]:
 def css(colour: str) -> str:
     """The colour as CSS that follows the page's theme."""
     return f"var(--c{colour[1:]},{colour})" if colour in ON_DARK else colour
+
+
+def themed(style: str, names: Mapping[str, str] | None = None) -> str:
+    """The style sheet with the colours of each theme where it says so, some under more names for scripts."""
+    named = "".join(f" --{name}: {css(colour)};" for name, colour in (names or {}).items())
+    for theme in PAGES:
+        style = style.replace(f"/* {theme} */", css_variables(theme) + named)
+    return style
 
 
 def css_variables(theme: str) -> str:
