@@ -83,6 +83,13 @@ def table(
     )
 
 
+def empty_table(headings: Mapping[str, str], label: str, kind: str = "") -> str:
+    """A table that a script fills: headings, as HTML, with the CSS classes of their columns; `kind` is its own."""
+    heads = "".join(f'<th scope="col" class="{kinds}">{name}</th>' for name, kinds in headings.items())
+    own = f' class="{kind}"' if kind else ""
+    return scrolled(f"<table{own}><thead><tr>{heads}</tr></thead><tbody></tbody></table>", label)
+
+
 def scrolled(content: str, label: str) -> str:
     """A part of the page that scrolls by itself, by the keyboard too."""
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{content}</div>'
