@@ -56,6 +56,6 @@ def test_figures_have_the_reports_colours():
 
 
 def test_no_script_has_a_colour_of_its_own():
-    for path, (package, _) in PAGES.items():
+    for path, (package, _, _) in PAGES.items():
         if path.endswith(".js") and package == "xorjax.dashboard":
             assert not re.findall(r"#[0-9a-fA-F]{6}\b", _page(path).content.decode()), path

@@ -13,19 +13,18 @@ from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
 from xorjax.dashboard.watch import Watcher
-from xorjax.results.palette import CYCLE, NEUTRAL, RAMP, themed
+from xorjax.results.palette import CYCLE, NEUTRAL, RAMP, css, themed
 
-_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+_SCRIPT = "text/javascript; charset=utf-8"
 _SCRIPTS = ("page", "elements", "points", "figures", "stages", "pareto", "curves")
 # All that can be asked for. plotly writes styles of its own into the page; scripts come from here alone.
 PAGES = {
-    "/": ("xorjax.dashboard", "page.html"),
-    "/page.css": ("xorjax.dashboard", "page.css"),
-    **{f"/{name}.js": ("xorjax.dashboard", f"{name}.js") for name in _SCRIPTS},
-    "/theme.js": ("xorjax.results", "theme.js"),
-    "/plotly.js": ("plotly.package_data", "plotly.min.js"),
+    "/": ("xorjax.dashboard", "page.html", "text/html; charset=utf-8"),
+    "/page.css": ("xorjax.dashboard", "page.css", "text/css; charset=utf-8"),
+    **{f"/{name}.js": ("xorjax.dashboard", f"{name}.js", _SCRIPT) for name in _SCRIPTS},
+    "/theme.js": ("xorjax.results", "theme.js", _SCRIPT),
+    "/plotly.js": ("plotly.package_data", "plotly.min.js", _SCRIPT),
 }
-"""The address of each file: its package and its name there."""
 STATE = "/state.json"
 HEADERS = {
     "Content-Security-Policy": (
@@ -39,12 +38,19 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
 }
-COLOURS = {
+_DRAWN = {
     **{f"plot-{i}": colour for i, colour in enumerate(CYCLE)},
     **{f"ramp-{i}": colour for i, colour in enumerate(RAMP)},
     "neutral": NEUTRAL,
 }
-"""What the page's scripts draw with, by the names that they read in the style sheet: the report's figures' colours."""
+COLOURS = {
+    "edge": ("#858d96", "#737d88"),
+    "off": ("#858d96", "#737d88"),
+    "run": ("#8a5a00", "#ebac41"),
+    "stop": ("#a64d79", "#dc9fc0"),
+    **{name: (css(colour), css(colour)) for name, colour in _DRAWN.items()},
+}
+"""What the page has beyond the report's, and the colours of the report's figures by the names that its scripts read."""
 _WORTH_COMPRESSING = 2000
 
 
@@ -117,9 +123,8 @@ def _is_address(name: str) -> bool:
 
 @lru_cache
 def _page(path: str) -> _Page:
-    package, name = PAGES[path]
+    package, name, kind = PAGES[path]
     content = files(package).joinpath(name).read_bytes()
-    kind = f"{_KINDS[name.rpartition('.')[2]]}; charset=utf-8"
     if name == "page.css":
         content = themed(content.decode(), COLOURS).encode()
     return _Page(
