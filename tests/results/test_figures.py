@@ -10,7 +10,8 @@ from test_report import Page
 
 from xorjax.results.compare import compare
 from xorjax.results.compare_page import write_comparison
-from xorjax.results.palette import NEUTRAL, ON_DARK, PAGES
+from xorjax.results.page import resource
+from xorjax.results.palette import NEUTRAL, ON_DARK, PAGES, themed
 from xorjax.results.report import build_report
 
 
@@ -123,7 +124,7 @@ def test_smoothed_labels_are_said_of_the_training_loss(tmp_path):
 
 
 def test_no_stylesheet_draws_a_border_of_an_input_too_faint():
-    css = (Path(__file__).parents[2] / "xorjax" / "results" / "report.css").read_text(encoding="utf-8")
+    css = themed(resource("report.css"))
     edges = [line.split("--edge: ")[1][:7] for line in css.splitlines() if "--edge: " in line]
     assert len(edges) == 3
     for theme, edge in zip(("light", "dark", "dark"), edges, strict=True):

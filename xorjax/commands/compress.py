@@ -43,13 +43,22 @@ def add_to(commands) -> None:
     )
     pruning = parser.add_mutually_exclusive_group(required=True)
     pruning.add_argument(
-        "--prune-rate", type=float, metavar="S", help="fraction of weights removed, 0 <= S < 1"
+        "--prune-rate",
+        type=float,
+        metavar="S",
+        default=argparse.SUPPRESS,
+        help="fraction of weights removed, 0 <= S < 1",
     )
     pruning.add_argument(
         "--mask", metavar="FILE", help="safetensors of BOOL or U8 masks by the same names, 1 = kept"
     )
     parser.add_argument(
-        "--planes", dest="n_planes", type=int, metavar="Q", help="bit planes a weight, 1 to 8 (default 1)"
+        "--planes",
+        dest="n_planes",
+        type=int,
+        metavar="Q",
+        default=argparse.SUPPRESS,
+        help="bit planes a weight, 1 to 8 (default 1)",
     )
     parser.add_argument(
         "--per-layer",

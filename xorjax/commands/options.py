@@ -69,6 +69,7 @@ def add_setting(group: Any, name: str, hint: Any, own: "Field", of: str = "") ->
     group.add_argument(
         _flag(name),
         type=_parser(hint),
+        default=argparse.SUPPRESS,
         metavar="ID" if says.choices is not None else {int: "N"}.get(_kinds(hint)[0], "X"),
         help=f"{says.help.rstrip('.')}{allowed}{f'; of {of}' if of else ''} (default {default})",
     )
@@ -88,21 +89,11 @@ def _parser(hint: Any) -> Callable[[str], Any]:
 
     def parse(text: str) -> Any:
         if type(None) in kinds and text in _NOTHING:
-            return NULL
+            return None
         return kinds[0](text)
 
     parse.__name__ = kinds[0].__name__  # for argparse's message
     return parse
-
-
-class _Null:
-    """Null that was given; None is an option that was not."""
-
-    def __repr__(self) -> str:
-        return "none"
-
-
-NULL = _Null()
 
 
 def _renamed(old: str, new: str) -> Callable[[str], None]:
@@ -117,9 +108,8 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 
 
 def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """The options that were given, by setting."""
-    values = {name: getattr(args, name, None) for name in names}
-    return {name: None if value is NULL else value for name, value in values.items() if value is not None}
+    """The options that were given, by setting: those of `add_setting` are not in `args` else."""
+    return {name: getattr(args, name) for name in names if name in args}
 
 
 def make_spec(args: argparse.Namespace, **settings) -> "CompressSpec":

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from xorjax.compression import Checkpoint, CompressSpec
     from xorjax.compression.cut import Cut, Shard
     from xorjax.container.index import ShardIndex
-    from xorjax.engines import Engine
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -78,7 +77,6 @@ def compress_to_directory(
     args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
 ) -> dict[str, Any]:
     from xorjax.compression.cut import make_cut
-    from xorjax.compression.describe import totals
 
     out = Path(args.output)
     if not out.absolute().parent.is_dir():
@@ -86,7 +84,6 @@ def compress_to_directory(
     with refusing(args.input):
         cut = make_cut(args.input, spec, args.mask, _shard_bytes(args))
     records = _make(args, cut, out)
-    layers = _merged(records, "layers")
     return {
         "input_bytes": checkpoint.n_bytes,
         "file_bytes": sum(record["bytes"] for record in records),
@@ -96,16 +93,13 @@ def compress_to_directory(
             for record in records
         ],
         "metadata": dict(checkpoint.metadata),
-        "layers": layers,
-        "params": _merged(records, "params"),
-        "shared": _merged(records, "shared"),
-        "totals": totals(layers),
+        **_merged(records),
     }
 
 
 def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any]]:
+    from xorjax import engines
     from xorjax.compression.run import compress_shards
-    from xorjax.engines import EngineError, WorkerLost
 
     done: set[str] = set()
     sizes = {shard.name: shard.n_weights for shard in cut.shards}
@@ -125,8 +119,10 @@ def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any
         def tell_again(shard: "Shard", reason: str) -> None:
             bar.say(f"{shard.file}: {reason}; it is tried again")
 
-        def start() -> "Engine":
-            return _engine(args, len(cut.shards))
+        def start() -> engines.Engine:
+            if args.ray is not None:
+                return engines.Ray(args.ray or None)
+            return engines.Processes(min(args.jobs, len(cut.shards)))
 
         try:
             return compress_shards(cut, out, start, tell, args.force, tell_waiting, tell_again)
@@ -135,9 +131,9 @@ def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any
                 f"{error.filename or args.output}: {error.strerror or error}; fix this, then run the same command to "
                 "resume"
             ) from error
-        except EngineError as error:
+        except engines.EngineError as error:
             raise CommandError(str(error)) from error
-        except WorkerLost as error:
+        except engines.WorkerLost as error:
             raise CommandError(
                 f"{args.output}: {error}; run the same command to resume, with fewer --jobs if memory ran out"
             ) from error
@@ -148,14 +144,6 @@ def _make(args: argparse.Namespace, cut: "Cut", out: Path) -> list[dict[str, Any
                 file=sys.stderr,
             )
             raise
-
-
-def _engine(args: argparse.Namespace, n_shards: int) -> "Engine":
-    from xorjax import engines
-
-    if args.ray is not None:
-        return engines.Ray(args.ray or None)
-    return engines.Processes(min(args.jobs, n_shards))
 
 
 def _say_made(bar: Bar, shard: "Shard", record: dict[str, Any], count: str) -> None:
@@ -173,24 +161,22 @@ def _say_made(bar: Bar, shard: "Shard", record: dict[str, Any], count: str) -> N
 
 def describe_shards(index: "ShardIndex") -> dict[str, Any]:
     """`describe_model` of all files of an index, one at a time in memory."""
-    from xorjax.compression.describe import totals
     from xorjax.container.index import load_shard
 
     described = [{"file": file, **describe_model(load_shard(index, file))} for file in sorted(index.files)]
-    layers = _merged(described, "layers")
-    metadata: dict[str, str] = {}
-    for shard in described:
-        metadata |= shard["metadata"]
     return {
         "shards": [{"file": file, "bytes": index.files[file].n_bytes} for file in sorted(index.files)],
-        "metadata": metadata,
-        "layers": layers,
-        "params": _merged(described, "params"),
-        "shared": _merged(described, "shared"),
-        "totals": totals(layers),
+        "metadata": {key: value for shard in described for key, value in shard["metadata"].items()},
+        **_merged(described),
     }
 
 
-def _merged(shards: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
-    """The entries of all shards, each with its file."""
-    return [{**entry, "file": shard["file"]} for shard in shards for entry in shard[key]]
+def _merged(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What `describe_model` says of one file, of all shards: each entry with its file."""
+    from xorjax.compression.describe import totals
+
+    merged = {
+        key: [{**entry, "file": shard["file"]} for shard in shards for entry in shard[key]]
+        for key in ("layers", "params", "shared")
+    }
+    return {**merged, "totals": totals(merged["layers"])}

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from xorjax.container import CompressedModel
 
 _WIDEST = 10_000
@@ -40,42 +38,28 @@ def print_layers(result: dict[str, Any], *, compressed: bool = False) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("bounded", justify="right", no_wrap=True)
     for layer in result["layers"]:
-        _add_row(table, layer, compressed)
+        made = (f"{layer['ratio']:.1f}", f"{layer['relative_error']:.4f}") if compressed else ()
+        stored = layer["code"] + (f" {layer['n_in']}:{layer['n_out']}" if "n_in" in layer else "")
+        shape, rate = "x".join(map(str, layer["shape"])), f"{layer['prune_rate']:.4g}"
+        bounded = str(layer.get("n_bounded", ""))
+        table.add_row(
+            layer["name"], shape, rate, str(layer["n_planes"]), stored, *_bits(layer), *made, bounded
+        )
     if len(result["layers"]) > 1:
-        _add_total(table, result["totals"], compressed)
+        total = result["totals"]
+        made = (f"{total['ratio']:.1f}", "") if compressed else ()
+        rate = f"{1 - total['n_kept'] / total['n_weights']:.4g}"
+        table.add_row(
+            "all layers", str(total["n_weights"]), rate, "", "", *_bits(total), *made, "", style="bold"
+        )
     # As wide as the table is: names are not folded nor figures cut short, whatever the terminal's width.
     Console(highlight=False, width=_WIDEST).print(table)
 
 
-def _add_row(table: "Table", layer: dict[str, Any], compressed: bool) -> None:
-    n = layer["n_weights"]
-    table.add_row(
-        layer["name"],
-        "x".join(map(str, layer["shape"])),
-        f"{layer['prune_rate']:.4g}",
-        str(layer["n_planes"]),
-        layer["code"] + (f" {layer['n_in']}:{layer['n_out']}" if "n_in" in layer else ""),
-        *(f"{layer[kind] / n:.4f}" for kind in BIT_STREAMS),
-        f"{layer['bits_per_weight']:.4f}",
-        *((f"{layer['ratio']:.1f}", f"{layer['relative_error']:.4f}") if compressed else ()),
-        str(layer.get("n_bounded", "")),
-    )
-
-
-def _add_total(table: "Table", total: dict[str, Any], compressed: bool) -> None:
-    n = total["n_weights"]
-    table.add_row(
-        "all layers",
-        str(n),
-        f"{1 - total['n_kept'] / n:.4g}",
-        "",
-        "",
-        *(f"{total[kind] / n:.4f}" for kind in BIT_STREAMS),
-        f"{total['bits_per_weight']:.4f}",
-        *((f"{total['ratio']:.1f}", "") if compressed else ()),
-        "",
-        style="bold",
-    )
+def _bits(entry: dict[str, Any]) -> list[str]:
+    """Bits per weight by stream, and all of them."""
+    by_stream = (entry[kind] / entry["n_weights"] for kind in BIT_STREAMS)
+    return [f"{bits:.4f}" for bits in (*by_stream, entry["bits_per_weight"])]
 
 
 def say_shared(result: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xorjax.dashboard.planned import Planned, Stage
@@ -37,26 +37,34 @@ def curves(
 
 def curve_titles(stages: Sequence[Stage], plan: Planned) -> list[str]:
     """A short name for each stage; those that would have the same have what differs in their points' titles too."""
-    titles = [_title(stage) for stage in stages]
-    alike: dict[str, list[int]] = defaultdict(list)
-    for i, title in enumerate(titles):
-        alike[title].append(i)
-    for group in alike.values():
-        if len(group) == 1:
-            continue
-        settings = [_settings(stages[i], plan) for i in group]
-        common = set.intersection(*map(set, settings)) | set(titles[group[0]].split(", "))
-        for i, own in zip(group, settings, strict=True):
-            prefix = f"{stages[i].kind}."
-            titles[i] = ", ".join(
-                (titles[i], *(word.removeprefix(prefix) for word in own if word not in common))
-            )
+    plain = [_title(stage) for stage in stages]
+
+    def more(i: int) -> list[str]:
+        prefix, said = f"{stages[i].kind}.", plain[i].split(", ")
+        return [word.removeprefix(prefix) for word in _settings(stages[i], plan) if word not in said]
+
+    titles = told_apart(plain, more)
     counts = Counter(titles)
     hashes = [_HASH.search(stage.name) for stage in stages]
     return [
         f"{title}, {found[1]}" if counts[title] > 1 and found else title
         for title, found in zip(titles, hashes, strict=True)
     ]
+
+
+def told_apart(titles: Sequence[str], words: Callable[[int], list[str]]) -> list[str]:
+    """The titles, with those of `words` that differ behind titles that are alike; `words` is asked by index."""
+    alike: dict[str, list[int]] = defaultdict(list)
+    for i, title in enumerate(titles):
+        alike[title].append(i)
+    found = list(titles)
+    for group in alike.values():
+        if len(group) > 1:
+            more = {i: words(i) for i in group}
+            common = set.intersection(*map(set, more.values()))
+            for i, own in more.items():
+                found[i] = ", ".join((titles[i], *(word for word in own if word not in common)))
+    return found
 
 
 def _title(stage: Stage) -> str:

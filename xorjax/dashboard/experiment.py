@@ -7,7 +7,7 @@ from typing import Any
 
 from xorjax import paths
 from xorjax.dashboard.blocked import blocked
-from xorjax.dashboard.curves import curves
+from xorjax.dashboard.curves import curves, told_apart
 from xorjax.dashboard.log import BEGAN
 from xorjax.dashboard.planned import NOTHING, Stage, read_planned
 from xorjax.dashboard.points import PointFiles, Result
@@ -114,7 +114,9 @@ class Experiment:
         ]
         metric = self._metric()
         points = [self._point(i, point, states, metric) for i, point in enumerate(self.plan.points)]
-        _tell_apart(points)
+        titles = told_apart([point["title"] for point in points], lambda i: points[i]["command"].split())
+        for point, title in zip(points, titles, strict=True):
+            point["title"] = title
         header = self._header(states, points, metric)
         version = self.version + 1
         changed = [
@@ -251,19 +253,6 @@ def _state_of_point(result: Result | None, stages: list[tuple[str, str]]) -> tup
     if following and following[0] == "stopped":
         return following
     return "waiting", following[1] if following else ""
-
-
-def _tell_apart(points: list[dict[str, Any]]) -> None:
-    """Add to titles that several points have what differs in their commands."""
-    alike: dict[str, list[dict[str, Any]]] = {}
-    for point in points:
-        alike.setdefault(point["title"], []).append(point)
-    for group in alike.values():
-        if len(group) > 1:
-            common = set.intersection(*(set(point["command"].split()) for point in group))
-            for point in group:
-                own = (word for word in point["command"].split() if word not in common)
-                point["title"] = ", ".join((point["title"], *own))
 
 
 def _by_kind(

@@ -61,11 +61,7 @@ class StageLog:
 
 def _event(record: dict[str, Any]) -> Event | None:
     kind, name, event = record.get("stage"), record.get("name"), text(record.get("event"))
-    if (
-        not isinstance(kind, str)
-        or not isinstance(name, str)
-        or not (is_name(kind) and is_name(name) and event)
-    ):
+    if not (is_name(kind) and is_name(name) and event):
         return None
     pid = record.get("pid")
     return Event(

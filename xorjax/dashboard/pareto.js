@@ -81,12 +81,7 @@ export function drawPareto(experiment) {
 }
 
 function meansOf(points) {
-  const groups = new Map();
-  for (const point of points) {
-    const key = point.setting ?? withoutSeed(point.title);
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(point);
-  }
+  const groups = Map.groupBy(points, (point) => point.setting ?? withoutSeed(point.title));
   return [...groups.values()].map((own) => ({
     points: own, title: withoutSeed(own[0].title), prune_rate: own[0].prune_rate, mask_codec: own[0].mask_codec,
     bits: mean(own, "bits"), validation: mean(own, "validation"), test: mean(own, "test"),

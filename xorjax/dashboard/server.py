@@ -12,22 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
-from xorjax.dashboard.style import with_colours
 from xorjax.dashboard.watch import Watcher
+from xorjax.results.palette import CYCLE, NEUTRAL, RAMP, css, themed
 
+_SCRIPT = "text/javascript; charset=utf-8"
+_SCRIPTS = ("page", "elements", "points", "figures", "stages", "pareto", "curves")
 # All that can be asked for. plotly writes styles of its own into the page; scripts come from here alone.
 PAGES = {
     "/": ("xorjax.dashboard", "page.html", "text/html; charset=utf-8"),
     "/page.css": ("xorjax.dashboard", "page.css", "text/css; charset=utf-8"),
-    "/page.js": ("xorjax.dashboard", "page.js", "text/javascript; charset=utf-8"),
-    "/elements.js": ("xorjax.dashboard", "elements.js", "text/javascript; charset=utf-8"),
-    "/points.js": ("xorjax.dashboard", "points.js", "text/javascript; charset=utf-8"),
-    "/figures.js": ("xorjax.dashboard", "figures.js", "text/javascript; charset=utf-8"),
-    "/stages.js": ("xorjax.dashboard", "stages.js", "text/javascript; charset=utf-8"),
-    "/pareto.js": ("xorjax.dashboard", "pareto.js", "text/javascript; charset=utf-8"),
-    "/curves.js": ("xorjax.dashboard", "curves.js", "text/javascript; charset=utf-8"),
-    "/theme.js": ("xorjax.results", "theme.js", "text/javascript; charset=utf-8"),
-    "/plotly.js": ("plotly.package_data", "plotly.min.js", "text/javascript; charset=utf-8"),
+    **{f"/{name}.js": ("xorjax.dashboard", f"{name}.js", _SCRIPT) for name in _SCRIPTS},
+    "/theme.js": ("xorjax.results", "theme.js", _SCRIPT),
+    "/plotly.js": ("plotly.package_data", "plotly.min.js", _SCRIPT),
 }
 STATE = "/state.json"
 HEADERS = {
@@ -42,6 +38,19 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
 }
+_DRAWN = {
+    **{f"plot-{i}": colour for i, colour in enumerate(CYCLE)},
+    **{f"ramp-{i}": colour for i, colour in enumerate(RAMP)},
+    "neutral": NEUTRAL,
+}
+COLOURS = {
+    "edge": ("#858d96", "#737d88"),
+    "off": ("#858d96", "#737d88"),
+    "run": ("#8a5a00", "#ebac41"),
+    "stop": ("#a64d79", "#dc9fc0"),
+    **{name: (css(colour), css(colour)) for name, colour in _DRAWN.items()},
+}
+"""What the page has beyond the report's, and the colours of the report's figures by the names that its scripts read."""
 _WORTH_COMPRESSING = 2000
 
 
@@ -117,7 +126,7 @@ def _page(path: str) -> _Page:
     package, name, kind = PAGES[path]
     content = files(package).joinpath(name).read_bytes()
     if name == "page.css":
-        content = with_colours(content.decode()).encode()
+        content = themed(content.decode(), COLOURS).encode()
     return _Page(
         content, gzip.compress(content, mtime=0), kind, f'"{hashlib.sha256(content).hexdigest()[:20]}"'
     )

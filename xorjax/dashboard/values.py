@@ -5,7 +5,7 @@ import math
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from xorjax.errors import UserError
 
@@ -32,7 +32,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def is_name(value: object) -> bool:
+def is_name(value: object) -> TypeGuard[str]:
     """Whether it is the name of a file in some directory, and nothing else."""
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 

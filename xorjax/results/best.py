@@ -1,9 +1,11 @@
 """The best point of a prune rate, and the other codecs beside it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from xorjax.metric import Metric
 from xorjax.results.names import code_name
+from xorjax.results.variants import SETTING
 
 TIE = " and "
 """Between the names of codecs of one size."""
@@ -61,6 +63,11 @@ class Best:
     kept_score: float
     baselines: tuple[Baseline, ...]
     bounded: tuple[tuple[str, int], ...]
+
+    @property
+    def setting(self) -> tuple[Any, ...]:
+        """Its values of `variants.SETTING`."""
+        return tuple(getattr(self, name) for name in SETTING)
 
     @property
     def name(self) -> str:

@@ -31,6 +31,10 @@ class Experiment:
     swept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @property
+    def failed(self) -> tuple[Point, ...]:
+        return tuple(point for point in self.points if point.status == "failed")
+
+    @property
     def unfinished(self) -> tuple[str, ...]:
         finished = {point.name for point in self.points}
         return tuple(name for name in self.planned if name not in finished)

@@ -136,11 +136,7 @@ def best_pair(sides: tuple[Side, Side], rate: float) -> tuple[Best | None, Best 
     first, second = (next((best for best in side.summary if best.prune_rate == rate), None) for side in sides)
     if first is None or second is None:
         return first, second, None
-    keys = (
-        tuple(getattr(first, name) for name in SETTING),
-        tuple(getattr(second, name) for name in SETTING),
-    )
-    return first, second, _pair(f"S {rate:g}", keys, sides)
+    return first, second, _pair(f"S {rate:g}", (first.setting, second.setting), sides)
 
 
 def verdict(difference: Difference, words: tuple[str, str]) -> str:

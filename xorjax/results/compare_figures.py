@@ -1,5 +1,7 @@
 """The figure of a comparison: both sides' settings and fronts, bits against the metric."""
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from xorjax.metric import Metric
@@ -45,16 +47,11 @@ def _draw(figure: go.Figure, side: Side, column: str, style: tuple[str, str], me
         hovertemplate=f"%{{fullData.name}}: %{{text}}<br>%{{x:.4f}} bits, {hover(metric)}<extra></extra>",
     )
     best = front(side.settings, metric)
-    # Over the test split the settings that validation chose need not rise: they are ringed, not joined.
-    on_validation = column == "validation_metric"
-    look = {
-        "mode": "lines" if on_validation else "markers",
-        "line" if on_validation else "marker": (
-            {"shape": "hv", "color": colour, "width": 2}
-            if on_validation
-            else {"symbol": "circle-open", "color": colour, "size": 15, "line": {"width": 2}}
-        ),
-    }
+    look: dict[str, Any] = {"mode": "lines", "line": {"shape": "hv", "color": colour, "width": 2}}
+    if column != "validation_metric":
+        # Over the test split the settings that validation chose need not rise: they are ringed, not joined.
+        ring = {"symbol": "circle-open", "color": colour, "size": 15, "line": {"width": 2}}
+        look = {"mode": "markers", "marker": ring}
     figure.add_scatter(
         x=best["bits_per_weight"].to_list(),
         y=(metric.scale * best[column]).to_list(),

@@ -1,10 +1,9 @@
 """A comparison of two experiments as one self-contained page."""
 
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from xorjax.files import replacing
+from xorjax.files import write_text
 from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.best import Best
@@ -23,7 +22,7 @@ from xorjax.results.figure_sections import panels
 from xorjax.results.notes import best_of_each
 from xorjax.results.page import count
 from xorjax.results.palette import BLUE, ORANGE
-from xorjax.results.variants import SETTING, said
+from xorjax.results.variants import said
 
 SHOWN = 1000
 """Settings in a table of the page."""
@@ -55,8 +54,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     document = page.document(
         f"{names[0]} and {names[1]}: xorjax", body, [get_plotlyjs(), page.resource("plots.js")]
     )
-    with replacing(path) as temporary:
-        temporary.write_text(document, encoding="utf-8")
+    write_text(path, document)
 
 
 def _config(comparison: Comparison) -> str:
@@ -80,7 +78,7 @@ def _best(comparison: Comparison) -> str:
     return page.section(
         "best",
         best_of_each([best for side in comparison.sides for best in side.summary]),
-        page.table(headings, rows, {"": 1, **_columns(names, 3), " ": 2}, label="best points"),
+        page.table(headings, rows, {"": 1, **dict.fromkeys(names, 3), " ": 2}, label="best points"),
         page.paragraph(
             f"Each side's own best, the smallest whose validation {metric.name} is close to the dense network's (* "
             f"where none is), {metric.plural} ± the sample standard deviation. Differences: the second less the first, "
@@ -94,17 +92,13 @@ def _of_best(best: Best | None) -> list[Cell]:
     if best is None:
         return [("none", "text"), ("", ""), ("", "")]
     # The rate stands before it.
-    setting = said(getattr(best, name) for name in SETTING).partition(", ")[2]
+    setting = said(best.setting).partition(", ")[2]
     return [(setting, "text wrap"), (f"{best.bits_per_weight:.4f}", ""), (best.tested, "")]
 
 
 def _difference(each: Difference | None, metric: Metric | None = None) -> Cell:
     """Of the metric, or else of bits."""
     return ("", "") if each is None else (shown(each, metric), "strong" if each.is_clear else "quiet")
-
-
-def _columns(names: Sequence[str], n: int) -> dict[str, int]:
-    return dict.fromkeys(names, n)
 
 
 def _fronts(comparison: Comparison) -> str:

@@ -167,23 +167,21 @@ function copy(text, place, otherwise) {
   return navigator.clipboard.writeText(text).then(() => say("Copied."), () => say(otherwise));
 }
 
+// Copies the command of a block, which is selected too.
+function copyCommand(block) {
+  const code = block.querySelector("code");
+  getSelection().selectAllChildren(code);
+  copy(code.textContent, block.querySelector("[role=status]"), "It is selected: press Ctrl+C.");
+}
+
 chosen.addEventListener("click", (event) => {
   const { do: what } = event.target.dataset;
   if (what === "close") choose(null);
-  if (what === "copy") {
-    getSelection().selectAllChildren(chosen.querySelector("code"));
-    copy(
-      chosen.querySelector("code").textContent, chosen.querySelector("[role=status]"), "It is selected: press Ctrl+C.",
-    );
-  }
+  if (what === "copy") copyCommand(chosen);
 });
 addEventListener("keydown", (event) => { if (event.key === "Escape") choose(null); });
 for (const button of document.querySelectorAll("[data-copy]")) {
-  const block = button.closest(".failure");
-  button.addEventListener("click", () => {
-    getSelection().selectAllChildren(block.querySelector("code"));
-    copy(block.querySelector("code").textContent, block.querySelector("[role=status]"), "It is selected: press Ctrl+C.");
-  });
+  button.addEventListener("click", () => copyCommand(button.closest(".failure")));
 }
 
 // A line of a table whose rows can be chosen: cells are [text, CSS classes]; `whose` as for `choose`.

@@ -37,7 +37,7 @@ def header(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -
 
 
 def _nothing(experiment: Experiment) -> str:
-    n_failed = sum(point.status == "failed" for point in experiment.points)
+    n_failed = len(experiment.failed)
     if n_failed and n_failed == len(experiment.planned):
         return (
             f"{'The one point' if n_failed == 1 else f'All {n_failed:,} points'} of this experiment failed."
@@ -91,17 +91,9 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
     check = "Every decoded care bit equals the quantized one."
     if wrong:
         check = f"{count(wrong, 'point')} decoded to other signs than the quantized ones: a defect."
-    coded = (
-        count(codes[column].drop_nulls().n_unique(), noun)
-        for column, noun in (
-            ("code", "code"),
-            ("method", "method"),
-            ("patch_format", "patch format"),
-            ("mask_codec", "mask codec"),
-        )
-        if codes[column].drop_nulls().n_unique() > 1
-    )
-    if compared := ", ".join(coded):
+    coded = codes.select("code", "method", "patch_format", "mask_codec")
+    several = {column.name: n for column in coded if (n := column.drop_nulls().n_unique()) > 1}
+    if compared := ", ".join(count(n, name.replace("_", " ")) for name, n in several.items()):
         what = f"{what[:-1]}, {compared}."
     what += " A point is one setting and one seed."
     texts = [what, found, f"{verdict(summary)} {check}"]

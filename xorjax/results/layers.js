@@ -3,13 +3,8 @@
 const select = document.querySelector("#setting");
 
 function showLayers() {
-  const layers = new Map();
-  for (let row = 0; row < DATA.n; row++) {
-    const point = pointOfRow(row);
-    if (point < 0 || POINTS.setting[point] !== select.value) continue;
-    if (!layers.has(column.layer[row])) layers.set(column.layer[row], []);
-    layers.get(column.layer[row]).push(row);
-  }
+  const isOf = (row) => POINTS.setting[pointOfRow(row)] === select.value;
+  const layers = Map.groupBy([...Array(DATA.n).keys()].filter(isOf), (row) => column.layer[row]);
   const mean = (name, rows) => rows.reduce((sum, row) => sum + column[name][row], 0) / rows.length;
   document.querySelector("#layers tbody").replaceChildren(...[...layers].map(([layer, rows]) => {
     const weights = mean("n_weights", rows);

@@ -6,7 +6,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from xorjax.files import replacing
+from xorjax.files import write_text
 from xorjax.results import page
 from xorjax.results.figures import axes
 from xorjax.results.palette import CYCLE, NEUTRAL
@@ -20,8 +20,7 @@ def write_page(studies: Mapping[str, Sequence[Panel]], path: Path, about: str) -
     sections = "\n".join(_section(name, panels) for name, panels in studies.items())
     body = f"<header>\n<h1>The XOR code on random planes</h1>\n{page.paragraph(about)}\n</header>\n{sections}"
     document = page.document("xorjax: limits", body, [get_plotlyjs(), page.resource("plots.js")])
-    with replacing(path) as temporary:
-        temporary.write_text(document, encoding="utf-8")
+    write_text(path, document)
 
 
 def draw(panel: Panel, colours: Mapping[str, str]) -> go.Figure:

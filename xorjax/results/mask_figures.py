@@ -29,11 +29,18 @@ MARKS = {
 STEPS = 80
 NAMED_RATES = 8
 TICKS = [base * 10**power for power in (-3, -2, -1, 0) for base in (1, 2, 5)]
+LOG_AXIS = {"type": "log", "tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
+ENTROPY_LINE = {"mode": "lines", "name": "H(S)", "line": dashes()}
 
 
 def mark_of(codec: str, approximate: bool) -> tuple[str, str, str]:
     """The mark of a codec; one that is not known is as the others of its kind are."""
     return MARKS.get(codec, ("cross", "✚", NEUTRAL) if approximate else ("cross-open", "✛", NEUTRAL))
+
+
+def _marker(codec: str, approximate: bool) -> dict[str, Any]:
+    symbol, _, colour = mark_of(codec, approximate)
+    return {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}}
 
 
 def legend(masks: pl.DataFrame) -> dict[str, tuple[str, str]]:
@@ -65,19 +72,16 @@ def index_panel(masks: pl.DataFrame) -> Panel:
     figure.add_scatter(
         x=between,
         y=[entropy(rate) for rate in between],
-        mode="lines",
-        name="H(S)",
-        line=dashes(),
         hovertemplate="H(%{x:.3g}): %{y:.4f} bits<extra></extra>",
+        **ENTROPY_LINE,
     )
     for (codec,), marks in masks.group_by("codec", maintain_order=True):
-        symbol, _, colour = mark_of(str(codec), False)
         figure.add_scatter(
             x=marks["prune_rate"].to_list(),
             y=marks["index_bits"].to_list(),
             mode="markers",
             name=str(codec),
-            marker={"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+            marker=_marker(str(codec), False),
             hovertemplate=f"{mask_name(str(codec))}, S = %{{x}}: %{{y:.4f}} index bits<extra></extra>",
         )
     # A mask that keeps everything has no entropy, and a logarithmic axis no zero.
@@ -85,12 +89,7 @@ def index_panel(masks: pl.DataFrame) -> Panel:
     figure.update_xaxes(
         range=[min(first, ends[0]), last], tickvals=rates if len(rates) <= NAMED_RATES else None
     )
-    figure.update_yaxes(
-        type="log",
-        range=[log10(min(bits) / 1.25), log10(max(bits) * 1.25)],
-        tickvals=TICKS,
-        ticktext=[f"{tick:g}" for tick in TICKS],
-    )
+    figure.update_yaxes(range=[log10(min(bits) / 1.25), log10(max(bits) * 1.25)], **LOG_AXIS)
     return Panel("", figure, wide=True)
 
 
@@ -112,26 +111,17 @@ def _panels(
         for level in levels:
             figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=dashes("dot"))
         # A trace, since the place of a shape on a logarithmic axis cannot be hovered over.
-        figure.add_scatter(
-            x=[entropy(rate)] * 2,
-            y=y_range,
-            mode="lines",
-            name="H(S)",
-            line=dashes(),
-            hovertemplate="H(S): %{x:.4f} bits<extra></extra>",
-        )
+        hovertemplate = "H(S): %{x:.4f} bits<extra></extra>"
+        figure.add_scatter(x=[entropy(rate)] * 2, y=y_range, hovertemplate=hovertemplate, **ENTROPY_LINE)
         for (codec,), marks in group.group_by("codec", maintain_order=True):
             figure.add_scatter(**_marks(str(codec), marks, column, digits))
-        figure.update_xaxes(
-            type="log", range=x_range, tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS]
-        )
+        figure.update_xaxes(range=x_range, **LOG_AXIS)
         figure.update_yaxes(range=y_range, tickformat=f".{digits}f", nticks=7)
         panels.append(Panel(f"S = {rate:g}", figure))
     return panels
 
 
 def _marks(codec: str, marks: pl.DataFrame, column: str, digits: int) -> dict[str, Any]:
-    symbol, _, colour = mark_of(codec, marks["approximate"][0])
     spread = {"type": "data", "thickness": 1.5, "width": 0}
     return {
         "x": marks["index_bits"].to_list(),
@@ -141,6 +131,6 @@ def _marks(codec: str, marks: pl.DataFrame, column: str, digits: int) -> dict[st
         "customdata": [of_model(*row) for row in marks.select("mask_of", "model_variant").iter_rows()],
         "mode": "markers",
         "name": codec,
-        "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+        "marker": _marker(codec, marks["approximate"][0]),
         "hovertemplate": f"{mask_name(codec)}%{{customdata}}: %{{x:.4f}} index bits, %{{y:.{digits}f}}<extra></extra>",
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
-from xorjax.results.palette import ON_DARK, css, css_variables
+from xorjax.results.palette import ON_DARK, css, themed
 
 # The page may load nothing: a request to anywhere would be refused by the browser and shown as an error.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -18,8 +18,7 @@ def resource(name: str) -> str:
 
 def document(title: str, body: str, scripts: Sequence[str]) -> str:
     """One self-contained page that is light or dark as the reader has it, or chooses it."""
-    style = resource("report.css").replace("/* light */", css_variables("light"))
-    style = style.replace("/* dark */", css_variables("dark"))
+    style = themed(resource("report.css"))
     # First of all, so that nothing is drawn in the other theme before.
     before = f"<script>{script_data('ON_DARK', ON_DARK)}\n{resource('theme.js')}</script>"
     tags = "\n".join(f"<script>{script}</script>" for script in scripts)
@@ -82,6 +81,13 @@ def table(
     return scrolled(
         f"<table><thead>{above}<tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>", label
     )
+
+
+def empty_table(headings: Mapping[str, str], label: str, kind: str = "") -> str:
+    """A table that a script fills: headings, as HTML, with the CSS classes of their columns; `kind` is its own."""
+    heads = "".join(f'<th scope="col" class="{kinds}">{name}</th>' for name, kinds in headings.items())
+    own = f' class="{kind}"' if kind else ""
+    return scrolled(f"<table{own}><thead><tr>{heads}</tr></thead><tbody></tbody></table>", label)
 
 
 def scrolled(content: str, label: str) -> str:

@@ -4,7 +4,7 @@ The colour-blind can tell them apart: a test holds their distances as people wit
 and the contrast with the page, 3 to 1 or more (WCAG 2.2, 1.4.11), which Okabe and Ito's own do not reach.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#084D8A", "#C77F0C", "#18805A", "#BA4C89", "#4C90D5", "#C05022"
@@ -16,8 +16,23 @@ _STOPS = ("#0D0887", "#46039F", "#7201A8", "#9C179E", "#BD3786", "#D8576B")
 _STOPS_ON_DARK = ("#BD3786", "#D8576B", "#ED7953", "#FB9F3A", "#FDCA26", "#F0F921")
 N_STEPS = 12
 
-# What the pages' scripts and report.css are drawn with.
-PAGES = {"light": ("#FFFFFF", "#F7F8F9"), "dark": ("#14171A", "#1B1F24")}
+SURFACES = {
+    "page": ("#ffffff", "#14171a"),
+    "panel": ("#f7f8f9", "#1b1f24"),
+    "ink": ("#1a1d21", "#e8eaed"),
+    "soft": ("#59626d", "#a3acb7"),
+    "line": ("#dde1e6", "#333a42"),
+    "edge": ("#858d96", "#6f7984"),
+    "accent": ("#0067a3", "#56b4e9"),
+    "warn": ("#b34700", "#f0a068"),
+    "warn-page": ("#fff4ec", "#2c211a"),
+}
+"""What the style sheets call a colour -> it on a light and on a dark page."""
+THEMES = ("light", "dark")
+# What figures are seen on.
+PAGES = {
+    theme: tuple(SURFACES[name][i].upper() for name in ("page", "panel")) for i, theme in enumerate(THEMES)
+}
 
 Value = TypeVar("Value", int, float)
 
@@ -53,8 +68,21 @@ def css(colour: str) -> str:
     return f"var(--c{colour[1:]},{colour})" if colour in ON_DARK else colour
 
 
-def css_variables(theme: str) -> str:
-    """Declarations of what `css` refers to."""
-    return " ".join(
-        f"--c{light[1:]}: {light if theme == 'light' else dark};" for light, dark in ON_DARK.items()
+def themed(style: str, more: Mapping[str, tuple[str, str]] | None = None) -> str:
+    """The style sheet behind the colours of both themes, `more` as in `SURFACES`.
+
+    A page is dark where the system is, unless its reader chose (data-theme), and never on paper.
+    """
+    light, dark = (f"color-scheme: {theme}; {css_variables(theme, more)}" for theme in THEMES)
+    return (
+        f":root {{ {light} }}\n@media screen {{\n:root[data-theme=dark]:not(.paper) {{ {dark} }}\n}}\n"
+        "@media screen and (prefers-color-scheme: dark) {\n"
+        f":root:not([data-theme=light], .paper) {{ {dark} }}\n}}\n{style}"
     )
+
+
+def css_variables(theme: str, more: Mapping[str, tuple[str, str]] | None = None) -> str:
+    """Declarations of `SURFACES`, of `more` and of what `css` refers to."""
+    drawn = {f"c{light[1:]}": (light, dark) for light, dark in ON_DARK.items()}
+    pairs = SURFACES | drawn | dict(more or {})
+    return " ".join(f"--{name}: {pair[THEMES.index(theme)]};" for name, pair in pairs.items())

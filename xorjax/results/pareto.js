@@ -25,11 +25,7 @@ function steps(points, metric, dash) {
 
 // The names of the prune rates, each above its dots of the points' own codes.
 function rateNames(dots, name, isLog) {
-  const groups = new Map();
-  for (const dot of dots) {
-    if (!groups.has(rateOf(dot))) groups.set(rateOf(dot), []);
-    groups.get(rateOf(dot)).push(dot);
-  }
+  const groups = Map.groupBy(dots, rateOf);
   if (groups.size > NAMED_RATES) return [];
   return [...groups].map(([rate, all]) => {
     const codes = all.filter((dot) => POINTS.isCode[dot]);
@@ -140,12 +136,7 @@ function drawDots() {
 }
 
 function drawSigns(pen, radius) {
-  const groups = new Map();
-  for (const point of shown) {
-    const drawnAlike = `${POINTS.codec[point]} ${rateOf(point)}`;
-    if (!groups.has(drawnAlike)) groups.set(drawnAlike, []);
-    groups.get(drawnAlike).push(point);
-  }
+  const groups = Map.groupBy(shown, (point) => `${POINTS.codec[point]} ${rateOf(point)}`);
   const page = getComputedStyle(document.body).backgroundColor;
   const { xaxis, yaxis } = place._fullLayout;
   const [left, top] = [xaxis._offset, yaxis._offset];

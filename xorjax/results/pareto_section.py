@@ -10,6 +10,7 @@ from xorjax.results import page
 from xorjax.results.caps import spread
 from xorjax.results.names import CODEC_NAMES, code_name, own_code
 from xorjax.results.palette import colours
+from xorjax.streams import BIT_NAMES
 
 # Plotly's markers and the same signs as letters: filled for the points' own codes, open for the others beside them.
 OWN = (
@@ -26,6 +27,8 @@ OTHERS = (
 )
 XOR = [code_name("xor", method) for method in ("minimum", "greedy")]
 """Own codes whose mark is always the same."""
+NAMED_RATES = 12
+"""Prune rates whose colours the legend explains: as many as a reader takes in."""
 
 
 def marks(codecs: pl.DataFrame) -> dict[str, tuple[str, str]]:
@@ -66,7 +69,7 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
             'form="filters">all codecs</label></fieldset>',
             "</div>",
             '<div class="keep">',
-            page.legend({f"S = {rate:g}": colour for rate, colour in _ends(rates).items()}),
+            page.legend({f"S = {rate:g}": rates[rate] for rate in spread(list(rates), NAMED_RATES)}),
             page.legend(signs),
             f'<div data-axis="validation">{page.legend({**fronts, **dense, **whisker})}</div>',
             f'<div data-axis="test" hidden>{page.legend({**ring, **dense, **whisker})}</div>',
@@ -93,34 +96,20 @@ def front(points: pl.DataFrame, metric: Metric) -> str:
     """The table of the front, empty."""
     unit = f" ({metric.unit})" if metric.unit else ""
     own = own_code(points.filter(~pl.col("baseline"))["code"])
-    headings = "".join(
-        f'<th scope="col" class="{kind}">{name}</th>'
-        for name, kind in (
-            *(("bits per weight", ""), (f"validation{unit}", ""), (f"test{unit}", "")),
-            *(("seed", ""), ("setting", "text")),
-        )
-    )
-    table = f'<table class="chosen"><thead><tr>{headings}</tr></thead><tbody></tbody></table>'
-    return f'<div id="front"><h3>The front of the {escape(own)}</h3>{page.scrolled(table, "front")}</div>'
+    names = ("bits per weight", f"validation{unit}", f"test{unit}", "seed")
+    table = page.empty_table(dict.fromkeys(names, "") | {"setting": "text"}, "front", "chosen")
+    return f'<div id="front"><h3>The front of the {escape(own)}</h3>{table}</div>'
 
 
 def layers() -> str:
     """The table of one setting's layers, empty."""
-    names = ("layer", "weights", "kept", "code", "patch", "index", "scale", "total", "patches / slice")
-    headings = "".join(
-        f'<th scope="col" class="{"text" if i == 0 else ""}">{name}</th>' for i, name in enumerate(names)
-    )
-    table = f"<table><thead><tr>{headings}</tr></thead><tbody></tbody></table>"
+    names = ("weights", "kept", *BIT_NAMES.values(), "total", "patches / slice")
+    table = page.empty_table({"layer": "text"} | dict.fromkeys(names, ""), "layers of the setting")
     return (
         '<div id="layers"><h3>One setting by layer: means over its seeds</h3>'
         '<label>Setting <select id="setting"></select></label>'
-        f"{page.scrolled(table, 'layers of the setting')}</div>"
+        f"{table}</div>"
     )
-
-
-def _ends(rates: dict[float, str], n: int = 12) -> dict[float, str]:
-    """The colours to explain: all, or as many as a reader takes in."""
-    return {rate: rates[rate] for rate in spread(list(rates), n)}
 
 
 def _choice(name: str, title: str, values: Mapping[str, str]) -> str:

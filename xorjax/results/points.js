@@ -39,12 +39,7 @@ function rateOf(point) {
 function dotsOf(points) {
   for (const values of Object.values(POINTS)) values.length = ALL.length;
   if (setOf("dots") === "point") return points;
-  const groups = new Map();
-  for (const point of points) {
-    if (!groups.has(POINTS.alike[point])) groups.set(POINTS.alike[point], []);
-    groups.get(POINTS.alike[point]).push(point);
-  }
-  return [...groups.values()].map(addMean);
+  return [...Map.groupBy(points, (point) => POINTS.alike[point]).values()].map(addMean);
 }
 
 function addMean(points) {
@@ -136,15 +131,13 @@ function metricRange(dots, name, dense, above) {
 
 // What is beyond the range, codec by codec: "bitmap + signs, 1.02 to 1.10".
 function beyond(dots, [from, to], isLog) {
-  const found = new Map();
-  for (const dot of dots) {
+  const isOut = (dot) => {
     const bits = POINTS.bits_per_weight[dot];
     const at = isLog ? Math.log10(bits) : bits;
-    if (at >= from && at <= to) continue;
-    if (!found.has(POINTS.codec[dot])) found.set(POINTS.codec[dot], []);
-    found.get(POINTS.codec[dot]).push(bits);
-  }
-  return [...found].map(([codec, bits]) => {
+    return at < from || at > to;
+  };
+  return [...Map.groupBy(dots.filter(isOut), (dot) => POINTS.codec[dot])].map(([codec, own]) => {
+    const bits = own.map((dot) => POINTS.bits_per_weight[dot]);
     const ends = [...new Set(endsOf(bits).map((end) => end.toFixed(2)))];
     return `${codec}, ${ends.join(" to ")}`;
   });

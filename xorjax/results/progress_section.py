@@ -36,12 +36,12 @@ class Failure:
 
 def is_done(experiment: Experiment) -> bool:
     """Whether every point is there and none failed."""
-    return not experiment.unfinished and all(point.status == "ok" for point in experiment.points)
+    return not experiment.unfinished and not experiment.failed
 
 
 def state(experiment: Experiment) -> str:
     """How many points are there."""
-    n_failed = sum(point.status == "failed" for point in experiment.points)
+    n_failed = len(experiment.failed)
     n_finished = len(experiment.points) - n_failed
     return (
         f"{n_finished:,} of {count(len(experiment.planned), 'point')} finished, {n_failed or 'none'} failed"
@@ -50,11 +50,10 @@ def state(experiment: Experiment) -> str:
 
 def progress(experiment: Experiment, runs_dir: Path) -> str:
     """How many points have finished, and what those say that failed; "" if all are there and whole."""
-    n = max(len(experiment.planned), 1)
-    failed = [point for point in experiment.points if point.status == "failed"]
-    n_finished = len(experiment.points) - len(failed)
     if is_done(experiment):
         return ""
+    n, failed = max(len(experiment.planned), 1), experiment.failed
+    n_finished = len(experiment.points) - len(failed)
     widths = {"": 100 * n_finished / n, "failed": 100 * len(failed) / n}
     bars = "".join(f'<i class="{kind}" style="width:{width:.2f}%"></i>' for kind, width in widths.items())
     parts = [page.paragraph(f"{state(experiment)}."), f'<div class="progress">{bars}</div>']

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from xorjax.files import replacing
-from xorjax.metric import Metric
+from xorjax.files import write_text
 from xorjax.results import figure_sections, page
-from xorjax.results.best import Best
 from xorjax.results.collect import Experiment, metric_of, read_experiment, tabulate, write_table
 from xorjax.results.explore import data, explore, marked
 from xorjax.results.figure_sections import baselines, bits, patches
@@ -33,9 +31,7 @@ def build_report(report_dir: Path) -> Path:
     table = tabulate(experiment)
     write_table(table, report_dir)
     path = report_dir / "report.html"
-    text = _render(experiment, table, runs_dir=report_dir.parent.parent)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, _render(experiment, table, runs_dir=report_dir.parent.parent))
     return path
 
 
@@ -48,10 +44,18 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     points_section = explore(rows, points, metric)
     sections = [text for text in (progress(experiment, runs_dir), points_section) if text]
     if summary:
-        best, *figures = _results(experiment, results, points, summary, metric, runs_dir)
-        sections.insert(sections.index(points_section), best)
-        words = page.section("glossary", "Glossary", page.definitions(GLOSSARY))
-        sections += [*figures, settings(experiment, results), words]
+        by_setting = per_setting(points)
+        sections.insert(sections.index(points_section), summary_section(summary, results, points))
+        sections += [
+            bits(by_setting),
+            figure_sections.metric(points, metric),
+            *masks(points, metric),
+            *patches(by_setting),
+            baselines(summary),
+            *training(experiment, results, metric, runs_dir),
+            settings(experiment, results),
+            page.section("glossary", "Glossary", page.definitions(GLOSSARY)),
+        ]
     scripts = [page.script_data("DATA", data(rows, points, metric)), page.resource("explore.js")]
     if not points.is_empty():
         from plotly.offline import get_plotlyjs
@@ -61,30 +65,6 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     scripts.append(page.resource("rows.js"))
     parts = [header(experiment, results, summary), _navigation(sections), *sections]
     return page.document(f"{experiment.name}: xorjax", "\n".join(parts), scripts)
-
-
-def _results(
-    experiment: Experiment,
-    results: pl.DataFrame,
-    points: pl.DataFrame,
-    summary: list[Best],
-    metric: Metric,
-    runs_dir: Path,
-) -> list[str]:
-    """The sections of results, of rows without failures of which at least one is of a point's own code.
-
-    `points`: as `tables.per_point` gives them.
-    """
-    by_setting = per_setting(points)
-    return [
-        summary_section(summary, results, points),
-        bits(by_setting),
-        figure_sections.metric(points, metric),
-        *masks(points, metric),
-        *patches(by_setting),
-        baselines(summary),
-        *training(experiment, results, metric, runs_dir),
-    ]
 
 
 def _navigation(sections: list[str]) -> str:

@@ -57,12 +57,12 @@ def rows(table: pl.DataFrame, more: Digits, metric: Metric) -> tuple[str, ...]:
     """The table of all rows, empty: rows.js fills it; and the panel of what is chosen, on all pages."""
     known = columns(more)
     shown, same = in_table(table, more)
-    heads = "".join(
-        f'<th scope="col" class="{"text" if known[name] is None else ""}{"" if name in PRINTED else " wide"}">'
-        f'<button type="button">{_heading(name, metric)}</button></th>'
+    headings = {
+        f'<button type="button">{_heading(name, metric)}</button>': (
+            f"{'text' if known[name] is None else ''}{'' if name in PRINTED else ' wide'}"
+        )
         for name in shown
-    )
-    body = f'<table class="chosen"><thead><tr>{heads}</tr></thead><tbody></tbody></table>'
+    }
     said = _same({name.replace("metric", metric.name): value for name, value in same.items()})
     values = "accuracies fractions" if metric.unit == "%" else f"{metric.label} as it is"
     return (
@@ -70,7 +70,7 @@ def rows(table: pl.DataFrame, more: Digits, metric: Metric) -> tuple[str, ...]:
         f"<p>One row a layer and codec; bits are per weight, {values}. A heading sorts; arrow keys go from "
         "row to row, Enter shows a row's command. The whole table, with every setting, is beside this file: "
         '<a href="results.csv">results.csv</a>, <a href="results.parquet">results.parquet</a>.</p>',
-        page.scrolled(body, "all rows"),
+        page.empty_table(headings, "all rows", "chosen"),
         '<p class="buttons"><button type="button" data-step="-1">Previous</button> '
         '<button type="button" data-step="1">Next</button> <span role="status"></span></p>',
         *([page.paragraph(said, "caption")] if said else []),

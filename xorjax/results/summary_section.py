@@ -101,7 +101,7 @@ def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) ->
     codes = results.filter(~pl.col("baseline"))
     rows = []
     for best in summary:
-        of_best = of_setting(points, best)
+        of_best = of_setting(points, best.setting)
         chosen = codes.filter(pl.col("point").is_in(of_best["point"].to_list()))
         layers = chosen.group_by("layer", maintain_order=True).agg(
             pl.col("n_weights", "n_kept", *bits, "patches_per_slice").mean()

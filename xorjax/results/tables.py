@@ -50,17 +50,16 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         .with_columns(pl.when("baseline").then("rival"))
     )
     n_weights, n_kept, n_slices = pl.col("n_weights"), pl.col("n_kept"), pl.col("n_slices")
-    first = (
-        "prune_rate",
-        "seed",
-        "baseline",
-        "variant",
-        "model_variant",
-        "approximate",
-        "quantized",
+    first = ("prune_rate", "seed", "baseline", "variant", "model_variant", "approximate", "quantized")
+    first += (
         "asked",
+        "experiment",
+        "metric",
+        "metric_unit",
+        "higher_is_better",
+        "metric_tolerance",
+        *METRICS,
     )
-    first += ("experiment", "metric", "metric_unit", "higher_is_better", "metric_tolerance", *METRICS)
     ways = ("code", "method", "patch_format", "mask_codec")
     is_one = {name: pl.col(name).min().eq_missing(pl.col(name).max()) for name in ways}
     points = rows.group_by("point", "rival", maintain_order=True).agg(
@@ -151,16 +150,14 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
     return best
 
 
-def of_setting(points: pl.DataFrame, setting: "Best | dict[str, Any]") -> pl.DataFrame:
-    """The points of `per_point` with this setting, one a seed."""
-    values = setting if isinstance(setting, dict) else vars(setting)
-    return points.filter(
-        ~pl.col("baseline"), *(pl.col(name).eq_missing(pl.lit(values[name])) for name in SETTING)
-    )
+def of_setting(points: pl.DataFrame, values: Iterable[Any]) -> pl.DataFrame:
+    """The points of `per_point` with these values of `SETTING`, one a seed."""
+    is_it = (pl.col(name).eq_missing(pl.lit(value)) for name, value in zip(SETTING, values, strict=True))
+    return points.filter(~pl.col("baseline"), *is_it)
 
 
 def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ...]:
-    models = of_setting(points, best)["quantized"].to_list()
+    models = of_setting(points, (best[name] for name in SETTING))["quantized"].to_list()
     same_models = points.filter("baseline", pl.col("quantized").is_in(models))
     means = same_models.group_by(pl.col("codec").alias("name"), maintain_order=True).agg(
         *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight")),

@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from xorjax.settings import flattened
 from xorjax.trackers import of_epoch, of_point
 
 STAGES = "stages"
@@ -46,7 +47,7 @@ class MLflow:
     @contextmanager
     def stage(self, kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Callable[[dict], None]]:
         run = self._run(STAGES, name, name, anew=True)
-        self._log_params(run, {"stage": kind, **dict(_flat(params))})
+        self._log_params(run, {"stage": kind, **dict(flattened(params))})
         run_id = run.info.run_id
         # The values of an epoch are written as one.
         told = {metric.step for metric in self.client.get_metric_history(run_id, "train_loss")}
@@ -105,11 +106,3 @@ class MLflow:
 
         now = int(time.time() * 1000)
         self.client.log_batch(run_id, [Metric(key, value, now, step) for key, value in values.items()])
-
-
-def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
