@@ -110,8 +110,7 @@ def test_a_code_and_a_mask_codec(copy):
     rows = copy.rows("deflate")
     assert set(rows.select("code", "mask_codec", "n_in").rows()) == {("deflate", "deflate", None)}
     params = {"fc1/kernel": np.random.default_rng(0).normal(size=(64, 48)).astype(np.float32)}
-    (copy.root / "zoo").mkdir()
-    save_file(params, copy.root / "zoo" / "dense.safetensors")
+    save_file(params, copy.root / "model.safetensors")
     inspect, compress = commands("A mask codec")
     assert "deflate" in copy.run(inspect)
     copy.run(compress)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from operator import attrgetter
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 _METADATA = "setting"
 NONE_NEUTRAL = object()
@@ -176,6 +177,24 @@ def _changed(settings: Any, names: list[str], value: Any) -> Any:
     elif rest:
         value = _changed(getattr(settings, name), rest, value)
     return replace(settings, **{name: value})
+
+
+def coerce(hint: Any, value: Any) -> Any:
+    """`value` in the type that a field says: numbers for floats, tuples for lists, null where it may be.
+
+    Raises:
+        TypeError: it does not fit.
+    """
+    if get_origin(hint) is UnionType:
+        return None if value is None else coerce(get_args(hint)[0], value)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise TypeError
+        return tuple(coerce(get_args(hint)[0], item) for item in value)
+    fitting = {bool: bool, int: int, float: (int, float), str: (str, int, float)}[hint]
+    if not isinstance(value, fitting) or (isinstance(value, bool) and hint is not bool):
+        raise TypeError
+    return hint(value)
 
 
 def wrong(key: str, value: object, allowed: object, near: object) -> str:

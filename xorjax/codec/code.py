@@ -11,7 +11,8 @@ the planes are decoded once, when a file is loaded, and held as one bit a weight
 without decoding.
 """
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -143,15 +144,23 @@ def check_streams(encoded: EncodedPlanes, names: tuple[str, ...], shared: tuple[
             raise ValueError(f"{what} {name!r} is none of the code {encoded.code.id!r}")
 
 
+def clashes(code: Any, prune_rate: float | None = None) -> Iterator[str]:
+    """A sentence for each setting of a code that does not go with the others; most codes have none.
+
+    `prune_rate` is that of a layer to be encoded; None: the code is that of a file.
+    """
+    return getattr(code, "clashes", lambda prune_rate: iter(()))(prune_rate)
+
+
 def check_settings(code: Any) -> None:
-    """Whether each setting can be, and goes with the others (`clashes`, where a code has that).
+    """Whether each setting can be, and goes with the others.
 
     Raises:
         CodeError: one cannot be, or does not go with another; says which, and what it must be.
     """
     for problem in problems(code):
         raise CodeError(problem)
-    for _, clash in getattr(code, "clashes", tuple)():
+    for clash in clashes(code):
         raise CodeError(clash)
 
 
@@ -164,17 +173,19 @@ class KeptSigns(Code):
     stream_names: ClassVar[tuple[str, ...]]
     """A plane's streams."""
 
+    @abstractmethod
     def write(self, kept: Bool[np.ndarray, " kept"]) -> Streams:
         """The streams of one plane by name."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def read(self, streams: Streams, prefix: str, n: int) -> Bool[np.ndarray, " {n}"]:
         """The n signs whose streams `write` made, found under `prefix` + name.
 
         Raises:
             ValueError: a stream is not what n signs are written as; it is named.
         """
-        raise NotImplementedError
+        ...
 
     def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
         check_planes(planes, mask)

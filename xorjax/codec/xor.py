@@ -24,9 +24,10 @@ from xorjax.codec.plane import ENCODERS, METHODS, STREAMS, CodedPlane, put_out, 
 from xorjax.codec.slicing import SLICINGS, count_slices, from_slices, to_slices
 from xorjax.gf2.network import MAX_N_IN, XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
-from xorjax.settings import POSITIVE, Range, setting
+from xorjax.settings import Range, setting
 
 _SEED = Range(0, 2**64 - 1)
+_MAX_N_OUT = 2**20
 
 
 @CODES.register
@@ -43,14 +44,14 @@ class XorCode:
     n_in: int = setting(20, Range(1, MAX_N_IN), "Bits of a code word.", per_layer=True)
     n_out: int | None = setting(
         None,
-        Range(2, 2**20),
+        Range(2, _MAX_N_OUT),
         "Bits of a slice, more than n_in; null: the multiple of 32 with the fewest predicted bits for the layer's "
         "mask, or what fill says.",
         per_layer=True,
     )
     fill: float | None = setting(
         None,
-        POSITIVE,
+        Range(0, 2, ("low",)),
         "In place of n_out: kept weights of a slice over n_in, on the average.",
         per_layer=True,
         applies=lambda code: code.n_out is None,
@@ -96,9 +97,10 @@ class XorCode:
         check_settings(self)
         check_planes(planes, mask)
         care = np.ones(planes.shape[1:], np.bool_) if mask is None else mask
+        for clash in self.clashes(1 - np.count_nonzero(care) / care.size):
+            raise CodeError(clash)
         n_out = self._choose_n_out(care)
-        if self.seed is None:
-            raise CodeError("seed is null; it must be a number that the matrix is drawn from")
+        assert self.seed is not None
         try:
             net = draw_network(self.n_in, n_out, self.seed, self.taps)
         except ValueError as error:
@@ -116,9 +118,7 @@ class XorCode:
         if self.n_out is not None:
             return self.n_out
         if self.fill is not None:
-            # Exact in the decimals that the user wrote, so that a half never depends on binary rounding.
-            n_kept = max(1, int(np.count_nonzero(care)))
-            return round(Fraction(repr(self.fill)) * self.n_in * care.size / n_kept)
+            return self._filled(Fraction(max(1, int(np.count_nonzero(care))), care.size))
         from xorjax.codec.predict import choose_n_out
 
         return choose_n_out(
@@ -131,14 +131,30 @@ class XorCode:
             slicing_seed=self.slicing_seed,
         )
 
-    def clashes(self) -> Iterator[tuple[str, str]]:
-        """Settings that do not go with others: the one to change, and the sentence about it."""
+    def _filled(self, kept: Fraction) -> int:
+        """n_out by `fill`, where this share of the weights is kept."""
+        # Exact in the decimals that the user wrote, so that a half never depends on binary rounding.
+        return round(Fraction(repr(self.fill)) * self.n_in / kept)
+
+    def clashes(self, prune_rate: float | None) -> Iterator[str]:
+        """As the function `clashes`."""
         if self.taps is not None and self.taps > self.n_in:
-            yield "taps", f"taps is {self.taps}; it must be at most n_in, {self.n_in}"
+            yield f"taps is {self.taps}; it must be at most n_in, {self.n_in}"
         if self.n_out is not None and self.fill is not None:
-            yield "fill", f"fill is {self.fill}; it must be null where n_out is given, here {self.n_out}"
+            yield f"fill is {self.fill}; it must be null where n_out is given, here {self.n_out}"
         if self.n_out is not None and self.n_out <= self.n_in:
-            yield "n_out", f"n_out is {self.n_out}; it must be more than n_in, {self.n_in}"
+            yield f"n_out is {self.n_out}; it must be more than n_in, {self.n_in}"
+        if prune_rate is None:
+            return
+        if self.seed is None:
+            yield "seed is null; it must be a number that the matrix is drawn from"
+        if self.n_out is None and self.fill is not None and prune_rate < 1:
+            n_out = self._filled(1 - Fraction(repr(float(prune_rate))))
+            if not self.n_in < n_out <= _MAX_N_OUT:
+                yield (
+                    f"fill is {self.fill}, which makes n_out {n_out} (fill * n_in / (1 - prune rate {prune_rate:g})); "
+                    f"that must be more than n_in, {self.n_in}, and at most {_MAX_N_OUT}"
+                )
 
     def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
         """As `Code.decode`; each stream must be the one that an encoder writes for its values."""

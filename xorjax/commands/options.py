@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xorjax.compression import CompressSpec
 
 RENAMED = {"layout": "slicing", "layout_seed": "slicing_seed"}
+_BOOLS = {"true": True, "false": False}
 _NOTHING = ("none", "auto")
 """Null, where a setting may be that: what is not limited, or is chosen for each layer."""
 
@@ -90,6 +91,10 @@ def _parser(hint: Any) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         if type(None) in kinds and text in _NOTHING:
             return None
+        if kinds[0] is bool:
+            if text not in _BOOLS:
+                raise ValueError(text)
+            return _BOOLS[text]
         return kinds[0](text)
 
     parse.__name__ = kinds[0].__name__  # for argparse's message
@@ -155,8 +160,10 @@ def rules(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def literal(text: str) -> int | float | str | None:
-    """A number, null or a name."""
+def literal(text: str) -> bool | int | float | str | None:
+    """A number, true or false, null, or a name."""
+    if text in _BOOLS:
+        return _BOOLS[text]
     for kind in (int, float):
         try:
             return kind(text)

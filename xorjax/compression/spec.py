@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xorjax.codec.code import CODES, Code
+from xorjax.codec.code import CODES, Code, clashes
 from xorjax.codec.xor import XorCode
 from xorjax.compression.errors import CompressError
 from xorjax.container.spec import kind_name
@@ -16,7 +16,7 @@ from xorjax.masks import MASK_CODECS, EncodedMask
 from xorjax.masks.lowrank import fit_low_rank
 from xorjax.masks.search import choose_code
 from xorjax.quantize.binarize import MAX_PLANES, SCALES
-from xorjax.settings import FRACTION, Range, leaves, nearest, problems, setting, stated
+from xorjax.settings import FRACTION, Range, coerce, leaves, nearest, problems, setting, stated
 
 SCALE_DTYPES = ("float32", "float16", "bfloat16")
 
@@ -84,7 +84,7 @@ class CompressSpec:
             _check_types(type(settings), {own.name: getattr(settings, own.name) for own in fields(settings)})
         for problem in problems(self):
             raise CompressError(problem.removeprefix("code."))
-        for _, clash in getattr(self.code, "clashes", tuple)():
+        for clash in clashes(self.code, self.prune_rate or 0.0):
             raise CompressError(clash)
         self._check_mask_codec()
         for pattern, changes in self.per_layer.items():
@@ -104,6 +104,10 @@ class CompressSpec:
                 if code not in CODES:
                     raise CompressError(_unknown("code", code, CODES))
                 code = CODES[code]()
+            if not isinstance(code, Code):
+                raise CompressError(
+                    f"code is {code!r}; it must be one of {', '.join(CODES)}, or such a value"
+                )
             options = {} if "mask_codec" in changes else dict(self.mask_options)
             own: dict[str, Any] = {}
             of_code: dict[str, Any] = {}
@@ -151,8 +155,12 @@ def _check_types(cls: type, given: Mapping[str, Any]) -> None:
         if name not in given or not stated(own).help:
             continue
         value = given[name]
-        accepted = hint | int if float in (hint, *getattr(hint, "__args__", ())) else hint
-        if isinstance(value, bool) or not isinstance(value, accepted):
+        try:
+            # A number is no name, though a configuration takes it for one.
+            fits = isinstance(value, str) if hint is str else coerce(hint, value) == value
+        except TypeError:
+            fits = False
+        if not fits:
             raise CompressError(f"{name} is {value!r}; it must be of the type {kind_name(hint)}")
 
 

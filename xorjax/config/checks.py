@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from xorjax.codec.code import clashes
 from xorjax.config.schema import Config, is_exact, matching, models
 from xorjax.masks import MASK_CODECS
 from xorjax.settings import changed, get, nearest, one_of, problems, wrong
@@ -73,7 +74,7 @@ def _layers(config: Config) -> Iterator[str]:
 
 
 def _code(config: Config) -> Iterator[str]:
-    for _, clash in getattr(config.code, "clashes", tuple)():
+    for clash in clashes(config.code, config.prune.rate):
         yield f"code.{clash}"
 
 

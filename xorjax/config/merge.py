@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from xorjax.settings import flattened, nearest, one_of, stated, wrong
+from xorjax.settings import coerce, flattened, nearest, one_of, stated, wrong
 
 Unknown = Callable[[str, Any], str]
 
@@ -51,24 +51,6 @@ def merge(
                 default = f"the default is {current}"
                 problems.append(f"{key} is {value!r}; it must be {_type_name(hints[name])}; {default}")
     return replace(base, **values)
-
-
-def coerce(hint: Any, value: Any) -> Any:
-    """`value` in the type that a field says: numbers for floats, tuples for lists, null where it may be.
-
-    Raises:
-        TypeError: it does not fit.
-    """
-    if get_origin(hint) is UnionType:
-        return None if value is None else coerce(get_args(hint)[0], value)
-    if get_origin(hint) is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise TypeError
-        return tuple(coerce(get_args(hint)[0], item) for item in value)
-    fitting = {bool: bool, int: int, float: (int, float), str: (str, int, float)}[hint]
-    if not isinstance(value, fitting) or (isinstance(value, bool) and hint is not bool):
-        raise TypeError
-    return hint(value)
 
 
 def having(kinds: Mapping[str, type], group: str, name: str) -> str:

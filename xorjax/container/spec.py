@@ -7,7 +7,7 @@ from typing import Any
 from xorjax.codec.code import CODES, Code, check_settings
 from xorjax.container.tensors import MAX_NDIM
 from xorjax.errors import about
-from xorjax.settings import NONE_NEUTRAL, leaves, stated
+from xorjax.settings import NONE_NEUTRAL, coerce, leaves, stated
 
 LAYER_KEYS = {"shape", "code", "mask", "shared", "sha256", "notes"}
 TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
@@ -39,8 +39,12 @@ def read_code(entry: object, where: str) -> Code:
         if name not in given and says.neutral is not NONE_NEUTRAL:
             settings[name] = says.neutral
         else:
-            settings[name] = get(given, name, hint, f"{where} code {cls.id}")
-            del given[name]
+            try:
+                settings[name] = coerce(hint, given.pop(name))
+            except (KeyError, TypeError):
+                raise ValueError(
+                    f"spec: {where} code {cls.id} lacks {name!r}, or it is not of type {kind_name(hint)}"
+                ) from None
     for name in given:
         raise ValueError(f"spec: {where} code {cls.id} has no setting {name!r}; a newer xorjax may have")
     code = cls(**settings)

@@ -7,11 +7,15 @@ import numpy as np
 from jaxtyping import Array, Bool, Shaped, UInt8, UInt32
 
 _STEPS = 4
+_LEAST = 64
 
 
 def coarse(n: int) -> int:
-    """`n` rounded up to one of 4 steps an octave, so that arrays of about one length share a compilation."""
-    step = 1 << max(0, (n - 1).bit_length() - _STEPS.bit_length()) if n else 1
+    """`n` rounded up, so that arrays of about one length share a compilation: to 64, then 4 steps an octave; 0 is 0."""
+    if n == 0:
+        return 0
+    n = max(n, _LEAST)
+    step = 1 << (n - 1).bit_length() - _STEPS.bit_length()
     return -(-n // step) * step
 
 

@@ -6,6 +6,7 @@ chain can be run on its own: a frozen prefix once for all, the rest at every ste
 
 from itertools import pairwise
 
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -27,9 +28,10 @@ def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
 class Linear(nnx.Linear):
     """With a kernel that may be a coded weight."""
 
-    def __call__(self, inputs: Float[Array, "batch n_in"], out_sharding: object = None) -> Array:
+    def __call__(self, inputs: Float[Array, "*batch n_in"], out_sharding: object = None) -> Array:
         assert self.bias is not None
-        return matmul(inputs, self.kernel.get_value()) + self.bias[...].reshape(1, -1)
+        y = matmul(inputs, self.kernel.get_value())
+        return y + jnp.broadcast_to(self.bias[...], y.shape)
 
 
 def chain(layers: tuple[str, ...]) -> dict[str, str]:
@@ -45,6 +47,7 @@ class LeNet5(nnx.Module):
     layers: tuple[str, ...] = ("conv1", "conv2", "fc1", "fc2")
     blocks = layers
     following = chain(layers)
+    multiplies_codes = True
 
     def __init__(self, *, rngs: nnx.Rngs, n_classes: int = 10):
         he = nnx.initializers.he_normal()
@@ -77,6 +80,7 @@ class LeNet300(nnx.Module):
     layers: tuple[str, ...] = ("fc1", "fc2", "fc3")
     blocks = layers
     following = chain(layers)
+    multiplies_codes = True
 
     def __init__(self, *, rngs: nnx.Rngs, n_classes: int = 10):
         he = nnx.initializers.he_normal()

@@ -7,6 +7,8 @@ To add one, write a module in this package: an nnx module class under `@MODELS.r
 - `following`, if its outputs should count where it is pruned: by path, the kernel that a kernel's outputs meet next;
 - `blocks`, if its first parts can be run alone: their names in order, each that of the attribute which holds its
   layers. `__call__(x, start, stop)` then runs `blocks[start:stop]`; without, `__call__(x)` runs all.
+- `multiplies_codes`, True if it multiplies by `xorjax.weights.matmul` and `conv` alone, so that coded weights are given
+  to it as they are; those of other models are decoded before, inside jit.
 
 The constructor takes `rngs`, and by name those of the data set's sizes (`Task.datasets`) that it wants, such as
 `n_classes`.

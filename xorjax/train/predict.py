@@ -25,7 +25,10 @@ def _run(
     stop: int | None,
     inputs: Shaped[Array, "batch ..."],
 ) -> Float[Array, "batch ..."]:
-    return run(nnx.merge(graphdef, form(arrays)), inputs if start else task.transform(inputs), start, stop)
+    model = nnx.merge(graphdef, arrays)
+    if not getattr(model, "multiplies_codes", False):
+        model = nnx.merge(graphdef, form(arrays))
+    return run(model, inputs if start else task.transform(inputs), start, stop)
 
 
 def run_blocks(
