@@ -54,9 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_to(commands)
-    for subparser in commands.choices.values():
+    for command, subparser in zip(COMMANDS, commands.choices.values(), strict=True):
         subparser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        subparser.set_defaults(parser=subparser)
+        subparser.set_defaults(parser=subparser, run=command.run, show=command.show)
     return parser
 
 

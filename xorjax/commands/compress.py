@@ -78,7 +78,6 @@ def add_to(commands) -> None:
     )
     add_shard_options(parser)
     add_force(parser)
-    parser.set_defaults(run=run, show=show)
     parser.state = _state
 
 

@@ -38,7 +38,6 @@ def add_to(commands) -> None:
         "--port", type=port, default=8765, help="the port to serve at, 0 for any free one (default 8765)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    parser.set_defaults(run=run, show=show)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

@@ -36,7 +36,6 @@ def add_to(commands) -> None:
         help="of the decoded layers: F16, BF16, F32 or F64 (default F32)",
     )
     add_force(parser)
-    parser.set_defaults(run=run, show=show)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

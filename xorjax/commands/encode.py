@@ -21,7 +21,6 @@ def add_to(commands) -> None:
     parser.add_argument("--bits", required=True, metavar="BITS.npy")
     parser.add_argument("--name", default="layer", help="the layer's name in the file (default layer)")
     add_force(parser)
-    parser.set_defaults(run=run, show=show)
     parser.state = _state
 
 

@@ -24,7 +24,6 @@ def add_to(commands) -> None:
         metavar="DIR",
         help="where the arrays read from it are kept (default .cache)",
     )
-    parser.set_defaults(run=run, show=show)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

@@ -17,7 +17,6 @@ DESCRIPTION = (
 def add_to(commands) -> None:
     parser = commands.add_parser("inspect", help="show layers and bits by stream", description=DESCRIPTION)
     parser.add_argument("file", metavar="FILE")
-    parser.set_defaults(run=run, show=show)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,6 @@ DESCRIPTION = (
 def add_to(commands) -> None:
     parser = commands.add_parser("verify", help="check all of a file", description=DESCRIPTION)
     parser.add_argument("file", metavar="FILE")
-    parser.set_defaults(run=run, show=show)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

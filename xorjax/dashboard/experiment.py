@@ -140,14 +140,12 @@ class Experiment:
         result, detail = self._files.results.get(point), self.plan.details[point]
         state, note = _state_of_point(result, [states[k] for k in detail.stages])
         value: dict[str, Any] = {"i": i, "id": point, "state": state, "note": note}
-        value |= {"stages": detail.stages, "title": detail.title, "command": detail.command}
-        value |= {"setting": detail.setting}
+        value |= {name: getattr(detail, name) for name in ("stages", "title", "command", "setting")}
         value |= {name: getattr(result, name) if result else None for name in _OF_RESULT}
         if result and result.metric and result.metric != metric:
             # Numbers of two metrics have no place in one column.
-            value |= dict.fromkeys(MEASURED) | {
-                "note": f"judged by {result.metric.name}, not by {metric.name}"
-            }
+            value |= dict.fromkeys(MEASURED)
+            value["note"] = f"judged by {result.metric.name}, not by {metric.name}"
         return value
 
     def _header(

@@ -124,11 +124,10 @@ def compare(first: Path, second: Path) -> Comparison:
         if set(sides[0].values.get(key, ())) != set(sides[1].values.get(key, ()))
     )
     pairs = tuple(_pair(said(key), (key, key), sides) for key in one if key in other)
-    only = (
-        tuple(said(key) for key in one if key not in other),
-        tuple(said(key) for key in other if key not in one),
+    only_one, only_other = (
+        tuple(said(key) for key in own if key not in others) for own, others in ((one, other), (other, one))
     )
-    return Comparison(sides, config, pairs, only, metric)
+    return Comparison(sides, config, pairs, (only_one, only_other), metric)
 
 
 def best_pair(sides: tuple[Side, Side], rate: float) -> tuple[Best | None, Best | None, Pair | None]:
@@ -206,22 +205,21 @@ def _read(report_dir: Path) -> tuple[Experiment, pl.DataFrame]:
 def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied) -> Side:
     points = per_point(table, varied)
     by_seed: dict[tuple, BySeed] = {}
-    codes = points.filter(~pl.col("baseline")).select(*SETTING, "quantized", "seed", *COMPARED)
-    models: dict[tuple, set[str]] = {}
-    for row in codes.sort(SETTING, maintain_order=True).iter_rows():
-        quantized, seed = row[len(SETTING) : len(SETTING) + 2]
-        models.setdefault(row[: len(SETTING)], set()).add(quantized)
-        of_setting = by_seed.setdefault(row[: len(SETTING)], {column: {} for column in COMPARED})
-        for column, value in zip(COMPARED, row[-len(COMPARED) :], strict=True):
-            if value is not None:
-                of_setting[column][seed] = value
+    models: dict[tuple, frozenset[str]] = {}
+    codes = points.filter(~pl.col("baseline")).sort(SETTING, maintain_order=True)
+    settings = codes.group_by(SETTING, maintain_order=True).agg("quantized", "seed", *COMPARED)
+    for *key, quantized, seeds, bits, validation, test in settings.iter_rows():
+        models[tuple(key)] = frozenset(quantized)
+        by_seed[tuple(key)] = {
+            column: {seed: value for seed, value in zip(seeds, values, strict=True) if value is not None}
+            for column, values in zip(COMPARED, (bits, validation, test), strict=True)
+        }
     found: dict[str, tuple[object, ...]] = {
         key: tuple(tuple(value) if isinstance(value, list) else value for value in values)
         for key, values in distinct(table["config"]).items()
     }
     summary = tuple(summarise_points(points))
-    of_settings = {key: frozenset(of_setting) for key, of_setting in models.items()}
-    return Side(name, experiment.command, per_setting(points), summary, by_seed, found, of_settings)
+    return Side(name, experiment.command, per_setting(points), summary, by_seed, found, models)
 
 
 def _pair(name: str, keys: tuple[tuple, tuple], sides: tuple[Side, Side]) -> Pair:

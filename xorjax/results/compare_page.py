@@ -20,7 +20,7 @@ from xorjax.results.compare import (
 )
 from xorjax.results.figure_sections import panels
 from xorjax.results.notes import best_of_each
-from xorjax.results.page import count
+from xorjax.results.page import Cell, count
 from xorjax.results.palette import BLUE, ORANGE
 from xorjax.results.variants import said
 
@@ -30,7 +30,6 @@ SPREAD = (
     "with 95 % intervals, seed by seed where both have two or more in common, and in grey where they are not "
     "larger than that."
 )
-Cell = tuple[str, str]
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:

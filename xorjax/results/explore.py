@@ -128,16 +128,14 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
     first = table.with_row_index("row").group_by("point", rival).agg(pl.col("row").min())
     points = points.join(first, on=["point", "rival"], how="left", nulls_equal=True, maintain_order="left")
     rates = {_value(rate): colour for rate, colour in colours(points["prune_rate"].to_list()).items()}
-    columns = embedded.columns(
-        points, {"row": 0, "prune_rate": 0, "bits_per_weight": 5, "dense_validation_metric": 5}
-    )
-    columns |= embedded.columns(points, {"validation_metric": 5, "test_metric": 5, "codec": None})
+    trained = pl.when(pl.col("test_metric").is_not_null())
+    digits = {"row": 0, "prune_rate": 0, "codec": None, "bits_per_weight": 5, "dense_validation_metric": 5}
+    digits |= {"validation_metric": 5, "test_metric": 5}
+    columns = embedded.columns(points.with_columns(trained.then("validation_metric")), digits)
     # Points that differ in the seed alone.
     alike: dict[tuple, int] = {}
     keys = points.select(*SETTING, "codec", "model_variant").iter_rows()
     columns["alike"] = {"values": [alike.setdefault(key, len(alike)) for key in keys]}
-    known = points["test_metric"].is_not_null()
-    columns["validation_metric"]["values"] = points["validation_metric"].set(~known, None).round(5).to_list()
     settings = [
         ", ".join(filter(None, (f"S {row[0]:g}", codec, row[-1]))) if baseline else said(row)
         for codec, baseline, *row in points.select("codec", "baseline", *SETTING).iter_rows()

@@ -37,29 +37,22 @@ def masks(points: pl.DataFrame, metric: Metric) -> list[str]:
         return []
     words = {"metric": metric.name, "up": "up" if metric.higher_is_better else "down"}
     legend = {**mask_figures.legend(of_codecs), "H(S), the entropy of a random mask": "dashed"}
-    if not of_codecs["approximate"].any():
-        drawn = page.legend(legend) + panels("Masks", [mask_figures.index_panel(of_codecs)])
-        caption = page.paragraph(EXACT.format(**words) + more, "caption")
-        return [
-            page.section(
-                "masks", "Masks", drawn, "<h3>Index bits per weight</h3>", _table(of_codecs), caption
-            )
+    if of_codecs["approximate"].any():
+        dense = points.unique("seed", maintain_order=True)["dense_metric"].to_list()
+        measured = mask_figures.metric_panels(of_codecs, metric, sum(dense) / len(dense))
+        drawn = [
+            page.legend({**legend, "mean of the dense networks": "dotted"}),
+            f"<h3>{escape(metric.name.capitalize())}</h3>",
+            panels("Masks", measured),
+            "<h3>Magnitude kept</h3>",
+            panels("Masks", mask_figures.kept_panels(of_codecs)),
         ]
-    dense = points.unique("seed", maintain_order=True)["dense_metric"].to_list()
-    measured = mask_figures.metric_panels(of_codecs, metric, sum(dense) / len(dense))
-    section = page.section(
-        "masks",
-        "Masks",
-        page.legend({**legend, "mean of the dense networks": "dotted"}),
-        f"<h3>{escape(metric.name.capitalize())}</h3>",
-        panels("Masks", measured),
-        "<h3>Magnitude kept</h3>",
-        panels("Masks", mask_figures.kept_panels(of_codecs)),
-        "<h3>Index bits per weight</h3>",
-        _table(of_codecs),
-        page.paragraph(SOME_APPROXIMATE.format(**words) + _borrowed(of_codecs) + more, "caption"),
-    )
-    return [section]
+        caption = SOME_APPROXIMATE.format(**words) + _borrowed(of_codecs)
+    else:
+        drawn = [page.legend(legend) + panels("Masks", [mask_figures.index_panel(of_codecs)])]
+        caption = EXACT.format(**words)
+    table = ("<h3>Index bits per weight</h3>", _table(of_codecs))
+    return [page.section("masks", "Masks", *drawn, *table, page.paragraph(caption + more, "caption"))]
 
 
 def _borrowed(of_codecs: pl.DataFrame) -> str:

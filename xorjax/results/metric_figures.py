@@ -33,12 +33,7 @@ def metric_panels(points: pl.DataFrame, metric: Metric) -> list[Panel]:
     models = models.filter(pl.col("label").is_in(shown))
     dense = points.filter(~pl.col("baseline")).unique("seed", maintain_order=True).sort("seed")
     return [
-        Panel(
-            f"{split.capitalize()} split",
-            _figure(models, dense, split, metric),
-            wide,
-            more=more,
-        )
+        Panel(f"{split.capitalize()} split", _figure(models, dense, split, metric), wide, more=more)
         for split in ("validation", "test")
     ]
 

@@ -10,6 +10,9 @@ from xorjax.results.palette import ON_DARK, css, themed
 # The page may load nothing: a request to anywhere would be refused by the browser and shown as an error.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
+Cell = tuple[str, str]
+"""A cell of a table: its text and its CSS classes."""
+
 
 def resource(name: str) -> str:
     """A file beside this module."""
@@ -56,11 +59,11 @@ def paragraph(text: str, kind: str = "") -> str:
 
 def table(
     headings: Sequence[str],
-    rows: Sequence[Sequence[tuple[str, str]]],
+    rows: Sequence[Sequence[Cell]],
     groups: Mapping[str, int] | None = None,
     label: str = "table",
 ) -> str:
-    """A table; a cell is (text, CSS classes), and a heading is aligned as the cells below it.
+    """A table; a heading is aligned as the cells below it.
 
     `groups`: headings above the headings, with the number of columns that each spans. `label`: what a screen reader
     calls it.

@@ -16,12 +16,12 @@ OTHER_LINE = ("dot", "diamond", "◆")
 def legend(settings: pl.DataFrame) -> dict[str, str]:
     """The lines of searches and codes where there are several, as `page.legend` takes them."""
     styles = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
-    found = [name for name in METHOD_LINES if name in set(_searches(settings))]
-    found += sorted(set(_searches(settings)) - set(found))
-    lines = {name: METHOD_LINES.get(name, OTHER_LINE) for name in found}
-    return (
-        {f"{name} {sign}": styles[dash] for name, (dash, _, sign) in lines.items()} if len(found) > 1 else {}
-    )
+    found = set(_searches(settings))
+    if len(found) < 2:
+        return {}
+    ordered = [*(name for name in METHOD_LINES if name in found), *sorted(found - METHOD_LINES.keys())]
+    lines = {name: METHOD_LINES.get(name, OTHER_LINE) for name in ordered}
+    return {f"{name} {sign}": styles[dash] for name, (dash, _, sign) in lines.items()}
 
 
 def patches_panels(settings: pl.DataFrame) -> list[Panel]:

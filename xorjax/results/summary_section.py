@@ -6,12 +6,12 @@ from xorjax.results import page
 from xorjax.results.best import Best
 from xorjax.results.names import mask_name, own_code
 from xorjax.results.notes import best_of_each, notes
+from xorjax.results.page import Cell
 from xorjax.results.tables import of_setting, three_digits, two_digits
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
 MAY_BE_SAID = ("codec", "method", "patch format", "mask codec", "variant", "seeds", "scale")
 """Columns of the best points that are a sentence where they hold one value."""
-Cell = tuple[str, str]
 
 
 def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:

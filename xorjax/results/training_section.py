@@ -62,16 +62,11 @@ def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs
 
 def _smoothing(results: pl.DataFrame) -> str:
     """What makes training loss and validation loss two scales, "" if nothing does."""
-    amounts = {
-        value
-        for key, values in distinct(results["config"]).items()
-        if key.endswith("label_smoothing")
-        for value in values
-        if value
-    }
-    if not amounts:
+    swept = distinct(results["config"]).items()
+    amounts = set().union(*(values for key, values in swept if key.endswith("label_smoothing")))
+    smoothed = listed([f"{amount:g}" for amount in sorted(filter(None, amounts))])
+    if not smoothed:
         return ""
-    smoothed = listed([f"{amount:g}" for amount in sorted(amounts)])
     return (
         f" The training loss is that of labels smoothed by {smoothed}, the validation loss that of the labels as they "
         "are; that the first lies above the second says nothing of how well a network generalizes."

@@ -53,6 +53,14 @@ class Result:
     test_metric: float
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A trial and its result."""
+
+    trial: Trial
+    result: Result
+
+
 class Study:
     """The trials of one space, numbered from 0 across all processes."""
 
@@ -192,11 +200,11 @@ class Study:
         """All trials begun; one that is repeated counts once."""
         return sum(AGAIN not in trial.user_attrs for trial in self._trials())
 
-    def finished(self) -> "list[Finished]":
+    def finished(self) -> list[Finished]:
         """The trials with a result, by number."""
         return [self._finished(trial) for trial in self._trials() if trial.state == TrialState.COMPLETE]
 
-    def front(self) -> "list[Finished]":
+    def front(self) -> list[Finished]:
         """Those that no other beats in both bits and validation metric, fewest bits first; equal settings once."""
         with self._explained():
             best_trials = self._study.best_trials
@@ -213,7 +221,7 @@ class Study:
         repeated = {trial.user_attrs.get(AGAIN) for trial in trials}
         return [t for t in trials if t.state == TrialState.FAIL and t.number not in repeated]
 
-    def _finished(self, trial: FrozenTrial) -> "Finished":
+    def _finished(self, trial: FrozenTrial) -> Finished:
         bits, validation = trial.values
         settings = {key: axis.text(trial.params[key]) for key, axis in self.axes.items()}
         return Finished(Trial(trial.number, settings), Result(bits, validation, trial.user_attrs[TEST]))
@@ -221,14 +229,6 @@ class Study:
     def _trials(self) -> Sequence[FrozenTrial]:
         with self._explained():
             return self._study.get_trials(deepcopy=False)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A trial and its result."""
-
-    trial: Trial
-    result: Result
 
 
 def _suggest(trial: optuna.Trial, key: str, axis: Axis) -> Any:

@@ -125,11 +125,7 @@ class _Harmless:
         except Exception as error:
             if self.name not in _warned:
                 _warned.add(self.name)
-                first = str(error).partition("\n")[0]
-                line = f"{type(error).__name__}: {first}"
-                print(
-                    f"warning: the tracker {self.name} failed, the run continues: {line}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                said = f"{type(error).__name__}: {error}".partition("\n")[0]
+                warning = f"warning: the tracker {self.name} failed, the run continues: {said}"
+                print(warning, file=sys.stderr, flush=True)
             return False, None
