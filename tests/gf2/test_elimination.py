@@ -111,7 +111,7 @@ def test_compiles_where_no_cache_can_be_written(monkeypatch):
 
 def test_what_other_sources_were_compiled_to_is_not_taken(monkeypatch, tmp_path):
     """numba itself looks at the function's own file alone: without the hash the last answer would be 1, too."""
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
     answers = []
     for sources, value in ((b"old", 1), (b"old", 2), (b"new", 2)):
 
