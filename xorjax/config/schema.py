@@ -13,6 +13,7 @@ from xorjax.codec import CODES, Code
 from xorjax.data.config import DataConfig
 from xorjax.masks import MASK_CODECS
 from xorjax.settings import BETWEEN, FRACTION, POSITIVE, SEED, Range, changed, kind, setting
+from xorjax.tasks.task import TASKS
 
 
 def models() -> Mapping[str, Any]:
@@ -20,12 +21,6 @@ def models() -> Mapping[str, Any]:
     from xorjax.models.registry import MODELS
 
     return MODELS
-
-
-def _tasks() -> Mapping[str, type]:
-    from xorjax.tasks.task import TASKS
-
-    return TASKS
 
 
 @dataclass(frozen=True)
@@ -170,7 +165,7 @@ class Config:
     freeze: tuple[str, ...] = setting((), help="Layers that keep their dense weights, by patterns.")
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    task: Any = kind(_tasks, "images", "What is learned.")
+    task: Any = kind(lambda: TASKS, "images", "What is learned.")
     optim: OptimConfig = field(default_factory=OptimConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)

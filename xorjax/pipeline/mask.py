@@ -12,22 +12,12 @@ from xorjax.params import layer_name
 from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.prune import importance
-from xorjax.pipeline.training import Upstream, measured
+from xorjax.pipeline.training import UPSTREAM_READS, Upstream, measured
 from xorjax.prune.masks import apply_masks
 from xorjax.train.loop import train
 from xorjax.train.metrics import write_metrics
 
-READS = (
-    "data",
-    "model",
-    "task",
-    "seed",
-    "frozen_layers",
-    "mask",
-    "prune.layers",
-    "prune.score",
-    "prune.optim",
-)
+READS = (*UPSTREAM_READS, "mask", "prune.score", "prune.optim")
 
 
 def mask(build: Build) -> dict:

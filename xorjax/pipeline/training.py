@@ -20,6 +20,9 @@ from xorjax.train.loop import Recipe, TrainResult
 from xorjax.train.predict import features, predict, score
 from xorjax.train.step import Form, Forward
 
+UPSTREAM_READS = ("data", "model", "task", "seed", "frozen_layers", "prune.layers")
+"""What every stage after dense training reads: see `Upstream`."""
+
 
 @lru_cache(maxsize=1)
 def dataset(task: Task, data: DataConfig) -> Dataset:
