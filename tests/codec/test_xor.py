@@ -333,7 +333,7 @@ def test_columns_say_how_and_what():
         ({"n_in": 8, "taps": 9}, "taps is 9; it must be at most n_in, 8"),
         ({"seed": None}, "seed is null"),
         ({"n_in": 60, "n_out": 61, "taps": 1}, "none of 1000 draws"),
-        ({"n_in": 8, "fill": 1e-3}, "n_out must be greater than n_in=8"),
+        ({"n_in": 8, "fill": 1e-3}, "fill is 0.001, which makes n_out 0 .*; that must be more than n_in, 8"),
         ({"method": "paper"}, "method is 'paper'; it must be one of greedy, minimum"),
     ],
 )

@@ -28,6 +28,12 @@ WRONG = {
     "n_in 129": ({"code.n_in": 129}, ["code.n_in is 129", "at most 128", "nearest is 128"]),
     "n_in 0": ({"code.n_in": 0}, ["code.n_in is 0", "at least 1", "nearest is 1"]),
     "n_out = n_in": ({"code.n_out": 20}, ["code.n_out is 20", "more than n_in, 20"]),
+    "fill that makes no slice": (
+        {"code.fill": 0.001, "prune.rate": 0.95},
+        ["code.fill is 0.001, which makes n_out 0", "more than n_in, 20"],
+    ),
+    "fill beyond its range": ({"code.fill": 20000}, ["code.fill is 20000.0", "at most 2"]),
+    "no seed": ({"code.seed": None}, ["code.seed is null", "a number that the matrix is drawn from"]),
     "fill and n_out": (
         {"code.n_out": 200, "code.fill": 0.8},
         ["code.fill is 0.8", "null where n_out is given, here 200"],

@@ -1,7 +1,7 @@
 """Whole files: round trip, determinism, counted bits, atomic writing, what makes no layer."""
 
 import os
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from container_models import DTYPES, planned_model, plans, random_layer, random_
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xorjax import AnsSignsCode, DenseCode, SignsCode
+from xorjax import AnsSignsCode, DenseCode, SignsCode, settings
+from xorjax.codec.code import CODES
 from xorjax.codec.xor import XorCode, network
 from xorjax.container import (
     CompressedLayer,
@@ -30,6 +31,7 @@ from xorjax.container.write import serialize
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import encode_mask
 
+RNG = np.random.default_rng(0)
 NAMES = ("a/planes/0", "a/planes", "a/mask", "a", "", "0/planes/0/codes", "a\nb", "layers/a", "scales")
 
 
@@ -143,6 +145,32 @@ def test_a_setting_at_its_neutral_value_is_not_written_and_reads_as_it(tmp_path,
     save(tmp_path / "file", CompressedModel({"a": layer}))
     assert b"taps" not in (tmp_path / "file").read_bytes()
     assert same_layer(load(tmp_path / "file").layers["a"], layer)
+
+
+@dataclass(frozen=True)
+class OddCode(SignsCode):
+    """Settings of every type."""
+
+    id = "odd"
+    flag: bool = settings.setting(True, help="A flag.")
+    share: float = settings.setting(0.5, help="A share.")
+    names: tuple[str, ...] = settings.setting((), help="Names.")
+    sizes: tuple[int, ...] = settings.setting((3,), help="Sizes.")
+    limit: float | None = settings.setting(None, help="A limit.")
+
+
+@pytest.mark.parametrize("limit", [None, 2, 0.25])
+def test_a_setting_of_any_type_comes_back(tmp_path, monkeypatch, limit):
+    monkeypatch.setitem(CODES._entries, "odd", OddCode)
+    code = OddCode(flag=False, share=1, names=("a", "b"), sizes=(4, 5), limit=limit)
+    planes, index = RNG.random((1, 6, 5)) < 0.5, encode_mask(RNG.random((6, 5)) < 0.3)
+    layer = CompressedLayer("a", code.encode(planes, index.mask), index, np.ones((1, 1, 1), np.float32))
+    save(tmp_path / "a", CompressedModel({"a": layer}))
+    assert load(tmp_path / "a").layers["a"].code == code
+    broken = replace(layer, values=replace(layer.values, code=OddCode(share="much")))
+    save(tmp_path / "b", CompressedModel({"a": broken}))
+    with pytest.raises(ContainerError, match="code odd lacks 'share', or it is not of type float"):
+        load(tmp_path / "b")
 
 
 @given(names=st.lists(st.text("a/0") | st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))

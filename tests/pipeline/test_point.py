@@ -16,6 +16,7 @@ from xorjax.artifacts import artifact
 from xorjax.artifacts.artifact import find, save_arrays
 from xorjax.codec import CODES
 from xorjax.codec.signs import SignsCode
+from xorjax.codec.xor import XorCode
 from xorjax.config.schema import Config, MaskConfig
 from xorjax.files import read_record, sha256, write_record
 from xorjax.models.compressed import coded_model
@@ -211,6 +212,19 @@ def test_a_point_that_fails_is_a_row_and_told_at_once(swept, tmp_path, monkeypat
     monkeypatch.undo()
     run_sweep([other])
     assert table(tmp_path / "runs").filter(pl.col("status") == "failed").is_empty()
+
+
+def test_a_decoder_that_breaks_after_encoding_is_our_bug(swept, tmp_path, monkeypatch, capsys):
+    """The encoded file is there, whole, and reading it decodes it."""
+    shutil.copytree(swept, tmp_path / "runs")
+    plan = make_plan(points(tmp_path)[0])
+    shutil.rmtree(paths.artifact_dir(tmp_path / "runs", "evaluate", plan.evaluate.name))
+    whole = XorCode.decode
+    monkeypatch.setattr(XorCode, "decode", lambda self, *args: ~whole(self, *args))
+    (outcome,) = run_sweep([points(tmp_path)[0]])
+    assert (outcome.status, outcome.ours) == ("failed", True)
+    assert "LosslessError: the file that encode wrote is refused: " in outcome.error
+    assert "Traceback (most recent call last):" in capsys.readouterr().err
 
 
 def test_rows_that_do_not_fit_are_our_bug_and_the_other_points_go_on(swept, tmp_path, monkeypatch, capsys):

@@ -66,7 +66,9 @@ def plain(value: object) -> str:
 
 def determines_nothing(key: str) -> bool:
     """Whether a key only says where files are, or what is shown of the results."""
-    return key.startswith(("paths.", "sweep.")) or key in ("data.dir", "data.cache_dir", "report", "trackers")
+    return key.startswith(("paths.", "sweep.")) or key in (
+        *("data.dir", "data.cache_dir", "report", "trackers", "code.encoder"),
+    )
 
 
 def _column(name: str, values: Sequence[Any]) -> pl.Series:
