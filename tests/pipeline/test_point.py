@@ -362,6 +362,7 @@ def test_nothing_is_pruned_at_rate_zero(tmp_path):
     assert row["lossless"]
 
 
+@pytest.mark.slow
 def test_convolutions_and_several_layers_at_once(tmp_path):
     base = tiny(tmp_path, freeze=())
     prune = replace(base.prune, rate=0.5, layers=("conv2", "fc*"))
@@ -417,7 +418,14 @@ def test_a_diverging_training_fails_with_its_step_and_setting(swept, tmp_path, k
     assert f" lower {key}.learning_rate" in outcome.error
 
 
-@pytest.mark.parametrize("codec", ["lowrank", "codebook", "xor"])
+@pytest.mark.parametrize(
+    "codec",
+    [
+        pytest.param("lowrank", marks=pytest.mark.slow),
+        "codebook",
+        pytest.param("xor", marks=pytest.mark.slow),
+    ],
+)
 def test_an_approximate_mask_is_trained_under_and_is_the_files(codec, tmp_path):
     base = tiny(tmp_path)
     mask = MaskConfig(codec, index_bits=0.1, rounds=2)

@@ -21,6 +21,9 @@ from xorjax.pipeline.stage import nodes
 from xorjax.tasks.images import ImagesTask
 
 
+pytestmark = pytest.mark.slow
+
+
 class Residual(nnx.Module):
     """Strided and residual convolutions; no blocks."""
 

@@ -3,7 +3,7 @@
 from html import escape
 from pathlib import Path
 
-from xorjax.files import write_text
+from xorjax.files import replacing
 from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.best import Best
@@ -53,7 +53,9 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     document = page.document(
         f"{names[0]} and {names[1]}: xorjax", body, [get_plotlyjs(), page.resource("plots.js")]
     )
-    write_text(path, document)
+    # Not `write_text`: a directory that is not there is a mistyped one.
+    with replacing(path) as temporary:
+        temporary.write_text(document, encoding="utf-8")
 
 
 def _config(comparison: Comparison) -> str:
