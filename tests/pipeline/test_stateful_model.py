@@ -20,7 +20,6 @@ from xorjax.pipeline.quantize import Quantized
 from xorjax.pipeline.stage import nodes
 from xorjax.tasks.images import ImagesTask
 
-
 pytestmark = pytest.mark.slow
 
 
