@@ -1,12 +1,13 @@
 """The prune rates that pruning passes: how a schedule spaces them, and the trajectory of levels up to a point's own."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from xorjax.config.schema import PruneConfig
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(ABC):
     """`levels` prune rates from `first` to `last`, spaced as the class says."""
 
     first: float
@@ -18,9 +19,9 @@ class Schedule:
         steps = self.levels - 1
         return tuple(self.at(i / steps) for i in range(self.levels)) if steps else (self.at(1.0),)
 
+    @abstractmethod
     def at(self, t: float) -> float:
         """The prune rate at `t` of the way, 0 to 1."""
-        raise NotImplementedError
 
 
 class Linear(Schedule):
