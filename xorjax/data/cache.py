@@ -1,7 +1,6 @@
 """Arrays on disk: a directory of .npy files with their checksums, whole or not there."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from xorjax.locks import wait_for
+
 MANIFEST = "manifest.json"
 TEMPORARY = ".tmp-"
 
@@ -18,9 +19,7 @@ TEMPORARY = ".tmp-"
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock, which a killed process gives up, and clear what such a process left behind."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with wait_for(directory / ".lock"):
         for leftover in directory.glob(f"{TEMPORARY}*"):
             shutil.rmtree(leftover)
         yield

@@ -6,13 +6,12 @@ Look at it with `mlflow ui --backend-store-uri sqlite:///runs/mlflow/mlflow.db`.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from xorjax.locks import wait_for
 from xorjax.settings import flattened
 from xorjax.trackers import of_epoch, of_point
 
@@ -73,8 +72,8 @@ class MLflow:
         self._log_metrics(run.info.run_id, changed, 0)
         self.client.set_terminated(run.info.run_id)
 
-    def _alone(self) -> FileLock:
-        return FileLock(self.directory / "mlflow.lock", timeout=60)
+    def _alone(self) -> AbstractContextManager[None]:
+        return wait_for(self.directory / "mlflow.lock")
 
     def _run(self, experiment: str, name: str, title: str, anew: bool = False) -> Any:
         """The run of a name, made if there is none; with `anew`, one that has ended well gives way to a new one."""
