@@ -14,7 +14,7 @@ from uneven import block_streams, decode_blocks_by_the_book, fields, kept_share,
 
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.codebook import Codebook
-from xorjax.masks.search import choose_code
+from xorjax.masks.search import BlockSettings, choose_code
 
 codecs = pytest.mark.parametrize("codec", ["codebook", "xor"])
 FAST = {"n_in": 8, "step": 2}
@@ -96,7 +96,7 @@ def test_index_bits_choose_the_columns(codec):
     for index_bits in (0.08, 0.14):
         encoded = fit_mask(uneven_scores((300, 200)), 0.9, codec, index_bits=index_bits, **FAST)
         assert 0.8 * index_bits <= encoded.bits_per_weight <= index_bits
-    assert choose_code((400, 300), 0.9).bits_per_weight((400, 300)) <= 0.469 / 4
+    assert choose_code((400, 300), 0.9, BlockSettings()).bits_per_weight((400, 300)) <= 0.469 / 4
 
 
 @codecs
@@ -249,4 +249,4 @@ def test_settings_out_of_range_are_named(codec, given, match):
 
 def test_codebook_words_are_16_bits_at_most():
     with pytest.raises(ValueError, match="n_in is 18"):
-        Codebook().fit(uneven_scores((30, 20)), 0.9, n_in=18, step=2)
+        Codebook().fit(uneven_scores((30, 20)), 0.9, BlockSettings(n_in=18, step=2))

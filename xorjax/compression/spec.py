@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,7 @@ from xorjax.codec.code import CODES, Code, clashes
 from xorjax.codec.xor import XorCode
 from xorjax.compression.errors import CompressError
 from xorjax.container.spec import kind_name
-from xorjax.masks import MASK_CODECS, EncodedMask
-from xorjax.masks.lowrank import fit_low_rank
-from xorjax.masks.search import choose_code
+from xorjax.masks import APPROXIMATE_CODECS, MASK_CODECS, EncodedMask
 from xorjax.quantize.binarize import MAX_PLANES, SCALES
 from xorjax.settings import FRACTION, Range, coerce, leaves, nearest, problems, setting, stated
 
@@ -41,7 +38,7 @@ class CompressSpec:
             as n_out, it chooses for each layer.
         mask_codec: an id of `xorjax.masks.MASK_CODECS`. An approximate one chooses the mask itself, at
             `prune_rate`, among those it can express, and takes its settings from `mask_options`, such as
-            {"index_bits": 0.2}; see `fit_low_rank` in `masks/lowrank.py` and `choose_code` in `masks/search.py`.
+            {"index_bits": 0.2}: those of `APPROXIMATE_CODECS[mask_codec].settings`.
             None stores no mask, which keeps every weight: `prune_rate` must be 0.
         mask_options: the settings of an approximate mask codec.
         per_layer: other settings for some layers, by pattern; the first pattern that matches a layer counts:
@@ -128,20 +125,21 @@ class CompressSpec:
             raise CompressError(f"per_layer {pattern!r}: {error}") from error
 
     def _check_mask_codec(self) -> None:
-        codec, exact = self.mask_codec, True
-        if codec is None:
-            if self.prune_rate != 0:
-                raise CompressError("mask_codec is none, which keeps every weight; prune_rate must be 0")
-        else:
-            exact = MASK_CODECS[codec].exact
-        if self.masks is not None and not exact:
+        codec = self.mask_codec
+        if codec is None and self.prune_rate != 0:
+            raise CompressError("mask_codec is none, which keeps every weight; prune_rate must be 0")
+        if codec not in APPROXIMATE_CODECS:
+            if self.mask_options:
+                raise CompressError(f"mask_codec {codec!r} is exact and has no mask_options")
+            return
+        if self.masks is not None:
             raise CompressError(f"mask_codec {codec!r} chooses the mask itself and cannot store given masks")
-        if self.mask_options and (codec is None or exact):
-            raise CompressError(f"mask_codec {codec!r} is exact and has no mask_options")
-        if codec is not None and not exact:
-            _check_names(f"option of the mask_codec {codec!r}", self.mask_options, mask_options(codec))
-        for name, value in self.mask_options.items():
-            _check_option(name, value)
+        options = APPROXIMATE_CODECS[codec].settings
+        names = [own.name for own in fields(options)]
+        _check_names(f"option of the mask_codec {codec!r}", self.mask_options, names)
+        _check_types(options, self.mask_options)
+        for problem in problems(options(**self.mask_options)):
+            raise CompressError(f"mask option {problem}")
 
 
 def layer_settings(cls: type) -> list[str]:
@@ -176,20 +174,3 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
         return f"there is no {what} called {name!r}: it has none"
     near = nearest(name, choices)
     return f"there is no {what} called {name!r}; there are {', '.join(choices)}; the nearest is {near}"
-
-
-def _check_option(name: str, value: int | float) -> None:
-    """Options count something from 1 on, but for the seed and the index bits, which are in (0, 1]."""
-    if name == "index_bits":
-        if not 0 < value <= 1:
-            raise CompressError(f"mask option index_bits is {value}, expected more than 0 and at most 1")
-        return
-    least = 0 if name in ("seed", "restarts", "redraws") else 1
-    if type(value) is not int or value < least:
-        raise CompressError(f"mask option {name} is {value}, expected an integer of {least} or more")
-
-
-def mask_options(mask_codec: str) -> list[str]:
-    """The names of an approximate mask codec's settings."""
-    names = list(signature(fit_low_rank if mask_codec == "lowrank" else choose_code).parameters)[2:]
-    return [*names, "beam"] if mask_codec == "xor" else names

@@ -12,6 +12,7 @@ from typing import Any
 from xorjax.codec import CODES, Code
 from xorjax.data.config import DataConfig
 from xorjax.masks import MASK_CODECS
+from xorjax.masks.base import INDEX_BITS
 from xorjax.settings import BETWEEN, FRACTION, POSITIVE, SEED, Range, changed, kind, setting
 from xorjax.tasks.task import TASKS
 
@@ -126,7 +127,7 @@ class MaskConfig:
 
     codec: str = setting("ans_rc", lambda: tuple(MASK_CODECS), "How the mask is stored.", per_layer=True)
     index_bits: float | None = setting(
-        None, Range(0, 1, ("low",)), "Bits a weight; null: the codec's own choice.", applies=_makes_masks
+        None, INDEX_BITS, "Bits a weight; null: the codec's own choice.", applies=_makes_masks
     )
     start_rate: float = setting(
         0.5, FRACTION, "The prune rate whose scores choose the mask.", applies=_makes_masks

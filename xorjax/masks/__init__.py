@@ -68,7 +68,9 @@ def fit_mask(
         raise ValueError(f"scores of shape {scores.shape} have no weight to keep")
     if not (np.isfinite(scores).all() and (scores >= 0).all()):
         raise ValueError("scores must be finite and 0 or more, such as magnitudes of weights")
-    index = EncodedMask(codec, scores.shape, APPROXIMATE_CODECS[codec].fit(scores, prune_rate, **settings))
+    approximate = APPROXIMATE_CODECS[codec]
+    streams = approximate.fit(scores, prune_rate, approximate.settings(**settings))
+    index = EncodedMask(codec, scores.shape, streams)
     if not index.mask.any():
         raise ValueError(
             f"mask codec {codec!r} found no mask at prune_rate {prune_rate}: the scores may be equal, or all 0"

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 from xorjax.registry import Registry
+from xorjax.settings import Range
 
 Streams = dict[str, UInt8[np.ndarray, " _"]]
 """Named streams; index bits, value bits and so on are counted as 8 times their lengths."""
@@ -52,12 +53,22 @@ class ExactCodec(MaskCodec, Protocol):
 
 @runtime_checkable
 class ApproximateCodec(MaskCodec, Protocol):
-    """A codec that stores some masks only: pruning must take one of them."""
+    """A codec that stores some masks only: pruning must take one of them.
 
-    def fit(self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, **settings: Any) -> Streams:
+    `settings` is a frozen dataclass of `xorjax.settings`. The suite sets those called `index_bits` and `seed`,
+    `xorjax compress` any of them.
+    """
+
+    @property
+    def settings(self) -> type: ...
+
+    def fit(self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, settings: Any) -> Streams:
         """The streams of the expressible mask of about this prune rate that keeps the most score."""
         ...
 
+
+INDEX_BITS = Range(0, 1, ("low",))
+"""What an approximate mask may cost, in bits a weight."""
 
 MASK_CODECS: Registry[MaskCodec] = Registry("xorjax.masks", "mask codec")
 """All mask codecs by id. To add one, write a module in this package and register an instance."""

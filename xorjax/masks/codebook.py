@@ -4,14 +4,12 @@ The number of place p in word w is the leading bits of an integer hash of (w, p,
 generator, so that no table is stored and each mask bit decodes on its own, in NumPy, in `jit` or in hardware.
 """
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, Float32, Integer, UInt16
 
 from xorjax.masks.base import MASK_CODECS, Streams
 from xorjax.masks.blocks import STREAM_NAMES, read_block_mask
-from xorjax.masks.search import MAX_EXHAUSTIVE, WordTable, choose_code, fit_blocks
+from xorjax.masks.search import MAX_EXHAUSTIVE, BlockSettings, WordTable, choose_code, fit_blocks
 
 MAX_N_IN = MAX_EXHAUSTIVE
 SEED_FACTOR = 0x9E3779B9
@@ -38,17 +36,17 @@ def numbers(
 
 
 class Codebook:
-    """Streams `header`, `rows`, `columns`, `thresholds` and `codes`; see `masks.blocks`.
-
-    Settings of `fit` are those of `masks.search.choose_code`.
-    """
+    """Streams `header`, `rows`, `columns`, `thresholds` and `codes`; see `masks.blocks`."""
 
     id = "codebook"
     exact = False
     stream_names = STREAM_NAMES
+    settings = BlockSettings
 
-    def fit(self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, **settings: Any) -> Streams:
-        code = choose_code(scores.shape, prune_rate, **settings)
+    def fit(
+        self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, settings: BlockSettings
+    ) -> Streams:
+        code = choose_code(scores.shape, prune_rate, settings)
         code.check(scores.shape, MAX_N_IN)
         words = np.arange(1 << code.n_in)
         table = numbers(words, code.n_places, code.threshold_bits, code.seed).T

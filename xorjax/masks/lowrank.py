@@ -11,13 +11,13 @@ the order in which BLAS adds: another BLAS, or number of its threads, may find o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
 from xorjax.errors import about
 from xorjax.masks.base import (
+    INDEX_BITS,
     MASK_CODECS,
     Streams,
     bits_to_bytes,
@@ -29,6 +29,7 @@ from xorjax.masks.base import (
     read_stream,
 )
 from xorjax.masks.factorize import Factors, FactorSearch, kept_score, least_of_largest, threshold_factors
+from xorjax.settings import SEED, Range, setting
 
 HEADER_BYTES = 12
 _TILE = 1024
@@ -73,6 +74,21 @@ class Tiling:
         check_limits(self, {"tile_rows": rows, "tile_columns": columns, "rank": rank}, shape)
 
 
+@dataclass(frozen=True)
+class LowRankSettings:
+    """How a low-rank mask is searched."""
+
+    rank: int | None = setting(None, Range(1), "Factors of a tile; none: as many as index_bits pay for.")
+    index_bits: float | None = setting(
+        None, INDEX_BITS, "Bits a weight at most; none: a quarter of the entropy of the prune rate."
+    )
+    tile_rows: int | None = setting(None, Range(1), "Rows of a tile; none: 1024 at most.")
+    tile_columns: int | None = setting(None, Range(1), "Columns of a tile; none: 1024 at most.")
+    restarts: int = setting(2, Range(0), "Searches, the best of which is taken; 0: the source's thresholds.")
+    redraws: int = setting(30, Range(0), "Factors of a tile that a search draws anew, at most.")
+    seed: int = setting(0, SEED, "What the searches start from.")
+
+
 class LowRank:
     """Streams `header`, `rows` and `columns`.
 
@@ -84,9 +100,12 @@ class LowRank:
     exact = False
     stream_names = ("header", "rows", "columns")
 
-    def fit(self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, **settings: Any) -> Streams:
-        """The settings are those of `fit_low_rank`."""
-        return fit_low_rank(scores, prune_rate, **settings)
+    settings = LowRankSettings
+
+    def fit(
+        self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, settings: LowRankSettings
+    ) -> Streams:
+        return fit_low_rank(scores, prune_rate, settings)
 
     def decode(self, streams: Streams, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
         tiling, factors = read_factors(streams, shape)
@@ -100,28 +119,17 @@ MASK_CODECS.register(LowRank())
 
 
 def fit_low_rank(
-    scores: Float32[np.ndarray, "*shape"],
-    prune_rate: float,
-    rank: int | None = None,
-    index_bits: float | None = None,
-    tile_rows: int | None = None,
-    tile_columns: int | None = None,
-    restarts: int = 2,
-    redraws: int = 30,
-    seed: int = 0,
+    scores: Float32[np.ndarray, "*shape"], prune_rate: float, settings: LowRankSettings
 ) -> Streams:
-    """Tiles are of 1024 rows and columns at most unless told; without `rank`, the largest whose index bits
-    a weight are `index_bits` at most, by default a quarter of the entropy of the prune rate.
-
-    The best of `restarts` searches is taken, each with at most `redraws` factors drawn anew in a tile. With
-    `restarts=0` the thresholded factorization is left as it is: the source's method.
-    """
+    """The streams of the mask; tiles that would be larger than the layer are as large as it is."""
+    rank, seed, restarts = settings.rank, settings.seed, settings.restarts
     rows, columns = matrix_shape(scores.shape)
-    tile_rows = min(tile_rows or -(-rows // -(-rows // _TILE)), rows) if rows else 0
-    tile_columns = min(tile_columns or -(-columns // -(-columns // _TILE)), columns) if columns else 0
+    tile_rows = min(settings.tile_rows or -(-rows // -(-rows // _TILE)), rows) if rows else 0
+    tile_columns = (
+        min(settings.tile_columns or -(-columns // -(-columns // _TILE)), columns) if columns else 0
+    )
     if rank is None and rows and columns:
-        if index_bits is None:
-            index_bits = default_index_bits(prune_rate)
+        index_bits = default_index_bits(prune_rate) if settings.index_bits is None else settings.index_bits
         per_rank = sum(Tiling(1, tile_rows, tile_columns).n_bits(scores.shape))
         rank = int((index_bits * rows * columns - 8 * HEADER_BYTES) // per_rank)
         rank = max(1, min(rank, tile_rows, tile_columns))
@@ -137,7 +145,7 @@ def fit_low_rank(
     for i in range(restarts):
         start = threshold_factors(tiles, tiling.rank, n_keep, seed + i, soft=True)
         search = FactorSearch(tiles, start, n_keep, price)
-        found.append(search.run(redraws))
+        found.append(search.run(settings.redraws))
     return _write(tiling, max(found, key=lambda factors: kept_score(tiles, factors)))
 
 

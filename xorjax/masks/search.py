@@ -12,8 +12,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Integer, UInt8, UInt16
 
-from xorjax.masks.base import Streams, default_index_bits, matrix_shape, n_kept
+from xorjax.masks.base import INDEX_BITS, Streams, default_index_bits, matrix_shape, n_kept
 from xorjax.masks.blocks import MAX_BLOCK, BlockCode, arrange, write_block_mask
+from xorjax.settings import SEED, Range, setting
 
 MAX_EXHAUSTIVE = 16
 _CHUNK = 64
@@ -119,26 +120,30 @@ def _best_row(
     return best, row
 
 
-def choose_code(
-    shape: tuple[int, ...],
-    prune_rate: float,
-    n_in: int = 12,
-    step: int = 3,
-    row_groups: int = 4,
-    column_groups: int | None = None,
-    index_bits: float | None = None,
-    threshold_bits: int = 8,
-    seed: int = 0,
-) -> BlockCode:
-    """The settings of a mask of this shape.
+@dataclass(frozen=True)
+class BlockSettings:
+    """How the mask of a layer is cut into blocks, and the words that stand for them."""
 
-    Without `column_groups`, the fewest whose index bits a weight are `index_bits` at most, by default a quarter
-    of the entropy of the prune rate; where none are so cheap, the cheapest. `row_groups` falls to the number of
-    rows where there are fewer.
+    n_in: int = setting(12, Range(1), "Bits of the window of codes that a block is drawn by.")
+    step: int = setting(3, Range(1), "Bits by which windows follow each other; n_in: they do not overlap.")
+    row_groups: int = setting(4, Range(1), "Groups of rows, by density; all rows where there are fewer.")
+    column_groups: int | None = setting(
+        None, Range(1), "Groups of columns; none: the fewest that index_bits pay for."
+    )
+    index_bits: float | None = setting(
+        None, INDEX_BITS, "Bits a weight at most; none: a quarter of the entropy of the prune rate."
+    )
+    threshold_bits: int = setting(8, Range(1), "Bits of a place's threshold.")
+    seed: int = setting(0, SEED, "What the words are drawn from.")
+
+
+def choose_code(shape: tuple[int, ...], prune_rate: float, settings: BlockSettings) -> BlockCode:
+    """The code of a mask of this shape; where none is as cheap as `index_bits`, the cheapest.
 
     Raises:
         ValueError: windows overlap by less than half, or are independent and too long to try all.
     """
+    n_in, step, threshold_bits, seed = settings.n_in, settings.step, settings.threshold_bits, settings.seed
     if not (step == n_in <= MAX_EXHAUSTIVE or 1 <= step <= min(8, n_in // 2)):
         raise ValueError(
             f"step is {step} for n_in {n_in}, expected 1 to {min(8, n_in // 2)}, or n_in itself up to "
@@ -147,11 +152,10 @@ def choose_code(
     rows, columns = matrix_shape(shape)
     if not (rows and columns):
         raise ValueError(f"a mask of shape {shape} has no weights")
-    row_groups = max(1, min(row_groups, rows))
-    if column_groups is not None:
-        return BlockCode(n_in, step, row_groups, column_groups, threshold_bits, seed)
-    if index_bits is None:
-        index_bits = default_index_bits(prune_rate)
+    row_groups = min(settings.row_groups, rows)
+    if settings.column_groups is not None:
+        return BlockCode(n_in, step, row_groups, settings.column_groups, threshold_bits, seed)
+    index_bits = default_index_bits(prune_rate) if settings.index_bits is None else settings.index_bits
     codes = [
         BlockCode(n_in, step, row_groups, groups, threshold_bits, seed)
         for groups in range(1, max(1, min(columns, MAX_BLOCK // row_groups)) + 1)

@@ -6,7 +6,6 @@ of density 2**-threshold_bits. The network is drawn by `XorNetwork.random` from 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8, UInt16, UInt64
@@ -15,7 +14,8 @@ from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.tables import xor_tables
 from xorjax.masks.base import MASK_CODECS, Streams
 from xorjax.masks.blocks import STREAM_NAMES, BlockCode, read_block_mask
-from xorjax.masks.search import MAX_EXHAUSTIVE, WordTable, choose_code, fit_blocks
+from xorjax.masks.search import MAX_EXHAUSTIVE, BlockSettings, WordTable, choose_code, fit_blocks
+from xorjax.settings import Range, setting
 
 MAX_N_IN = 64
 
@@ -104,6 +104,13 @@ class WordBeam:
         return drawn + thresholds >= (1 << self.code.threshold_bits) - 1
 
 
+@dataclass(frozen=True)
+class XorMaskSettings(BlockSettings):
+    """Those of the blocks, and of the search."""
+
+    beam: int = setting(256, Range(1), "Paths that the search follows where n_in is more than 16.")
+
+
 class XorMask:
     """Streams `header`, `rows`, `columns`, `thresholds` and `codes`; see `masks.blocks`."""
 
@@ -111,18 +118,17 @@ class XorMask:
     exact = False
     stream_names = STREAM_NAMES
 
-    def fit(
-        self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, *, beam: int = 256, **settings: Any
-    ) -> Streams:
-        """The settings are those of `masks.search.choose_code`.
+    settings = XorMaskSettings
 
-        With `n_in` up to 16 the search is exact at its price; above, `beam` paths are followed.
-        """
-        code = choose_code(scores.shape, prune_rate, **settings)
+    def fit(
+        self, scores: Float32[np.ndarray, "*shape"], prune_rate: float, settings: XorMaskSettings
+    ) -> Streams:
+        """With `n_in` up to 16 the search is exact at its price; above, `beam` paths are followed."""
+        code = choose_code(scores.shape, prune_rate, settings)
         code.check(scores.shape, MAX_N_IN)
         tables = number_tables(network(code), code.threshold_bits)
         if code.n_in > MAX_EXHAUSTIVE:
-            return fit_blocks(scores, prune_rate, code, WordBeam(code, tables, beam))
+            return fit_blocks(scores, prune_rate, code, WordBeam(code, tables, settings.beam))
         table = numbers(_as_bytes(np.arange(1 << code.n_in, dtype=np.uint64), code.n_in), tables)
         return fit_blocks(scores, prune_rate, code, WordTable(code, np.ascontiguousarray(table.T)))
 

@@ -1,12 +1,14 @@
 """After pruning, for approximate mask codecs: a mask that the code can express, and training under it."""
 
+from dataclasses import fields
+
 import jax.numpy as jnp
 import numpy as np
 
 from xorjax import paths
 from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.config.schema import MaskConfig
-from xorjax.masks import EncodedMask, fit_mask
+from xorjax.masks import APPROXIMATE_CODECS, EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.params import layer_name
 from xorjax.pipeline.build import Build, group, join
@@ -83,7 +85,11 @@ def load_index(artifact: Artifact, codec: str) -> dict[str, EncodedMask]:
 
 
 def _fit(settings: MaskConfig, scores: np.ndarray, prune_rate: float) -> EncodedMask:
-    return fit_mask(scores, prune_rate, settings.codec, index_bits=settings.index_bits, seed=settings.seed)
+    known = {own.name for own in fields(APPROXIMATE_CODECS[settings.codec].settings)}
+    given = {"index_bits": settings.index_bits, "seed": settings.seed}
+    return fit_mask(
+        scores, prune_rate, settings.codec, **{name: given[name] for name in known & given.keys()}
+    )
 
 
 def _kept_share(scores: np.ndarray, mask: np.ndarray, prune_rate: float) -> float:
