@@ -82,7 +82,7 @@ LIBRARIES = {
     "tensorboardX": {"trackers"},
     "mlflow": {"trackers"},
     "optuna": {"search"},
-    "sqlalchemy": {"search"},
+    "sqlalchemy": {"search", "trackers"},
 }
 
 

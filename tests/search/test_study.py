@@ -297,3 +297,11 @@ def test_processes_that_are_killed_lose_no_trial(tmp_path):
     study = open_study(tmp_path)
     assert [f.trial.number for f in study.finished()] == list(range(10))
     assert study.n_trials == 10
+
+
+@pytest.mark.parametrize("name", ["a?1", "a%201", "a#b", "a{b}", "ä b"])
+def test_a_directory_may_have_any_name(tmp_path, name):
+    open_study(tmp_path / name)
+    (database,) = tmp_path.rglob("search.db")
+    assert database == tmp_path / name / "reports/tiny/search.db"
+    assert [path.name for path in tmp_path.iterdir()] == [name]

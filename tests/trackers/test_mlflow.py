@@ -181,3 +181,11 @@ def test_two_processes_write_at_the_same_time(tmp_path):
         assert sorted(steps(client, run)) == list(range(1, 41))
     (run,) = find_runs(client, "tiny", "shared/fc1")
     assert run.data.metrics["bits_per_weight"] == 0.32
+
+
+def test_a_directory_may_have_any_name(tmp_path):
+    runs = tmp_path / "a?1%20#{b}"
+    (tracker,) = open_trackers(["mlflow"], runs)
+    assert tracker.tracker.client.search_experiments()
+    assert [path.name for path in tmp_path.iterdir()] == [runs.name]
+    assert (runs / "mlflow/mlflow.db").is_file()

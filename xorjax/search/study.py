@@ -15,6 +15,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -84,7 +85,8 @@ class Study:
         self._file = directory / DATABASE
         with self._alone():
             storage = optuna.storages.RDBStorage(
-                f"sqlite:///{self._file}",
+                # A path may hold what has a meaning in a URL.
+                URL.create("sqlite", database=str(self._file)).render_as_string(),
                 # No connection stays open while a trial runs for minutes.
                 engine_kwargs={"connect_args": {"timeout": SECONDS_FOR_LOCK}, "poolclass": NullPool},
             )

@@ -6,7 +6,7 @@ Look at it with `mlflow ui --backend-store-uri sqlite:///runs/mlflow/mlflow.db`.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,18 @@ class MLflow:
         # Its errors come to us; it would print them with a traceback besides.
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
         from mlflow import MlflowClient
+        from sqlalchemy import URL
 
         self.directory.mkdir(parents=True, exist_ok=True)
+        # A path may hold what has a meaning in a URL.
+        database = (self.directory / "mlflow.db").resolve()
+        url = URL.create("sqlite", database=str(database)).render_as_string()
         with self._alone():
-            return MlflowClient(f"sqlite:///{(self.directory / 'mlflow.db').resolve()}")
+            client = MlflowClient(url)
+            # MLflow makes the database's directory, and takes the URL for its path.
+            with suppress(OSError):
+                os.removedirs(Path(url.removeprefix("sqlite:///")).parent)
+        return client
 
     @contextmanager
     def stage(self, kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Callable[[dict], None]]:
