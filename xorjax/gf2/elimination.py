@@ -6,8 +6,6 @@ a 1 there and no 1 in another free column. If a care row is zero on all of them,
 its pivot is the lowest free column whose vector it is not zero on, and that vector leaves the basis.
 """
 
-import hashlib
-from pathlib import Path
 from typing import NamedTuple, no_type_check
 
 import numba
@@ -17,6 +15,7 @@ from numba import types
 from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
+from xorjax.gf2.compiled import compile_parallel
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.pack import pack_bits
 
@@ -24,7 +23,6 @@ ONE = np.uint64(1)
 ZERO = np.uint64(0)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _CHUNKS_PER_THREAD = 8
-_SOURCES = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
 
 
 class Plane(NamedTuple):
@@ -101,19 +99,6 @@ def popcount(typing_context, word):
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), codegen
-
-
-def compile_parallel(function):
-    """Compiled for all threads, and kept on disk where numba finds a directory it may write to.
-
-    numba takes what it kept for current while the function's own file is the same, but functions of other files are
-    compiled into it: it is kept under a name that holds a hash of the whole room.
-    """
-    function.__qualname__ += f"_{_SOURCES.hexdigest()[:16]}"
-    try:
-        return numba.njit(parallel=True, nogil=True, cache=True)(function)
-    except RuntimeError:  # a read-only install and no writable home: compile in each process
-        return numba.njit(parallel=True, nogil=True)(function)
 
 
 # Vectors over GF(2) are tuples of words: compiled for each number of words, they stay in registers, and loops

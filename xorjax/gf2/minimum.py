@@ -13,13 +13,13 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Int32, UInt64
 
+from xorjax.gf2.compiled import compile_parallel
 from xorjax.gf2.elimination import (
     ONE,
     ZERO,
     Plane,
     add,
     clear,
-    compile_parallel,
     eliminate,
     locate_patches,
     product,

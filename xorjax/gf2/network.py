@@ -118,9 +118,9 @@ class XorNetwork:
 
     def as_galois(self) -> "galois.FieldArray":
         """The matrix as a galois GF(2) array, a copy."""
-        import galois  # 2 s, which decoding need not wait for
+        from xorjax.gf2.compiled import import_galois  # 2 s, which decoding need not wait for
 
-        return galois.GF2(self.matrix)
+        return import_galois().GF2(self.matrix)
 
 
 def _draw(

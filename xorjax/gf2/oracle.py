@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Bool, Int32, UInt64
 
+from xorjax.gf2.compiled import import_galois
 from xorjax.gf2.network import XorNetwork
 
 
@@ -32,8 +33,7 @@ def encode_slices(
 
 
 def _encode_slice(bits, care, matrix) -> tuple[int, list[int]]:
-    import galois
-
+    galois = import_galois()
     n_in = matrix.shape[1]
     # The kept rows (row of M | bit) in reduced row echelon form, but for the rows' order, and their pivots.
     system = galois.GF2.Zeros((0, n_in + 1))

@@ -1,0 +1,88 @@
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from numba.core.caching import IndexDataCacheFile
+
+from xorjax.gf2.compiled import compile_parallel
+
+ENCODE = """
+import numpy as np
+from xorjax import XorNetwork, encode
+ones = np.ones(200, bool)
+print(encode(ones, ones, XorNetwork.random(n_in=20, n_out=100, seed=0), method="greedy").nbits)
+"""
+
+
+def doubled(x):
+    out = np.empty_like(x)
+    for i in numba.prange(len(x)):
+        out[i] = 2 * x[i]
+    return out
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    # Compiled functions are kept under a name that grows.
+    monkeypatch.setattr(doubled, "__qualname__", doubled.__qualname__)
+    return tmp_path
+
+
+def files(cache: Path, kind: str) -> list[Path]:
+    return list(cache.rglob(f"*.{kind}"))
+
+
+def twice_one() -> int:
+    doubled.__qualname__ = "doubled"
+    return compile_parallel(doubled)(np.ones(3, int)).sum()
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("size", [0, 30])
+def test_damaged_compiled_code_is_made_again(cache, kind, size):
+    assert twice_one() == 6
+    (damaged,) = files(cache, kind)
+    os.truncate(damaged, size)
+    with pytest.warns(UserWarning, match="compiling again: compiled code in .* cannot be read"):
+        assert twice_one() == 6
+    assert twice_one() == 6  # and kept: no warning
+
+
+def test_what_cannot_be_kept_is_compiled_all_the_same(cache, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    with pytest.warns(UserWarning, match="cannot be written .*No space left"):
+        assert twice_one() == 6
+    assert not files(cache, "nbi")
+
+
+def encode(**environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", ENCODE]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+
+
+def test_without_compilation_there_is_one_line_that_says_so():
+    refused = encode(NUMBA_DISABLE_JIT="1")
+    assert refused.stderr.splitlines()[-1].endswith(
+        "NUMBA_DISABLE_JIT is set, and the encoder is compiled code: unset it"
+    )
+
+
+@pytest.mark.slow
+def test_damage_in_the_compiled_code_of_galois(tmp_path):
+    whole = encode(NUMBA_CACHE_DIR=str(tmp_path))
+    assert (whole.returncode, whole.stderr) == (0, "")
+    for damaged in files(tmp_path, "nbi"):
+        os.truncate(damaged, 0)
+    again = encode(NUMBA_CACHE_DIR=str(tmp_path), PYTHONOPTIMIZE="1")
+    assert (again.returncode, again.stdout) == (0, whole.stdout)
+    assert "of galois in " in again.stderr
+    assert str(tmp_path) in again.stderr

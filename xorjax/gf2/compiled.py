@@ -1,0 +1,81 @@
+"""numba's compiled code on disk. Without it work only takes longer: damage in it and a full disk fail nothing."""
+
+import hashlib
+import pickle
+import tempfile
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache
+
+from xorjax.errors import UserError
+
+_SOURCES = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
+
+
+class NotCompiled(UserError, RuntimeError):
+    """numba is told not to compile, and the encoder is nothing without."""
+
+
+def compile_parallel(function: Callable) -> Any:
+    """Compiled for all threads, and kept on disk where numba finds a directory it may write to.
+
+    numba takes what it kept for current while the function's own file is the same, but functions of other files are
+    compiled into it: it is kept under a name that holds a hash of the whole room.
+    """
+    if numba.config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+        return _refuse
+    function.__qualname__ += f"_{_SOURCES.hexdigest()[:16]}"
+    compiled = numba.njit(parallel=True, nogil=True)(function)
+    # A read-only install and no writable home: compiled in each process.
+    with suppress(RuntimeError):
+        compiled._cache = _Kept(function)
+    return compiled
+
+
+def import_galois() -> ModuleType:
+    """galois, which compiles with numba when it is imported; slow, so when it is used."""
+    try:
+        import galois
+    except Exception as error:  # unpickling what is damaged raises whatever it pleases
+        before = numba.config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
+        with tempfile.TemporaryDirectory() as empty:
+            numba.config.CACHE_DIR = empty  # pyright: ignore[reportAttributeAccessIssue]
+            import galois
+        numba.config.CACHE_DIR = before  # pyright: ignore[reportAttributeAccessIssue]
+        places = {*galois.__path__, before} - {""}
+        _tell(
+            f"the *.nbi files of galois in {' or '.join(sorted(places))} cannot be read, delete them", error
+        )
+    return galois
+
+
+class _Kept(FunctionCache):
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # as above
+            _tell(f"compiled code in {self.cache_path} cannot be read", error)
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except (OSError, EOFError, ValueError, pickle.PickleError) as error:
+            _tell(f"compiled code in {self.cache_path} cannot be written", error)
+            self.disable()
+
+
+def _tell(what: str, error: Exception) -> None:
+    warnings.warn(f"compiling again: {what} ({str(error) or type(error).__name__})", stacklevel=2)
+
+
+def _refuse(*_: Any) -> Any:
+    raise NotCompiled("NUMBA_DISABLE_JIT is set, and the encoder is compiled code: unset it")
