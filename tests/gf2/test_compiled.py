@@ -7,6 +7,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from numba.core import config
 from numba.core.caching import IndexDataCacheFile
 
 from xorjax.gf2.compiled import compile_parallel
@@ -28,7 +29,7 @@ def doubled(x):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
     # Compiled functions are kept under a name that grows.
     monkeypatch.setattr(doubled, "__qualname__", doubled.__qualname__)
     return tmp_path

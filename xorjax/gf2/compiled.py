@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numba
+from numba.core import config
 from numba.core.caching import FunctionCache
 
 from xorjax.errors import UserError
@@ -28,7 +29,7 @@ def compile_parallel(function: Callable) -> Any:
     numba takes what it kept for current while the function's own file is the same, but functions of other files are
     compiled into it: it is kept under a name that holds a hash of the whole room.
     """
-    if numba.config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+    if config.DISABLE_JIT:
         return _refuse
     function.__qualname__ += f"_{_SOURCES.hexdigest()[:16]}"
     compiled = numba.njit(parallel=True, nogil=True)(function)
@@ -43,11 +44,11 @@ def import_galois() -> ModuleType:
     try:
         import galois
     except Exception as error:  # unpickling what is damaged raises whatever it pleases
-        before = numba.config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
+        before = config.CACHE_DIR
         with tempfile.TemporaryDirectory() as empty:
-            numba.config.CACHE_DIR = empty  # pyright: ignore[reportAttributeAccessIssue]
+            config.CACHE_DIR = empty
             import galois
-        numba.config.CACHE_DIR = before  # pyright: ignore[reportAttributeAccessIssue]
+        config.CACHE_DIR = before
         places = {*galois.__path__, before} - {""}
         _tell(
             f"the *.nbi files of galois in {' or '.join(sorted(places))} cannot be read, delete them", error
