@@ -11,10 +11,12 @@ from types import ModuleType
 from typing import Any
 
 import numba
-from numba.core import config
 from numba.core.caching import FunctionCache
 
 from xorjax.errors import UserError
+
+# Its settings are made when it is imported.
+config: Any = numba.core.config
 
 _SOURCES = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
 
