@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numba
+import numba.core.config
 from numba.core.caching import FunctionCache
 
 from xorjax.errors import UserError
@@ -34,7 +35,7 @@ def compile_parallel(function: Callable) -> Any:
     if config.DISABLE_JIT:
         return _refuse
     function.__qualname__ += f"_{_SOURCES.hexdigest()[:16]}"
-    compiled = numba.njit(parallel=True, nogil=True)(function)
+    compiled: Any = numba.njit(parallel=True, nogil=True)(function)
     # A read-only install and no writable home: compiled in each process.
     with suppress(RuntimeError):
         compiled._cache = _Kept(function)
