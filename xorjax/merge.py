@@ -38,16 +38,16 @@ def fitting(
         current: Any = getattr(base, name)
         kinds = stated(own[name]).kinds
         if kinds is not None and isinstance(value, Mapping):
-            ids, id = tuple(kinds()), value.get("id", current.id)
-            if is_dataclass(id):
-                current, id = id, getattr(id, "id", None)
-            elif id not in ids:
-                problems.append(wrong(f"{key}.id", repr(id), one_of(ids), nearest(id, ids)))
-                continue
-            elif id != current.id:
-                current = kinds()[id]()
+            ids = tuple(kinds())
+            chosen: Any = value.get("id", current)
+            if isinstance(chosen, type) or not is_dataclass(chosen):
+                if chosen not in ids:
+                    problems.append(wrong(f"{key}.id", repr(chosen), one_of(ids), nearest(chosen, ids)))
+                    continue
+                chosen = current if chosen == current.id else kinds()[chosen]()
             rest = {name: each for name, each in value.items() if name != "id"}
-            values[name] = merge(current, rest, problems, _of_kind(kinds(), key, str(id), unknown), f"{key}.")
+            of_kind = _of_kind(kinds(), key, chosen, unknown)
+            values[name] = merge(chosen, rest, problems, of_kind, f"{key}.")
         elif is_dataclass(current):
             if isinstance(value, Mapping):
                 values[name] = merge(current, value, problems, unknown, f"{key}.")
@@ -103,13 +103,13 @@ def nearest_key(key: str, known: Collection[str]) -> str:
     return nearest(key, [each for each in known if each.rpartition(".")[2] == last] or known)
 
 
-def _of_kind(kinds: Mapping[str, type], group: str, id: str, unknown: Unknown) -> Unknown:
+def _of_kind(kinds: Mapping[str, type], group: str, chosen: Any, unknown: Unknown) -> Unknown:
     """`unknown`, but a setting that only other kinds have is said to be theirs."""
 
     def sentence(key: str, value: Any) -> str:
         owners = having(kinds, group, key.removeprefix(f"{group}."))
         return (
-            f"{key} (here {value!r}) is a setting of {owners}, not of {group}={id}"
+            f"{key} (here {value!r}) is a setting of {owners}, not of {group}={chosen.id}"
             if owners
             else unknown(key, value)
         )

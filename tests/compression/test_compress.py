@@ -116,6 +116,8 @@ def test_rules_by_layer():
         "bfloat16",
     )
     assert second.mask.sum() == round(0.1 * 50 * 10)
+    both = replace(SPEC, per_layer={"fc*": {"code": XorCode(n_in=12), "code.taps": 4}})
+    assert both.for_layer("fc1/kernel").code == XorCode(n_in=12, taps=4)
 
 
 def test_a_rule_with_a_codec_of_its_own_leaves_the_options_of_the_other():
