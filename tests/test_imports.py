@@ -13,7 +13,7 @@ PACKAGE = ROOT / "xorjax"
 PLUGINS = ROOT / "hydra_plugins"
 
 # A room may import itself, the modules below all rooms, and the rooms named here.
-BELOW = {"errors", "files", "metric", "registry", "settings", "tiles"}
+BELOW = {"errors", "files", "merge", "metric", "registry", "settings", "tiles"}
 ROOMS = {
     **{module: set() for module in sorted(BELOW)},
     "locks": set(),
@@ -34,7 +34,7 @@ ROOMS = {
     "data": {"locks"},
     "tasks": {"data"},
     "models": {"params", "container", "weights"},
-    "config": {"codec", "data", "masks", "models", "tasks"},
+    "config": {"codec", "data", "masks", "models", "tasks", "trackers"},
     "prune": {"config", "params", "masks"},
     "quantize": {"config", "params"},
     "train": {"config", "params", "models", "tasks", "weights"},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xorjax.settings import BETWEEN, FRACTION, POSITIVE, Range, get, leaves, problems, setting, stated
+from xorjax.settings import BETWEEN, FRACTION, POSITIVE, Range, leaves, problems, setting, stated
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ def test_leaves_are_keyed_by_their_dotted_path():
     assert (hint, says.help, says.per_layer, says.determines) == (float, "A rate.", True, True)
     assert found["kind"][1].choices == ("old", "new")
     assert found["count"][1].choices is None
-    assert get(Outer(), "inner.rate") == 0.5
 
 
 def test_what_fits_has_no_problems():

@@ -6,15 +6,12 @@ file's spec and the columns of results.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
-from operator import attrgetter
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 _METADATA = "setting"
-NONE_NEUTRAL = object()
-"""In place of a neutral value: the setting has always been there."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Range:
         return low if self.high == math.inf else f"{low} and {high}"
 
     def nearest(self, value: int | float) -> int | float | None:
-        """The end that `value` is beyond; if that is left out, a hundredth of the range inside; or None."""
+        """The end on `value`'s side; if the range leaves it out, a point a hundredth of the range inside; else None."""
         below = value <= self.low
         end, other = (self.low, self.high) if below else (self.high, self.low)
         near = end + (other - end) / 100 if ("low" if below else "high") in self.open else end
@@ -47,6 +44,9 @@ POSITIVE = Range(0, open=("low",))
 FRACTION = Range(0, 1, open=("high",))
 BETWEEN = Range(0, 1, open=("low", "high"))
 SEED = Range(0, 2**32 - 1)
+PLANES = Range(1, 8)
+SCALES = ("tensor", "channel", "row")
+"""What shares a scale: all weights, those of an index of the last axis, or of the first."""
 
 Choices = tuple[str, ...] | Callable[[], tuple[str, ...]]
 """A closed set of names; as a function, one that a registry knows."""
@@ -62,19 +62,19 @@ class Setting:
         help: one or two sentences for people, in `--help` and in `conf/`.
         per_layer: whether `per_layer` rules may give layers values of their own.
         determines: whether results depend on it; where files lie does not.
-        neutral: the value at which an artifact is what it was before there was the setting. Names of artifacts leave it
-            out at that value, so that older names stay valid.
-        applies: whether it has an effect beside the other settings of its group, given as the group's dataclass. One
-            that does not apply names no artifact.
-        kinds: for a group of which there are kinds, such as codes: the dataclasses by id, of which the group's own `id`
-            names one.
+        added: whether the setting came later than the first artifacts, which were made as at its default. Names and
+            files leave it out at its default, so that older ones stay valid.
+        applies: takes the group's dataclass and says whether the setting has an effect beside the group's other
+            settings. A setting that does not apply names no artifact.
+        kinds: for a group that has several kinds, such as the code: their dataclasses by id. The group's `id` is that
+            of its kind.
     """
 
     allowed: Range | Choices | None = None
     help: str = ""
     per_layer: bool = False
     determines: bool = True
-    neutral: Any = NONE_NEUTRAL
+    added: bool = False
     applies: Callable[[Any], bool] | None = None
     kinds: Callable[[], Mapping[str, type]] | None = None
 
@@ -95,11 +95,11 @@ def setting(
     default_factory: Any = MISSING,
     per_layer: bool = False,
     determines: bool = True,
-    neutral: Any = NONE_NEUTRAL,
+    added: bool = False,
     applies: Callable[[Any], bool] | None = None,
 ) -> Any:
     """A field of a dataclass of settings; the arguments are those of `Setting`."""
-    stated = Setting(allowed, help, per_layer, determines, neutral, applies)
+    stated = Setting(allowed, help, per_layer, determines, added, applies)
     return field(default=default, default_factory=default_factory, metadata={_METADATA: stated})
 
 
@@ -155,30 +155,6 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{name}", value
 
 
-def get(settings: Any, key: str) -> Any:
-    """The value at a dotted key."""
-    return attrgetter(key)(settings)
-
-
-def changed(settings: Any, values: Mapping[str, Any]) -> Any:
-    """The dataclass with other values at dotted keys; where a group's `id` is another, with that kind's defaults."""
-    # A group's kind comes before its settings.
-    for key in sorted(values, key=lambda key: not key.endswith(".id")):
-        settings = _changed(settings, key.split("."), values[key])
-    return settings
-
-
-def _changed(settings: Any, names: list[str], value: Any) -> Any:
-    name, *rest = names
-    if rest == ["id"]:
-        (kinds,) = (stated(own).kinds for own in fields(settings) if own.name == name)
-        current = getattr(settings, name)
-        value = current if kinds is None or value == current.id else kinds()[value]()
-    elif rest:
-        value = _changed(getattr(settings, name), rest, value)
-    return replace(settings, **{name: value})
-
-
 def coerce(hint: Any, value: Any) -> Any:
     """`value` in the type that a field says: numbers for floats, tuples for lists, null where it may be.
 
@@ -191,10 +167,26 @@ def coerce(hint: Any, value: Any) -> Any:
         if not isinstance(value, (list, tuple)):
             raise TypeError
         return tuple(coerce(get_args(hint)[0], item) for item in value)
-    fitting = {bool: bool, int: int, float: (int, float), str: (str, int, float)}[hint]
+    fitting = {bool: bool, int: int, float: (int, float), str: (str, int, float)}.get(hint, ())
     if not isinstance(value, fitting) or (isinstance(value, bool) and hint is not bool):
         raise TypeError
     return hint(value)
+
+
+def type_name(hint: Any) -> str:
+    """What a value of the type is called: "an integer or null"."""
+    if get_origin(hint) is UnionType:
+        return f"{type_name(get_args(hint)[0])} or null"
+    if get_origin(hint) is tuple:
+        return "a list of names, such as [fc1]" if get_args(hint)[0] is str else "a list of numbers"
+    names = {bool: "true or false", int: "an integer", float: "a number", str: "a name"}
+    return names.get(hint) or f"of the type {hint.__name__}"
+
+
+def mistyped(key: str, value: object, hint: Any, default: object) -> str:
+    """The sentence for a value that is not of its setting's type."""
+    known = "" if default is MISSING else f"; the default is {default}"
+    return f"{key} is {value!r}; it must be {type_name(hint)}{known}"
 
 
 def wrong(key: str, value: object, allowed: object, near: object) -> str:
@@ -212,6 +204,20 @@ def one_of(choices: tuple[str, ...] | list[str]) -> str:
     return f"{'one of ' if len(choices) > 1 else ''}{', '.join(choices)}"
 
 
+def type_problems(settings: Any, prefix: str = "") -> Iterator[str]:
+    """A sentence for each setting of a dataclass, and of those in it, that is not of its field's type."""
+    hints = get_type_hints(type(settings))
+    for own in fields(settings):
+        key, value = f"{prefix}{own.name}", getattr(settings, own.name)
+        if is_dataclass(value):
+            yield from type_problems(value, f"{key}.")
+        elif _METADATA in own.metadata:
+            try:
+                coerce(hints[own.name], value)
+            except TypeError:
+                yield mistyped(key, value, hints[own.name], own.default)
+
+
 def problems(settings: Any, prefix: str = "") -> Iterator[str]:
     """A sentence for each setting of a dataclass, and of those in it, that is not in its range or its closed set."""
     for own in fields(settings):
@@ -220,7 +226,7 @@ def problems(settings: Any, prefix: str = "") -> Iterator[str]:
             yield from problems(value, f"{key}.")
             continue
         if value == own.default:
-            continue  # a registry would import all its entries to say that it is one
+            continue  # asking a registry for its choices imports all its entries
         choices = says.choices
         for item in value if isinstance(value, tuple) else (value,):
             if item is None:

@@ -39,23 +39,3 @@ class Weights:
     def of(cls, name: str, array: np.ndarray) -> "Weights":
         flat = array.reshape(-1)
         return cls(name, array.shape, lambda begin, end: flat[begin:end])
-
-
-def check_finite(weights: Weights) -> None:
-    """Looks at every weight.
-
-    Raises:
-        ValueError: one is NaN or infinite (as float32); counts them and gives the first one's index.
-    """
-    count, first = 0, -1
-    for where, tile in weights.tiles():
-        bad = np.flatnonzero(~np.isfinite(tile))
-        if len(bad) and first < 0:
-            first = where.start + int(bad[0])
-        count += len(bad)
-    if count:
-        index = [int(i) for i in np.unravel_index(first, weights.shape)]
-        what = "1 weight is" if count == 1 else f"{count} weights are"
-        raise ValueError(
-            f"tensor {weights.name!r}: {what} NaN or infinite as float32 (the first at {index}), expected finite"
-        )

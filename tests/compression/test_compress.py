@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from xorjax.codec.code import CODES
 from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressError, open_checkpoint, relative_error
+from xorjax.compression.layer import check_finite
 from xorjax.compression.model import compress_checkpoint
 from xorjax.container import bits, decode_weights
 from xorjax.container.tensors import to_bytes
@@ -114,6 +116,8 @@ def test_rules_by_layer():
         "bfloat16",
     )
     assert second.mask.sum() == round(0.1 * 50 * 10)
+    both = replace(SPEC, per_layer={"fc*": {"code": XorCode(n_in=12), "code.taps": 4}})
+    assert both.for_layer("fc1/kernel").code == XorCode(n_in=12, taps=4)
 
 
 def test_a_rule_with_a_codec_of_its_own_leaves_the_options_of_the_other():
@@ -139,23 +143,41 @@ def test_a_rule_with_a_codec_of_its_own_leaves_the_options_of_the_other():
         ({"mask_codec": None}, "mask_codec is none, which keeps every weight; prune_rate must be 0"),
         ({"mask_options": {"rank": 3}}, "mask_codec 'ans_rc' is exact and has no mask_options"),
         ({"layers": ()}, "layers is empty"),
-        ({"per_layer": {"fc1*": {"prune": 0.5}}}, "per_layer 'fc1\\*': .* called 'prune'; .* nearest is prune_rate"),
-        ({"per_layer": {"fc1*": {"layers": ("a",)}}}, "there is no setting called 'layers'"),
-        ({"per_layer": {"fc1*": {"code": "sign"}}}, "no code called 'sign'; .* the nearest is signs"),
+        ({"per_layer": {"fc1*": {"prune": 0.5}}}, "per_layer 'fc1\\*': prune .here 0.5. is .* nearest is prune_rate"),
+        ({"per_layer": {"fc1*": {"layers": ("a",)}}}, "layers cannot be set by layer; prune_rate, .*, mask_codec can"),
+        ({"per_layer": {"fc1*": {"code": "sign"}}}, "code is 'sign'; it must be one of .* the nearest is signs"),
         ({"per_layer": {"fc1*": {"code": 1}}}, "code is 1; it must be one of .*signs"),
         ({"per_layer": {"fc1*": {"code": None}}}, "code is None; it must be one of .*signs"),
         ({"code": XorCode(seed=None)}, "seed is null; it must be a number"),
         ({"code": XorCode(fill=0.01)}, "fill is 0.01, which makes n_out 2 .* more than n_in, 20"),
-        ({"per_layer": {"fc1*": {"code": "signs", "code.n_in": 3}}}, "code signs called 'n_in': it has none"),
-        ({"per_layer": {"fc1*": {"n_planes": "two"}}}, "n_planes is 'two'; it must be of the type int"),
-        ({"per_layer": {"fc1*": {"n_planes": True}}}, "n_planes is True; it must be of the type int"),
-        ({"per_layer": {"fc1*": {"code.n_in": 2.5}}}, "n_in is 2.5; it must be of the type int"),
-        ({"per_layer": {"fc1*": {"mask_codec": "lowrank", "mask_options.rnk": 4}}}, "called 'rnk'; there are rank"),
+        ({"per_layer": {"fc1*": {"code": "signs", "code.n_in": 3}}}, "code.n_in .* of code=xor, not of code=signs"),
+        ({"per_layer": {"fc1*": {"n_planes": "two"}}}, "n_planes is 'two'; it must be an integer"),
+        ({"per_layer": {"fc1*": {"n_planes": True}}}, "n_planes is True; it must be an integer"),
+        ({"per_layer": {"fc1*": {"code.n_in": 2.5}}}, "n_in is 2.5; it must be an integer"),
+        ({"per_layer": {"fc1*": {"mask_codec": "lowrank", "mask_options.rnk": 4}}}, "rnk .here 4. .* nearest is rank"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(changes, match):
     with pytest.raises(CompressError, match=match):
         replace(SPEC, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"layers": "fc*/kernel"}, r"layers is 'fc\*/kernel'; it must be a list of patterns: \['fc\*/kernel'\]"),
+        ({"skip": "fc2*"}, r"skip is 'fc2\*'; it must be a list of patterns"),
+        ({"n_planes": True}, "n_planes is True; it must be an integer; the default is 1"),
+        ({"code": "signs"}, "code is 'signs'; it must be of the type Code"),
+        ({"code": lambda: XorCode(n_in="8")}, "n_in is '8'; it must be an integer; the default is 20"),
+    ],
+)  # fmt: skip
+def test_settings_of_another_type_are_refused(monkeypatch, changes, match):
+    """Also where nothing checks the annotations, as in use."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    made = {name: value() if callable(value) else value for name, value in changes.items()}
+    with pytest.raises(CompressError, match=match):
+        replace(SPEC, **made)
 
 
 def test_a_rule_that_matches_no_layer_is_refused():
@@ -203,6 +225,20 @@ def test_a_shape_that_an_approximate_mask_cannot_have_is_the_users_error():
     spec = replace(SPEC, mask_codec="lowrank", mask_options={"rank": 10**6})
     with pytest.raises(CompressError, match="tensor 'fc1/kernel': rank is 1000000, expected 1 to"):
         compress(tree(), spec)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_counted_and_placed(bad):
+    array = np.ones((5, 6), np.float32)
+    check_finite(Weights.of("a", array))
+    array[3, 1] = array[4, 0] = bad
+    with pytest.raises(ValueError, match=r"tensor 'a': 2 weights are NaN or infinite .* at \[3, 1\]\)"):
+        check_finite(Weights.of("a", array))
+
+
+def test_a_float64_beyond_float32_is_not_finite():
+    with pytest.raises(ValueError, match="1 weight is NaN or infinite as float32"):
+        check_finite(Weights.of("a", np.array([[1e39, 1.0]])))
 
 
 def test_memory_stays_below_the_inputs(tmp_path):

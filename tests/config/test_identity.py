@@ -18,8 +18,8 @@ class Old:
 @dataclass(frozen=True)
 class New:
     rate: float = 0.9
-    added: float = setting(0.0, neutral=0.0)
-    names: tuple[str, ...] = setting((), neutral=())
+    added: float = setting(0.0, added=True)
+    names: tuple[str, ...] = setting((), added=True)
     of_names: int = setting(1, applies=lambda new: new.names != ())
     place: str = setting("here", determines=False)
 

@@ -78,7 +78,7 @@ def test_all_wrong_overrides_are_reported_together():
 
 
 def test_debug_comes_after_the_experiment():
-    with pytest.raises(ConfigError, match="comes before"):
+    with pytest.raises(ConfigError, match=r"put \+debug last"):
         check_overrides(["+debug=quick", "seed=1", "+experiment=lenet_sweep"], CONF)
     assert check_overrides(["+experiment=lenet_sweep", "+debug=quick"], CONF) is None
 

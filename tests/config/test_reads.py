@@ -59,10 +59,10 @@ def test_only_what_layers_have_of_their_own_and_is_read_is_theirs():
 
 @dataclass(frozen=True)
 class Grown(PruneConfig):
-    added: float = setting(0.0, neutral=0.0)
+    added: float = setting(0.0, added=True)
 
 
-def test_a_setting_added_to_a_group_keeps_old_names_while_it_is_neutral():
+def test_a_setting_added_to_a_group_keeps_old_names_at_its_default():
     def name(prune: Any, keys=("prune.added", "prune.scope")):
         return identity("prune", read(replace(CONFIG, prune=prune), keys))
 

@@ -11,8 +11,8 @@ from xorjax.codec.xor import XorCode
 from xorjax.container import CompressedLayer
 from xorjax.layers import XorConv, XorLinear
 from xorjax.masks import encode_mask
-from xorjax.quantize.binarize import SCALES
 from xorjax.quantize.binary import BinaryCode
+from xorjax.settings import SCALES
 from xorjax.weights import CodedWeight
 
 FAN_IN, FAN_OUT = 60, 37

@@ -2,6 +2,7 @@ import json
 from collections import Counter
 from dataclasses import fields, is_dataclass, replace
 from itertools import product
+from operator import attrgetter
 
 import pytest
 
@@ -10,12 +11,13 @@ from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
 from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config, MaskConfig, PruneConfig, ScheduleConfig
+from xorjax.merge import changed
 from xorjax.models import create_model
 from xorjax.pipeline.plan import make_plan
 from xorjax.pipeline.plan_file import write_plan
 from xorjax.pipeline.point import titles
 from xorjax.pipeline.training import frozen_blocks
-from xorjax.settings import changed, get, leaves, stated
+from xorjax.settings import leaves, stated
 
 BASE = Config(
     freeze=("conv*",),
@@ -173,7 +175,7 @@ APPLYING = (
 
 def another(config, key):
     """A value that the setting may have and has not."""
-    (hint, says), value = SETTINGS[key], get(config, key)
+    (hint, says), value = SETTINGS[key], attrgetter(key)(config)
     if key in OTHER:
         return OTHER[key]
     numbers = (3, 2, 1) if hint in (int, int | None) else (3.0, 0.7, 0.6, 0.3)
@@ -195,7 +197,7 @@ def applies(config, key):
 def test_every_setting_names_a_stage_or_is_said_to_determine_nothing(key):
     base = next(changed(Config(), each) for each in APPLYING if applies(changed(Config(), each), key))
     other = changed(base, {key: another(base, key)})
-    assert get(other, key) != get(base, key)
+    assert attrgetter(key)(other) != attrgetter(key)(base)
     assert (names(other) == names(base)) == (key in not_determining())
 
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from xorjax import tiles
 from xorjax.prune.largest import keep_largest
-from xorjax.tiles import Weights, check_finite
+from xorjax.tiles import Weights
 
 # Few distinct values, so that ties are the rule, some that differ in their last bit alone, and what ranking adds.
 ONE = [np.nextafter(1, 2, dtype=np.float32), float(np.nextafter(1, 2)), 1.0, -1.0]
@@ -54,17 +54,3 @@ def test_magnitudes_of_weights_in_tiles(array, data):
         assert np.array_equal(
             keep_largest(weights.magnitudes, weights.size, count), by_sorting(np.abs(array), count)
         )
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_counted_and_placed(bad):
-    array = np.ones((5, 6), np.float32)
-    check_finite(Weights.of("a", array))
-    array[3, 1] = array[4, 0] = bad
-    with pytest.raises(ValueError, match=r"tensor 'a': 2 weights are NaN or infinite .* at \[3, 1\]\)"):
-        check_finite(Weights.of("a", array))
-
-
-def test_a_float64_beyond_float32_is_not_finite():
-    with pytest.raises(ValueError, match="1 weight is NaN or infinite as float32"):
-        check_finite(Weights.of("a", np.array([[1e39, 1.0]])))

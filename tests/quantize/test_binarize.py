@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from xorjax import tiles
 from xorjax.quantize import binarize as module
-from xorjax.quantize.binarize import SCALES, binarize, scale_axes
+from xorjax.quantize.binarize import binarize, scale_axes
+from xorjax.settings import SCALES
 from xorjax.tiles import Weights
 
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xorjax.quantize.binarize import SCALES, scale_axes
+from xorjax.quantize.binarize import scale_axes
 from xorjax.quantize.binary import BinaryCode, BinaryForm
+from xorjax.settings import SCALES
 
 ELEMENTS = st.floats(-2, 2, width=32, allow_subnormal=False)
 # Few shapes: each costs a compilation.

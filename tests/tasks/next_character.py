@@ -28,7 +28,7 @@ class NextCharacterTask:
         "pangram": {"n_train": 100, "n_validation": 20, "n_test": 20, "vocabulary": len(ALPHABET)}
     }
 
-    length: int = setting(16, Range(1), "Characters of a sequence.", neutral=16)
+    length: int = setting(16, Range(1), "Characters of a sequence.", added=True)
 
     augments: ClassVar[bool] = False
 

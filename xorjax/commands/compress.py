@@ -41,25 +41,6 @@ def add_to(commands) -> None:
         metavar="PATTERN",
         help="tensors to keep all the same; may be repeated",
     )
-    pruning = parser.add_mutually_exclusive_group(required=True)
-    pruning.add_argument(
-        "--prune-rate",
-        type=float,
-        metavar="S",
-        default=argparse.SUPPRESS,
-        help="fraction of weights removed, 0 <= S < 1",
-    )
-    pruning.add_argument(
-        "--mask", metavar="FILE", help="safetensors of BOOL or U8 masks by the same names, 1 = kept"
-    )
-    parser.add_argument(
-        "--planes",
-        dest="n_planes",
-        type=int,
-        metavar="Q",
-        default=argparse.SUPPRESS,
-        help="bit planes a weight, 1 to 8 (default 1)",
-    )
     parser.add_argument(
         "--per-layer",
         action="append",
@@ -85,7 +66,12 @@ def _state(parser: argparse.ArgumentParser) -> None:
     from xorjax.codec.code import CODES
     from xorjax.compression import CompressSpec
 
-    add_settings(parser, CompressSpec, ("scale", "scale_dtype"))
+    pruning = parser.add_mutually_exclusive_group(required=True)
+    add_settings(pruning, CompressSpec, ("prune_rate",))
+    pruning.add_argument(
+        "--mask", metavar="FILE", help="safetensors of BOOL or U8 masks by the same names, 1 = kept"
+    )
+    add_settings(parser, CompressSpec, ("n_planes", "scale", "scale_dtype"))
     parser.add_argument(
         "--code", default="xor", metavar="ID", help=f"how signs are stored: {', '.join(CODES)} (default xor)"
     )

@@ -39,7 +39,7 @@ def refusing(path: str | Path | None = None) -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Whoever reads standard output, `head` say, has enough; Python would flush once more at its end."""
+    """The reader of standard output, such as `head`, has closed it. Python's last flush must not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

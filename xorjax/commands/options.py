@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from xorjax.compression import CompressSpec
 
+_FLAGS = {"n_planes": "--planes"}
 RENAMED = {"layout": "slicing", "layout_seed": "slicing_seed"}
 _BOOLS = {"true": True, "false": False}
 _NOTHING = ("none", "auto")
@@ -68,7 +69,8 @@ def add_setting(group: Any, name: str, hint: Any, own: "Field", of: str = "") ->
     allowed = f"; one of {', '.join(says.choices)}" if says.choices is not None else allowed
     default = own.default if own.default is not None else "none"
     group.add_argument(
-        _flag(name),
+        _FLAGS.get(name) or _flag(name),
+        dest=name,
         type=_parser(hint),
         default=argparse.SUPPRESS,
         metavar="ID" if says.choices is not None else {int: "N"}.get(_kinds(hint)[0], "X"),

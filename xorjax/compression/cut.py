@@ -25,7 +25,7 @@ from xorjax.container.spec import code_spec
 
 SHARD_BYTES = 10**9
 _SUFFIX = ".safetensors"
-# Before the names of files of masks, which may be those of the input's.
+# Prefix of the names of files of masks: the input's files may have the same names.
 _OF_MASKS = "masks/"
 
 

@@ -1,8 +1,8 @@
-"""The directory that shards are written to: begun for one cut, which every later command's is held against.
+"""The directory that shards are written to. The first command begins it for its cut; later ones must have the same cut.
 
-`OUT/.work` holds in plan.json what was cut and how it is compressed, and the artifacts of the shards. A command that
-wants something else is refused, so that the files of a directory are of one run, however often it was stopped and
-however many commands share it.
+`OUT/.work/plan.json` says what is cut and how it is compressed; the artifacts of the shards lie beside it. A command
+that wants something else is refused, so that all files of a directory belong together, however often the work was
+stopped and however many commands share it.
 """
 
 import json
@@ -84,10 +84,13 @@ def _visible(out: Path) -> list[Path]:
 
 
 def _clear(out: Path, cut: Cut) -> None:
-    """Removes what was made before, unless somebody is making it: the shards that were begun, and their index.
+    """Removes the plan, the index and the shards that were begun before.
 
-    The plan that is there may be damaged or gone: who began a shard left its claim, and the index is most likely that
+    The plan may be damaged or gone. The claims then tell which shards were begun, and the index is most likely the one
     of `cut`.
+
+    Raises:
+        CompressError: another command is making one of the shards.
     """
     work, path, index = work_of(out), _plan(out), cut.index_file
     prefix = paths.claim_file(work, _SHARD, "").name

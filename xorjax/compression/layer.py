@@ -17,7 +17,7 @@ from xorjax.masks import MASK_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.prune.largest import keep_largest
 from xorjax.quantize.binarize import binarize
-from xorjax.tiles import Weights, check_finite
+from xorjax.tiles import Weights
 
 
 def compress_layer(weights: Weights, spec: CompressSpec, tell: Tell = lambda done: None) -> CompressedLayer:
@@ -29,10 +29,7 @@ def compress_layer(weights: Weights, spec: CompressSpec, tell: Tell = lambda don
             tensor.
     """
     check_shape(weights.name, weights.shape)
-    try:
-        check_finite(weights)
-    except ValueError as error:
-        raise CompressError(str(error)) from error
+    check_finite(weights)
     spec = spec.for_layer(weights.name)
     index = _index(weights, spec)
     tell(0.2)
@@ -68,6 +65,26 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
         raise CompressError(
             f"tensor {name!r} has shape {list(shape)}, expected 2 dimensions or more and a weight at least: narrow "
             "--layers (CompressSpec.layers), or --skip it"
+        )
+
+
+def check_finite(weights: Weights) -> None:
+    """Looks at every weight.
+
+    Raises:
+        CompressError: one is NaN or infinite (as float32); counts them and gives the first one's index.
+    """
+    count, first = 0, -1
+    for where, tile in weights.tiles():
+        bad = np.flatnonzero(~np.isfinite(tile))
+        if len(bad) and first < 0:
+            first = where.start + int(bad[0])
+        count += len(bad)
+    if count:
+        index = [int(i) for i in np.unravel_index(first, weights.shape)]
+        what = "1 weight is" if count == 1 else f"{count} weights are"
+        raise CompressError(
+            f"tensor {weights.name!r}: {what} NaN or infinite as float32 (the first at {index}), expected finite"
         )
 
 
@@ -131,8 +148,8 @@ def _index(weights: Weights, spec: CompressSpec) -> EncodedMask | None:
 def _fitted(weights: Weights, spec: CompressSpec, codec: str) -> EncodedMask:
     assert spec.prune_rate is not None
     scores = np.empty(weights.size, np.float32)
-    for where, tile in weights.tiles():
-        np.abs(tile, out=scores[where])
+    for where, tile in weights.magnitudes():
+        scores[where] = tile
     # An option may not fit the shape, or there may be no such mask at this prune rate.
     with about(f"tensor {weights.name!r}", CompressError):
         return fit_mask(scores.reshape(weights.shape), spec.prune_rate, codec, **spec.mask_options)

@@ -59,7 +59,7 @@ def build_shard(
     source, path = cut.directory / shard.source, out / shard.file
     inputs = {source: cut.files[shard.source]} | cut.files_of_masks
     for left in out.glob(f".{shard.file}.*.tmp"):
-        left.unlink()  # of a command that was killed; who has the claim is the only one to write it
+        left.unlink()  # left by a killed command: only the holder of the claim writes the shard
     _check_input(inputs)
     checkpoint = open_checkpoint(source)
     described: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
 """What to compress and how: one value, checked when it is made, and what it is for each layer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from xorjax.codec.code import CODES, Code, clashes
-from xorjax.codec.xor import XorCode
 from xorjax.compression.errors import CompressError
-from xorjax.container.spec import kind_name
 from xorjax.masks import APPROXIMATE_CODECS, MASK_CODECS, EncodedMask
-from xorjax.quantize.binarize import MAX_PLANES, SCALES
-from xorjax.settings import FRACTION, Range, coerce, leaves, nearest, problems, setting, stated
+from xorjax.merge import fitting, merge, nested, unknown_key
+from xorjax.settings import FRACTION, PLANES, SCALES, kind, leaves, problems, setting, stated, type_problems
 
 SCALE_DTYPES = ("float32", "float16", "bfloat16")
 
@@ -52,7 +50,7 @@ class CompressSpec:
     prune_rate: float | None = setting(None, FRACTION, "Fraction of weights removed.", per_layer=True)
     masks: Mapping[str, np.ndarray | EncodedMask] | None = None
     skip: tuple[str, ...] = ()
-    n_planes: int = setting(1, Range(1, MAX_PLANES), "Bit planes a weight.", per_layer=True)
+    n_planes: int = setting(1, PLANES, "Bit planes a weight.", per_layer=True)
     scale: str = setting(
         "channel",
         SCALES,
@@ -61,7 +59,7 @@ class CompressSpec:
         per_layer=True,
     )
     scale_dtype: str = setting("float32", SCALE_DTYPES, "What scales are stored as.", per_layer=True)
-    code: Code = field(default_factory=XorCode)
+    code: Code = kind(lambda: CODES, "xor", "How signs are stored.", per_layer=True)
     mask_codec: str | None = setting(
         "ans_rc",
         tuple(MASK_CODECS),
@@ -73,13 +71,14 @@ class CompressSpec:
     per_layer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self):
+        for name in ("layers", "skip"):
+            if isinstance(patterns := getattr(self, name), str):
+                raise CompressError(f"{name} is {patterns!r}; it must be a list of patterns: {[patterns]}")
         if not self.layers:
             raise CompressError("layers is empty, expected one pattern or more")
         if (self.prune_rate is None) == (self.masks is None):
             raise CompressError("one of prune_rate and masks is expected, and not both")
-        for settings in (self, self.code):
-            _check_types(type(settings), {own.name: getattr(settings, own.name) for own in fields(settings)})
-        for problem in problems(self):
+        for problem in list(type_problems(self)) or problems(self):
             raise CompressError(problem.removeprefix("code."))
         for clash in clashes(self.code, self.prune_rate or 0.0):
             raise CompressError(clash)
@@ -95,32 +94,21 @@ class CompressSpec:
         return self
 
     def _changed(self, pattern: str, changes: Mapping[str, Any]) -> "CompressSpec":
+        options = {} if "mask_codec" in changes else dict(self.mask_options)
+        own: dict[str, Any] = {}
+        found: list[str] = []
+        for key, value in changes.items():
+            if key.startswith("mask_options."):
+                options[key.removeprefix("mask_options.")] = value
+            elif key in _KEYS and key not in PER_LAYER:
+                found.append(f"{key} cannot be set by layer; {', '.join(PER_LAYER)} can")
+            else:
+                own["code.id" if key == "code" else key] = value
+        values = fitting(self, nested(own), found, lambda key, value: unknown_key(key, value, PER_LAYER))
         try:
-            code = changes.get("code", self.code)
-            if isinstance(code, str):
-                if code not in CODES:
-                    raise CompressError(_unknown("code", code, CODES))
-                code = CODES[code]()
-            if not isinstance(code, Code):
-                raise CompressError(
-                    f"code is {code!r}; it must be one of {', '.join(CODES)}, or such a value"
-                )
-            options = {} if "mask_codec" in changes else dict(self.mask_options)
-            own: dict[str, Any] = {}
-            of_code: dict[str, Any] = {}
-            groups = {"code": of_code, "mask_options": options}
-            for key, value in changes.items():
-                group, dot, name = key.partition(".")
-                if group in groups and dot:
-                    groups[group][name] = value
-                elif key != "code":
-                    own[key] = value
-            _check_names("setting", own, layer_settings(type(self)), "code")
-            _check_names(f"setting of the code {code.id}", of_code, layer_settings(type(code)))
-            _check_types(type(self), own)
-            _check_types(type(code), of_code)
-            code = replace(code, **of_code)
-            return replace(self, **own, code=code, mask_options=options, per_layer={})
+            for problem in found:
+                raise CompressError(problem.replace("code.id", "code"))
+            return replace(self, **values, mask_options=options, per_layer={})
         except CompressError as error:
             raise CompressError(f"per_layer {pattern!r}: {error}") from error
 
@@ -134,43 +122,15 @@ class CompressSpec:
             return
         if self.masks is not None:
             raise CompressError(f"mask_codec {codec!r} chooses the mask itself and cannot store given masks")
-        options = APPROXIMATE_CODECS[codec].settings
-        names = [own.name for own in fields(options)]
-        _check_names(f"option of the mask_codec {codec!r}", self.mask_options, names)
-        _check_types(options, self.mask_options)
-        for problem in problems(options(**self.mask_options)):
+        default, found = APPROXIMATE_CODECS[codec].settings(), []
+        names, of = [own.name for own in fields(default)], f" of the mask_codec {codec!r}"
+        options = merge(
+            default, self.mask_options, found, lambda key, value: unknown_key(key, value, names, of)
+        )
+        for problem in (*found, *problems(options)):
             raise CompressError(f"mask option {problem}")
 
 
-def layer_settings(cls: type) -> list[str]:
-    """The settings of a code or of `CompressSpec` that a layer may have for itself."""
-    return [own.name for own in fields(cls) if stated(own).per_layer]
-
-
-def _check_types(cls: type, given: Mapping[str, Any]) -> None:
-    """Whether each setting of `cls` is of its type; an integer is a float too."""
-    for name, hint, own in leaves(cls):
-        if name not in given or not stated(own).help:
-            continue
-        value = given[name]
-        try:
-            # A number is no name, though a configuration takes it for one.
-            fits = isinstance(value, str) if hint is str else coerce(hint, value) == value
-        except TypeError:
-            fits = False
-        if not fits:
-            raise CompressError(f"{name} is {value!r}; it must be of the type {kind_name(hint)}")
-
-
-def _check_names(what: str, given: Iterable[str], known: list[str], *more: str) -> None:
-    for name in given:
-        if name not in known:
-            raise CompressError(_unknown(what, name, [*known, *more]))
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    choices = list(known)
-    if not choices:
-        return f"there is no {what} called {name!r}: it has none"
-    near = nearest(name, choices)
-    return f"there is no {what} called {name!r}; there are {', '.join(choices)}; the nearest is {near}"
+_KEYS = {key: stated(own) for key, _, own in leaves(CompressSpec)}
+PER_LAYER = tuple(key for key, says in _KEYS.items() if says.per_layer)
+"""The settings that layers may have of their own, those of all codes among them."""

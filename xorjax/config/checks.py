@@ -3,25 +3,27 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from xorjax.codec.code import clashes
 from xorjax.config.schema import Config, is_exact, matching, models
 from xorjax.masks import MASK_CODECS
-from xorjax.settings import changed, get, nearest, one_of, problems, wrong
+from xorjax.merge import changed
+from xorjax.settings import nearest, one_of, problems, wrong
 
 OPTIMS = ("optim", "prune.optim", "quantize.optim")
 """The keys that hold an `OptimConfig`."""
 
 
 def find_problems(config: Config) -> list[str]:
-    """The settings that cannot be; contradictions are sought once each setting is possible alone."""
+    """A sentence for each wrong setting; if each is right alone, one for each contradiction between settings."""
     between = (_layers, _code, _prune, _mask, _training)
     single = [*problems(config), *_report(config), *_data(config)]
     return single or [problem for check in between for problem in check(config)]
 
 
 def rule_problems(config: Config) -> Iterator[str]:
-    """What cannot be of `per_layer`, of a configuration that can be without."""
+    """A sentence for each wrong rule of `per_layer`; the configuration is right without its rules."""
     alike, pruned = replace(config, per_layer=()), config.pruned_layers
     for pattern, rule in config.per_layer:
         if not matching(pruned, (pattern,)):
@@ -119,7 +121,7 @@ def _training(config: Config) -> Iterator[str]:
             yield wrong(f"data.{name}", wanted, f"at most {n}, the examples that {data.name} has", n)
     n_train = data.n_train or sizes["n_train"]
     for key in OPTIMS:
-        optim = get(config, key)
+        optim = attrgetter(key)(config)
         if optim.warmup_epochs > optim.epochs:
             allowed = f"at most {key}.epochs, {optim.epochs}"
             yield wrong(f"{key}.warmup_epochs", optim.warmup_epochs, allowed, optim.epochs)

@@ -38,12 +38,12 @@ def report(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
-    # Of a setting that there is, since overrides are checked; Hydra would advise to add it.
+    # The key is a setting, since overrides are checked, but it is not in what was composed. Hydra would advise `+key`.
     missing = re.match(r"Could not override '(\w+)\.?(\w*)'", text)
     if missing is None or not isinstance(error, ConfigCompositionException):
         return text
-    from xorjax.config.merge import having
     from xorjax.config.validate import KINDS
+    from xorjax.merge import having
 
     group, name = missing.groups()
     if group in KINDS:

@@ -1,7 +1,7 @@
 """Names of artifacts: a hash of what determines them, so that whatever points have in common is made once.
 
-A setting added later must leave the names of old artifacts valid: state in its field which value is `neutral`, and it
-enters the hash only when it differs.
+A setting added later must leave the names of old artifacts valid: its default is what they were made with, its field
+says `added`, and it enters the hash only when it differs.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
-from xorjax.settings import NONE_NEUTRAL, stated
+from xorjax.settings import stated
 
 SCHEMA_VERSION = 2
 """Raised when artifacts of the same settings are no longer the same: everything is then made anew."""
@@ -68,5 +68,4 @@ def counts(settings: Any, field: Field) -> bool:
     says = stated(field)
     if not says.determines or (says.applies is not None and not says.applies(settings)):
         return False
-    neutral = says.neutral
-    return neutral is NONE_NEUTRAL or canonical(getattr(settings, field.name)) != canonical(neutral)
+    return not (says.added and getattr(settings, field.name) == field.default)

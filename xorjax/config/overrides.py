@@ -10,7 +10,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from xorjax.config.errors import ConfigError
-from xorjax.config.validate import KEYS, KINDS, SECTIONS, nearest_key, new_name
+from xorjax.config.validate import KEYS, KINDS, SECTIONS, new_name
+from xorjax.merge import nearest_key
 from xorjax.settings import nearest, one_of
 
 APPENDED = ("experiment", "debug")
@@ -48,9 +49,7 @@ def check_overrides(overrides: Sequence[str], conf: Path) -> None:
     problems = [problem for text in overrides for problem in _problems(text, groups)]
     appended = [group for text in overrides for group in APPENDED if text.startswith(f"+{group}=")]
     if appended != sorted(appended, key=APPENDED.index):
-        problems.append(
-            "+debug comes before +experiment, which would undo it; write +experiment=... +debug=..."
-        )
+        problems.append("+experiment would override +debug; put +debug last: +experiment=... +debug=...")
     if problems:
         raise ConfigError(problems)
 
@@ -91,6 +90,7 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
         yield from _group_problems(override, groups)
     elif key not in KEYS and key not in SECTIONS:
         names = [f"+{group}" if group in APPENDED else group for group in groups]
+        names += [known for known in KEYS if f"+{known}" not in names]
         yield f"{key} (in {text}) is not a setting; the nearest is {nearest_key(key, names)}"
     elif key in [f"{group}.id" for group in KINDS]:
         yield f"{key} (in {text}) is chosen with its group; write {key.removesuffix('.id')}=CHOICE"

@@ -1,4 +1,4 @@
-"""What a stage reads of the settings: these name its artifact, and while it is made it can read no other.
+"""The settings that a stage reads. They name its artifact, and the stage can read no others while it runs.
 
 A stage declares keys of `Config`: of settings ("prune.scope"), of whole groups ("code"), or of properties, which derive
 from settings ("prune.keep_epoch").
@@ -17,7 +17,7 @@ from xorjax.settings import flat, leaves, stated
 def read(config: Config, keys: tuple[str, ...]) -> dict[str, Any]:
     """The values at `keys` as plain JSON, and under "per_layer" those that pruned layers have of their own.
 
-    What determines nothing, is neutral or does not apply is left out.
+    What determines nothing, does not apply or was added and has its default is left out.
     """
     values = _values(config, keys)
     own = {layer: _values(config.for_layer(layer), keys) for layer in config.pruned_layers}

@@ -13,8 +13,10 @@ from xorjax.codec import CODES, Code
 from xorjax.data.config import DataConfig
 from xorjax.masks import MASK_CODECS
 from xorjax.masks.base import INDEX_BITS
-from xorjax.settings import BETWEEN, FRACTION, POSITIVE, SEED, Range, changed, kind, setting
+from xorjax.merge import changed
+from xorjax.settings import BETWEEN, FRACTION, PLANES, POSITIVE, SCALES, SEED, Range, kind, setting
 from xorjax.tasks.task import TASKS
+from xorjax.trackers import LIBRARIES
 
 
 def models() -> Mapping[str, Any]:
@@ -71,11 +73,9 @@ class PruneConfig:
     rate: float = setting(0.95, FRACTION, "The fraction of weights removed, S.", per_layer=True)
     layers: tuple[str, ...] = setting(("fc1",), help="Layers to prune, quantize and encode, by patterns.")
     scope: str = setting("layer", ("layer", "global"), "Each layer loses `rate`, or all are ranked together.")
-    score: str = setting(
-        "magnitude", ("magnitude", "outgoing"), "What ranks the weights.", neutral="magnitude"
-    )
+    score: str = setting("magnitude", ("magnitude", "outgoing"), "What ranks the weights.", added=True)
     structure: float = setting(
-        0.0, Range(0, 4), "A bias towards rows and columns that keep many weights.", neutral=0.0
+        0.0, Range(0, 4), "A bias towards rows and columns that keep many weights.", added=True
     )
     strategy: str = setting(
         "continue", ("continue", "rewind", "rewind_lr"), "What follows the removal of a level's weights."
@@ -104,8 +104,8 @@ class PruneConfig:
 class QuantizeConfig:
     """Straight-through fine-tuning of the pruned layers to binary planes."""
 
-    n_planes: int = setting(1, Range(1, 8), "Bit planes a weight.", per_layer=True)
-    scale: str = setting("tensor", ("tensor", "channel", "row"), "What shares one scale.", per_layer=True)
+    n_planes: int = setting(1, PLANES, "Bit planes a weight.", per_layer=True)
+    scale: str = setting("tensor", SCALES, "What shares one scale.", per_layer=True)
     ste: str = setting("clipped", ("clipped", "identity"), "The gradient of the sign.")
     optim: OptimConfig = field(
         default_factory=lambda: OptimConfig(learning_rate=1e-3, epochs=5, warmup_epochs=0.0)
@@ -175,7 +175,7 @@ class Config:
     per_layer: tuple[Rule, ...] = setting((), help="Settings that layers have of their own, by patterns.")
     sweep: SweepConfig = field(default_factory=SweepConfig)
     trackers: tuple[str, ...] = setting(
-        (), ("tensorboard", "mlflow"), "Who is told of the training.", determines=False
+        (), tuple(LIBRARIES), "Who is told of the training.", determines=False
     )
     paths: PathsConfig = field(default_factory=PathsConfig)
 

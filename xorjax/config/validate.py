@@ -1,7 +1,8 @@
 """From what Hydra composed to a `Config`: what does not fit is refused in one error, before any work."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,9 +10,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xorjax.config.checks import find_problems, rule_problems
 from xorjax.config.errors import ConfigError
-from xorjax.config.merge import merge
 from xorjax.config.schema import Config, Rule
-from xorjax.settings import flattened, get, leaves, nearest, stated
+from xorjax.merge import merge, nested, unknown_key
+from xorjax.settings import flattened, leaves, stated
 
 
 def load_config(cfg: DictConfig) -> Config:
@@ -50,24 +51,17 @@ def _rules(rules: Any, config: Config, problems: list[str]) -> Iterator[Rule]:
             f"per_layer is {rules!r}; it must be settings by patterns, such as {{conv*: {{prune.rate: 0.8}}}}"
         )
         return
-    for pattern, nested in rules.items():
-        rule = dict(flattened(nested))
+    for pattern, given in rules.items():
+        rule = dict(flattened(given))
         found = [
             f"{key} (here {value!r}) cannot be set by layer; {', '.join(PER_LAYER)} can"
             for key, value in rule.items()
             if key in KEYS and key not in PER_LAYER
         ]
-        own = merge(config, _nested(rule), found, _unknown) if not found else config
+        own = merge(config, nested(rule), found, _unknown) if not found else config
         problems.extend(f"per_layer of {pattern}: {problem}" for problem in found)
         if not found:
-            yield str(pattern), tuple((key, get(own, key)) for key in rule)
-
-
-def _nested(rule: Mapping[str, Any]) -> Any:
-    nested = OmegaConf.create({})
-    for key, value in rule.items():
-        OmegaConf.update(nested, str(key), value, force_add=True)
-    return OmegaConf.to_container(nested)
+            yield str(pattern), tuple((key, attrgetter(key)(own)) for key in rule)
 
 
 KEYS: dict[str, Any] = {}
@@ -94,14 +88,7 @@ def new_name(key: str) -> str | None:
     return None if old is None else _RENAMED[old] + key.removeprefix(old)
 
 
-def nearest_key(key: str, groups: Sequence[str] = ()) -> str:
-    """The setting or group that `key` most likely means: one with the same last word, or spelled most alike."""
-    last = key.rpartition(".")[2]
-    same = [known for known in KEYS if known.rpartition(".")[2] == last]
-    return nearest(key, same or [*groups, *(known for known in KEYS if f"+{known}" not in groups)])
-
-
 def _unknown(key: str, value: Any) -> str:
     if (new := new_name(key)) is not None:
         return f"{key} (here {value!r}) is called {new} now"
-    return f"{key} (here {value!r}) is not a setting; the nearest is {nearest_key(key)}"
+    return unknown_key(key, value, KEYS)

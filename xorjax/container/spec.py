@@ -7,18 +7,20 @@ from typing import Any
 from xorjax.codec.code import CODES, Code, check_settings
 from xorjax.container.tensors import MAX_NDIM
 from xorjax.errors import about
-from xorjax.settings import NONE_NEUTRAL, coerce, leaves, stated
+from xorjax.settings import coerce, leaves, stated, type_name
 
 LAYER_KEYS = {"shape", "code", "mask", "shared", "sha256", "notes"}
 TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
 
 
 def code_spec(code: Code) -> dict[str, Any]:
-    """A code's id and settings. A setting is left out that determines nothing, or is at its neutral value."""
+    """A code's id and settings. A setting is left out that determines nothing, or was added and has its default."""
     assert is_dataclass(code)
-    settings = {own.name: (getattr(code, own.name), stated(own)) for own in fields(code)}
     return {"id": code.id} | {
-        name: value for name, (value, says) in settings.items() if says.determines and value != says.neutral
+        own.name: value
+        for own in fields(code)
+        if (says := stated(own)).determines
+        and ((value := getattr(code, own.name)) != own.default or not says.added)
     }
 
 
@@ -36,14 +38,12 @@ def read_code(entry: object, where: str) -> Code:
         says = stated(own)
         if not says.determines:
             continue
-        if name not in given and says.neutral is not NONE_NEUTRAL:
-            settings[name] = says.neutral
-        else:
+        if name in given or not says.added:
             try:
                 settings[name] = coerce(hint, given.pop(name))
             except (KeyError, TypeError):
                 raise ValueError(
-                    f"spec: {where} code {cls.id} lacks {name!r}, or it is not of type {kind_name(hint)}"
+                    f"spec: {where} code {cls.id} lacks {name!r}, or it is not {type_name(hint)}"
                 ) from None
     for name in given:
         raise ValueError(f"spec: {where} code {cls.id} has no setting {name!r}; a newer xorjax may have")
@@ -65,18 +65,14 @@ def get(entry: object, key: str, kind: Any, where: str = "the spec") -> Any:
     value = entry.get(key, missing := object()) if isinstance(entry, dict) else (missing := object())
     # bool is a subclass of int, and true is no count.
     if value is missing or not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"spec: {where} lacks {key!r}, or it is not of type {kind_name(kind)}")
+        raise ValueError(f"spec: {where} lacks {key!r}, or it is not {type_name(kind)}")
     return value
-
-
-def kind_name(kind: Any) -> str:
-    return getattr(kind, "__name__", str(kind))
 
 
 def get_list(entry: object, key: str, kind: type, where: str) -> list[Any]:
     values = get(entry, key, list, where)
     if not all(type(value) is kind for value in values):
-        raise ValueError(f"spec: {where} has {key!r} with an entry that is not of type {kind_name(kind)}")
+        raise ValueError(f"spec: {where} has {key!r} with an entry that is not {type_name(kind)}")
     return values
 
 

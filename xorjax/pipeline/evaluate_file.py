@@ -9,8 +9,9 @@ from xorjax.config.schema import Config
 from xorjax.container import CompressedModel
 from xorjax.data.config import DataConfig
 from xorjax.errors import UserError
+from xorjax.merge import merge
 from xorjax.models.compressed import coded_model
-from xorjax.settings import coerce, leaves, problems
+from xorjax.settings import problems
 from xorjax.tasks.task import TASKS, Task
 from xorjax.train.predict import predict, score
 
@@ -70,10 +71,8 @@ def evaluate_model(compressed: CompressedModel, data_dir: str, cache_dir: str) -
 def _task(metadata: Mapping[str, str]) -> Task:
     """The task that a file was made for: images, where it says nothing, as files of 0.1 do."""
     cls, given = TASKS.find(metadata.get("task", "images")), json.loads(metadata.get("task_settings", "{}"))
-    hints = {name: hint for name, hint, _ in leaves(cls)}
-    for name in given.keys() - hints.keys():
-        raise ValueError(f"task_settings: the task {cls.id} has no setting {name!r}")
-    task = cls(**{name: coerce(hints[name], value) for name, value in given.items()})
-    for problem in problems(task):
+    found: list[str] = []
+    task = merge(cls(), given, found, lambda name, _: f"the task {cls.id} has no setting {name!r}")
+    for problem in (*found, *problems(task)):
         raise ValueError(f"task_settings: {problem}")
     return task

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from xorjax.models.registry import blocks_of
 from xorjax.params import Masks, is_within
 from xorjax.pipeline.build import Build, load_masks, load_trained
 from xorjax.prune.masks import full_masks
-from xorjax.settings import get
 from xorjax.tasks.task import Dataset, Split, Task
 from xorjax.train.loop import Recipe, TrainResult
 from xorjax.train.predict import features, predict, score
@@ -82,7 +82,7 @@ class Upstream:
     def recipe(self, config: Config, form: Form, key: str) -> Recipe:
         """How `form` of the parameters is trained, by the settings at `key`."""
         forward = Forward(config.task, self.network, form, self.start)
-        return Recipe(forward, get(config, key), config.seed, frozenset(config.frozen_layers), key)
+        return Recipe(forward, attrgetter(key)(config), config.seed, frozenset(config.frozen_layers), key)
 
 
 @dataclass(frozen=True)

@@ -1,51 +1,25 @@
 """The prune rates that pruning passes: how a schedule spaces them, and the trajectory of levels up to a point's own."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from xorjax.config.schema import PruneConfig
+from xorjax.config.schema import PruneConfig, ScheduleConfig
 
-
-@dataclass(frozen=True)
-class Schedule(ABC):
-    """`levels` prune rates from `first` to `last`, spaced as the class says."""
-
-    first: float
-    last: float
-    levels: int
-
-    def rates(self) -> tuple[float, ...]:
-        """`levels` prune rates, ascending; a single level is `last`."""
-        steps = self.levels - 1
-        return tuple(self.at(i / steps) for i in range(self.levels)) if steps else (self.at(1.0),)
-
-    @abstractmethod
-    def at(self, t: float) -> float:
-        """The prune rate at `t` of the way, 0 to 1."""
+SPACINGS: dict[str, Callable[[float, float, float], float]] = {
+    # Every level removes the same share of all weights.
+    "linear": lambda first, last, t: first + (last - first) * t,
+    # Every level keeps the same share of what the level before it kept (Frankle & Carbin 2019).
+    "geometric": lambda first, last, t: 1 - (1 - first) ** (1 - t) * (1 - last) ** t,
+    # Fast at first, slow near the end (Zhu & Gupta 2017).
+    "cubic": lambda first, last, t: last + (first - last) * (1 - t) ** 3,
+}
+"""The prune rate at `t` of the way, 0 to 1, from `first` to `last`."""
 
 
-class Linear(Schedule):
-    """Every level removes the same share of all weights."""
-
-    def at(self, t: float) -> float:
-        return self.first + (self.last - self.first) * t
-
-
-class Geometric(Schedule):
-    """Every level keeps the same share of what the level before it kept (Frankle & Carbin 2019)."""
-
-    def at(self, t: float) -> float:
-        return 1 - (1 - self.first) ** (1 - t) * (1 - self.last) ** t
-
-
-class Cubic(Schedule):
-    """Fast at first, slow near the end: `last + (first - last) (1 - t)^3` (Zhu & Gupta 2017)."""
-
-    def at(self, t: float) -> float:
-        return self.last + (self.first - self.last) * (1 - t) ** 3
-
-
-SCHEDULES: dict[str, type[Schedule]] = {"linear": Linear, "geometric": Geometric, "cubic": Cubic}
+def rates(schedule: ScheduleConfig) -> tuple[float, ...]:
+    """The schedule's prune rates, ascending; a single level is `last`."""
+    spacing, steps = SPACINGS[schedule.name], schedule.levels - 1
+    ways = [i / steps for i in range(schedule.levels)] if steps else [1.0]
+    return tuple(spacing(schedule.first, schedule.last, t) for t in ways)
 
 
 def trajectory(config: PruneConfig) -> tuple[float, ...]:
@@ -56,9 +30,7 @@ def trajectory(config: PruneConfig) -> tuple[float, ...]:
     """
     if config.rate == 0:
         return ()
-    spec = config.schedule
-    schedule = SCHEDULES[spec.name](spec.first, spec.last, spec.levels)
     # Rounded so that 1 - 0.1 and 0.9 are one level, not two.
-    visited = {round(rate, 9) for rate in (*schedule.rates(), *config.through)}
+    visited = {round(rate, 9) for rate in (*rates(config.schedule), *config.through)}
     rate = round(config.rate, 9)
     return (*sorted(r for r in visited if 0 < r < rate), rate)

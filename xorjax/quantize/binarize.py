@@ -18,8 +18,6 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from xorjax.tiles import Weights
 
-SCALES = ("tensor", "channel", "row")
-MAX_PLANES = 8
 ROUNDS = 20
 TOLERANCE = 1e-4
 

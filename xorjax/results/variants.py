@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from xorjax.results.configs import determines_nothing, plain, setting
+from xorjax.results.configs import plain, setting
 from xorjax.results.names import APPROXIMATE_MASKS, code_name, mask_name
 
 # What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
@@ -73,7 +73,7 @@ def varied_keys(*tables: tuple[pl.DataFrame, Iterable[str]]) -> Varied:
     """
     found: dict[tuple[str, str | None], frozenset[str]] = {}
     for table, swept in tables:
-        keys = [key for key in swept if key not in IN_COLUMNS and not determines_nothing(key)]
+        keys = [key for key in swept if key not in IN_COLUMNS]
         configs = table.filter(pl.col("status") == "ok", ~pl.col("baseline"))["config"]
         coded_as = list(zip(setting(configs, "code"), setting(configs, "mask.codec"), strict=True))
         for key in keys:

@@ -33,13 +33,13 @@ class ImagesTask:
         "none",
         AUGMENTATIONS,
         "What training images undergo: nothing, shifts by up to `max_shift` pixels, or these and mirroring.",
-        neutral="none",
+        added=True,
     )
     max_shift: int = setting(
         2,
         Range(1, 16),
         "The largest shift in pixels, in both directions; what moves in is black.",
-        neutral=2,
+        added=True,
         applies=lambda task: task.augments,
     )
 

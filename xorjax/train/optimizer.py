@@ -15,9 +15,6 @@ from jaxtyping import Array, Float32, Int32
 from xorjax.config.schema import OptimConfig
 from xorjax.params import Params
 
-OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine")
-
 
 def decayed(params: Params) -> dict[str, bool]:
     """Weight decay acts on kernels, not on biases."""
@@ -34,25 +31,15 @@ class Optimizer:
     @cached_property
     def rule(self) -> optax.GradientTransformation:
         """The update before it is multiplied by minus the learning rate."""
-        decay = (
-            [optax.add_decayed_weights(self.config.weight_decay, decayed)] if self.config.weight_decay else []
-        )
-        match self.config.name:
-            case "adam":
-                return optax.chain(*decay, optax.scale_by_adam())
-            case "adamw":
-                return optax.chain(optax.scale_by_adam(), *decay)
-            case "sgd":
-                return optax.chain(*decay, optax.trace(0.9))
-        raise ValueError(f"optim.name is {self.config.name!r}, expected one of {', '.join(OPTIMIZERS)}.")
+        adam, momentum = optax.scale_by_adam(), optax.trace(0.9)
+        weight_decay = self.config.weight_decay
+        decay = [optax.add_decayed_weights(weight_decay, decayed)] if weight_decay else []
+        chains = {"adam": [*decay, adam], "adamw": [adam, *decay], "sgd": [*decay, momentum]}
+        return optax.chain(*chains[self.config.name])
 
     def learning_rate(self, step: Int32[Array, ""]) -> Float32[Array, ""]:
         """Linear warm-up over `warmup_epochs`, then constant, or half a cosine down to 0 at the last step."""
         config = self.config
-        if config.schedule not in SCHEDULES:
-            raise ValueError(
-                f"optim.schedule is {config.schedule!r}, expected one of {', '.join(SCHEDULES)}."
-            )
         warmup = config.warmup_epochs * self.steps_per_epoch
         position = step.astype(jnp.float32)
         rate = jnp.float32(config.learning_rate)
