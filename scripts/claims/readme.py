@@ -48,7 +48,7 @@ def codecs_table(results: Results) -> Found:
     found = {}
     for n_in in (20, 64):
         xor = encoded(table, n_in=n_in, patch_format="enumerative")
-        name = f"XOR code, n_in={n_in}, n_out={xor['n_out'][0]}"
+        name = f"XOR code, n_in={n_in}, n_out={xor['n_out'].min()} to {xor['n_out'].max()}"
         found[name] = [mean(xor, column) for column in (*columns, "matrix_bits")]
     for name, *codec in (
         ('the same mask, then the kept signs as they are ("ANS mask + signs" in reports)', "signs", "ans_rc"),
