@@ -8,6 +8,7 @@ from xorjax.train.loop import Recipe, train
 from xorjax.train.step import Forward
 
 READS = ("data", "model", "task", "optim", "seed", "prune.keep_epoch")
+NEEDS = ()
 
 
 def dense(build: Build) -> dict:

@@ -10,6 +10,7 @@ from xorjax.pipeline.training import dataset
 from xorjax.train.predict import predict, score
 
 READS = ("data", "model", "task")
+NEEDS = ("quantize", "encode")
 
 
 def evaluate(build: Build) -> dict:

@@ -10,12 +10,13 @@ from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
 from xorjax.pipeline.build import Build, group, join
-from xorjax.pipeline.training import UPSTREAM_READS, Upstream, dataset, summary
+from xorjax.pipeline.training import UPSTREAM_NEEDS, UPSTREAM_READS, Upstream, dataset, summary
 from xorjax.quantize.binary import BinaryCode, BinaryForm
 from xorjax.train.loop import train
 from xorjax.train.predict import predict
 
 READS = (*UPSTREAM_READS, "quantize")
+NEEDS = UPSTREAM_NEEDS
 TEST_LOGITS = "test_logits"
 
 

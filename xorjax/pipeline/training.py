@@ -22,6 +22,8 @@ from xorjax.train.step import Form, Forward
 
 UPSTREAM_READS = ("data", "model", "task", "seed", "frozen_layers", "prune.layers")
 """What every stage after dense training reads: see `Upstream`."""
+UPSTREAM_NEEDS = ("dense", "before")
+"""What each of them is made from: the features of the dense model, and what the stage before left."""
 
 
 @lru_cache(maxsize=1)
