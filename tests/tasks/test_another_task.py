@@ -8,7 +8,7 @@ from xorjax.config.schema import OptimConfig
 from xorjax.data.config import DataConfig
 from xorjax.models.registry import initialize, merge
 from xorjax.prune.masks import apply_masks, full_masks, prune_by_magnitude
-from xorjax.quantize.binary import BinaryCode, BinaryForm
+from xorjax.quantize.binary import Binarizer, BinaryForm
 from xorjax.tasks.task import Task
 from xorjax.train import Forward, Recipe, evaluate, predict, score, train
 
@@ -70,7 +70,7 @@ def test_it_is_pruned_and_binarized_as_any_other(made, trained, data, tmp_path):
     paths = [path for path, mask in masks.items() if mask is not None]
     assert len(paths) >= 2
     masks = prune_by_magnitude(trained.params, masks, 0.5, "layer")
-    form = BinaryForm.of(dict.fromkeys(paths, BinaryCode(2, "channel")))
+    form = BinaryForm.of(dict.fromkeys(paths, Binarizer(2, "channel")))
     recipe = Recipe(Forward(TASK, network, form), OPTIM, seed=0)
     params = apply_masks(trained.params, masks)
     before = evaluate(recipe.forward, params, trained.state, masks, data.validation)[1]

@@ -112,7 +112,7 @@ def test_killed_after_any_epoch_it_resumes_to_the_same_bits(whole, recipe, param
     assert epochs_in(tmp_path / "metrics.jsonl") == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("moment", ["train_step", "_save", "append_metrics"])
+@pytest.mark.parametrize("moment", ["train_step", "save", "append_metrics"])
 def test_killed_within_an_epoch_it_resumes_to_the_same_bits(
     whole, recipe, params, splits, tmp_path, monkeypatch, moment
 ):
