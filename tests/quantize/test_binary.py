@@ -23,16 +23,6 @@ CASES = st.sampled_from([(1, 1), (4, 3), (2, 2, 3, 4)]).flatmap(
 
 
 @given(CASES, st.sampled_from(SCALES))
-def test_one_plane_is_the_signs_and_the_mean_magnitude(case, scale):
-    weight, mask, _ = case
-    planes, scales = Binarizer(1, scale).encode(weight, mask)
-    weight, mask, axes = np.asarray(weight), np.asarray(mask), scale_axes(scale, weight.ndim)
-    assert np.array_equal(planes[0], (weight >= 0) & mask)
-    mean = (np.abs(weight) * mask).sum(axes, keepdims=True) / np.maximum(mask.sum(axes, keepdims=True), 1)
-    np.testing.assert_allclose(scales[0], mean, rtol=1e-5, atol=1e-6)
-
-
-@given(CASES, st.sampled_from(SCALES))
 def test_the_scale_of_one_plane_is_the_one_that_was_trained_with(case, scale):
     weight, mask, _ = case
     binarizer = Binarizer(1, scale)
