@@ -41,7 +41,7 @@ from xorjax.config.schema import DataConfig, OptimConfig
 from xorjax.masks import encode_mask
 from xorjax.models import create_model, merge
 from xorjax.prune.masks import full_masks, prune_by_magnitude
-from xorjax.quantize.binary import BinaryCode, BinaryForm
+from xorjax.quantize.binary import Binarizer, BinaryForm
 from xorjax.tasks.images import ImagesTask
 from xorjax.train import Forward, Recipe, plain, predict, score, train
 
@@ -214,8 +214,8 @@ params = fit(params, dict.fromkeys(params), plain)
 print(f"dense                 {test_accuracy(params):.1%} of 2,000 test digits")
 
 masks = prune_by_magnitude(params, full_masks(params, ["fc1"]), S, "layer")
-code = BinaryCode()
-binary = BinaryForm.of({"fc1/kernel": code})
+binarizer = Binarizer()
+binary = BinaryForm.of({"fc1/kernel": binarizer})
 params = fit(params, masks, binary)
 quantized = binary(params, masks)
 print(f"FC1 pruned, binarized {test_accuracy(quantized):.1%}")
@@ -225,7 +225,7 @@ print(f"FC1 pruned, binarized {test_accuracy(quantized):.1%}")
 # one bit.
 
 # %%
-planes, scales = code.encode(params["fc1/kernel"], masks["fc1/kernel"])
+planes, scales = binarizer.encode(params["fc1/kernel"], masks["fc1/kernel"])
 plane, mask, scale = np.asarray(planes[0]), np.asarray(masks["fc1/kernel"]), float(scales.item())
 print(f"{plane.size:,} weights, {mask.sum():,} kept; {plane[mask].mean():.0%} of the kept signs are +1")
 

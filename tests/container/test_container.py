@@ -125,13 +125,15 @@ def test_an_encoded_layer_comes_back_right_on_every_kept_weight(tmp_path, code, 
     scales = rng.random((2, 1, 80), dtype=np.float32).astype(dtype)
     layer = CompressedLayer("fc/kernel", code.encode(signs, None if index is None else mask), index, scales)
     save(tmp_path / "file", CompressedModel({"fc/kernel": layer}))
-    loaded = load(tmp_path / "file").layers["fc/kernel"]
+    model = load(tmp_path / "file")
+    loaded = model.layers["fc/kernel"]
     assert same_layer(loaded, layer)
     assert np.array_equal(loaded.mask, mask)
     assert np.array_equal(decode_planes(loaded)[:, mask], signs[:, mask])
     wide = scales.astype(np.float32)
     wanted = np.where(signs[0], wide[0], -wide[0]) + np.where(signs[1], wide[1], -wide[1])
     assert np.array_equal(decode_weights(loaded), np.where(mask, wanted, 0))
+    assert np.array_equal(model.weights["fc/kernel"].to_array(), decode_weights(loaded).astype(dtype))
 
 
 def test_a_setting_added_later_is_not_written_at_its_default_and_reads_as_it(tmp_path, monkeypatch):

@@ -7,7 +7,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xorjax.codec.code import CODES
 from xorjax.codec.encoded import Encoded, encode
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import CodedPlane
@@ -249,22 +248,6 @@ def test_planes_without_a_mask_decode_together(patch_format):
     encoded = XorCode(n_in=10, n_out=48, patch_format=patch_format, method="greedy").encode(planes, None)
     decoded = decode_planes(pack(encoded, None))
     np.testing.assert_array_equal(np.asarray(decoded), planes)
-
-
-@pytest.mark.parametrize("id", CODES)
-@pytest.mark.parametrize("shape", [(1,), (3, 31), (4, 5, 33)])
-def test_every_code_decodes_inside_jit(id, shape):
-    rng = np.random.default_rng(2)
-    planes, mask = rng.random((3, *shape)) < 0.5, rng.random(shape) < 0.4
-    mask.flat[0] = True
-    for kept in (mask, None):
-        encoded = CODES[id]().encode(planes, kept)
-        decoded = np.asarray(
-            decode_planes(pack(encoded, kept), None if kept is None else jax.numpy.asarray(kept))
-        )
-        where = np.ones_like(mask) if kept is None else mask
-        assert decoded.dtype == bool
-        np.testing.assert_array_equal(decoded[:, where], planes[:, where])
 
 
 @given(st.integers(0, 10**9))

@@ -11,7 +11,7 @@ from xorjax.codec.xor import XorCode
 from xorjax.container import CompressedLayer
 from xorjax.layers import XorConv, XorLinear
 from xorjax.masks import encode_mask
-from xorjax.quantize.binary import BinaryCode
+from xorjax.quantize.binary import Binarizer
 from xorjax.settings import SCALES
 from xorjax.weights import CodedWeight
 
@@ -23,8 +23,8 @@ def quantized(shape=(FAN_IN, FAN_OUT), n_planes=1, scale="channel", dtype=np.flo
     """A compressed layer of the quantizer that training uses, and the quantized weight."""
     key, mask_key = jax.random.split(jax.random.key(0))
     weight, mask = jax.random.normal(key, shape), jax.random.bernoulli(mask_key, 0.3, shape)
-    code = BinaryCode(n_planes, scale)
-    planes, scales = code.encode(weight, mask)
+    binarizer = Binarizer(n_planes, scale)
+    planes, scales = binarizer.encode(weight, mask)
     index, scales = encode_mask(np.asarray(mask)), np.asarray(scales).astype(dtype)
     layer = CompressedLayer("fc", CODE.encode(np.asarray(planes), index.mask), index, scales)
     signed = np.asarray(scales, np.float32) * (2 * planes.astype(np.float32) - 1)

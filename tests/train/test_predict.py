@@ -7,7 +7,7 @@ import pytest
 from xorjax.data import Split
 from xorjax.models import create_model, merge
 from xorjax.tasks.images import ImagesTask
-from xorjax.train import features, predict, run_blocks, score
+from xorjax.train import features, predict, score
 
 TASK = ImagesTask()
 
@@ -40,7 +40,7 @@ def test_features_are_the_inputs_of_the_rest(images):
     np.testing.assert_allclose(
         predict(TASK, model, of_convolutions, start=2), predict(TASK, model, images), atol=1e-5
     )
-    assert np.array_equal(run_blocks(TASK, model, images, 0, 2, 4), of_convolutions.inputs)
+    assert np.array_equal(predict(TASK, model, images, 0, 2, 4), of_convolutions.inputs)
 
 
 @pytest.mark.parametrize("n", [1, 4, 2503])

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from resuming import Killed, assert_same, kill_after, same_arrays
 
 from xorjax.config.schema import OptimConfig
 from xorjax.data import Split
@@ -109,7 +110,7 @@ def test_evaluation_does_not_depend_on_the_rest_of_the_batch(made, trained, spli
 def test_the_state_is_that_of_the_best_epoch(made, trained, splits):
     forward, masks = Forward(TASK, made[0]), dict.fromkeys(trained.params)
     best = trained.kept[trained.best_epoch]
-    assert all(np.array_equal(best.state[path], trained.state[path]) for path in trained.state)
+    assert same_arrays(best.state, trained.state)
     _, metric = evaluate(forward, trained.params, trained.state, masks, splits[1])
     assert metric == trained.validation_metric > 0.3
     outputs = predict(TASK, merge(made[0], trained.params, trained.state), splits[1])
@@ -118,25 +119,12 @@ def test_the_state_is_that_of_the_best_epoch(made, trained, splits):
 
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_killed_it_resumes_to_the_same_bits(made, trained, splits, tmp_path, epoch):
-    class Killed(BaseException):
-        pass
-
-    def on_epoch(row):
-        if row["epoch"] == epoch:
-            raise Killed
-
     network, params, state = made
     arguments = (recipe_of(network), params, state, dict.fromkeys(params), *splits, tmp_path)
     keep = {"keep_epochs": (0, 1, 2, 3, 4)}
     with pytest.raises(Killed):
-        train(*arguments, **keep, on_epoch=on_epoch)
-    again = train(*arguments, **keep)
-    assert again.history == trained.history
-    for one, other in zip(again.kept.values(), trained.kept.values(), strict=True):
-        assert jax.tree.all(jax.tree.map(np.array_equal, one, other))
-    assert jax.tree.all(
-        jax.tree.map(np.array_equal, (again.params, again.state), (trained.params, trained.state))
-    )
+        train(*arguments, **keep, on_epoch=kill_after(epoch))
+    assert_same(train(*arguments, **keep), trained)
 
 
 def test_dropout_draws_anew_each_step_and_never_in_evaluation(made, splits):
@@ -176,7 +164,7 @@ def test_the_state_of_frozen_layers_stays(made, splits, tmp_path):
     network, params, state = made
     recipe = recipe_of(network, frozen=frozenset({"body", "norm"}))
     result = train(recipe, params, state, dict.fromkeys(params), *splits, tmp_path)
-    assert all(np.array_equal(result.state[path], state[path]) for path in state)
+    assert same_arrays(result.state, state)
     moved = {path for path in params if not np.array_equal(result.params[path], params[path])}
     assert moved == {"head/kernel", "head/bias"}
 

@@ -61,6 +61,9 @@ class Artifact:
     identity: str
     _arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, compare=False, repr=False)
 
+    def __hash__(self) -> int:
+        return hash(self.directory)
+
     @property
     def digest(self) -> str:
         """What tells it from an artifact of the same name with other content."""

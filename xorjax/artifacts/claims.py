@@ -1,4 +1,4 @@
-"""At most one process makes a stage; others make something else meanwhile."""
+"""At most one process makes a stage; others work on other stages meanwhile."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""Make stages on an engine, each when what it needs is there; a goal, of several stages, is told of when it has all.
+"""Make stages on an engine, each as soon as the stages that it needs are made.
 
-What goes wrong stays where it is: a stage that fails takes with it the goals that rest on it, one that another
-command is making is waited for while others are made, one that is damaged or gone is made again.
+A goal is several stages; the caller is told when all of them are made. A stage that fails also fails the goals that
+depend on it, and no others. While another command makes a stage, this one makes others and waits for it. A stage that
+is damaged or gone is made again.
 """
 
 import time

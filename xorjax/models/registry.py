@@ -4,7 +4,7 @@ To add one, write a module in this package: an nnx module class under `@MODELS.r
 
 - `id`, and `task`, the id of the task that it is for;
 - `layers`: the names of its layers that have kernels, "block1/conv1";
-- `following`, if its outputs should count where it is pruned: by path, the kernel that a kernel's outputs meet next;
+- `following` (optional): for each kernel's path, the kernel that consumes its outputs; used by `prune.score=outgoing`;
 - `blocks`, if its first parts can be run alone: their names in order, each that of the attribute which holds its
   layers. `__call__(x, start, stop)` then runs `blocks[start:stop]`; without, `__call__(x)` runs all.
 - `multiplies_codes`, True if it multiplies by `xorjax.weights.matmul` and `conv` alone, so that coded weights are given
@@ -108,9 +108,9 @@ def initialize(
 def merge(
     network: Network, params: Mapping[str, Any], state: State | None = None, key: PRNGKeyArray | None = None
 ) -> nnx.Module:
-    """The module with these parameters and this state (also inside jit, on traced arrays): for training with a key.
+    """The module with these parameters and this state. Works under jit.
 
-    A parameter may be any pytree.
+    With a key, the training graph; without, the evaluation graph. A parameter may be any pytree.
     """
     held, flat = {**params, **(state or {})}, []
     for index, variable in enumerate(network.variables):
@@ -157,6 +157,6 @@ def _kind(path: tuple[Any, ...], variable: nnx.Variable) -> str:
             return kind
     known = ", ".join(f"nnx.{cls.__name__}" for cls in KINDS.values())
     raise ModelError(
-        f"the model's variable {'/'.join(map(str, path))!r} is of kind {type(variable).__name__}, which nothing here "
-        f"keeps; it must be one of {known}"
+        f"the model's variable {'/'.join(map(str, path))!r} is of kind {type(variable).__name__}, which xorjax does "
+        f"not support; it must be one of {known}"
     )

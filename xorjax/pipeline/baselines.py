@@ -11,6 +11,7 @@ from xorjax.pipeline.lossless import LosslessError
 from xorjax.pipeline.quantize import Quantized
 
 READS = ()
+NEEDS = ("quantize",)
 
 
 def baselines(build: Build) -> dict:

@@ -4,10 +4,11 @@ from xorjax import paths
 from xorjax.artifacts.artifact import save_arrays
 from xorjax.pipeline.build import Build, join
 from xorjax.pipeline.training import dataset, measured, new_model
-from xorjax.train.loop import Recipe, train
-from xorjax.train.step import Forward
+from xorjax.train.loop import train
+from xorjax.train.step import Forward, Recipe
 
 READS = ("data", "model", "task", "optim", "seed", "prune.keep_epoch")
+NEEDS = ()
 
 
 def dense(build: Build) -> dict:

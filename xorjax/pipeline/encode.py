@@ -13,6 +13,7 @@ from xorjax.pipeline.mask import load_index
 from xorjax.pipeline.quantize import Quantized
 
 READS = ("data.name", "model", "task", "code", "mask.codec")
+NEEDS = ("pruned", "quantize")
 
 
 def encode(build: Build) -> dict:

@@ -10,13 +10,14 @@ from xorjax.pipeline.training import dataset
 from xorjax.train.predict import predict, score
 
 READS = ("data", "model", "task")
+NEEDS = ("quantize", "encode")
 
 
 def evaluate(build: Build) -> dict:
     """The metric of the model that decodes in its forward pass; fails if it is not the quantized model."""
     plan, config = build.plan, build.config
     quantized = build.upstream(plan.quantize)
-    # Which is as it was written: its checksum was looked at.
+    # `path` has checked the file's checksum.
     file = build.upstream(plan.encode).path(paths.COMPRESSED)
     task, test = config.task, dataset(config.task, config.data).test
     try:

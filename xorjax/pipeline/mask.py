@@ -14,12 +14,13 @@ from xorjax.params import layer_name
 from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.prune import importance
-from xorjax.pipeline.training import UPSTREAM_READS, Upstream, measured
+from xorjax.pipeline.training import UPSTREAM_NEEDS, UPSTREAM_READS, Upstream, measured
 from xorjax.prune.masks import apply_masks
 from xorjax.train.loop import train
 from xorjax.train.metrics import write_metrics
 
 READS = (*UPSTREAM_READS, "mask", "prune.score", "prune.optim")
+NEEDS = UPSTREAM_NEEDS
 
 
 def mask(build: Build) -> dict:

@@ -1,12 +1,14 @@
 """Which stages a point passes, and the name of each: a pure function of its configuration.
 
 A name hashes what the stage reads and the name of the one it is made from, so points that agree on a stage and on all
-before it share it. A stage of the kind "prune" is the function `prune` in `pipeline.prune`, and `READS` there are the
-settings that it reads.
+before it share it. A stage of the kind "prune" is the function `prune` in `pipeline.prune`. `READS` there are the
+settings that it reads, and `NEEDS` the stages that it is made from: properties of the plan, or "before", the stage
+before it.
 """
 
 from dataclasses import dataclass, replace
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from xorjax.artifacts.graph import Stage
@@ -58,23 +60,10 @@ class Plan:
         return self.evaluate.name
 
     def needs(self, stage: Stage) -> tuple[Stage, ...]:
-        """What `stage` is made from, directly."""
-        match stage.kind:
-            case "dense":
-                return ()
-            case "prune" | "mask":
-                # From the stage before, and the dense model's features.
-                before = self.stages[self.stages.index(stage) - 1]
-                return tuple(dict.fromkeys((self.dense, before)))
-            case "quantize":
-                return tuple(dict.fromkeys((self.dense, self.pruned)))
-            case "baselines":
-                return (self.quantize,)
-            case "encode":
-                return (self.pruned, self.quantize)
-            case "evaluate":
-                return (self.quantize, self.encode)
-        raise ValueError(f"{stage.kind} {stage.name} is no stage of a plan")
+        """What `stage` is made from, directly: the `NEEDS` of its kind, each once."""
+        before = self.stages[self.stages.index(stage) - 1]
+        needs = _module(stage.kind).NEEDS
+        return tuple(dict.fromkeys(before if need == "before" else getattr(self, need) for need in needs))
 
 
 def make_plan(config: Config) -> Plan:
@@ -101,7 +90,11 @@ def make_plan(config: Config) -> Plan:
 
 def reads(kind: str) -> tuple[str, ...]:
     """The settings that stages of a kind read: `xorjax.config.reads`."""
-    return import_module(f"xorjax.pipeline.{kind}").READS
+    return _module(kind).READS
+
+
+def _module(kind: str) -> ModuleType:
+    return import_module(f"xorjax.pipeline.{kind}")
 
 
 def code_numbers(config: Config) -> dict[str, int]:

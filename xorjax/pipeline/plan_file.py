@@ -44,7 +44,7 @@ def write_plan(
     except PlanError as error:
         if adds:
             raise PlanError(
-                f"{error}; delete it, and repeat the commands whose points the report shall show"
+                f"{error}; delete it, then run again the commands whose points the report should show"
             ) from None
         print(f"{error}; it is replaced", file=sys.stderr, flush=True)
     set_by = str(before["command"])

@@ -7,15 +7,21 @@ from xorjax.models.registry import MODELS
 from xorjax.params import Masks, Params, is_within, layer_name
 from xorjax.pipeline.build import Build, join, load_trained
 from xorjax.pipeline.plan import Level
-from xorjax.pipeline.training import UPSTREAM_READS, Upstream, measured
+from xorjax.pipeline.training import UPSTREAM_NEEDS, UPSTREAM_READS, Upstream, measured
 from xorjax.prune.masks import Scores, apply_masks, magnitudes, outgoing, prune_by_score
 from xorjax.train.loop import train
 
 READS = (
     *UPSTREAM_READS,
-    *("optim", "prune.scope", "prune.score", "prune.structure", "prune.strategy"),
-    *("prune.rewind_epoch", "prune.optim"),
+    "optim",
+    "prune.scope",
+    "prune.score",
+    "prune.structure",
+    "prune.strategy",
+    "prune.rewind_epoch",
+    "prune.optim",
 )
+NEEDS = UPSTREAM_NEEDS
 
 
 def prune(build: Build) -> dict:

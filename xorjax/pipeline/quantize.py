@@ -10,12 +10,13 @@ from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
 from xorjax.pipeline.build import Build, group, join
-from xorjax.pipeline.training import UPSTREAM_READS, Upstream, dataset, summary
-from xorjax.quantize.binary import BinaryCode, BinaryForm
+from xorjax.pipeline.training import UPSTREAM_NEEDS, UPSTREAM_READS, Upstream, dataset, summary
+from xorjax.quantize.binary import Binarizer, BinaryForm
 from xorjax.train.loop import train
 from xorjax.train.predict import predict
 
 READS = (*UPSTREAM_READS, "quantize")
+NEEDS = UPSTREAM_NEEDS
 TEST_LOGITS = "test_logits"
 
 
@@ -52,12 +53,11 @@ def quantize(build: Build) -> dict:
     config = build.config
     upstream = Upstream.load(build)
     params, masks, inputs = upstream.params, upstream.masks, upstream.inputs
-    codes = {
-        path: BinaryCode.from_config(config.for_layer(layer_name(path)).quantize)
-        for path, mask in masks.items()
-        if mask is not None
+    settings = {
+        path: config.for_layer(layer_name(path)).quantize for path, mask in masks.items() if mask is not None
     }
-    recipe = upstream.recipe(config, BinaryForm.of(codes), "quantize.optim")
+    binarizers = {path: Binarizer(own.n_planes, own.scale, own.ste) for path, own in settings.items()}
+    recipe = upstream.recipe(config, BinaryForm.of(binarizers), "quantize.optim")
     result = train(
         recipe,
         params,
@@ -68,12 +68,12 @@ def quantize(build: Build) -> dict:
         build.work,
         on_epoch=build.on_epoch,
     )
-    model = _encode(codes, result.params, result.state, masks)
+    model = _encode(binarizers, result.params, result.state, masks)
     weights = {path: jnp.asarray(value) for path, value in model.weights().items()}
     test = dataset(config.task, config.data).test
     outputs = predict(config.task, merge(upstream.network, weights, result.state), test)
     save_arrays(build.work / paths.ARRAYS, join(**vars(model)) | {TEST_LOGITS: outputs})
-    before = _encode(codes, params, upstream.state, masks)
+    before = _encode(binarizers, params, upstream.state, masks)
     return summary(recipe, result, outputs, test) | {"flipped_signs": _flipped(before, model)}
 
 
@@ -88,9 +88,9 @@ def _flipped(before: Quantized, after: Quantized) -> dict[str, float]:
     return shares
 
 
-def _encode(codes: dict[str, BinaryCode], params: Params, state: State, masks: Masks) -> Quantized:
+def _encode(binarizers: dict[str, Binarizer], params: Params, state: State, masks: Masks) -> Quantized:
     kept = {path: mask for path, mask in masks.items() if mask is not None}
-    coded = {path: codes[path].encode(params[path], mask) for path, mask in kept.items()}
+    coded = {path: binarizers[path].encode(params[path], mask) for path, mask in kept.items()}
     return Quantized(
         {path: np.asarray(value) for path, value in params.items() if path not in kept},
         {path: np.asarray(value) for path, value in state.items()},

@@ -16,12 +16,14 @@ from xorjax.params import Masks, is_within
 from xorjax.pipeline.build import Build, load_masks, load_trained
 from xorjax.prune.masks import full_masks
 from xorjax.tasks.task import Dataset, Split, Task
-from xorjax.train.loop import Recipe, TrainResult
+from xorjax.train.loop import TrainResult
 from xorjax.train.predict import features, predict, score
-from xorjax.train.step import Form, Forward
+from xorjax.train.step import Form, Forward, Recipe
 
 UPSTREAM_READS = ("data", "model", "task", "seed", "frozen_layers", "prune.layers")
 """What every stage after dense training reads: see `Upstream`."""
+UPSTREAM_NEEDS = ("dense", "before")
+"""What each of them is made from: the features of the dense model, and what the stage before left."""
 
 
 @lru_cache(maxsize=1)
@@ -75,7 +77,7 @@ class Upstream:
         if all(mask is None for mask in masks.values()):
             masks = full_masks(params, config.prune.layers)
         network, _, _ = new_model(config)
-        start, dense = frozen_blocks(config, network), _Dense(build.upstream(plan.dense))
+        start, dense = frozen_blocks(config, network), build.upstream(plan.dense)
         inputs = _inputs(config.task, config.data, network, dense, start)
         return cls(network, start, inputs, params, state, masks)
 
@@ -85,23 +87,13 @@ class Upstream:
         return Recipe(forward, attrgetter(key)(config), config.seed, frozenset(config.frozen_layers), key)
 
 
-@dataclass(frozen=True)
-class _Dense:
-    """The dense artifact, hashed by its directory."""
-
-    artifact: Artifact
-
-    def __hash__(self) -> int:
-        return hash(self.artifact.directory)
-
-
 # Two, since a sweep over seeds may alternate; a set of LeNet-5's features of MNIST takes 0.2 GB.
 @lru_cache(maxsize=2)
-def _inputs(task: Task, data: DataConfig, network: Network, dense: _Dense, start: int) -> Dataset:
+def _inputs(task: Task, data: DataConfig, network: Network, dense: Artifact, start: int) -> Dataset:
     own = dataset(task, data)
     if not start:
         return own
-    arrays = load_trained(dense.artifact)
+    arrays = load_trained(dense)
     splits = (own.train, own.validation, own.test)
     return Dataset(*(features(task, network, *arrays, split, start) for split in splits))
 

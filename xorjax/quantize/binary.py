@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
-from xorjax.config.schema import QuantizeConfig
 from xorjax.params import Masks, Params
 from xorjax.quantize.binarize import ROUNDS, TOLERANCE, binarize, scale_axes
 from xorjax.quantize.ste import SIGNS
@@ -19,16 +18,15 @@ from xorjax.tiles import Weights
 
 
 @dataclass(frozen=True)
-class BinaryCode:
-    """The binary code of one layer's weights. The forward pass uses exactly what `encode` gives, but for rounding."""
+class Binarizer:
+    """How one layer's weights become bit planes and scales.
+
+    The forward pass uses exactly what `encode` gives, but for rounding.
+    """
 
     n_planes: int = 1
     scale: str = "tensor"
     ste: str = "clipped"
-
-    @classmethod
-    def from_config(cls, config: QuantizeConfig) -> "BinaryCode":
-        return cls(config.n_planes, config.scale, config.ste)
 
     def weight(self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The forward weight; gradient straight-through in the signs, exact in the scales."""
@@ -118,21 +116,21 @@ def _nearest(
 
 @dataclass(frozen=True)
 class BinaryForm:
-    """The forward weights of a quantized network: the layers of `codes` in binary code, all others as they are.
+    """The forward weights of a quantized network: the layers of `binarizers` in binary code, all others as they are.
 
     Hashable, so that it can be a static argument of the jitted training step.
     """
 
-    codes: tuple[tuple[str, BinaryCode], ...]
+    binarizers: tuple[tuple[str, Binarizer], ...]
 
     @classmethod
-    def of(cls, codes: Mapping[str, BinaryCode]) -> "BinaryForm":
-        return cls(tuple(codes.items()))
+    def of(cls, binarizers: Mapping[str, Binarizer]) -> "BinaryForm":
+        return cls(tuple(binarizers.items()))
 
     def __call__(self, params: Params, masks: Masks) -> Params:
         coded = {}
-        for path, code in self.codes:
+        for path, binarizer in self.binarizers:
             mask = masks[path]
             assert mask is not None, path
-            coded[path] = code.weight(params[path], mask)
+            coded[path] = binarizer.weight(params[path], mask)
         return params | coded

@@ -6,20 +6,15 @@ from typing import Any
 import polars as pl
 
 from xorjax.results.configs import to_column
+from xorjax.streams import BIT_STREAMS
 
-# `code` and `mask_codec` say how a layer is stored; `baseline` is True of the rivals that are shown beside the
-# point's own code. A metric is what its task is judged by, named by `metric`, in `metric_unit`: "%" of a fraction, ""
-# of a plain number; the *_accuracy columns repeat it where it is the accuracy. `metric_tolerance` is the loss that
-# counts as none. The *_bits and their sum are bits per weight of the layer, pruned weights included; `matrix_bits` is
-# what M would add to them, stored for this layer alone. `method` is the XOR code's search. `quantized` names the
-# artifact of the quantized model, `n_bounded` counts the slices whose patches may not be the fewest, `kept_score` is
-# what an approximate mask keeps of the scores that it was chosen by (prune.score), over the largest ones at the same
-# rate; 1 for an exact mask. `flipped_signs` is the share of the kept signs that quantized training changed, over all
-# bit planes. Times are seconds. `config` is a struct, whose fields are those that any row has. Null: undefined for
-# this code (n_out of one without M), or failed.
 METRICS = (
-    *("dense_metric", "pruned_metric", "quantized_metric", "test_metric"),
-    *("validation_metric", "dense_validation_metric"),
+    "dense_metric",
+    "pruned_metric",
+    "quantized_metric",
+    "test_metric",
+    "validation_metric",
+    "dense_validation_metric",
 )
 """Each with a column beside it for accuracies alone, as `accuracy_column` calls it."""
 
@@ -29,6 +24,7 @@ def accuracy_column(column: str) -> str:
     return column.replace("metric", "accuracy")
 
 
+# Null: undefined for this code (n_out of one without M), or the point failed.
 SCHEMA = pl.Schema(
     {
         "experiment": pl.String(),
@@ -39,13 +35,14 @@ SCHEMA = pl.Schema(
         "prune_rate": pl.Float64(),
         "n_in": pl.Int64(),
         "n_out": pl.Int64(),
-        "method": pl.String(),
+        "method": pl.String(),  # the XOR code's search
         "patch_format": pl.String(),
         "mask_codec": pl.String(),
         "n_weights": pl.Int64(),
         "dense_accuracy": pl.Float64(),
         "quantized_accuracy": pl.Float64(),
         "test_accuracy": pl.Float64(),
+        # Bits per weight of the layer, pruned weights included, and their sum.
         "code_bits": pl.Float64(),
         "patch_bits": pl.Float64(),
         "index_bits": pl.Float64(),
@@ -67,10 +64,14 @@ SCHEMA = pl.Schema(
         "validation_accuracy": pl.Float64(),
         "dense_validation_accuracy": pl.Float64(),
         "slicing": pl.String(),
-        "quantized": pl.String(),
-        "n_bounded": pl.Int64(),
+        "quantized": pl.String(),  # the quantized model's artifact
+        "n_bounded": pl.Int64(),  # slices whose patches may not be the fewest
+        # What an approximate mask keeps of the scores that it was chosen by (prune.score), over the largest ones at the
+        # same rate; 1 for an exact mask.
         "kept_score": pl.Float64(),
+        # The share of the kept signs that quantized training changed, over all bit planes.
         "flipped_signs": pl.Float64(),
+        # What M would add to `bits_per_weight`, stored for this layer alone.
         "matrix_bits": pl.Float64(),
         "file_bytes": pl.Int64(),
         "logit_difference": pl.Float64(),
@@ -83,15 +84,16 @@ SCHEMA = pl.Schema(
         "xorjax_version": pl.String(),
         "numpy_version": pl.String(),
         "versions": pl.String(),
-        "code": pl.String(),
+        "code": pl.String(),  # with `mask_codec`: how a layer is stored
+        # Whether it is one of the rivals that are shown beside the point's own code.
         "baseline": pl.Boolean(),
         "task": pl.String(),
-        "metric": pl.String(),
-        "metric_unit": pl.String(),
+        "metric": pl.String(),  # what the task is judged by
+        "metric_unit": pl.String(),  # "%" of a fraction, "" of a plain number
         "higher_is_better": pl.Boolean(),
-        "metric_tolerance": pl.Float64(),
+        "metric_tolerance": pl.Float64(),  # the loss that counts as none
         **dict.fromkeys(METRICS, pl.Float64()),
-        "config": pl.Struct([]),
+        "config": pl.Struct([]),  # fields: those that any row has
     }
 )
 
@@ -99,14 +101,33 @@ COLUMNS = tuple(SCHEMA)
 _TYPES = {column: dtype.to_python() for column, dtype in SCHEMA.items()}
 # What values mostly are, so that a row is checked quickly.
 _EXACTLY = {column: {expected, type(None)} for column, expected in _TYPES.items()}
-# What every row that is not a failure must say, what those of a point's own code must say beyond it, and what those of
-# an XOR code must beyond that.
-ALWAYS = ("experiment", "model", "dataset", "layer", "seed", "prune_rate", "code", "baseline", "n_weights")
-ALWAYS += ("task", "metric", "metric_unit", "higher_is_better", "metric_tolerance", "dense_metric")
-ALWAYS += ("code_bits", "patch_bits", "index_bits", "scale_bits", "bits_per_weight")
-ALWAYS += ("quantized", "point", "config")
+ALWAYS = (
+    "experiment",
+    "model",
+    "dataset",
+    "layer",
+    "seed",
+    "prune_rate",
+    "code",
+    "baseline",
+    "n_weights",
+    "task",
+    "metric",
+    "metric_unit",
+    "higher_is_better",
+    "metric_tolerance",
+    "dense_metric",
+    *BIT_STREAMS,
+    "bits_per_weight",
+    "quantized",
+    "point",
+    "config",
+)
+"""What every row that is not a failure must say."""
 OF_OWN_CODES = ("n_planes", "n_kept", "kept_score", "test_metric", "lossless")
+"""What those of a point's own code must say beyond it."""
 OF_XOR_CODES = ("n_in", "n_out", "method", "patch_format", "patches_per_slice", "n_slices", "n_bounded")
+"""What those of an XOR code must say beyond that."""
 
 
 class RowError(RuntimeError):

@@ -50,8 +50,14 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         .with_columns(pl.when("baseline").then("rival"))
     )
     n_weights, n_kept, n_slices = pl.col("n_weights"), pl.col("n_kept"), pl.col("n_slices")
-    first = ("prune_rate", "seed", "baseline", "variant", "model_variant", "approximate", "quantized")
-    first += (
+    first = (
+        "prune_rate",
+        "seed",
+        "baseline",
+        "variant",
+        "model_variant",
+        "approximate",
+        "quantized",
         "asked",
         "experiment",
         "metric",
@@ -98,8 +104,18 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
 
 def per_setting(points: pl.DataFrame) -> pl.DataFrame:
     """Means over seeds of the own codes of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
-    means = ("dense_metric", "test_metric", "dense_validation_metric", "validation_metric", "matrix_bits")
-    means += (*BIT_STREAMS, "bits_per_weight", "patches_per_slice", "value_bound", "kept_score")
+    means = (
+        "dense_metric",
+        "test_metric",
+        "dense_validation_metric",
+        "validation_metric",
+        "matrix_bits",
+        *BIT_STREAMS,
+        "bits_per_weight",
+        "patches_per_slice",
+        "value_bound",
+        "kept_score",
+    )
     spreads = ("test_metric", "bits_per_weight", "patches_per_slice")
     descending = [metric_of(points).higher_is_better, False]
     return (

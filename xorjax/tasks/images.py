@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float32, Int, Shaped
 from xorjax.data import DATASETS, SIZES, batches, load_data
 from xorjax.data.batches import Batch, Dataset, Split
 from xorjax.data.config import DataConfig
-from xorjax.metric import Metric
+from xorjax.metric import ACCURACY, Metric
 from xorjax.settings import Range, setting
 from xorjax.tasks.task import TASKS, Array
 
@@ -23,7 +23,7 @@ class ImagesTask:
     """uint8 images (height, width, channels) and labels; judged by accuracy."""
 
     id: ClassVar[str] = "images"
-    metric: ClassVar[Metric] = Metric("accuracy", "%", higher_is_better=True, tolerance=0.0015)
+    metric: ClassVar[Metric] = ACCURACY
     datasets: ClassVar[Mapping[str, Mapping[str, int]]] = {
         name: {f"n_{split}": n for split, n in SIZES.items()} | {"n_classes": spec.n_classes}
         for name, spec in DATASETS.items()

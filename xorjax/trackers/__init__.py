@@ -16,10 +16,29 @@ from xorjax.errors import UserError
 
 LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow"}
 """The trackers, and the library that each needs."""
-POINT_PARAMS = ("model", "dataset", "layer", "prune_rate", "code", "n_in", "n_out", "method", "patch_format")
-POINT_PARAMS += ("mask_codec", "seed")
-POINT_METRICS = ("bits_per_weight", "code_bits", "patch_bits", "index_bits", "scale_bits")
-POINT_METRICS += ("test_metric", "validation_metric", "dense_metric")
+POINT_PARAMS = (
+    "model",
+    "dataset",
+    "layer",
+    "prune_rate",
+    "code",
+    "n_in",
+    "n_out",
+    "method",
+    "patch_format",
+    "mask_codec",
+    "seed",
+)
+POINT_METRICS = (
+    "bits_per_weight",
+    "code_bits",
+    "patch_bits",
+    "index_bits",
+    "scale_bits",
+    "test_metric",
+    "validation_metric",
+    "dense_metric",
+)
 """The columns of a result row that a point's settings and its results are."""
 
 

@@ -1,8 +1,8 @@
 """Training: the jitted step, the epoch loop, checkpoints and metrics."""
 
-from xorjax.train.loop import Recipe, TrainingError, TrainResult, evaluate, train
-from xorjax.train.predict import features, predict, run_blocks, score
-from xorjax.train.step import Form, Forward, TrainState, plain, train_step
+from xorjax.train.loop import TrainingError, TrainResult, evaluate, train
+from xorjax.train.predict import features, predict, score
+from xorjax.train.step import Form, Forward, Recipe, TrainState, plain, train_step
 
 __all__ = [
     "Form",
@@ -15,7 +15,6 @@ __all__ = [
     "features",
     "plain",
     "predict",
-    "run_blocks",
     "score",
     "train",
     "train_step",

@@ -4,54 +4,33 @@ A kill at any moment costs at most the epoch under way: the same call finds the 
 to the same result bit for bit, since the batches and the random keys of an epoch depend on (seed, epoch) only.
 """
 
-import hashlib
-import json
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xorjax.config.schema import OptimConfig
 from xorjax.errors import UserError
 from xorjax.params import Masks, Params, State, is_within
-from xorjax.tasks.task import Split, Task
-from xorjax.train.checkpoint import CheckpointError, Checkpoints
+from xorjax.tasks.task import Split
+from xorjax.train.checkpoint import Checkpoints
 from xorjax.train.health import find_collapse
 from xorjax.train.metrics import FILE_NAME, append_metrics, write_metrics
 from xorjax.train.optimizer import Optimizer
-from xorjax.train.step import Forward, TrainState, eval_step, train_step
+from xorjax.train.predict import BATCH_SIZE, totals
+from xorjax.train.resume import Host, Progress, identity, restore, save
+from xorjax.train.step import Forward, Recipe, TrainState, eval_step, train_step
 
-EVAL_BATCH_SIZE = 1000
 STEPS_BETWEEN_LOOKS = 50
 """The loss is looked at so often: once it is not finite it stays so."""
 
 
 class TrainingError(UserError, ValueError):
     """Training cannot go on."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train a model: layers of `frozen` stay as they are.
-
-    `key` is the setting that `optim` comes from, for messages.
-    """
-
-    forward: Forward
-    optim: OptimConfig
-    seed: int
-    frozen: frozenset[str] = frozenset()
-    key: str = "optim"
-
-    @property
-    def task(self) -> Task:
-        return self.forward.task
 
 
 class Trained(NamedTuple):
@@ -71,23 +50,6 @@ class TrainResult:
     validation_metric: float
     kept: dict[int, Trained]
     history: list[dict]
-
-
-Host = dict[str, np.ndarray]
-"""Parameters and state together, copied to the host."""
-
-
-@dataclass
-class _Progress:
-    """Where a run is: everything that a checkpoint holds."""
-
-    epoch: int
-    state: TrainState
-    best: Host
-    best_epoch: int = 0
-    best_metric: float = 0.0
-    kept: dict[int, Host] = field(default_factory=dict)
-    history: list[dict] = field(default_factory=list)
 
 
 def train(
@@ -131,11 +93,11 @@ def train(
     start = TrainState(moving, moving_state, optimizer.init(moving), step)
     host = _to_host(start)
     kept = {first_epoch: host} if first_epoch in keep_epochs else {}
-    progress = _Progress(first_epoch, start, host, kept=kept)
-    run = _identity(recipe, {**params, **state}, masks, first_epoch, keep_epochs, train.size)
+    progress = Progress(first_epoch, start, host, kept=kept)
+    run = identity(recipe, {**params, **state}, masks, first_epoch, keep_epochs, train.size)
     work_dir.mkdir(parents=True, exist_ok=True)
     with Checkpoints(work_dir / "checkpoints") as checkpoints:
-        _restore(checkpoints, progress, run)
+        restore(checkpoints, progress, run)
         write_metrics(work_dir / FILE_NAME, progress.history)
         for row in progress.history:
             on_epoch(row)
@@ -143,7 +105,7 @@ def train(
             row = _run_epoch(recipe, optimizer, progress, frozen, masks, train, validation)
             if progress.epoch in keep_epochs:
                 progress.kept[progress.epoch] = _to_host(progress.state)
-            _save(checkpoints, progress, run)
+            save(checkpoints, progress, run)
             append_metrics(work_dir / FILE_NAME, row)
             on_epoch(row)
 
@@ -170,51 +132,14 @@ def _parted(arrays: Params, layers: frozenset[str]) -> tuple[Params, Params]:
     return still, {path: jnp.array(value, copy=True) for path, value in arrays.items() if path not in still}
 
 
-def _identity(
-    recipe: Recipe,
-    arrays: Params,
-    masks: Masks,
-    first_epoch: int,
-    keep_epochs: tuple[int, ...],
-    n_train: int,
-) -> dict:
-    """What tells a run from others: a checkpoint of another is not resumed."""
-    form = recipe.forward.form
-    return {
-        "task": repr(recipe.task),
-        "optim": asdict(recipe.optim),
-        "seed": recipe.seed,
-        "start": recipe.forward.start,
-        "frozen": sorted(recipe.frozen),
-        "form": repr(form) if not hasattr(form, "__name__") else form.__name__,
-        "first_epoch": first_epoch,
-        "keep_epochs": sorted(keep_epochs),
-        "n_train": n_train,
-        "began_with": _sha256({**arrays, **{f"mask of {key}": mask for key, mask in masks.items()}}),
-    }
-
-
-def _sha256(arrays: Mapping[str, jax.Array | None]) -> str:
-    digest = hashlib.sha256()
-    for key, array in sorted(arrays.items()):
-        digest.update(f"{key}:".encode())
-        digest.update(b"" if array is None else np.asarray(array).tobytes())
-    return digest.hexdigest()
-
-
 def evaluate(
     forward: Forward, params: Params, state: State, masks: Masks, split: Split
 ) -> tuple[float, float]:
     """Mean loss and metric over a whole split."""
-    batches = forward.task.eval_batches(split, min(EVAL_BATCH_SIZE, split.size))
+    batches = forward.task.eval_batches(split, min(BATCH_SIZE, split.size))
     steps = [eval_step(forward, params, state, masks, batch) for batch in batches]
     loss, n = (sum(float(of_batch[key]) for of_batch in steps) for key in ("loss", "n"))
-    return loss / n, forward.task.score(_totals(of_batch["sums"] for of_batch in steps))
-
-
-def _totals(steps: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    sums = list(steps)
-    return {name: sum(float(of_step[name]) for of_step in sums) for name in sums[0]}
+    return loss / n, forward.task.score(totals([of_batch["sums"] for of_batch in steps]))
 
 
 def _to_host(state: TrainState) -> Host:
@@ -225,7 +150,7 @@ def _to_host(state: TrainState) -> Host:
 def _run_epoch(
     recipe: Recipe,
     optimizer: Optimizer,
-    progress: _Progress,
+    progress: Progress,
     frozen: tuple[Params, State],
     masks: Masks,
     train: Split,
@@ -239,7 +164,7 @@ def _run_epoch(
     for batch in task.train_batches(train, recipe.optim.batch_size, recipe.seed, progress.epoch):
         state, of_step = train_step(recipe.forward, optimizer, state, frozen, masks, key, batch)
         metrics.append(of_step)
-        # An older one: a read of the last would make the host wait for every step.
+        # Check an older loss: reading the newest would block on every step.
         if len(metrics) % STEPS_BETWEEN_LOOKS == 0 and not isfinite(metrics[-STEPS_BETWEEN_LOOKS]["loss"]):
             break
     losses = np.array([float(of_step["loss"]) for of_step in metrics])
@@ -263,7 +188,7 @@ def _run_epoch(
         "epoch": epoch,
         "step": last_step,
         "train_loss": float(losses.mean()),
-        "train_metric": task.score(_totals(of_step["sums"] for of_step in metrics)),
+        "train_metric": task.score(totals([of_step["sums"] for of_step in metrics])),
         "validation_loss": loss,
         "validation_metric": metric,
         "learning_rate": float(optimizer.learning_rate(jnp.int32(last_step - 1))),
@@ -271,39 +196,3 @@ def _run_epoch(
     }
     progress.history.append(row)
     return row
-
-
-def _save(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
-    leaves = jax.tree.leaves(progress.state)
-    arrays = {"state": {str(i): leaf for i, leaf in enumerate(leaves)}, "best": progress.best}
-    if progress.kept:
-        arrays["kept"] = {str(epoch): host for epoch, host in progress.kept.items()}
-    info = {
-        "run": run,
-        "epoch": progress.epoch,
-        "best_epoch": progress.best_epoch,
-        "best_metric": progress.best_metric,
-        "history": progress.history,
-    }
-    checkpoints.save(progress.epoch, arrays, info)
-
-
-def _restore(checkpoints: Checkpoints, progress: _Progress, run: dict) -> None:
-    if checkpoints.latest is None:
-        return
-    try:
-        arrays, info = checkpoints.restore(checkpoints.latest)
-        if info["run"] != json.loads(json.dumps(run)):
-            differing = [key for key in run if json.dumps(run[key]) != json.dumps(info["run"].get(key))]
-            raise CheckpointError(f"it is another run's ({', '.join(differing)} differ)")
-    except CheckpointError as error:
-        print(f"{checkpoints.directory}: {error}; the training restarts", file=sys.stderr, flush=True)
-        checkpoints.clear()
-        return
-    treedef = jax.tree.structure(progress.state)
-    leaves = [jnp.array(arrays["state"][str(i)], copy=True) for i in range(treedef.num_leaves)]
-    progress.state = jax.tree.unflatten(treedef, leaves)
-    progress.best = arrays["best"]
-    progress.kept = {int(epoch): host for epoch, host in arrays.get("kept", {}).items()}
-    progress.epoch, progress.history = info["epoch"], info["history"]
-    progress.best_epoch, progress.best_metric = info["best_epoch"], info["best_metric"]

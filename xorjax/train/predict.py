@@ -1,6 +1,8 @@
 """Running a model over a whole split: outputs, the metric, and the features a frozen prefix computes."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,7 @@ from xorjax.tasks.task import Split, Task
 from xorjax.weights import form
 
 BATCH_SIZE = 1000
+"""Of evaluation. The last batch is padded."""
 
 
 @partial(jax.jit, static_argnames=("task", "graphdef", "start", "stop"))
@@ -31,7 +34,7 @@ def _run(
     return run(model, inputs if start else task.transform(inputs), start, stop)
 
 
-def run_blocks(
+def predict(
     task: Task,
     model: nnx.Module,
     split: Split,
@@ -39,7 +42,10 @@ def run_blocks(
     stop: int | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> Float32[np.ndarray, "n ..."]:
-    """The outputs of `model.blocks[start:stop]` for all inputs: the task's own, or features if `start` is not 0."""
+    """The outputs of `model`, such as logits; its weights may be coded.
+
+    With `start` or `stop`, those of `model.blocks[start:stop]`. The inputs are features if `start` is not 0.
+    """
     graphdef, arrays = nnx.split(model)
     outputs = [
         np.asarray(_run(task, graphdef, arrays, start, stop, batch.inputs))
@@ -48,20 +54,15 @@ def run_blocks(
     return np.concatenate(outputs)[: split.size]
 
 
-def predict(
-    task: Task, model: nnx.Module, split: Split, start: int = 0, batch_size: int = BATCH_SIZE
-) -> Float32[np.ndarray, "n ..."]:
-    """The outputs of `model`, such as logits, from block `start` on; its weights may be coded."""
-    return run_blocks(task, model, split, start, None, batch_size)
-
-
 def score(task: Task, outputs: Float32[np.ndarray, "n ..."], split: Split) -> float:
     """The task's metric for these outputs of a whole split."""
-    totals: dict[str, float] = {}
-    for batch in task.eval_batches(Split(outputs, split.targets), min(BATCH_SIZE, split.size)):
-        for name, value in task.measure(*map(jnp.asarray, batch)).items():
-            totals[name] = totals.get(name, 0.0) + float(value)
-    return task.score(totals)
+    batches = task.eval_batches(Split(outputs, split.targets), min(BATCH_SIZE, split.size))
+    return task.score(totals([task.measure(*map(jnp.asarray, batch)) for batch in batches]))
+
+
+def totals(sums: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What the task measures over all batches, from what it measures on each."""
+    return {name: sum(float(of_batch[name]) for of_batch in sums) for name in sums[0]}
 
 
 def features(
@@ -75,4 +76,4 @@ def features(
 ) -> Split:
     """`split` with its inputs replaced by the outputs of the first `stop` blocks: the inputs of block `stop`."""
     model = merge(network, params, state)
-    return Split(run_blocks(task, model, split, 0, stop, batch_size), split.targets)
+    return Split(predict(task, model, split, 0, stop, batch_size), split.targets)

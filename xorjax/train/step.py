@@ -15,6 +15,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int32, PRNGKeyArray, Shaped
 
+from xorjax.config.schema import OptimConfig
 from xorjax.models.registry import Network, merge, run, state_of
 from xorjax.params import Masks, Params, State
 from xorjax.tasks.task import Batch, Task
@@ -43,6 +44,24 @@ class Forward:
     ) -> Float[Array, "batch ..."]:
         """The outputs of blocks `start` to `stop`."""
         return run(module, inputs if self.start else self.task.transform(inputs), self.start, stop)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train a model: layers of `frozen` stay as they are.
+
+    `key` is the setting that `optim` comes from, for messages.
+    """
+
+    forward: Forward
+    optim: OptimConfig
+    seed: int
+    frozen: frozenset[str] = frozenset()
+    key: str = "optim"
+
+    @property
+    def task(self) -> Task:
+        return self.forward.task
 
 
 class TrainState(NamedTuple):
