@@ -30,7 +30,7 @@ ROOMS = {
     "decoding": {"gf2", "codec", "masks"},
     "weights": {"codec", "masks", "decoding"},
     "container": {"codec", "masks", "streams", "weights"},
-    "layers": {"container", "weights"},
+    "layers": {"weights"},
     "data": {"locks"},
     "tasks": {"data"},
     "models": {"params", "container", "weights"},

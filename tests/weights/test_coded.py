@@ -103,10 +103,10 @@ def test_an_empty_mask_decodes_to_zeros():
 def test_parts_that_do_not_go_together_are_refused():
     planes, mask, scales = parts()
     values, index = CODE.encode(planes, mask), encode_mask(mask)
-    with pytest.raises(ValueError, match=r"shape \(40, 24\) under a mask of shape \(24, 40\)"):
+    with pytest.raises(ValueError, match=r"its mask has shape \[24, 40\], expected \[40, 24\]"):
         CodedWeight.of(values, encode_mask(mask.T), scales)
     for wrong in (scales[:1], np.ones((2, 1, 25), np.float32), np.ones((2, 1, 40, 24), np.float32)):
-        with pytest.raises(ValueError, match=r"scales of shape .* for 2 bit planes of shape \(40, 24\)"):
+        with pytest.raises(ValueError, match=r"scales of shape .* do not broadcast over \(2, 40, 24\)"):
             CodedWeight.of(values, index, wrong)
     streams = values.streams | {"0/codes": values.streams["0/codes"][:-1]}
     short = dataclasses.replace(values, streams=streams)

@@ -1,4 +1,4 @@
-"""One bit plane through an XOR network of its own: the public `encode`, without files or layers."""
+"""The public `encode`: one bit plane under one XOR network, without files or layers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from xorjax.masks.base import Streams
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """One bit plane, encoded under its mask by a network of its own; a layer's are `EncodedPlanes`.
+    """One bit plane, encoded under its mask by one network; `EncodedPlanes` holds the planes of a layer.
 
     Attributes:
         code: the settings; its n_in and n_out are those of `net`.

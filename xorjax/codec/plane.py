@@ -1,4 +1,5 @@
-"""One plane under an XOR network: its code words and patches, searched, written as streams, read back, put out."""
+"""One plane under one XOR network: `search` finds code words and patches, `write` and `read` turn them into streams and
+back, `put_out` gives the bits."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xorjax.codec.code import CODES, Code, clashes
+from xorjax.codec.code import CODES, Code
 from xorjax.codec.xor import XorCode
 from xorjax.compression.errors import CompressError
 from xorjax.container.spec import kind_name
@@ -81,7 +81,7 @@ class CompressSpec:
             _check_types(type(settings), {own.name: getattr(settings, own.name) for own in fields(settings)})
         for problem in problems(self):
             raise CompressError(problem.removeprefix("code."))
-        for clash in clashes(self.code, self.prune_rate or 0.0):
+        for clash in self.code.clashes(self.prune_rate or 0.0):
             raise CompressError(clash)
         self._check_mask_codec()
         for pattern, changes in self.per_layer.items():

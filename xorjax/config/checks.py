@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from xorjax.codec.code import clashes
 from xorjax.config.schema import Config, is_exact, matching, models
 from xorjax.masks import MASK_CODECS
 from xorjax.settings import changed, get, nearest, one_of, problems, wrong
@@ -74,7 +73,7 @@ def _layers(config: Config) -> Iterator[str]:
 
 
 def _code(config: Config) -> Iterator[str]:
-    for clash in clashes(config.code, config.prune.rate):
+    for clash in config.code.clashes(config.prune.rate):
         yield f"code.{clash}"
 
 

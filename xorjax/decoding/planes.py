@@ -25,7 +25,7 @@ Words = Any
 class Decoder(Protocol):
     """The jit half of a code, of the same `id`.
 
-    A decoder for which `x @ W` has a way without decoding also has
+    A decoder that multiplies without decoding also has
 
         product(x, planes: PackedPlanes, mask: PackedMask | None, scales) -> y, as jnp.matmul(x, W) but for its rounding
         pays(x_shape, planes: PackedPlanes) -> bool: whether that is the faster way
@@ -58,7 +58,7 @@ class PackedPlanes:
     """The planes of a layer as words.
 
     Attributes:
-        words: arrays; what they hold is the decoder's affair.
+        words: arrays; the decoder says what they hold.
         decoder: its id, "" where the planes are held as bits.
         shape: that of a plane.
         n_planes: how many.
