@@ -302,7 +302,7 @@ def test_a_layer_is_its_planes_encoded_one_by_one(slicing, patch_format, monkeyp
 def test_n_out_is_chosen_from_the_mask():
     planes, mask = layer(shape=(200, 300), rate=0.05)
     encoded = XorCode(n_in=12).encode(planes, mask)
-    assert encoded.code == XorCode(n_in=12, n_out=choose_n_out(12, mask, slicing="interleaved"))
+    assert encoded.code == XorCode(n_in=12, n_out=choose_n_out(12, mask))
     assert XorCode(n_in=12).encode(planes, None).code.n_out == choose_n_out(12, np.ones_like(mask))
     of_fill = XorCode(n_in=12, fill=0.95).encode(planes, mask).code
     assert of_fill == XorCode(n_in=12, n_out=round(0.95 * 12 * mask.size / mask.sum()))

@@ -63,7 +63,7 @@ class EncodedPlanes:
         return prod(self.shape)
 
     def misfits(self, mask: tuple[int, ...] | None, scales: tuple[int, ...]) -> Iterator[str]:
-        """A sentence for the mask, and one for the scales, whose shape does not fit the planes' (None: no mask)."""
+        """A sentence for each shape, of the mask (None: no mask) and of the scales, that does not fit the planes."""
         if mask is not None and tuple(mask) != tuple(self.shape):
             yield f"its mask has shape {list(mask)}, expected {list(self.shape)}"
         wanted = (self.n_planes, *self.shape)
@@ -73,7 +73,7 @@ class EncodedPlanes:
 
     @property
     def bits(self) -> dict[str, int]:
-        """`code_bits` and `patch_bits`, from the streams' bytes. A stream "0/patch..." counts as patches."""
+        """`code_bits` and `patch_bits`, from the streams' bytes. A stream called "0/patch..." is of patches."""
         counts = {"code_bits": 0, "patch_bits": 0}
         for name, stream in self.streams.items():
             kind = "patch_bits" if name.rpartition("/")[2].startswith("patch") else "code_bits"
@@ -91,7 +91,7 @@ class Code(Protocol):
     """Its name in files, settings and results."""
 
     beside: ClassVar[tuple[str | None, ...]]
-    """The mask codecs with which a sweep shows it beside every point; None: without a mask; empty: not at all."""
+    """A sweep shows the code beside every point, once for each of these mask codecs; None: without a mask."""
 
     def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
         """The streams of the planes; True is the sign +1. `mask`: True = kept; None: every weight is.

@@ -90,7 +90,8 @@ def encode(
     """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
 
     The plane is cut into slices of `net.n_out` bits as `codec.slicing` says for `slicing`, the end padded with
-    don't-cares: consecutive bits by default, others for uneven masks. "minimum" finds the fewest patches a slice
+    don't-cares: consecutive bits by default, as in the paper; `XorCode` interleaves by default, which suits uneven
+    masks. "minimum" finds the fewest patches a slice
     can have; where that would take too long, a bounded search, and `Encoded.n_bounded` counts such slices. "greedy"
     is the paper's patch search: care bits in order, each kept if it agrees with those kept before it and a patch
     if not; free variables are 0. The encoder "galois" is slow and gives the same answer as "numba" bit for bit.

@@ -22,6 +22,7 @@ from xorjax.codec.code import (
 )
 from xorjax.codec.patches import PATCH_FORMATS, CareSlices
 from xorjax.codec.plane import ENCODERS, METHODS, STREAMS, CodedPlane, put_out, read, search, write
+from xorjax.codec.predict import choose_n_out
 from xorjax.codec.slicing import SLICINGS, count_slices, from_slices, to_slices
 from xorjax.gf2.network import MAX_N_IN, XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
@@ -120,8 +121,6 @@ class XorCode(Code):
             return self.n_out
         if self.fill is not None:
             return self._filled(Fraction(max(1, int(np.count_nonzero(care))), care.size))
-        from xorjax.codec.predict import choose_n_out
-
         return choose_n_out(
             self.n_in,
             care,

@@ -17,7 +17,7 @@ from xorjax.codec.code import Code, EncodedPlanes
 from xorjax.codec.weights import weigh
 from xorjax.container.format import SCALES, ContainerError, layer_tensor
 from xorjax.container.tensors import DTYPES
-from xorjax.masks.base import EncodedMask
+from xorjax.masks.base import EncodedMask, bits_to_bytes
 from xorjax.settings import problems
 from xorjax.streams import BIT_STREAMS
 
@@ -138,7 +138,7 @@ def plane_sha256(bits: Bool[np.ndarray, "*shape"]) -> str:
 
     All bits count, those of pruned weights too, as the code gives them.
     """
-    return hashlib.sha256(np.packbits(bits.reshape(-1), bitorder="little").data).hexdigest()
+    return hashlib.sha256(bits_to_bytes(bits.reshape(-1)).data).hexdigest()
 
 
 def decode_planes(layer: CompressedLayer) -> Bool[np.ndarray, "planes ..."]:

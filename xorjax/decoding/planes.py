@@ -15,7 +15,8 @@ from jaxtyping import Array, Bool
 
 from xorjax.codec.code import EncodedPlanes, Mask
 from xorjax.codec.encoded import Encoded
-from xorjax.decoding.words import pack_rows, unpack_words
+from xorjax.decoding.words import unpack_words
+from xorjax.gf2.pack import pack_bits
 from xorjax.registry import Registry
 
 Words = Any
@@ -83,7 +84,7 @@ def pack(values: EncodedPlanes, mask: Mask | None) -> PackedPlanes:
         words, format = decoder.pack(values, mask)
         return PackedPlanes(words, decoder.id, values.shape, values.n_planes, format)
     planes = values.code.decode(values, mask).reshape(values.n_planes, -1)
-    words = jnp.asarray(pack_rows(planes, planes.shape[1]))
+    words = jnp.asarray(pack_bits(planes))
     return PackedPlanes(words, "", values.shape, values.n_planes, None)
 
 

@@ -152,7 +152,7 @@ def read_stream(streams: Streams, name: str, n_bytes: int | None = None) -> UInt
     return streams[name]
 
 
-def bits_to_bytes(bits: Bool[np.ndarray, " _"]) -> UInt8[np.ndarray, " _"]:
+def bits_to_bytes(bits: Bool[np.ndarray, " _"] | UInt8[np.ndarray, " _"]) -> UInt8[np.ndarray, " _"]:
     """Eight bits a byte, least significant first; the last byte's tail is zero."""
     return np.packbits(bits, bitorder="little")
 
