@@ -92,6 +92,7 @@ def encode(
     Args:
         bits: True is the sign +1.
         care: the mask; True = kept.
+        net: the network; its n_in and n_out are those of the code words and the slices.
         method: "minimum" finds the fewest patches that a slice can have. A slice for which that would take too long
             gets a bounded search, and `Encoded.n_bounded` counts it. "greedy" is the paper's search: it takes the care
             bits in order, keeps each that agrees with those kept before, and patches the others; free variables are 0.
