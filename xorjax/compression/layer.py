@@ -14,7 +14,7 @@ from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.model import decode_planes
 from xorjax.errors import about
-from xorjax.masks import MASK_CODECS, EncodedMask, encode_mask, fit_mask
+from xorjax.masks import EXACT_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.prune.largest import keep_largest
 from xorjax.quantize.binarize import binarize
@@ -113,7 +113,7 @@ def relative_error(weights: Weights, layer: CompressedLayer) -> float:
 def _index(weights: Weights, spec: CompressSpec) -> EncodedMask | None:
     if spec.mask_codec is None:
         return None
-    if not MASK_CODECS.find(spec.mask_codec).exact:
+    if spec.mask_codec not in EXACT_CODECS:
         return _fitted(weights, spec, spec.mask_codec)
     if spec.masks is None:
         assert spec.prune_rate is not None

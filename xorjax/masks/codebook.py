@@ -40,7 +40,6 @@ class Codebook:
     """Streams `header`, `rows`, `columns`, `thresholds` and `codes`; see `masks.blocks`."""
 
     id = "codebook"
-    exact = False
     stream_names = STREAM_NAMES
     settings = BlockSettings
 

@@ -55,7 +55,6 @@ class XorMask:
     """Streams `header`, `rows`, `columns`, `thresholds` and `codes`; see `masks.blocks`."""
 
     id = "xor"
-    exact = False
     stream_names = STREAM_NAMES
 
     settings = XorMaskSettings
