@@ -30,7 +30,7 @@ ROOMS = {
     "decoding": {"gf2", "codec", "masks"},
     "weights": {"codec", "masks", "decoding"},
     "container": {"codec", "masks", "streams", "weights"},
-    "layers": {"container", "weights"},
+    "layers": {"weights"},
     "data": {"locks"},
     "tasks": {"data"},
     "models": {"params", "container", "weights"},
@@ -58,7 +58,7 @@ ROOMS = {
     # Where Hydra looks for launchers.
     "hydra_plugins": {"config", "pipeline"},
     # The public surface.
-    "__init__": {"gf2", "codec", "compression", "decoding", "container", "weights"},
+    "__init__": {"gf2", "codec", "compression", "decoding", "container", "layers", "weights"},
 }
 # Who may import a library.
 LIBRARIES = {

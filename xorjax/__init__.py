@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from xorjax.container import load, save
     from xorjax.decoding.planes import decode
     from xorjax.gf2.network import XorNetwork
-    from xorjax.weights import CodedWeight, form
+    from xorjax.layers import XorConv, XorLinear
+    from xorjax.weights import CodedWeight, conv, form, matmul
 
 __all__ = [
     "AnsSignsCode",
@@ -27,13 +28,17 @@ __all__ = [
     "Encoded",
     "SignsCode",
     "XorCode",
+    "XorConv",
+    "XorLinear",
     "XorNetwork",
     "__version__",
     "compress",
+    "conv",
     "decode",
     "encode",
     "form",
     "load",
+    "matmul",
     "save",
 ]
 
@@ -47,12 +52,16 @@ _HOMES = {
     "Encoded": "xorjax.codec.encoded",
     "SignsCode": "xorjax.codec.signs",
     "XorCode": "xorjax.codec.xor",
+    "XorConv": "xorjax.layers",
+    "XorLinear": "xorjax.layers",
     "XorNetwork": "xorjax.gf2.network",
     "compress": "xorjax.compression",
+    "conv": "xorjax.weights",
     "decode": "xorjax.decoding.planes",
     "encode": "xorjax.codec.encoded",
     "form": "xorjax.weights",
     "load": "xorjax.container",
+    "matmul": "xorjax.weights",
     "save": "xorjax.container",
 }
 

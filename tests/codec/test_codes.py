@@ -110,7 +110,7 @@ def test_a_missing_strange_or_short_stream_is_refused_by_name(id):
         for changed in (streams[name][:-1], np.append(streams[name], np.uint8(1))):
             with pytest.raises(ValueError, match=name[:2]):
                 decode({**streams, name: changed})
-    with pytest.raises(ValueError, match=f"'0/more' is none of the code '{id}'"):
+    with pytest.raises(ValueError, match=f"'0/more' does not belong to the code '{id}'"):
         decode({**streams, "0/more": streams[next(iter(streams))]})
 
 

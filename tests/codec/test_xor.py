@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -15,7 +16,6 @@ from xorjax.codec.plane import METHODS, STREAMS
 from xorjax.codec.predict import choose_n_out
 from xorjax.codec.slicing import SLICINGS, count_slices
 from xorjax.codec.xor import XorCode, care_slices, network
-from xorjax.decoding import reference
 from xorjax.gf2.network import XorNetwork
 
 
@@ -247,7 +247,10 @@ def test_what_does_not_go_with_the_streams_is_refused():
         ({"shared": {}}, "'matrix' is missing"),
         ({"shared": {"matrix": matrix[:-1]}}, "1 bytes are not 5 rows of 2 bits"),
         ({"shared": {"matrix": matrix | np.array([0, 128], np.uint8)}}, "a bit is set after the last row"),
-        ({"shared": {"matrix": matrix, "other": matrix}}, "shared array 'other' is none of the code 'xor'"),
+        (
+            {"shared": {"matrix": matrix, "other": matrix}},
+            "shared array 'other' does not belong to the code 'xor'",
+        ),
         ({"code": dataclasses.replace(encoded.code, n_out=None)}, "n_out or the shared array"),
         ({"n_planes": 2}, "stream '1/codes' is missing"),
         ({"shape": (10**12,)}, "1 bytes are not 200000000000 code words of 2 bits"),
@@ -255,7 +258,7 @@ def test_what_does_not_go_with_the_streams_is_refused():
         with pytest.raises(ValueError, match=message):
             decode_streams(encoded, encoded.streams, **changes)
     streams = dict(encoded.streams)
-    with pytest.raises(ValueError, match="stream '0/more' is none of the code 'xor'"):
+    with pytest.raises(ValueError, match="stream '0/more' does not belong to the code 'xor'"):
         decode_streams(encoded, {**streams, "more": matrix})
     del streams["patch_positions"]
     with pytest.raises(ValueError, match="stream '0/patch_positions' is missing"):
@@ -299,7 +302,7 @@ def test_a_layer_is_its_planes_encoded_one_by_one(slicing, patch_format, monkeyp
 def test_n_out_is_chosen_from_the_mask():
     planes, mask = layer(shape=(200, 300), rate=0.05)
     encoded = XorCode(n_in=12).encode(planes, mask)
-    assert encoded.code == XorCode(n_in=12, n_out=choose_n_out(12, mask, slicing="interleaved"))
+    assert encoded.code == XorCode(n_in=12, n_out=choose_n_out(12, mask))
     assert XorCode(n_in=12).encode(planes, None).code.n_out == choose_n_out(12, np.ones_like(mask))
     of_fill = XorCode(n_in=12, fill=0.95).encode(planes, mask).code
     assert of_fill == XorCode(n_in=12, n_out=round(0.95 * 12 * mask.size / mask.sum()))
@@ -333,7 +336,7 @@ def test_columns_say_how_and_what():
         ({"n_in": 8, "taps": 9}, "taps is 9; it must be at most n_in, 8"),
         ({"seed": None}, "seed is null"),
         ({"n_in": 60, "n_out": 61, "taps": 1}, "none of 1000 draws"),
-        ({"n_in": 8, "fill": 1e-3}, "fill is 0.001, which makes n_out 0 .*; that must be more than n_in, 8"),
+        ({"n_in": 8, "fill": 1e-3}, "fill 0.001 gives n_out 0 .*; n_out must be more than n_in, 8"),
         ({"method": "paper"}, "method is 'paper'; it must be one of greedy, minimum"),
     ],
 )

@@ -30,7 +30,7 @@ WRONG = {
     "n_out = n_in": ({"code.n_out": 20}, ["code.n_out is 20", "more than n_in, 20"]),
     "fill that makes no slice": (
         {"code.fill": 0.001, "prune.rate": 0.95},
-        ["code.fill is 0.001, which makes n_out 0", "more than n_in, 20"],
+        ["code.fill 0.001 gives n_out 0", "more than n_in, 20"],
     ),
     "fill beyond its range": ({"code.fill": 20000}, ["code.fill is 20000.0", "at most 2"]),
     "no seed": ({"code.seed": None}, ["code.seed is null", "a number that the matrix is drawn from"]),

@@ -9,6 +9,7 @@ import safetensors
 from container_models import DTYPES, planned_model, plans, random_layer, random_model, same_layer, same_model
 from hypothesis import given
 from hypothesis import strategies as st
+from serialized import serialize
 
 from xorjax import AnsSignsCode, DenseCode, SignsCode, settings
 from xorjax.codec.code import CODES
@@ -27,7 +28,6 @@ from xorjax.container import (
     write,
 )
 from xorjax.container.model import decode_planes
-from xorjax.container.write import serialize
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import encode_mask
 

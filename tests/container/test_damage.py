@@ -11,12 +11,12 @@ import pytest
 from container_models import random_layer, random_model, same_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from serialized import serialize
 
 from xorjax.container import CompressedModel, ContainerError, decode_weights, load
 from xorjax.container.format import BITS_PER_BYTE, checksum
 from xorjax.container.model import plane_sha256
 from xorjax.container.tensors import from_bytes, to_bytes
-from xorjax.container.write import serialize
 from xorjax.gf2.network import XorNetwork
 
 GOLDEN = Path(__file__).parents[1] / "format" / "golden"
@@ -243,7 +243,7 @@ CODES = f"{PLANE}/codes"
         (put((*FC1, "mask", "codec"), "bitmap"), "'layers/fc1/kernel/mask/bits' is missing"),
         (put((*FC1, "mask"), "ans"), "layers/fc1/kernel lacks 'mask'"),
         (put((*FC1, "mask"), {}), "layers/fc1/kernel/mask lacks 'codec'"),
-        (put((*FC1, "mask"), None), "'layers/fc1/kernel/mask/n_ones' is none of its mask codec's"),
+        (put((*FC1, "mask"), None), "'layers/fc1/kernel/mask/n_ones' does not belong to its mask codec"),
         (put((*FC1, "code"), "xor"), "layers/fc1/kernel lacks 'code'"),
         (put((*FC1, "code"), {}), "layers/fc1/kernel code lacks 'id'"),
         (
@@ -339,22 +339,25 @@ CODES = f"{PLANE}/codes"
             tensor("shared/1/matrix", lambda a: np.append(a, a[:1])),
             "shared array 'matrix': 481 bytes are not",
         ),
-        (tensor("extra", lambda a: np.zeros(3, np.float32)), "tensor 'extra' is neither a layer's nor"),
+        (
+            tensor("extra", lambda a: np.zeros(3, np.float32)),
+            "tensor 'extra' belongs to no layer, is no parameter",
+        ),
         (
             tensor("shared/7/extra", lambda a: np.zeros(3)),
             "tensor 'shared/7/extra' is used by no layer of the spec",
         ),
         (
             tensor("layers/x/scales", lambda a: np.zeros(3)),
-            "tensor 'layers/x/scales' is of no layer of the spec",
+            "tensor 'layers/x/scales' belongs to no layer of the spec",
         ),
         (
             tensor(f"{PLANE}/more", lambda a: np.zeros(3, np.uint8)),
-            "stream '0/more' is none of the code 'xor'",
+            "stream '0/more' does not belong to the code 'xor'",
         ),
         (
             tensor("layers/fc1/kernel/mask/x", lambda a: np.zeros(3)),
-            "kernel/mask/x' is none of its mask codec's",
+            "kernel/mask/x' does not belong to its mask codec",
         ),
         (tensor("params/fc1/kernel", lambda a: np.zeros(3)), "'fc1/kernel' is both"),
         (lambda tensors, spec, metadata: tensors.pop(CODES), "stream '0/codes' is missing"),

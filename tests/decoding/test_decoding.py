@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+import reference
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -12,7 +13,7 @@ from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import CodedPlane
 from xorjax.codec.slicing import SLICINGS
 from xorjax.codec.xor import XorCode
-from xorjax.decoding import patch_care, patch_enumerative, patch_paper, reference
+from xorjax.decoding import patch_care, patch_enumerative, patch_paper
 from xorjax.decoding.patch_care import select
 from xorjax.decoding.planes import decode, decode_planes, pack
 from xorjax.decoding.words import coarse, pack_words, read_fields, unpack_words

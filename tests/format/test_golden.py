@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from make_golden import DTYPES, EXPECTED, FILES, GOLDEN, digests, layer, masked, model
 from make_version1 import PATH
 from make_version1 import model as version1
+from serialized import serialize
 
 from xorjax.codec.code import CODES
 from xorjax.codec.patches import PATCH_FORMATS
@@ -22,7 +23,6 @@ from xorjax.codec.plane import METHODS
 from xorjax.codec.slicing import SLICINGS
 from xorjax.codec.xor import XorCode
 from xorjax.container import bits, decode_weights, load, verify
-from xorjax.container.write import serialize
 from xorjax.masks import EXACT_CODECS, MASK_CODECS
 from xorjax.settings import stated
 

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from numba.core import config
 from numba.core.caching import IndexDataCacheFile
 
+from xorjax.gf2 import compiled
 from xorjax.gf2.compiled import compile_parallel
 
 ENCODE = """
@@ -87,3 +89,24 @@ def test_damage_in_the_compiled_code_of_galois(tmp_path):
     assert (again.returncode, again.stdout) == (0, whole.stdout)
     assert "of galois in " in again.stderr
     assert str(tmp_path) in again.stderr
+
+
+def test_what_other_sources_were_compiled_to_is_not_taken(monkeypatch, tmp_path):
+    """numba itself looks at the function's own file alone: without the hash the last answer would be 1, too."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    answers = []
+    for sources, value in ((b"old", 1), (b"old", 2), (b"new", 2)):
+
+        def fill(filled):
+            for i in numba.prange(len(filled)):
+                filled[i] = VALUE
+
+        monkeypatch.setattr(compiled, "_SOURCES", hashlib.sha256(sources))
+        monkeypatch.setattr(sys.modules[__name__], "VALUE", value)
+        filled = np.zeros(1, dtype=np.int64)
+        compiled.compile_parallel(fill)(filled)
+        answers += filled.tolist()
+    assert answers == [1, 1, 2]
+
+
+VALUE = 0

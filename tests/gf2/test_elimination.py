@@ -109,27 +109,6 @@ def test_compiles_where_no_cache_can_be_written(monkeypatch):
     assert counted.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_what_other_sources_were_compiled_to_is_not_taken(monkeypatch, tmp_path):
-    """numba itself looks at the function's own file alone: without the hash the last answer would be 1, too."""
-    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
-    answers = []
-    for sources, value in ((b"old", 1), (b"old", 2), (b"new", 2)):
-
-        def fill(filled):
-            for i in numba.prange(len(filled)):
-                filled[i] = VALUE
-
-        monkeypatch.setattr(elimination, "_SOURCES", hashlib.sha256(sources))
-        monkeypatch.setattr(sys.modules[__name__], "VALUE", value)
-        filled = np.zeros(1, dtype=np.int64)
-        elimination.compile_parallel(fill)(filled)
-        answers += filled.tolist()
-    assert answers == [1, 1, 2]
-
-
-VALUE = 0
-
-
 def count_up(counted):
     for i in numba.prange(len(counted)):
         counted[i] = i

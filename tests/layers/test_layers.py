@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from xorjax.codec.xor import XorCode
-from xorjax.container import CompressedLayer
+from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.layers import XorConv, XorLinear
 from xorjax.masks import encode_mask
 from xorjax.quantize.binary import Binarizer
@@ -31,6 +31,10 @@ def quantized(shape=(FAN_IN, FAN_OUT), n_planes=1, scale="channel", dtype=np.flo
     return layer, jnp.asarray(np.where(index.mask, signed.sum(0), np.float32(0)))
 
 
+def coded(layer):
+    return CompressedModel({layer.name: layer}).weights[layer.name]
+
+
 forward = jax.jit(lambda layer, x: layer(x))
 
 
@@ -39,9 +43,9 @@ forward = jax.jit(lambda layer, x: layer(x))
 def test_the_product_is_that_of_the_quantized_weight(n_planes, scale):
     layer, weight = quantized(n_planes=n_planes, scale=scale)
     bias = jnp.arange(FAN_OUT, dtype=jnp.float32)
-    product = forward(XorLinear.from_layer(layer, bias), jnp.eye(FAN_IN))
+    product = forward(XorLinear(coded(layer), bias), jnp.eye(FAN_IN))
     np.testing.assert_array_equal(np.asarray(product), np.asarray(weight + bias[None]))
-    without = forward(XorLinear.from_layer(layer), jnp.eye(FAN_IN))
+    without = forward(XorLinear(coded(layer)), jnp.eye(FAN_IN))
     np.testing.assert_array_equal(np.asarray(without), np.asarray(weight))
 
 
@@ -49,7 +53,7 @@ def test_the_product_is_that_of_the_quantized_weight(n_planes, scale):
 def test_a_bias_changes_no_rank(batch):
     layer, weight = quantized()
     x, bias = jax.random.normal(jax.random.key(2), (*batch, FAN_IN)), np.ones(FAN_OUT, np.float32)
-    for built in (XorLinear.from_layer(layer), XorLinear.from_layer(layer, bias)):
+    for built in (XorLinear(coded(layer)), XorLinear(coded(layer), bias)):
         assert forward(built, x).shape == (*batch, FAN_OUT)
     dense = nnx.Linear(FAN_IN, FAN_OUT, rngs=nnx.Rngs(0))
     dense.kernel[...], dense.bias[...] = weight, jnp.asarray(bias)
@@ -66,7 +70,7 @@ def test_a_convolution_is_that_of_the_quantized_kernel(settings, dtype):
     layer, weight = quantized((3, 3, 4, 6), n_planes=2, dtype=dtype)
     n_in, bias = 4 * settings.get("groups", 1), np.arange(6).astype(dtype)
     x = jax.random.normal(jax.random.key(2), (5, 9, 8, n_in)).astype(dtype)
-    y = forward(XorConv.from_layer(layer, bias, **settings), x)
+    y = forward(XorConv(coded(layer), bias, **settings), x)
     assert y.dtype == dtype
     dense = nnx.Conv(
         n_in,
@@ -86,10 +90,10 @@ def test_a_convolution_is_that_of_the_quantized_kernel(settings, dtype):
 
 def test_it_holds_no_float_weight_and_nothing_trainable():
     layer, _ = quantized(n_planes=2)
-    state = nnx.state(XorLinear.from_layer(layer, jnp.zeros(FAN_OUT)))
+    state = nnx.state(XorLinear(coded(layer), jnp.zeros(FAN_OUT)))
     floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     assert sum(leaf.size for leaf in floats) == layer.scales.size + FAN_OUT
-    assert jax.tree.leaves(nnx.state(XorLinear.from_layer(layer), nnx.Param)) == []
+    assert jax.tree.leaves(nnx.state(XorLinear(coded(layer)), nnx.Param)) == []
 
 
 def test_it_survives_split_merge_and_jit_inside_a_model():

@@ -11,8 +11,8 @@ from uneven import block_streams, decode_blocks_by_the_book, kept_share, uneven_
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.blocks import BlockCode
-from xorjax.masks.search import WordTable
-from xorjax.masks.xor import WordBeam, network, number_tables
+from xorjax.masks.words import WordBeam, WordTable
+from xorjax.masks.xor import network, number_tables
 
 
 def number_by_the_book(header, window, place):

@@ -1,13 +1,13 @@
 """What a code is: a layer's bit planes to named streams of bytes, and back. One a file, in one registry.
 
-A mask is the layer's, not the code's: it is stored beside the streams in a mask codec of its own, and whoever decodes
-has it. A code may leave wrong signs where the mask is False, and may be used without any mask.
+A mask belongs to the layer, not to the code. A separate mask codec stores it beside the streams, and every decoder
+receives it. A code may leave wrong signs where the mask is False, and may be used without any mask.
 
-To add one, write a module in this package: a frozen dataclass whose fields are its settings (`xorjax.settings`),
-with `id`, `encode` and `decode`, under `@CODES.register`; where each plane's kept signs are written by themselves, the
-base `KeptSigns` does the rest. That is all a file, the command line and a sweep need. Two
-things make it fast where that matters: a decoder of the same id in `decoding`, which reads the streams inside jit (else
-the planes are decoded once, when a file is loaded, and held as one bit a weight), and its `product`, for `x @ W`
+To add one, write a module in this package: a frozen dataclass under `Code` whose fields are its settings
+(`xorjax.settings`), with `id`, `encode` and `decode`, registered by `@CODES.register`. The base `KeptSigns` does the
+rest for a code that writes each plane's kept signs by themselves. Files, the command line and sweeps need no more. Two
+additions make a code fast. A decoder of the same id in `decoding` reads the streams inside jit; without one, the planes
+are decoded once, when a file is loaded, and held as one bit a weight. The decoder's `product` multiplies `x @ W`
 without decoding.
 """
 
@@ -62,15 +62,18 @@ class EncodedPlanes:
     def n_weights(self) -> int:
         return prod(self.shape)
 
-    def takes_scales(self, shape: tuple[int, ...]) -> bool:
-        """Whether scales of this shape are an array for each plane, which broadcasts over the weights."""
+    def misfits(self, mask: tuple[int, ...] | None, scales: tuple[int, ...]) -> Iterator[str]:
+        """A sentence for each shape, of the mask (None: no mask) and of the scales, that does not fit the planes."""
+        if mask is not None and tuple(mask) != tuple(self.shape):
+            yield f"its mask has shape {list(mask)}, expected {list(self.shape)}"
         wanted = (self.n_planes, *self.shape)
-        fits = len(shape) == len(wanted) and shape[0] == self.n_planes
-        return fits and all(n in (1, full) for n, full in zip(shape, wanted, strict=True))
+        fits = len(scales) == len(wanted) and scales[0] == self.n_planes
+        if not fits or any(n not in (1, full) for n, full in zip(scales, wanted, strict=True)):
+            yield f"scales of shape {tuple(scales)} do not broadcast over {wanted}"
 
     @property
     def bits(self) -> dict[str, int]:
-        """`code_bits` and `patch_bits`, from the streams' bytes: a stream is of patches if its last part begins so."""
+        """`code_bits` and `patch_bits`, from the streams' bytes. A stream called "0/patch..." is of patches."""
         counts = {"code_bits": 0, "patch_bits": 0}
         for name, stream in self.streams.items():
             kind = "patch_bits" if name.rpartition("/")[2].startswith("patch") else "code_bits"
@@ -88,7 +91,7 @@ class Code(Protocol):
     """Its name in files, settings and results."""
 
     beside: ClassVar[tuple[str | None, ...]]
-    """The mask codecs with which a sweep shows it beside every point; None: without a mask; empty: not at all."""
+    """A sweep shows the code beside every point, once for each of these mask codecs; None: without a mask."""
 
     def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
         """The streams of the planes; True is the sign +1. `mask`: True = kept; None: every weight is.
@@ -110,8 +113,15 @@ class Code(Protocol):
         ...
 
     def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
-        """Columns of results that say how and what: n_in, n_out, method, n_slices, n_patches, ...; {} for none."""
-        ...
+        """Columns of results that say how and what: n_in, n_out, method, n_slices, n_patches, ..."""
+        return {}
+
+    def clashes(self, prune_rate: float | None = None) -> Iterator[str]:
+        """A sentence for each setting that does not go with the others.
+
+        `prune_rate` is that of a layer to be encoded; None: the code is that of a file.
+        """
+        return iter(())
 
 
 def check_planes(planes: Planes, mask: Mask | None) -> None:
@@ -141,18 +151,10 @@ def check_streams(encoded: EncodedPlanes, names: tuple[str, ...], shared: tuple[
             if name not in held:
                 raise ValueError(f"{what} {name!r} is missing")
         for name in sorted(held.keys() - set(wanted)):
-            raise ValueError(f"{what} {name!r} is none of the code {encoded.code.id!r}")
+            raise ValueError(f"{what} {name!r} does not belong to the code {encoded.code.id!r}")
 
 
-def clashes(code: Any, prune_rate: float | None = None) -> Iterator[str]:
-    """A sentence for each setting of a code that does not go with the others; most codes have none.
-
-    `prune_rate` is that of a layer to be encoded; None: the code is that of a file.
-    """
-    return getattr(code, "clashes", lambda prune_rate: iter(()))(prune_rate)
-
-
-def check_settings(code: Any) -> None:
+def check_settings(code: Code) -> None:
     """Whether each setting can be, and goes with the others.
 
     Raises:
@@ -160,12 +162,12 @@ def check_settings(code: Any) -> None:
     """
     for problem in problems(code):
         raise CodeError(problem)
-    for clash in clashes(code):
+    for clash in code.clashes():
         raise CodeError(clash)
 
 
 class KeptSigns(Code):
-    """The base of codes that write the kept signs of each plane by themselves: how, say `write` and `read`.
+    """The base of codes that write the kept signs of each plane by themselves; `write` and `read` say how.
 
     The signs are in row-major order; without a mask all weights are kept.
     """
@@ -205,9 +207,6 @@ class KeptSigns(Code):
         planes = np.zeros((len(kept), *encoded.shape), dtype=np.bool_)
         planes[:, mask] = kept
         return planes
-
-    def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
-        return {}
 
 
 CODES: Registry[type[Code]] = Registry("xorjax.codec", "code")

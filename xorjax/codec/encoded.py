@@ -1,4 +1,4 @@
-"""One bit plane through an XOR network of its own: the public `encode`, without files or layers."""
+"""The public `encode`: one bit plane under one XOR network, without files or layers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from xorjax.masks.base import Streams
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """One bit plane, encoded under its mask by a network of its own; a layer's are `EncodedPlanes`.
+    """One bit plane, encoded under its mask by one network; `EncodedPlanes` holds the planes of a layer.
 
     Attributes:
         code: the settings; its n_in and n_out are those of `net`.
@@ -89,12 +89,20 @@ def encode(
 ) -> Encoded:
     """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
 
-    The plane is cut into slices of `net.n_out` bits as `codec.slicing` says for `slicing`, the end padded with
-    don't-cares: consecutive bits by default, others for uneven masks. "minimum" finds the fewest patches a slice
-    can have; where that would take too long, a bounded search, and `Encoded.n_bounded` counts such slices. "greedy"
-    is the paper's patch search: care bits in order, each kept if it agrees with those kept before it and a patch
-    if not; free variables are 0. The encoder "galois" is slow and gives the same answer as "numba" bit for bit.
-    `patch_format` is one of `codec.patches`; `patch_block` counts slices and is used by "blocked" alone.
+    Args:
+        bits: True is the sign +1.
+        care: the mask; True = kept.
+        net: the network; its n_in and n_out are those of the code words and the slices.
+        method: "minimum" finds the fewest patches that a slice can have. A slice for which that would take too long
+            gets a bounded search, and `Encoded.n_bounded` counts it. "greedy" is the paper's search: it takes the care
+            bits in order, keeps each that agrees with those kept before, and patches the others; free variables are 0.
+        patch_format: one of `codec.patches`.
+        patch_block: slices in a block of counts; "blocked" alone uses it.
+        encoder: "galois" is slow and gives the same answer as "numba" bit for bit.
+        slicing: how the plane is cut into slices of `net.n_out` bits, see `codec.slicing`; the end is padded with
+            don't-cares. The default takes consecutive bits, as in the paper; `XorCode` interleaves by default, which
+            suits uneven masks.
+        slicing_seed: of "shuffled".
 
     Raises:
         CodeError: the arrays' shapes differ or they are empty, or a setting is unknown.

@@ -1,4 +1,5 @@
-"""One plane under an XOR network: its code words and patches, searched, written as streams, read back, put out."""
+"""One plane under one XOR network: `search` finds code words and patches, `write` and `read` turn them into streams and
+back, `put_out` gives the bits."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int32, UInt8, UInt64
 
-from xorjax.codec.patches import CareSlices, get_patch_format
+from xorjax.codec.patches import PATCH_FORMATS, CareSlices
 from xorjax.errors import about
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
@@ -74,7 +75,7 @@ def _search(bits, care, net: XorNetwork, method: str, encoder: str) -> tuple:
 
 def write(plane: CodedPlane, slices: CareSlices, patch_format: str) -> Streams:
     """The bytes of a plane: "codes" in fields of n_in bits, "patch_counts", "patch_positions"."""
-    patches = get_patch_format(patch_format)
+    patches = PATCH_FORMATS[patch_format]
     return {
         "codes": pack_codes(plane.codes, slices.n_in),
         "patch_counts": patches.pack_counts(plane.n_patches, slices),
@@ -93,7 +94,7 @@ def read(
         ValueError: a stream is too short or too long, or holds what no encoder writes (a patch that is no care bit,
             positions out of order, bits set after the end); it is named.
     """
-    patches = get_patch_format(patch_format)
+    patches = PATCH_FORMATS[patch_format]
     with about(f"stream '{prefix}codes'"):
         codes = unpack_codes(streams[f"{prefix}codes"], slices.n_in, slices.n_slices)
     with about(f"stream '{prefix}patch_counts'"):

@@ -7,61 +7,19 @@ P(more than d) = (1 - 2^-r)^V. From the distribution of the patches given K foll
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
 
 from xorjax.codec.patches import get_patch_format
-from xorjax.codec.patches.care import number_widths
-from xorjax.codec.patches.combination import MAX_CARE
-from xorjax.codec.patches.rans import n_states
+from xorjax.codec.patches.expected import ExpectedSlices, lg_choose
 from xorjax.codec.slicing import to_slices
 
 N_WEIGHTS = 1 << 20
 _MAX_N_OUT = 1 << 14
 _FEW_PATCHES = 5  # beyond, the minimum method's exact search takes long, and beyond 7 it may not be exact
 _FEW_COLUMNS = 16  # of M, for which that is never so
-
-
-@dataclass(frozen=True)
-class _Slices:
-    """Expected numbers of slices by their care bits, and P(patches = d) for each of these.
-
-    Attributes:
-        n_care: the numbers of care bits K that occur, ascending.
-        n_slices: how many slices have each of them.
-        chances: [K, d].
-        order: for a given mask, each slice's place in `n_care`; None where slices are alike.
-    """
-
-    n_in: int
-    n_out: int
-    n_care: Int64[np.ndarray, " ks"]
-    n_slices: Float64[np.ndarray, " ks"]
-    chances: Float64[np.ndarray, "ks ds"]
-    order: Int64[np.ndarray, " slices"] | None
-
-    @property
-    def total(self) -> float:
-        return float(self.n_slices.sum())
-
-    @property
-    def expected(self) -> Float64[np.ndarray, " ks"]:
-        """Patches of a slice by its care bits."""
-        return self.chances @ np.arange(self.chances.shape[1])
-
-    @property
-    def n_patches(self) -> float:
-        return float(self.n_slices @ self.expected)
-
-    def log_at_most(self) -> Float64[np.ndarray, "ks widths"]:
-        """ln P(patches < 2^w) for w = 0, 1, ..."""
-        n_widths = self.chances.shape[1].bit_length() + 1
-        below = np.minimum(1 << np.arange(n_widths), self.chances.shape[1])
-        with np.errstate(divide="ignore"):
-            return np.log(np.minimum(np.cumsum(self.chances, axis=1)[:, below - 1], 1.0))
 
 
 def predict_bits(
@@ -81,10 +39,10 @@ def predict_bits(
     Raises:
         ValueError: the prune rate is not in [0, 1], or the patch format is unknown.
     """
-    slices = _slices(n_in, n_out, care, method, n_weights)
+    format = get_patch_format(patch_format)
+    slices = _slices(n_in, n_out, patch_block, care, method, n_weights)
     n = slices.total * n_out if isinstance(care, np.ndarray) else n_weights
-    patch_bits = _patch_bits(slices, patch_format, patch_block)
-    return {"code_bits": slices.total * n_in / n, "patch_bits": float(patch_bits) / n}
+    return {"code_bits": slices.total * n_in / n, "patch_bits": format.expected_bits(slices) / n}
 
 
 def choose_n_out(
@@ -93,13 +51,14 @@ def choose_n_out(
     method: str = "minimum",
     patch_format: str = "care",
     patch_block: int = 16,
-    slicing: str = "row_major",
+    slicing: str = "interleaved",
     slicing_seed: int = 0,
     n_weights: int = N_WEIGHTS,
 ) -> int:
     """The multiple of 32, above `n_in`, that `predict_bits` expects the fewest bits of.
 
-    `care` is a random mask's prune rate, or the mask itself, cut into slices as `slicing` says. Candidates lie
+    `care` is a random mask's prune rate, or the mask itself, cut into slices as `slicing` says. Its default is that of
+    `XorCode`; the function `encode` cuts by row_major unless told otherwise, so give both the same. Candidates lie
     around n_in / (1 - S), first far apart and then close. For the minimum method a slice that needs more than 5
     patches is charged greedy search's, too: its exact search would take long, or have to stop.
 
@@ -111,6 +70,7 @@ def choose_n_out(
         raise ValueError("a bit plane holds at least one weight")
     prune_rate = care if mask is None else 1 - float(mask.mean())
     size = n_weights if mask is None else mask.size
+    format = get_patch_format(patch_format)
     is_charged = method == "minimum" and n_in > _FEW_COLUMNS
     largest = max(min(_MAX_N_OUT, -(-size // 32) * 32), _above(n_in))
     middle = min(n_in / max(1 - prune_rate, n_in / largest), largest)
@@ -121,8 +81,8 @@ def choose_n_out(
             counts = prune_rate
             if mask is not None:
                 counts = np.count_nonzero(to_slices(mask, n_out, slicing, slicing_seed), axis=1)
-            slices = _slices(n_in, n_out, counts, method, n_weights)
-            bits[n_out] = slices.total * n_in + _patch_bits(slices, patch_format, patch_block)
+            slices = _slices(n_in, n_out, patch_block, counts, method, n_weights)
+            bits[n_out] = slices.total * n_in + format.expected_bits(slices)
             if is_charged:
                 of_greedy = np.maximum(slices.n_care - n_in, 0) / 2
                 many = slices.chances[:, _FEW_PATCHES + 1 :].sum(axis=1)
@@ -148,20 +108,7 @@ def _above(n_in: int) -> int:
     return (n_in // 32 + 1) * 32
 
 
-def _patch_bits(slices: _Slices, patch_format: str, patch_block: int) -> float:
-    """Expected bits of counts and positions, all slices together."""
-    id = get_patch_format(patch_format).id
-    if id == "care":
-        return _rice_counts(slices) + float(
-            slices.n_slices @ (slices.expected * number_widths(slices.n_care))
-        )
-    if id == "enumerative":
-        return _enumerative(slices)
-    counts = _paper_counts(slices) if id == "paper" else _blocked_counts(slices, patch_block)
-    return counts + slices.n_patches * (slices.n_out - 1).bit_length()
-
-
-def _slices(n_in, n_out, care, method, n_weights) -> _Slices:
+def _slices(n_in, n_out, patch_block, care, method, n_weights) -> ExpectedSlices:
     if isinstance(care, np.ndarray):
         n_care, order, n_slices = np.unique(care, return_inverse=True, return_counts=True)
     else:
@@ -173,7 +120,8 @@ def _slices(n_in, n_out, care, method, n_weights) -> _Slices:
     table = np.zeros((len(rows), max(len(row) for row in rows)))
     for row, chances in zip(table, rows, strict=True):
         row[: len(chances)] = chances
-    return _Slices(n_in, n_out, n_care.astype(np.int64), n_slices.astype(np.float64), table, order)
+    n_care, n_slices = n_care.astype(np.int64), n_slices.astype(np.float64)
+    return ExpectedSlices(n_in, n_out, patch_block, n_care, n_slices, table, order)
 
 
 def _binomial(n: int, p: float) -> tuple[Int64[np.ndarray, " ks"], Float64[np.ndarray, " ks"]]:
@@ -181,23 +129,16 @@ def _binomial(n: int, p: float) -> tuple[Int64[np.ndarray, " ks"], Float64[np.nd
     if p in (0, 1):
         return np.array([int(n * p)]), np.ones(1)
     k = np.arange(n + 1)
-    chances = np.exp(math.log(2) * _lg_choose(n) + k * math.log(p) + (n - k) * math.log1p(-p))
+    chances = np.exp(math.log(2) * lg_choose(n) + k * math.log(p) + (n - k) * math.log1p(-p))
     likely = np.flatnonzero(chances > 1e-10)
     return k[likely], chances[likely] / chances[likely].sum()
-
-
-@lru_cache(maxsize=4096)
-def _lg_choose(n: int) -> Float64[np.ndarray, " n_plus_1"]:
-    """lg C(n, k) for k from 0 to n."""
-    lg_factorial = np.concatenate([[0.0], np.cumsum(np.log2(np.arange(1, n + 1)))])
-    return lg_factorial[n] - lg_factorial - lg_factorial[::-1]
 
 
 @lru_cache(maxsize=1 << 14)
 def _patch_chances(n_in: int, k: int, method: str) -> Float64[np.ndarray, " ds"]:
     """P(patches = d) of a slice with k care bits, by "greedy" or "minimum"."""
     fullest = min(n_in, k)
-    lg_balls = np.logaddexp2.accumulate(_lg_choose(k))
+    lg_balls = np.logaddexp2.accumulate(lg_choose(k))
     more = np.zeros(k + 1)  # P(patches > d)
     for rank in range(fullest, -1, -1):
         r, chance = k - rank, _rank_chance(k, n_in, rank)
@@ -207,7 +148,7 @@ def _patch_chances(n_in: int, k: int, method: str) -> Float64[np.ndarray, " ds"]
             continue
         if method == "greedy":
             missed = np.zeros(k + 1)
-            missed[:r] = 1 - np.cumsum(np.exp2(_lg_choose(r) - r))[:r]
+            missed[:r] = 1 - np.cumsum(np.exp2(lg_choose(r) - r))[:r]
         else:
             # (1 - 2^-r)^V by logarithms, since V passes what a float holds.
             rate = -math.log1p(-(2.0**-r)) if r < 50 else 2.0**-r
@@ -225,57 +166,3 @@ def _rank_chance(k: int, n_in: int, rank: int) -> float:
     i = np.arange(rank)
     factors = np.log1p(-np.exp2(i - n_in)) + np.log1p(-np.exp2(i - k)) - np.log1p(-np.exp2(i - rank))
     return float(np.exp(factors.sum() - math.log(2) * (n_in - rank) * (k - rank)))
-
-
-def _expected_width(log_at_most: Float64[np.ndarray, "*n widths"]) -> Float64[np.ndarray, "*n"]:
-    """The expected width of a largest count that is below 2^w with these chances."""
-    return np.asarray((1 - np.exp(log_at_most)).sum(axis=-1))
-
-
-def _paper_counts(slices: _Slices) -> float:
-    return 8 + slices.total * float(_expected_width(slices.n_slices @ _finite(slices.log_at_most())))
-
-
-def _blocked_counts(slices: _Slices, patch_block: int) -> float:
-    log_at_most = _finite(slices.log_at_most())
-    if slices.order is None:
-        at_most = (slices.n_slices / slices.total) @ np.exp(log_at_most)
-        log_blocks = patch_block * np.log(np.maximum(at_most, 1e-300))
-        counts, n_blocks = slices.total * float(_expected_width(log_blocks)), slices.total / patch_block
-        log_largest = n_blocks * log_blocks
-    else:
-        begins = np.arange(0, len(slices.order), patch_block)
-        log_blocks = np.add.reduceat(log_at_most[slices.order], begins, axis=0)
-        sizes = np.diff(begins, append=len(slices.order))
-        counts, n_blocks = float(sizes @ _expected_width(log_blocks)), len(begins)
-        log_largest = log_blocks.sum(axis=0)
-    # The widths' own width, from the chances of the largest width.
-    chances = np.diff(np.exp(log_largest), prepend=0.0)
-    of_width = [w.bit_length() for w in range(len(chances))]
-    return 8 + n_blocks * float(chances @ of_width) + counts
-
-
-def _finite(log_chances: np.ndarray) -> np.ndarray:
-    # A slice may be sure to have more patches, and 0 slices of it are no reason for 0 times infinity.
-    return np.maximum(log_chances, -1e4)
-
-
-def _rice_counts(slices: _Slices) -> float:
-    counts = np.arange(slices.chances.shape[1])
-    by_count = slices.n_slices @ slices.chances
-    parameters = range(len(counts).bit_length() + 1)
-    return 8 + min(slices.total * (k + 1) + float(by_count @ (counts >> k)) for k in parameters)
-
-
-def _enumerative(slices: _Slices) -> float:
-    bits = 8.0 + 32 * n_states(round(slices.total))
-    for k, n, chances in zip(slices.n_care.tolist(), slices.n_slices, slices.chances, strict=True):
-        counts = np.arange(len(chances))
-        if k > MAX_CARE:
-            bits += n * (slices.n_out.bit_length() + (k - 1).bit_length() * float(chances @ counts))
-            continue
-        likely = np.flatnonzero(chances[: k + 1] > 0)
-        p = chances[likely]
-        entropy = -float(p @ np.log2(p))
-        bits += n * (entropy + float(p @ np.ceil(_lg_choose(k)[likely] - 1e-9)))
-    return float(bits)

@@ -10,6 +10,7 @@ import numpy as np
 
 from xorjax.codec.code import (
     CODES,
+    Code,
     CodeError,
     EncodedPlanes,
     Mask,
@@ -21,6 +22,7 @@ from xorjax.codec.code import (
 )
 from xorjax.codec.patches import PATCH_FORMATS, CareSlices
 from xorjax.codec.plane import ENCODERS, METHODS, STREAMS, CodedPlane, put_out, read, search, write
+from xorjax.codec.predict import choose_n_out
 from xorjax.codec.slicing import SLICINGS, count_slices, from_slices, to_slices
 from xorjax.gf2.network import MAX_N_IN, XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
@@ -32,7 +34,7 @@ _MAX_N_OUT = 2**20
 
 @CODES.register
 @dataclass(frozen=True)
-class XorCode:
+class XorCode(Code):
     """Slices of n_out signs as code words of n_in bits, put out by a fixed random matrix over GF(2).
 
     Streams of plane p: "p/codes", "p/patch_counts" and "p/patch_positions". All layers of one matrix share it.
@@ -88,8 +90,8 @@ class XorCode:
     )
 
     def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
-        """As `Code.encode`. What n_out is, where it is not given, follows from the mask; memory stays within a few
-        bytes a weight.
+        """As `Code.encode`. If n_out is not given, it is chosen from the mask. Memory stays within a few bytes a
+        weight.
 
         Raises:
             CodeError: a setting cannot be, does not go with another or gives no network; or as `Code.encode`.
@@ -119,8 +121,6 @@ class XorCode:
             return self.n_out
         if self.fill is not None:
             return self._filled(Fraction(max(1, int(np.count_nonzero(care))), care.size))
-        from xorjax.codec.predict import choose_n_out
-
         return choose_n_out(
             self.n_in,
             care,
@@ -136,8 +136,8 @@ class XorCode:
         # Exact in the decimals that the user wrote, so that a half never depends on binary rounding.
         return round(Fraction(repr(self.fill)) * self.n_in / kept)
 
-    def clashes(self, prune_rate: float | None) -> Iterator[str]:
-        """As the function `clashes`."""
+    def clashes(self, prune_rate: float | None = None) -> Iterator[str]:
+        """As `Code.clashes`."""
         if self.taps is not None and self.taps > self.n_in:
             yield f"taps is {self.taps}; it must be at most n_in, {self.n_in}"
         if self.n_out is not None and self.fill is not None:
@@ -152,8 +152,8 @@ class XorCode:
             n_out = self._filled(1 - Fraction(repr(float(prune_rate))))
             if not self.n_in < n_out <= _MAX_N_OUT:
                 yield (
-                    f"fill is {self.fill}, which makes n_out {n_out} (fill * n_in / (1 - prune rate {prune_rate:g})); "
-                    f"that must be more than n_in, {self.n_in}, and at most {_MAX_N_OUT}"
+                    f"fill {self.fill} gives n_out {n_out} (fill * n_in / (1 - prune rate {prune_rate:g})); "
+                    f"n_out must be more than n_in, {self.n_in}, and at most {_MAX_N_OUT}"
                 )
 
     def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:

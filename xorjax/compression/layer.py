@@ -8,12 +8,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from xorjax.codec.code import Code, Tell
+from xorjax.codec.weights import weigh
 from xorjax.compression.errors import CompressError
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer
 from xorjax.container.model import decode_planes
 from xorjax.errors import about
-from xorjax.masks import MASK_CODECS, EncodedMask, encode_mask, fit_mask
+from xorjax.masks import EXACT_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.prune.largest import keep_largest
 from xorjax.quantize.binarize import binarize
@@ -116,14 +117,11 @@ def encode_planes(
 def relative_error(weights: Weights, layer: CompressedLayer) -> float:
     """||W - W'|| / ||W||, W' being what the layer decodes to; 0 where W is zero."""
     planes = decode_planes(layer).reshape(layer.values.n_planes, -1)
-    scales = layer.scales.astype(np.float32)
+    scales = np.broadcast_to(layer.scales.astype(np.float32), (len(planes), *weights.shape))
     mask, square, total = layer.mask.reshape(-1), 0.0, 0.0
     for where, tile in weights.tiles():
-        decoded = np.zeros(len(tile), np.float32)
-        for plane, scale in zip(planes, scales, strict=True):
-            full = np.broadcast_to(scale, weights.shape).flat[where]
-            decoded += np.where(plane[where], full, -full)
-        left = tile - decoded * mask[where]
+        of_tile = np.stack([scale.flat[where] for scale in scales])
+        left = tile - weigh(planes[:, where], of_tile, mask[where])
         square += float(np.dot(left.astype(np.float64), left))
         total += float(np.dot(tile.astype(np.float64), tile))
     return (square / total) ** 0.5 if total else 0.0
@@ -132,7 +130,7 @@ def relative_error(weights: Weights, layer: CompressedLayer) -> float:
 def _index(weights: Weights, spec: CompressSpec) -> EncodedMask | None:
     if spec.mask_codec is None:
         return None
-    if not MASK_CODECS.find(spec.mask_codec).exact:
+    if spec.mask_codec not in EXACT_CODECS:
         return _fitted(weights, spec, spec.mask_codec)
     if spec.masks is None:
         assert spec.prune_rate is not None

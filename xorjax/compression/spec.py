@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xorjax.codec.code import CODES, Code, clashes
+from xorjax.codec.code import CODES, Code
 from xorjax.compression.errors import CompressError
 from xorjax.masks import APPROXIMATE_CODECS, MASK_CODECS, EncodedMask
 from xorjax.merge import fitting, merge, nested, unknown_key
@@ -80,7 +80,7 @@ class CompressSpec:
             raise CompressError("one of prune_rate and masks is expected, and not both")
         for problem in list(type_problems(self)) or problems(self):
             raise CompressError(problem.removeprefix("code."))
-        for clash in clashes(self.code, self.prune_rate or 0.0):
+        for clash in self.code.clashes(self.prune_rate or 0.0):
             raise CompressError(clash)
         self._check_mask_codec()
         for pattern, changes in self.per_layer.items():

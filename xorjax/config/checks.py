@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from xorjax.codec.code import clashes
 from xorjax.config.schema import Config, is_exact, matching, models
 from xorjax.masks import MASK_CODECS
 from xorjax.merge import changed
@@ -76,7 +75,7 @@ def _layers(config: Config) -> Iterator[str]:
 
 
 def _code(config: Config) -> Iterator[str]:
-    for clash in clashes(config.code, config.prune.rate):
+    for clash in config.code.clashes(config.prune.rate):
         yield f"code.{clash}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from xorjax.codec import CODES, Code
 from xorjax.data.config import DataConfig
-from xorjax.masks import MASK_CODECS
+from xorjax.masks import EXACT_CODECS, MASK_CODECS
 from xorjax.masks.base import INDEX_BITS
 from xorjax.merge import changed
 from xorjax.settings import BETWEEN, FRACTION, PLANES, POSITIVE, SCALES, SEED, Range, kind, setting
@@ -114,7 +114,7 @@ class QuantizeConfig:
 
 def is_exact(codec: str) -> bool:
     """Whether a mask codec stores any mask; pruning must take its mask from the others."""
-    return MASK_CODECS[codec].exact
+    return codec in EXACT_CODECS
 
 
 def _makes_masks(mask: "MaskConfig") -> bool:

@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from xorjax.codec.code import Code, EncodedPlanes
+from xorjax.codec.weights import weigh
 from xorjax.container.format import SCALES, ContainerError, layer_tensor
 from xorjax.container.tensors import DTYPES
-from xorjax.masks.base import EncodedMask
+from xorjax.masks.base import EncodedMask, bits_to_bytes
 from xorjax.settings import problems
 from xorjax.streams import BIT_STREAMS
 
@@ -53,11 +54,7 @@ class CompressedLayer:
         if self.values.n_planes < 1:
             yield "it has no bit plane"
         yield from problems(self.code)
-        if self.index is not None and tuple(self.index.shape) != self.shape:
-            yield f"its mask has shape {list(self.index.shape)}, expected {list(self.shape)}"
-        if not self.values.takes_scales(self.scales.shape):
-            wanted = (self.values.n_planes, *self.shape)
-            yield f"scales of shape {self.scales.shape} do not broadcast over {wanted}"
+        yield from self.values.misfits(None if self.index is None else self.index.shape, self.scales.shape)
         if self.scales.dtype not in {DTYPES[id] for id in SCALES}:
             yield f"its scales are {self.scales.dtype}, expected one of {', '.join(SCALES)}"
         if not np.isfinite(self.scales.astype(np.float32)).all():
@@ -121,7 +118,7 @@ class _Weights(Mapping[str, "CodedWeight"]):
         self._layers, self._made = layers, {}
 
     def __getitem__(self, name: str) -> "CodedWeight":
-        # Imported when used: jax takes a second, which who only reads files need not wait for.
+        # Imported when used: importing jax takes a second, and reading a file does not need it.
         from xorjax.weights import CodedWeight
 
         layer = self._layers[name]
@@ -141,7 +138,7 @@ def plane_sha256(bits: Bool[np.ndarray, "*shape"]) -> str:
 
     All bits count, those of pruned weights too, as the code gives them.
     """
-    return hashlib.sha256(np.packbits(bits.reshape(-1), bitorder="little").data).hexdigest()
+    return hashlib.sha256(bits_to_bytes(bits.reshape(-1)).data).hexdigest()
 
 
 def decode_planes(layer: CompressedLayer) -> Bool[np.ndarray, "planes ..."]:
@@ -155,11 +152,8 @@ def decode_planes(layer: CompressedLayer) -> Bool[np.ndarray, "planes ..."]:
 
 def decode_weights(layer: CompressedLayer) -> Float32[np.ndarray, "..."]:
     """The layer's weights in float32: mask * sum over planes, in order, of scale * (2 * bit - 1)."""
-    total = np.zeros(layer.shape, np.float32)
-    for plane, scale in zip(decode_planes(layer), layer.scales.astype(np.float32), strict=True):
-        total += np.where(plane, scale, -scale)
-    total[~layer.mask] = 0
-    return total
+    mask = None if layer.index is None else layer.mask
+    return weigh(decode_planes(layer), layer.scales.astype(np.float32), mask)
 
 
 def layer_bits(layer: CompressedLayer) -> dict[str, int]:

@@ -111,7 +111,9 @@ def _model(tensors: dict[str, np.ndarray], spec: dict[str, Any], max_bits: int) 
         max_bits -= layer.values.n_planes * layer.n_weights
         layers[name] = layer
     for name in parts:
-        raise ValueError(f"tensor {layer_tensor(name, next(iter(parts[name])))!r} is of no layer of the spec")
+        raise ValueError(
+            f"tensor {layer_tensor(name, next(iter(parts[name])))!r} belongs to no layer of the spec"
+        )
     for name in shared.keys() - used:
         raise ValueError(f"tensor {name!r} is used by no layer of the spec")
     metadata = get(spec, "metadata", dict)
@@ -135,7 +137,7 @@ def _sorted_out(
         elif found := _OF_LAYER.fullmatch(name):
             parts.setdefault(found[1], {})[found[2]] = array
         else:
-            raise ValueError(f"tensor {name!r} is neither a layer's nor a parameter, and not shared")
+            raise ValueError(f"tensor {name!r} belongs to no layer, is no parameter and is not shared")
     return params, shared, parts
 
 
@@ -168,7 +170,7 @@ def _layer(
     index = _index(name, get(entry, "mask", dict | None, where), parts, shape)
     scales = _pop(parts, name, "scales")
     for part in parts:
-        raise ValueError(f"tensor {layer_tensor(name, part)!r} is none of its mask codec's")
+        raise ValueError(f"tensor {layer_tensor(name, part)!r} does not belong to its mask codec")
     with about(f"tensor {layer_tensor(name, 'scales')!r}"):
         layer = CompressedLayer(name, values, index, scales)
     with about(f"tensor {layer_tensor(name, 'planes')!r}"):

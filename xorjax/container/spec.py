@@ -61,12 +61,13 @@ def read_shape(entry: object, where: str) -> tuple[int, ...]:
 
 
 def get(entry: object, key: str, kind: Any, where: str = "the spec") -> Any:
-    # A null is a value where the kind allows it; a key that is missing is none.
-    value = entry.get(key, missing := object()) if isinstance(entry, dict) else (missing := object())
-    # bool is a subclass of int, and true is no count.
-    if value is missing or not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"spec: {where} lacks {key!r}, or it is not {type_name(kind)}")
-    return value
+    # A null is a value where the kind allows it; a missing key never is.
+    if isinstance(entry, dict) and key in entry:
+        value = entry[key]
+        # bool is a subclass of int, and true is no count.
+        if isinstance(value, kind) and not isinstance(value, bool):
+            return value
+    raise ValueError(f"spec: {where} lacks {key!r}, or it is not {type_name(kind)}")
 
 
 def get_list(entry: object, key: str, kind: type, where: str) -> list[Any]:

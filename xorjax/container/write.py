@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from io import BytesIO
 from math import prod
 from pathlib import Path
 
@@ -44,9 +43,9 @@ def save_made(
     params: Mapping[str, np.ndarray],
     metadata: Mapping[str, str],
 ) -> None:
-    """The file that `save` writes, of layers that are made one after the other, in the order of their names.
+    """Writes the file that `save` writes. `layers` are in the order of their names and may be made one by one.
 
-    Of each only what is written is held, and no parameter, so that `params` may read one when it is asked for it.
+    Memory holds what is written of each layer, and one parameter at a time: `params` may read it from a disk.
 
     Raises:
         ContainerError: as `save`.
@@ -60,17 +59,6 @@ def save_made(
                 f"planes of {whole.n_plane_bits} bits in {file.tell()} bytes are over {BITS_PER_BYTE} a byte, which no "
                 "reader would take: prune less"
             )
-
-
-def serialize(model: CompressedModel) -> bytes:
-    """The bytes that `save` writes.
-
-    Raises:
-        ContainerError: a parameter has a dtype that the format does not know.
-    """
-    file, whole = BytesIO(), _Content(_sorted_layers(model), model.params, model.metadata)
-    write_made(file, whole.described, whole.read, whole.metadata)
-    return file.getvalue()
 
 
 def file_bytes(model: CompressedModel) -> int:

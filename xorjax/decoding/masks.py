@@ -7,26 +7,20 @@ bitmap holds. Whatever the codec, the mask is that of `EncodedMask.mask`, bit fo
 
 from dataclasses import dataclass, field
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int32, UInt32
 
-from xorjax.decoding.words import one_width, pack_rows, read_fields, unpack_words
+from xorjax.decoding.words import one_width, read_fields, stack, unpack_words
 from xorjax.gf2.pack import pack_bits
 from xorjax.gf2.tables import even_chunk_bits, xor_tables
 from xorjax.masks import codebook, xor
 from xorjax.masks.base import EncodedMask, matrix_shape
 from xorjax.masks.blocks import BlockCode, BlockMask, read_block_mask
-from xorjax.masks.lowrank import read_factors
-
-
-class BitmapWords(NamedTuple):
-    """The mask's bits in row-major order."""
-
-    bits: UInt32[Array, " words"]
+from xorjax.masks.lowrank import Tiling, read_factors
 
 
 class BlockWords(NamedTuple):
@@ -35,14 +29,14 @@ class BlockWords(NamedTuple):
     Attributes:
         codes: the code stream and a zero word after its end.
         thresholds: `codebook`: the threshold less one of each place; `xor`: its bits packed, a row for each bit.
-        tables: `xor`: the packed outputs of each chunk of a window, for each plane; `codebook`: empty.
+        tables: `xor`: the packed outputs of each chunk of a window, for each plane; `codebook`: None.
     """
 
     codes: UInt32[Array, " code_words"]
     row_slots: Int32[Array, " rows"]
     column_slots: Int32[Array, " columns"]
     thresholds: UInt32[Array, "..."]
-    tables: UInt32[Array, "chunks entries planes words"]
+    tables: UInt32[Array, "chunks entries planes words"] | None
 
 
 class FactorWords(NamedTuple):
@@ -52,26 +46,21 @@ class FactorWords(NamedTuple):
     columns: UInt32[Array, "tiles rank column_words"]
 
 
-_NO_CODE = BlockCode(0, 0, 0, 0, 0, 0)
-MaskWords = BitmapWords | BlockWords | FactorWords
-
-
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class PackedMask:
     """The words of a mask, and what they mean: static.
 
     Attributes:
+        words: `BlockWords`, `FactorWords`, or a bitmap's bits in row-major order.
         codec: how the words decode: "bitmap", "codebook", "xor" or "lowrank".
-        code: the settings of a mask drawn in blocks.
-        tile: rows and columns of a low-rank mask's tiles.
+        format: a `BlockCode`, a `Tiling`, or None for a bitmap.
     """
 
-    words: MaskWords
+    words: Any
     codec: str = field(metadata={"static": True})
     shape: tuple[int, ...] = field(metadata={"static": True})
-    code: BlockCode = field(default=_NO_CODE, metadata={"static": True})
-    tile: tuple[int, int] = field(default=(0, 0), metadata={"static": True})
+    format: Any = field(metadata={"static": True})
 
 
 def pack_mask(encoded: EncodedMask) -> PackedMask:
@@ -80,58 +69,56 @@ def pack_mask(encoded: EncodedMask) -> PackedMask:
     Raises:
         ValueError: a stream is missing or malformed; it is named.
     """
-    shape = encoded.shape
-    if encoded.codec == "lowrank":
-        tiling, factors = read_factors(encoded.streams, shape)
-        tile = tiling.tile_rows, tiling.tile_columns
-        words = FactorWords(
-            jnp.stack([pack_rows(each.rows.T, tile[0]) for each in factors]),
-            jnp.stack([pack_rows(each.columns, tile[1]) for each in factors]),
-        )
-        return PackedMask(words, "lowrank", shape, tile=tile)
-    if encoded.codec == "codebook":
-        mask = read_block_mask(encoded.streams, shape, codebook.MAX_N_IN)
-        tables = np.zeros((0, 1, 1, 1), dtype=np.uint32)
-        return PackedMask(_block_words(mask, mask.thresholds, tables), "codebook", shape, mask.code)
-    if encoded.codec == "xor":
-        mask = read_block_mask(encoded.streams, shape, xor.MAX_N_IN)
-        planes = mask.thresholds >> np.arange(mask.code.threshold_bits)[::-1, None] & 1
-        thresholds = pack_rows(planes.astype(bool), mask.code.n_places)
-        words = _block_words(mask, thresholds, _build_tables(mask.code))
-        return PackedMask(words, "xor", shape, mask.code)
-    return PackedMask(BitmapWords(jnp.asarray(pack_bits(encoded.mask.ravel()))), "bitmap", shape)
-
-
-def _block_words(mask: BlockMask, thresholds, tables) -> BlockWords:
-    return BlockWords(
-        jnp.asarray(np.append(pack_bits(mask.bits.astype(bool)), np.uint32(0))),
-        jnp.asarray(mask.row_slots),
-        jnp.asarray(mask.column_slots),
-        jnp.asarray(thresholds, dtype=jnp.uint32),
-        jnp.asarray(tables),
-    )
-
-
-def _build_tables(code: BlockCode) -> UInt32[np.ndarray, "chunks entries planes words"]:
-    """Entry e of table c holds the planes of the XOR of the columns that e selects among those of chunk c."""
-    matrix = xor.network(code).matrix.astype(bool)
-    planes = matrix.reshape(code.threshold_bits, code.n_places, code.n_in)
-    columns = np.stack([pack_rows(planes[:, :, j], code.n_places) for j in range(code.n_in)])
-    return xor_tables(columns, even_chunk_bits(code.n_in))
+    codec, streams, shape = encoded.codec, encoded.streams, encoded.shape
+    match codec:
+        case "codebook":
+            mask = read_block_mask(streams, shape, codebook.MAX_N_IN)
+            words, format = _block_words(mask, mask.thresholds, None), mask.code
+        case "xor":
+            mask = read_block_mask(streams, shape, xor.MAX_N_IN)
+            planes = mask.thresholds >> np.arange(mask.code.threshold_bits)[::-1, None] & 1
+            tables = jnp.asarray(_build_tables(mask.code))
+            words, format = _block_words(mask, pack_bits(planes.astype(bool)), tables), mask.code
+        case "lowrank":
+            format, factors = read_factors(streams, shape)
+            # The first tile is a whole one, and the others are padded to its size.
+            rows = stack([pack_bits(each.rows.T) for each in factors])
+            words = FactorWords(rows, stack([pack_bits(each.columns) for each in factors]))
+        case _:
+            codec, words, format = "bitmap", jnp.asarray(pack_bits(encoded.mask.ravel())), None
+    return PackedMask(words, codec, shape, format)
 
 
 @jax.jit
 def decode_mask(packed: PackedMask) -> Bool[Array, "*shape"]:
     """The mask of the words of `pack_mask`."""
-    words = packed.words
-    if isinstance(words, FactorWords):
-        mask = _decode_factors(words, packed)
-    elif isinstance(words, BlockWords):
-        draw = _draw_from_codebook if packed.codec == "codebook" else _draw_from_network
-        mask = _place(draw(words, packed.code, packed.code.n_blocks(packed.shape)), words, packed)
-    else:
-        mask = unpack_words(words.bits, prod(packed.shape))
-    return mask.reshape(packed.shape)
+    words, format, shape = packed.words, packed.format, packed.shape
+    match packed.codec:
+        case "codebook":
+            mask = _place(_draw_from_codebook(words, format, shape), words, format, shape)
+        case "xor":
+            mask = _place(_draw_from_network(words, format, shape), words, format, shape)
+        case "lowrank":
+            mask = _decode_factors(words, format, shape)
+        case _:
+            mask = unpack_words(words, prod(shape))
+    return mask.reshape(shape)
+
+
+def _block_words(mask: BlockMask, thresholds, tables) -> BlockWords:
+    return BlockWords(
+        jnp.asarray(np.append(pack_bits(mask.bits), np.uint32(0))),
+        jnp.asarray(mask.row_slots),
+        jnp.asarray(mask.column_slots),
+        jnp.asarray(thresholds, dtype=jnp.uint32),
+        tables,
+    )
+
+
+def _build_tables(code: BlockCode) -> UInt32[np.ndarray, "chunks entries planes words"]:
+    """Entry e of table c holds the planes of the XOR of the columns that e selects among those of chunk c."""
+    planes = xor.network(code).matrix.reshape(code.threshold_bits, code.n_places, code.n_in)
+    return xor_tables(pack_bits(planes.transpose(2, 0, 1)), even_chunk_bits(code.n_in))
 
 
 def _windows(
@@ -143,11 +130,11 @@ def _windows(
 
 
 def _draw_from_codebook(
-    words: BlockWords, code: BlockCode, n_blocks: int
-) -> Bool[Array, "{n_blocks} {code.n_places}"]:
+    words: BlockWords, code: BlockCode, shape: tuple[int, ...]
+) -> Bool[Array, "blocks {code.n_places}"]:
     places = jnp.arange(code.n_places, dtype=jnp.uint32) << codebook.PLACE_SHIFT
     places += jnp.uint32(code.seed * codebook.SEED_FACTOR & 0xFFFFFFFF)
-    hashed = _windows(words.codes, code, n_blocks, 0, code.n_in)[:, None] + places[None]
+    hashed = _windows(words.codes, code, code.n_blocks(shape), 0, code.n_in)[:, None] + places[None]
     for shift, factor in codebook.MIX:
         hashed = (hashed ^ hashed >> shift) * jnp.uint32(factor)
     hashed ^= hashed >> codebook.LAST_SHIFT
@@ -156,8 +143,10 @@ def _draw_from_codebook(
 
 
 def _draw_from_network(
-    words: BlockWords, code: BlockCode, n_blocks: int
-) -> Bool[Array, "{n_blocks} {code.n_places}"]:
+    words: BlockWords, code: BlockCode, shape: tuple[int, ...]
+) -> Bool[Array, "blocks {code.n_places}"]:
+    assert words.tables is not None
+    n_blocks = code.n_blocks(shape)
     width = even_chunk_bits(code.n_in)
     planes = jnp.zeros((n_blocks, *words.tables.shape[2:]), dtype=jnp.uint32)
     for c in range(len(words.tables)):
@@ -171,17 +160,18 @@ def _draw_from_network(
     return unpack_words(carry, code.n_places)
 
 
-def _place(kept: Bool[Array, "blocks places"], words: BlockWords, packed: PackedMask) -> Bool[Array, "..."]:
-    code = packed.code
-    height, width = code.group_sizes(packed.shape)
+def _place(
+    kept: Bool[Array, "blocks places"], words: BlockWords, code: BlockCode, shape: tuple[int, ...]
+) -> Bool[Array, "..."]:
+    height, width = code.group_sizes(shape)
     ordered = kept.reshape(height, width, code.row_groups, code.column_groups).transpose(2, 0, 3, 1)
     ordered = ordered.reshape(code.row_groups * height, code.column_groups * width)
     return ordered[words.row_slots][:, words.column_slots]
 
 
-def _decode_factors(words: FactorWords, packed: PackedMask) -> Bool[Array, "..."]:
-    rows, columns = matrix_shape(packed.shape)
-    height, width = packed.tile
+def _decode_factors(words: FactorWords, tiling: Tiling, shape: tuple[int, ...]) -> Bool[Array, "..."]:
+    rows, columns = matrix_shape(shape)
+    height, width = tiling.tile_rows, tiling.tile_columns
     n_down, n_across = -(-rows // height), -(-columns // width)
 
     def add(kept: UInt32[Array, "tiles m words"], factor) -> tuple[UInt32[Array, "tiles m words"], None]:

@@ -15,7 +15,8 @@ from jaxtyping import Array, Bool
 
 from xorjax.codec.code import EncodedPlanes, Mask
 from xorjax.codec.encoded import Encoded
-from xorjax.decoding.words import pack_rows, unpack_words
+from xorjax.decoding.words import unpack_words
+from xorjax.gf2.pack import pack_bits
 from xorjax.registry import Registry
 
 Words = Any
@@ -25,7 +26,7 @@ Words = Any
 class Decoder(Protocol):
     """The jit half of a code, of the same `id`.
 
-    A decoder for which `x @ W` has a way without decoding also has
+    A decoder that multiplies without decoding also has
 
         product(x, planes: PackedPlanes, mask: PackedMask | None, scales) -> y, as jnp.matmul(x, W) but for its rounding
         pays(x_shape, planes: PackedPlanes) -> bool: whether that is the faster way
@@ -58,7 +59,7 @@ class PackedPlanes:
     """The planes of a layer as words.
 
     Attributes:
-        words: arrays; what they hold is the decoder's affair.
+        words: arrays; the decoder says what they hold.
         decoder: its id, "" where the planes are held as bits.
         shape: that of a plane.
         n_planes: how many.
@@ -83,7 +84,7 @@ def pack(values: EncodedPlanes, mask: Mask | None) -> PackedPlanes:
         words, format = decoder.pack(values, mask)
         return PackedPlanes(words, decoder.id, values.shape, values.n_planes, format)
     planes = values.code.decode(values, mask).reshape(values.n_planes, -1)
-    words = jnp.asarray(pack_rows(planes, planes.shape[1]))
+    words = jnp.asarray(pack_bits(planes))
     return PackedPlanes(words, "", values.shape, values.n_planes, None)
 
 

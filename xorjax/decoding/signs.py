@@ -19,7 +19,7 @@ class SignsDecoder:
 
     @staticmethod
     def pack(values: EncodedPlanes, mask: Mask | None) -> tuple[UInt32[Array, "planes words"], None]:
-        values.code.decode(values, mask)  # for what it checks
+        values.code.decode(values, mask)  # It refuses malformed streams.
         return stack([as_words(values.streams[f"{p}/signs"]) for p in range(values.n_planes)]), None
 
     @staticmethod

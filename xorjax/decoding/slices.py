@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int64, UInt32
 
+from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.slicing import rotations
 
 PatchWords = dict[str, UInt32[Array, "..."]]
@@ -36,8 +37,8 @@ class XorFormat:
 
     @property
     def needs_mask(self) -> bool:
-        """Whether patches are numbered among the care bits."""
-        return self.n_patches > 0 and self.patch_format in ("care", "enumerative")
+        """Whether the patches are read only with the mask."""
+        return self.n_patches > 0 and PATCH_FORMATS[self.patch_format].needs_care
 
 
 def plane_to_slices(

@@ -27,13 +27,6 @@ def as_words(stream: UInt8[np.ndarray, " bytes"], room: bool = True) -> UInt32[n
     return words.astype(np.uint32, copy=False)
 
 
-def pack_rows(bits: Bool[np.ndarray, "rows n"], n: int) -> UInt32[np.ndarray, "rows words"]:
-    """Each row packed as `pack_words` does, padded with zeros to `n` bits and to whole words."""
-    padded = np.zeros((len(bits), 32 * -(-n // 32)), dtype=bool)
-    padded[:, : bits.shape[1]] = bits
-    return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint32)
-
-
 def stack(arrays: Sequence[Shaped[np.ndarray, "..."]]) -> Shaped[Array, "..."]:
     """Arrays of one rank along a new first axis, padded with zeros at their ends to the largest."""
     sizes = np.max([array.shape for array in arrays], axis=0)

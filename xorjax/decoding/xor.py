@@ -23,13 +23,13 @@ from xorjax.decoding.words import (
     as_words,
     coarse,
     one_width,
-    pack_rows,
     pack_words,
     read_fields,
     stack,
     unpack_words,
 )
 from xorjax.gf2.network import XorNetwork
+from xorjax.gf2.pack import pack_bits
 from xorjax.gf2.tables import even_chunk_bits, xor_tables
 
 # How each patch format is read: `pack`, on the host, of what it adds; `read_counts` and `read_positions` inside jit.
@@ -103,7 +103,7 @@ class XorDecoder:
 
 def build_tables(net: XorNetwork) -> UInt32[Array, "chunks entries words"]:
     """Entry e of table c is the packed XOR of the columns that e selects among those of chunk c."""
-    columns = pack_rows(net.matrix.T.astype(bool), net.n_out)
+    columns = pack_bits(net.matrix.T)
     return jnp.asarray(xor_tables(columns, even_chunk_bits(net.n_in)))
 
 

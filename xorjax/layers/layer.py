@@ -1,18 +1,15 @@
 """Layers whose weights are code words, decoded in the forward pass: `XorLinear`, `XorConv` and what they share."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Num
 
-from xorjax.container import CompressedLayer
 from xorjax.weights import CodedWeight, conv, matmul
 from xorjax.weights.products import Padding
 
-Layer = TypeVar("Layer", bound="XorLayer")
 Bias = Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None
 
 
@@ -22,11 +19,6 @@ class XorLayer(nnx.Module):
     def __init__(self, weight: CodedWeight, bias: Bias = None):
         self.weight = nnx.Variable(weight)
         self.bias = None if bias is None else nnx.Variable(jnp.asarray(bias))
-
-    @classmethod
-    def from_layer(cls: type[Layer], layer: CompressedLayer, bias: Bias = None, **settings: Any) -> Layer:
-        """The layer of a compressed one, as `xorjax.load` gives it; settings are those of the class."""
-        return cls(CodedWeight.of(layer.values, layer.index, layer.scales), bias, **settings)
 
     def add_bias(self, y: Float[Array, "*batch fan_out"]) -> Array:
         return y if self.bias is None else y + jnp.broadcast_to(self.bias[...], y.shape)

@@ -38,12 +38,13 @@ def encode_mask(mask: Bool[np.ndarray, "*shape"], codec: str = "ans_rc") -> Enco
     Raises:
         ValueError: the codec is unknown, or approximate: `fit_mask` is for those.
     """
-    if not MASK_CODECS.find(codec).exact:
+    exact = MASK_CODECS.find(codec)
+    if not isinstance(exact, ExactCodec):
         raise ValueError(
             f"mask codec {codec!r} is approximate and cannot store a given mask: use fit_mask, or one of "
             f"{', '.join(EXACT_CODECS)}"
         )
-    return EncodedMask(codec, mask.shape, EXACT_CODECS[codec].encode(mask))
+    return EncodedMask(codec, mask.shape, exact.encode(mask))
 
 
 def fit_mask(
@@ -57,7 +58,8 @@ def fit_mask(
         ValueError: the codec is unknown or exact, the prune rate is outside [0, 1), there is no score, or one
             is negative or not finite.
     """
-    if MASK_CODECS.find(codec).exact:
+    approximate = MASK_CODECS.find(codec)
+    if not isinstance(approximate, ApproximateCodec):
         raise ValueError(
             f"mask codec {codec!r} is exact and stores the mask it is given: use encode_mask, or one of "
             f"{', '.join(APPROXIMATE_CODECS)}"
@@ -68,7 +70,6 @@ def fit_mask(
         raise ValueError(f"scores of shape {scores.shape} have no weight to keep")
     if not (np.isfinite(scores).all() and (scores >= 0).all()):
         raise ValueError("scores must be finite and 0 or more, such as magnitudes of weights")
-    approximate = APPROXIMATE_CODECS[codec]
     streams = approximate.fit(scores, prune_rate, approximate.settings(**settings))
     index = EncodedMask(codec, scores.shape, streams)
     if not index.mask.any():

@@ -90,7 +90,6 @@ class Ans:
     """Streams `n_ones` and `words`, within a few words of the entropy of the layer's density."""
 
     id = "ans"
-    exact = True
     stream_names = ("n_ones", "words")
 
     def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:

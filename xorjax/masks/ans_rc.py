@@ -40,7 +40,6 @@ class AnsRc:
     """
 
     id = "ans_rc"
-    exact = True
     stream_names = ("header", "words")
 
     def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:

@@ -28,9 +28,6 @@ class MaskCodec(Protocol):
     def id(self) -> str: ...
 
     @property
-    def exact(self) -> bool: ...
-
-    @property
     def stream_names(self) -> tuple[str, ...]: ...
 
     def decode(self, streams: Streams, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
@@ -44,7 +41,7 @@ class MaskCodec(Protocol):
 
 @runtime_checkable
 class ExactCodec(MaskCodec, Protocol):
-    """A codec that stores any mask as it is."""
+    """A codec that stores any mask as it is: one that has `encode`."""
 
     def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:
         """The streams of `mask`, a function of its values in row-major order."""
@@ -53,7 +50,7 @@ class ExactCodec(MaskCodec, Protocol):
 
 @runtime_checkable
 class ApproximateCodec(MaskCodec, Protocol):
-    """A codec that stores some masks only: pruning must take one of them.
+    """A codec that stores some masks only, one that has `fit`: pruning must take one of them.
 
     `settings` is a frozen dataclass of `xorjax.settings`. The suite sets those called `index_bits` and `seed`,
     `xorjax compress` any of them.
@@ -152,7 +149,7 @@ def read_stream(streams: Streams, name: str, n_bytes: int | None = None) -> UInt
     return streams[name]
 
 
-def bits_to_bytes(bits: Bool[np.ndarray, " _"]) -> UInt8[np.ndarray, " _"]:
+def bits_to_bytes(bits: Bool[np.ndarray, " _"] | UInt8[np.ndarray, " _"]) -> UInt8[np.ndarray, " _"]:
     """Eight bits a byte, least significant first; the last byte's tail is zero."""
     return np.packbits(bits, bitorder="little")
 

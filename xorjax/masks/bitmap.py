@@ -12,7 +12,6 @@ class Bitmap:
     """Stream `bits`: the mask's values in row-major order, eight a byte, least significant bit first."""
 
     id = "bitmap"
-    exact = True
     stream_names = ("bits",)
 
     def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Int32, Integer, Shaped, UInt8, UInt16
 
 from xorjax.errors import about
 from xorjax.gf2.pack import pack_fields, unpack_fields
-from xorjax.masks.base import Streams, check_limits, matrix_shape, read_bits, read_stream
+from xorjax.masks.base import Streams, bits_to_bytes, check_limits, matrix_shape, read_bits, read_stream
 
 MAX_BLOCK = 512
 MAX_THRESHOLD_BITS = 12
@@ -218,7 +218,7 @@ def write_block_mask(
         "rows": pack_fields(row_groups, _width(code.row_groups)),
         "columns": pack_fields(column_groups, _width(code.column_groups)),
         "thresholds": pack_fields(thresholds, code.threshold_bits),
-        "codes": np.packbits(bits, bitorder="little"),
+        "codes": bits_to_bytes(bits),
     }
 
 

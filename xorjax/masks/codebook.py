@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float32, Integer, UInt16
 
 from xorjax.masks.base import MASK_CODECS, Streams
 from xorjax.masks.blocks import STREAM_NAMES, read_block_mask
-from xorjax.masks.search import MAX_EXHAUSTIVE, BlockSettings, WordTable, choose_code, fit_blocks
+from xorjax.masks.search import BlockSettings, choose_code, fit_blocks
+from xorjax.masks.words import MAX_EXHAUSTIVE, WordTable
 
 MAX_N_IN = MAX_EXHAUSTIVE
 SEED_FACTOR = 0x9E3779B9
@@ -39,7 +40,6 @@ class Codebook:
     """Streams `header`, `rows`, `columns`, `thresholds` and `codes`; see `masks.blocks`."""
 
     id = "codebook"
-    exact = False
     stream_names = STREAM_NAMES
     settings = BlockSettings
 

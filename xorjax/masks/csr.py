@@ -29,7 +29,6 @@ class Csr:
     """Streams `n_entries`, eight bytes, and `gaps`: the entries, fillers included, in fields of `width` bits."""
 
     width: int
-    exact = True
     stream_names = ("n_entries", "gaps")
 
     @property

@@ -33,7 +33,6 @@ class Golomb:
     """
 
     id = "golomb"
-    exact = True
     stream_names = ("header", "quotients", "remainders", "last_bits")
 
     def encode(self, mask: Bool[np.ndarray, "*shape"]) -> Streams:

@@ -97,7 +97,6 @@ class LowRank:
     """
 
     id = "lowrank"
-    exact = False
     stream_names = ("header", "rows", "columns")
 
     settings = LowRankSettings

@@ -1,23 +1,21 @@
-"""The search behind the masks that windows of a code stream draw: the best stream at the price that is right.
+"""The price at which the masks that windows of a code stream draw meet the prune rate.
 
-All words of up to 16 bits are tried on every block; where windows overlap, the Viterbi algorithm finds the
-best stream. A kept weight costs a price, which moves until the prune rate is met. Scores are integers of so
-few bits that every sum is exact in float32: the outcome does not depend on the order in which BLAS adds.
+A kept weight costs a price, which moves until the prune rate is met; `masks.words` finds the best stream at a price.
+Scores are integers of so few bits that every sum is exact in float32: the outcome does not depend on the order in
+which BLAS adds.
 """
 
 from dataclasses import dataclass, replace
 from math import gcd, log
-from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Integer, UInt8, UInt16
+from jaxtyping import Bool, Float32, Float64, Int32, Integer, UInt8
 
 from xorjax.masks.base import INDEX_BITS, Streams, default_index_bits, matrix_shape, n_kept
 from xorjax.masks.blocks import MAX_BLOCK, BlockCode, arrange, write_block_mask
+from xorjax.masks.words import MAX_EXHAUSTIVE, Words
 from xorjax.settings import SEED, Range, setting
 
-MAX_EXHAUSTIVE = 16
-_CHUNK = 64
 _SEGMENT = 1024
 _LOOKAHEAD = 64
 _ROUNDS = 6
@@ -26,98 +24,6 @@ _MAX_PRICES = 20
 _CAP = 8.0  # scores above this many times the least of the largest count as that
 _FOLLOW = 0.5  # price, in the same unit, for each part by which too few or too many are left to keep
 _SLACK = 1e-4  # of all weights, by which the count may miss
-_UNREACHED = np.float32(-(2**23))
-
-
-@runtime_checkable
-class Words(Protocol):
-    """The words that windows draw, and the search among them."""
-
-    def best(
-        self,
-        values: Float32[np.ndarray, "blocks places"],
-        thresholds: Int32[np.ndarray, " places"],
-        start: UInt8[np.ndarray, " _"] | None,
-    ) -> tuple[UInt8[np.ndarray, " code_bits"], Bool[np.ndarray, "blocks places"]]:
-        """The code stream that keeps the most value, as well as the search can find it, and what it keeps.
-
-        Values are integers. The stream begins with the bits `start` where given: the first window without
-        its last `step` bits.
-        """
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class WordTable:
-    """All words of at most 16 bits, each tried.
-
-    Attributes:
-        numbers: the number of each place in each word.
-    """
-
-    code: BlockCode
-    numbers: UInt16[np.ndarray, "places words"]
-
-    def best(
-        self,
-        values: Float32[np.ndarray, "blocks places"],
-        thresholds: Int32[np.ndarray, " places"],
-        start: UInt8[np.ndarray, " _"] | None,
-    ) -> tuple[UInt8[np.ndarray, " code_bits"], Bool[np.ndarray, "blocks places"]]:
-        n_in, step = self.code.n_in, self.code.step
-        drawn = self.numbers + thresholds[:, None] >= (1 << self.code.threshold_bits) - 1
-        if step == n_in:
-            table = drawn.astype(np.float32)
-            chunks = [values[i : i + _CHUNK] @ table for i in range(0, len(values), _CHUNK)]
-            windows = np.concatenate([chunk.argmax(1) for chunk in chunks])
-        else:
-            windows = _viterbi(values, drawn, n_in, step, start)
-        bits = (windows[:, None] >> np.arange(n_in) & 1).astype(np.uint8)
-        stream = np.concatenate([bits[0], bits[1:, n_in - step :].ravel()])
-        return stream, drawn.T[windows]
-
-
-def _viterbi(
-    values: Float32[np.ndarray, "blocks places"],
-    drawn: Bool[np.ndarray, "places words"],
-    n_in: int,
-    step: int,
-    start: UInt8[np.ndarray, " _"] | None,
-) -> Integer[np.ndarray, " blocks"]:
-    """The windows of the best path. A state is a window without its newest bits, which a branch adds."""
-    n_states, fan = 1 << (n_in - step), 1 << step
-    # A window's oldest bits, which the next state drops, lead: the choice among them is between whole rows.
-    oldest_first = drawn.reshape(len(drawn), -1, fan).transpose(0, 2, 1)
-    table = oldest_first.reshape(len(drawn), -1).astype(np.float32)
-    metric = np.zeros(n_states, dtype=np.float32)
-    if start is not None:
-        metric[:] = _UNREACHED
-        metric[start @ (1 << np.arange(n_in - step))] = 0
-    back = np.empty((len(values), n_states), dtype=np.uint8)
-    for begin in range(0, len(values), _CHUNK):
-        gains = (values[begin : begin + _CHUNK] @ table).reshape(-1, fan, fan, n_states // fan)
-        for i, gain in enumerate(gains, begin):
-            paths = gain + metric.reshape(-1, fan).T[:, None]
-            metric, back[i] = _best_row(paths.reshape(fan, n_states))
-            metric = np.maximum(metric - metric.max(), _UNREACHED)
-    windows = np.empty(len(values), dtype=np.int64)
-    state = int(metric.argmax())
-    for i in range(len(values) - 1, -1, -1):
-        windows[i] = state << step | int(back[i, state])
-        state = int(windows[i]) & (n_states - 1)
-    return windows
-
-
-def _best_row(
-    paths: Float32[np.ndarray, "fan states"],
-) -> tuple[Float32[np.ndarray, " states"], UInt8[np.ndarray, " states"]]:
-    """The largest of each column and the row it is in, the first of equal ones."""
-    best, row = paths[0], np.zeros(paths.shape[1], dtype=np.uint8)
-    for i in range(1, len(paths)):
-        better = paths[i] > best
-        best = np.maximum(best, paths[i])
-        row[better] = i
-    return best, row
 
 
 @dataclass(frozen=True)

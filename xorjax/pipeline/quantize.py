@@ -7,6 +7,7 @@ import numpy as np
 
 from xorjax import paths
 from xorjax.artifacts.artifact import Artifact, save_arrays
+from xorjax.codec.weights import weigh
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
 from xorjax.pipeline.build import Build, group, join
@@ -43,8 +44,7 @@ class Quantized:
     def weights(self) -> dict[str, np.ndarray]:
         """All parameters as floats: a quantized one is its mask times the sum of scales times signs."""
         return self.params | {
-            path: self.masks[path] * (self.scales[path] * (2 * planes.astype(np.float32) - 1)).sum(0)
-            for path, planes in self.planes.items()
+            path: weigh(planes, self.scales[path], self.masks[path]) for path, planes in self.planes.items()
         }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from xorjax.codec.code import EncodedPlanes
+from xorjax.codec.weights import weigh
 from xorjax.decoding.masks import PackedMask, decode_mask, pack_mask
 from xorjax.decoding.planes import DECODERS, PackedPlanes, decode_planes, pack
 from xorjax.masks.base import EncodedMask
@@ -34,7 +35,7 @@ class CodedWeight:
 
     planes: PackedPlanes
     mask: PackedMask | None
-    # Of any type, since what handles pytrees puts sizes, shardings or None in the place of arrays.
+    # Any type: functions of pytrees put sizes, shardings or None in place of arrays.
     scales: Any
 
     # NumPy arrays leave `x @ w` to this class.
@@ -47,17 +48,13 @@ class CodedWeight:
         index: EncodedMask | None,
         scales: Float[np.ndarray, "planes ..."] | Float[Array, "planes ..."],
     ) -> "CodedWeight":
-        """Takes a layer's parts, as a file gives them, to the default device.
+        """Puts the parts of a layer on the default device.
 
         Raises:
             ValueError: the mask or the scales do not fit the planes, or a stream is malformed; it is named.
         """
-        if index is not None and tuple(index.shape) != tuple(values.shape):
-            raise ValueError(f"bit planes of shape {values.shape} under a mask of shape {index.shape}")
-        if not values.takes_scales(scales.shape):
-            raise ValueError(
-                f"scales of shape {scales.shape} for {values.n_planes} bit planes of shape {values.shape}"
-            )
+        for misfit in values.misfits(None if index is None else index.shape, scales.shape):
+            raise ValueError(f"coded weight: {misfit}")
         mask = None if index is None else pack_mask(index)
         return cls(pack(values, None if index is None else index.mask), mask, jnp.asarray(scales))
 
@@ -86,10 +83,7 @@ class CodedWeight:
         """The weight, equal to the quantized one bit for bit; planes are summed in float32, or wider."""
         mask = None if self.mask is None else decode_mask(self.mask)
         wide = self.dtype if self.dtype.itemsize > 4 else jnp.float32
-        total = jnp.zeros(self.shape, wide)
-        for bits, scale in zip(decode_planes(self.planes, mask), self.scales.astype(wide), strict=True):
-            total += jnp.where(bits, scale, -scale)
-        return (total if mask is None else jnp.where(mask, total, jnp.zeros((), wide))).astype(self.dtype)
+        return weigh(decode_planes(self.planes, mask), self.scales.astype(wide), mask).astype(self.dtype)
 
     def __getitem__(self, key: Any) -> "CodedWeight | Array":
         """`w[...]` is the coded weight itself, as of an `nnx.Param`; with any other key, that part of the array."""

@@ -7,6 +7,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
+from xorjax.codec.patches.expected import ExpectedSlices
+from xorjax.masks.base import bits_to_bytes
+
 Bytes = UInt8[np.ndarray, " bytes"]
 Counts = Int32[np.ndarray, " n_slices"]
 Positions = Int32[np.ndarray, " n_patches"]
@@ -87,6 +90,11 @@ class PatchFormat(Protocol):
     @property
     def id(self) -> str: ...
 
+    @property
+    def needs_care(self) -> bool:
+        """Whether patches are read only by who knows the care bits."""
+        ...
+
     def pack_counts(self, n_patches: Counts, slices: CareSlices) -> Bytes: ...
 
     def unpack_counts(self, stream: Bytes, slices: CareSlices) -> Counts:
@@ -107,6 +115,10 @@ class PatchFormat(Protocol):
         """
         ...
 
+    def expected_bits(self, slices: ExpectedSlices) -> float:
+        """Bits of counts and positions, all slices together."""
+        ...
+
 
 def section_bytes(bits: int) -> int:
     """The whole bytes that a section of `bits` bits takes."""
@@ -124,7 +136,7 @@ def pack_varied(values: np.ndarray, widths: np.ndarray) -> Bytes:
     for place in range(int(widths.max(initial=0))):
         used = widths > place
         bits[begins[used] + place] = values[used] >> place & 1
-    return np.packbits(bits, bitorder="little")
+    return bits_to_bytes(bits)
 
 
 def unpack_varied(stream: Bytes, widths: np.ndarray) -> np.ndarray:

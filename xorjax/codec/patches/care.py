@@ -13,7 +13,9 @@ from xorjax.codec.patches.base import (
     to_counts,
     unpack_varied,
 )
+from xorjax.codec.patches.expected import ExpectedSlices
 from xorjax.gf2.pack import pack_fields, unpack_fields
+from xorjax.masks.base import bits_to_bytes
 
 MAX_PARAMETER = 30
 
@@ -30,6 +32,7 @@ class Care:
     """
 
     id = "care"
+    needs_care = True
 
     def pack_counts(self, n_patches: Counts, slices: CareSlices) -> Bytes:
         n, parameters = len(n_patches), range(MAX_PARAMETER + 1)
@@ -42,7 +45,7 @@ class Care:
         unary = np.zeros(ends[-1], dtype=bool)
         unary[ends - 1] = True
         low = pack_fields(n_patches & ((1 << k) - 1), k)
-        return np.concatenate([header(k), np.packbits(unary, bitorder="little"), low])
+        return np.concatenate([header(k), bits_to_bytes(unary), low])
 
     def unpack_counts(self, stream: Bytes, slices: CareSlices) -> Counts:
         if len(stream) == 0:
@@ -66,6 +69,13 @@ class Care:
     def unpack_positions(self, stream: Bytes, n_patches: Counts, slices: CareSlices) -> Positions:
         widths = number_widths(slices.n_care)[slices.slices_of(n_patches)]
         return slices.positions(n_patches, unpack_varied(stream, widths).astype(np.int32))
+
+    def expected_bits(self, slices: ExpectedSlices) -> float:
+        counts = np.arange(slices.chances.shape[1])
+        by_count = slices.n_slices @ slices.chances
+        parameters = range(len(counts).bit_length() + 1)
+        rice = 8 + min(slices.total * (k + 1) + float(by_count @ (counts >> k)) for k in parameters)
+        return rice + float(slices.n_slices @ (slices.expected * number_widths(slices.n_care)))
 
 
 def number_widths(n_care: np.ndarray) -> np.ndarray:

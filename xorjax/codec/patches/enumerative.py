@@ -16,6 +16,7 @@ from xorjax.codec.patches.base import (
 )
 from xorjax.codec.patches.combination import MAX_CARE, from_index, index_width, to_index
 from xorjax.codec.patches.count_model import MODELS, CountRow, count_row
+from xorjax.codec.patches.expected import ExpectedSlices, lg_choose
 from xorjax.gf2.pack import pack_fields, unpack_fields
 
 
@@ -33,6 +34,7 @@ class Enumerative:
     """
 
     id = "enumerative"
+    needs_care = True
 
     def pack_counts(self, n_patches: Counts, slices: CareSlices) -> Bytes:
         streams = [_pack_counts(i, n_patches, slices) for i in range(len(MODELS))]
@@ -93,6 +95,19 @@ class Enumerative:
             else:
                 numbers += [take(field_width(k)) for _ in range(d)]
         return slices.positions(n_patches, np.array(numbers, dtype=np.int32))
+
+    def expected_bits(self, slices: ExpectedSlices) -> float:
+        bits = 8.0 + 32 * rans.n_states(round(slices.total))
+        for k, n, chances in zip(slices.n_care.tolist(), slices.n_slices, slices.chances, strict=True):
+            counts = np.arange(len(chances))
+            if k > MAX_CARE:
+                bits += n * (escape_width(slices.n_out) + field_width(k) * float(chances @ counts))
+                continue
+            likely = np.flatnonzero(chances[: k + 1] > 0)
+            p = chances[likely]
+            entropy = -float(p @ np.log2(p))
+            bits += n * (entropy + float(p @ np.ceil(lg_choose(k)[likely] - 1e-9)))
+        return float(bits)
 
 
 def count_rows(model: int, slices: CareSlices) -> dict[int, CountRow]:

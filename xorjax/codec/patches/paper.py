@@ -13,6 +13,7 @@ from xorjax.codec.patches.base import (
     to_counts,
     unpack_varied,
 )
+from xorjax.codec.patches.expected import ExpectedSlices, expected_width
 from xorjax.gf2.pack import pack_fields, unpack_fields
 
 
@@ -25,6 +26,7 @@ class Paper:
     """
 
     id = "paper"
+    needs_care = False
 
     def pack_counts(self, n_patches: Counts, slices: CareSlices) -> Bytes:
         width = int(n_patches.max()).bit_length()
@@ -41,6 +43,12 @@ class Paper:
     def unpack_positions(self, stream: Bytes, n_patches: Counts, slices: CareSlices) -> Positions:
         total = int(n_patches.sum(dtype=np.int64))
         return unpack_fields(stream, position_width(slices.n_out), total).astype(np.int32)
+
+    def expected_bits(self, slices: ExpectedSlices) -> float:
+        return self._expected_counts(slices) + slices.n_patches * position_width(slices.n_out)
+
+    def _expected_counts(self, slices: ExpectedSlices) -> float:
+        return 8 + slices.total * float(expected_width(slices.n_slices @ slices.log_at_most()))
 
 
 class Blocked(Paper):
@@ -70,6 +78,24 @@ class Blocked(Paper):
             raise ValueError(f"a block's counts are {widths.max()} bits wide, where 31 are possible")
         counts = stream[1 + section_bytes(n_blocks * width) :]
         return to_counts(unpack_varied(counts, _of_count(widths.astype(np.int64), slices)))
+
+    def _expected_counts(self, slices: ExpectedSlices) -> float:
+        log_at_most, patch_block = slices.log_at_most(), slices.patch_block
+        if slices.order is None:
+            at_most = (slices.n_slices / slices.total) @ np.exp(log_at_most)
+            log_blocks = patch_block * np.log(np.maximum(at_most, 1e-300))
+            counts, n_blocks = slices.total * float(expected_width(log_blocks)), slices.total / patch_block
+            log_largest = n_blocks * log_blocks
+        else:
+            begins = np.arange(0, len(slices.order), patch_block)
+            log_blocks = np.add.reduceat(log_at_most[slices.order], begins, axis=0)
+            sizes = np.diff(begins, append=len(slices.order))
+            counts, n_blocks = float(sizes @ expected_width(log_blocks)), len(begins)
+            log_largest = log_blocks.sum(axis=0)
+        # The widths' own width, from the chances of the largest width.
+        chances = np.diff(np.exp(log_largest), prepend=0.0)
+        of_width = [w.bit_length() for w in range(len(chances))]
+        return 8 + n_blocks * float(chances @ of_width) + counts
 
 
 def _of_count(widths: np.ndarray, slices: CareSlices) -> np.ndarray:
