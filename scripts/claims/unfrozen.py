@@ -25,13 +25,13 @@ def table_of(command: Command, *n_ins: int):
 
         return {
             "test accuracy, pruned, %": [
-                100 * mean(xor, "dense_accuracy"),
-                *line(pruned, "pruned_accuracy", 100),
+                100 * mean(xor, "dense_metric"),
+                *line(pruned, "pruned_metric", 100),
             ],
-            "test accuracy, binarized, mean %": line(xor, "test_accuracy", 100),
+            "test accuracy, binarized, mean %": line(xor, "test_metric", 100),
             "sample standard deviation": [
-                100 * deviation(xor, "dense_accuracy"),
-                *(100 * deviation(xor, "test_accuracy", prune_rate=rate) for rate in RATES),
+                100 * deviation(xor, "dense_metric"),
+                *(100 * deviation(xor, "test_metric", prune_rate=rate) for rate in RATES),
             ],
             **{f"value bits, n_in={n_in}": line(xor, "value_bits", n_in=n_in) for n_in in n_ins},
             "index bits": line(xor, "index_bits"),
