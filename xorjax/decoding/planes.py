@@ -72,6 +72,10 @@ class PackedPlanes:
     n_planes: int = field(metadata={"static": True})
     format: Any = field(metadata={"static": True})
 
+    def __repr__(self) -> str:
+        held = "" if self.format is None else f", {self.format}"
+        return f"PackedPlanes({self.shape}, {self.n_planes}, {self.decoder or 'bits'}{held})"
+
 
 def pack(values: EncodedPlanes, mask: Mask | None) -> PackedPlanes:
     """The planes of a layer, whose mask is `mask` (None: all True), for `decode_planes`.
