@@ -115,14 +115,18 @@ class CodedWeight:
         return iter(self.to_array())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """The weight as NumPy's array; not inside jit.
+        """The weight as NumPy's array, outside jit.
 
         Raises:
+            TypeError: it is traced.
             ValueError: `copy` is False; decoding makes a new array.
         """
         if copy is False:
             raise ValueError("a coded weight is decoded to a new array; copy must not be False")
-        return np.asarray(self.to_array(), dtype)
+        array = self.to_array()
+        if isinstance(array, jax.core.Tracer):
+            raise TypeError("inside jit a coded weight is no NumPy array; jax.numpy takes w.to_array()")
+        return np.asarray(array, dtype)
 
     def __rmatmul__(self, x: Any) -> Array:
         """`x @ self`, by the code's own product where that pays.
