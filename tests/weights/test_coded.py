@@ -171,8 +171,8 @@ def test_its_repr_is_a_line(code):
     assert f"{8 * w.nbytes / w.size:.4g} bits/weight in memory" in text
     if code.id == "xor":
         assert "xor, XorFormat(n_in=9, n_out=40, " in text
-    texts = [repr(nnx.Param(w)), repr(nnx.state(XorLinear(w)))]
-    assert all(text in each.replace("\n", " ") or len(each) < 1500 for each in texts)
+    assert text in repr(nnx.Param(w))
+    assert text in repr(nnx.state(XorLinear(w)))
     seen = []
     jax.jit(lambda w: seen.append(repr(w)) or w)(w)
     jax.vmap(lambda w: seen.append(repr(w)) or w)(jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), w))

@@ -93,6 +93,8 @@ def encode(
 ) -> Encoded:
     """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
 
+    Runs on numba's threads (`numba.set_num_threads`); in a process that was forked after they began, on one.
+
     Args:
         bits: True is the sign +1.
         care: the mask; True = kept.

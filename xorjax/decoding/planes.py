@@ -104,5 +104,8 @@ def decode_planes(
 
 
 def decode(encoded: Encoded) -> Bool[Array, "*shape"]:
-    """The bit plane of `encoded`, decoded on the default device from its streams."""
+    """The bit plane of `encoded`, decoded on the default device from its streams.
+
+    Not inside jit: `encoded` is read on the host. A `CodedWeight` decodes inside.
+    """
     return decode_planes(pack(encoded.planes, encoded.care), jnp.asarray(encoded.care))[0]

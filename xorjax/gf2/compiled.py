@@ -68,7 +68,7 @@ _threads_are_lost = False
 def _after_fork() -> None:
     global _threads_are_lost
     with suppress(ValueError):  # No threads have begun.
-        _threads_are_lost = bool(numba.threading_layer())
+        _threads_are_lost = bool(numba.threading_layer())  # pyright: ignore[reportPrivateImportUsage]
 
 
 if hasattr(os, "register_at_fork"):

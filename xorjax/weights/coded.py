@@ -123,10 +123,11 @@ class CodedWeight:
         """
         if copy is False:
             raise ValueError("a coded weight is decoded to a new array; copy must not be False")
-        array = self.to_array()
-        if isinstance(array, jax.core.Tracer):
-            raise TypeError("inside jit a coded weight is no NumPy array; jax.numpy takes w.to_array()")
-        return np.asarray(array, dtype)
+        try:
+            return np.asarray(self.to_array(), dtype)
+        except jax.errors.TracerArrayConversionError as error:
+            told = "inside jit a coded weight is no NumPy array; jax.numpy takes w.to_array()"
+            raise TypeError(told) from error
 
     def __rmatmul__(self, x: Any) -> Array:
         """`x @ self`, by the code's own product where that pays.

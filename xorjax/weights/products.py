@@ -16,7 +16,7 @@ Padding = str | int | Sequence[int] | Sequence[tuple[int, int]]
 
 def matmul(x: Num[Array, "..."] | Num[np.ndarray, "..."], w: Weight) -> Array:
     """`jnp.matmul(x, w)`."""
-    return x @ w if isinstance(w, CodedWeight) else jnp.matmul(x, w)
+    return w.__rmatmul__(x) if isinstance(w, CodedWeight) else jnp.matmul(x, w)
 
 
 def conv(
