@@ -226,8 +226,8 @@ CLAIMS = (
         "masks-summary",
         RESULTS,
         Sentence(
-            "(dense {}.) At S=.95 `xor` stores mask and values at a fixed rate, both decoded by XOR networks, "
-            "in {} bits a weight for {} pp."
+            "(dense {}.) At S=.95 `xor` stores mask and code words at a fixed rate, both decoded by XOR networks; the "
+            "patches, which vary, come on top. It is {} bits a weight for {} pp."
         ),
         (SWEEP, MASKS),
         masks_summary,

@@ -345,6 +345,30 @@ def test_settings_that_cannot_be_are_the_users(settings, message):
         XorCode(**settings).encode(*layer())
 
 
+def test_reprs_are_a_line():
+    bits, care = plane()
+    encoded = encode(bits, care, XorNetwork.random(9, 40, seed=3))
+    assert repr(encoded) == (
+        f"Encoded((40, 50), {encoded.code!r}, {len(encoded.patch_positions)} patches, "
+        f"{encoded.bits_per_weight:.4f} bits/weight)"
+    )
+    assert "n_in=9, n_out=40" in repr(encoded)
+    assert repr(encoded.planes) == (
+        f"EncodedPlanes((40, 50), 1 plane, {encoded.code!r}, {encoded.bits_per_weight:.4f} bits/weight)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("bits", "for signs of weights, weights >= 0"), ("care", "for a mask of numbers, mask != 0")],
+)
+def test_numbers_are_refused_with_the_way_to_booleans(name, advice):
+    unchecked = getattr(encode, "__wrapped__", encode)
+    arrays = {"bits": np.ones(4, bool), "care": np.ones(4, bool)}
+    with pytest.raises(CodeError, match=f"{name} has dtype float64, expected bool: {advice}"):
+        unchecked(**(arrays | {name: np.ones(4)}), net=XorNetwork.random(2, 5))
+
+
 @pytest.mark.parametrize("values", [np.array([1, -1]), np.array([0.3, -0.3]), np.array([1, 0], np.uint8)])
 def test_signs_that_are_not_boolean_are_refused(values):
     net, care = XorNetwork.random(2, 4), np.ones(2, bool)

@@ -279,3 +279,25 @@ def test_an_unusable_path_is_a_container_or_os_error(tmp_path):
         load(tmp_path / "empty")
     with pytest.raises(OSError, match="directory"):
         load(tmp_path)
+
+
+def test_reprs_say_what_is_held_and_what_it_costs():
+    model = random_model()
+    name, layer = next(iter(model.layers.items()))
+    rate = sum(layer_bits(layer).values()) / layer.n_weights
+    assert repr(layer) == (
+        f"CompressedLayer({name!r}, {layer.shape}, {layer.code!r}, mask {layer.index.codec!r}, {rate:.4f} bits/weight)"
+    )
+    assert repr(layer.index) == (
+        f"EncodedMask({layer.shape}, {layer.index.codec!r}, {layer.index.bits_per_weight:.4f} bits/weight)"
+    )
+    text, n_weights = repr(model), sum(layer.n_weights for layer in model.layers.values())
+    assert f"{sum(bits(model).values()) / n_weights:.4f} bits/weight" in text
+    assert all(held in text for held in (*model.layers, *model.params))
+    assert len(text) < 500
+    params = {f"layer{i}/bias": np.zeros(1000, np.float32) for i in range(1000)}
+    many = repr(CompressedModel({}, params))
+    assert many == (
+        "CompressedModel(layers none, params layer0/bias, layer1/bias, layer2/bias, layer3/bias, layer4/bias, "
+        "layer5/bias, layer6/bias, layer7/bias, ... (1000) of 1,000,000 numbers)"
+    )

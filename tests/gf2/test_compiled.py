@@ -79,6 +79,47 @@ def test_without_compilation_there_is_one_line_that_says_so():
     )
 
 
+FORKED = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+import numpy as np
+from xorjax import XorNetwork, encode
+
+rng, net = np.random.default_rng(0), XorNetwork.random(n_in=12, n_out=60, seed=0)
+bits, care = rng.random((2, 3000)) < 0.3
+
+def coded(encoder):
+    return encode(bits, care, net, method="greedy", encoder=encoder).streams
+
+def pool(task, *arguments):
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as workers:
+        return list(workers.map(task, *arguments))
+
+def forked_again(_):
+    return pool(coded, ["numba"])[0]
+
+streams = coded("numba")
+for found in pool(coded, ["numba", "galois", "numba"]) + pool(forked_again, [0]):
+    assert found.keys() == streams.keys()
+    assert all(np.array_equal(found[name], stream) for name, stream in streams.items())
+assert coded("numba").keys() == streams.keys()
+print("the same")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("layer", ["default", "workqueue"])
+def test_processes_forked_after_an_encode_encode(layer):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
+        env=os.environ | {"NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("the same\n", "")
+
+
 @pytest.mark.slow
 def test_damage_in_the_compiled_code_of_galois(tmp_path):
     whole = encode(NUMBA_CACHE_DIR=str(tmp_path))

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xorjax.gf2.network import XorNetwork
+from xorjax.errors import UserError
+from xorjax.gf2.network import NetworkError, XorNetwork
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,17 @@ def test_networks_are_equal_when_their_matrices_are():
     assert net != "a network"
 
 
+def test_a_network_is_told_by_its_settings_or_its_hash():
+    net = XorNetwork.random(8, 20, seed=3, taps=3)
+    assert repr(net) == "XorNetwork(n_in=8, n_out=20, seed=3, taps=3)"
+    given = XorNetwork.from_matrix(net.matrix)
+    assert repr(given) == f"XorNetwork(n_in=8, n_out=20, sha256={net.sha256[:8]}...)"
+
+
+def test_what_cannot_be_is_the_user_s():
+    assert issubclass(NetworkError, UserError)
+
+
 def test_the_matrix_cannot_be_written_to():
     with pytest.raises(ValueError, match="read-only"):
         XorNetwork.random(8, 20).matrix[0, 0] = 1
@@ -100,7 +112,7 @@ def test_the_matrix_cannot_be_written_to():
     ],
 )
 def test_random_refuses(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(NetworkError, match=message):
         XorNetwork.random(**arguments)
 
 
@@ -112,5 +124,5 @@ def test_random_refuses(arguments, message):
     ],
 )
 def test_from_matrix_refuses(matrix, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(NetworkError, match=message):
         XorNetwork.from_matrix(matrix)

@@ -16,6 +16,15 @@ from xorjax.settings import SCALES
 from xorjax.weights import CodedWeight
 
 FAN_IN, FAN_OUT = 60, 37
+
+
+@pytest.fixture(autouse=True)
+def full_precision():
+    """An accelerator's default rounds the factors of a float32 product."""
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
 CODE = XorCode(n_in=14, n_out=42)
 
 
@@ -42,6 +51,7 @@ forward = jax.jit(lambda layer, x: layer(x))
 @pytest.mark.parametrize("n_planes", [1, 2])
 def test_the_product_is_that_of_the_quantized_weight(n_planes, scale):
     layer, weight = quantized(n_planes=n_planes, scale=scale)
+    np.testing.assert_array_equal(np.asarray(coded(layer).to_array()), np.asarray(weight))
     bias = jnp.arange(FAN_OUT, dtype=jnp.float32)
     product = forward(XorLinear(coded(layer), bias), jnp.eye(FAN_IN))
     np.testing.assert_array_equal(np.asarray(product), np.asarray(weight + bias[None]))
@@ -86,6 +96,15 @@ def test_a_convolution_is_that_of_the_quantized_kernel(settings, dtype):
     near = 1e-5 if dtype == np.float32 else 0.1
     expected = forward(dense, x.astype(jnp.float32))
     np.testing.assert_allclose(np.asarray(y, np.float32), np.asarray(expected), rtol=near, atol=near)
+
+
+def test_a_bias_that_is_none_of_the_outputs_is_refused():
+    layer, _ = quantized()
+    for build in (XorLinear, XorConv):
+        with pytest.raises(
+            ValueError, match=r"a bias of shape \(60,\) beside a weight of shape \(60, 37\), expected \(37,\)"
+        ):
+            build(coded(layer), np.ones(FAN_IN, np.float32))
 
 
 def test_it_holds_no_float_weight_and_nothing_trainable():

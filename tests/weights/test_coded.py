@@ -13,6 +13,7 @@ import pytest
 from coded_weights import ALL_CODES, CODE, SHAPE, coded, parts, quantized, weight
 from flax import nnx
 
+from xorjax.layers import XorLinear
 from xorjax.masks import EXACT_CODECS, MASK_CODECS, encode_mask, fit_mask
 from xorjax.weights import CodedWeight, form
 
@@ -135,6 +136,59 @@ def test_parts_of_it_are_parts_of_the_array():
     w = weight()
     assert w[...] is w
     np.testing.assert_array_equal(np.asarray(w[3:5, 7]), np.asarray(w.to_array())[3:5, 7])
+
+
+def test_it_is_iterated_as_an_array_is():
+    w = weight()
+    assert len(w) == len(list(w)) == SHAPE[0]
+    np.testing.assert_array_equal(np.stack([np.asarray(row) for row in w]), np.asarray(w.to_array()))
+
+
+def test_numpy_gets_the_array():
+    w = weight()
+    for array in (np.asarray(w), np.array(w), jnp.asarray(w)):
+        assert (array.shape, array.dtype) == (SHAPE, np.float32)
+        np.testing.assert_array_equal(np.asarray(array), np.asarray(w.to_array()))
+    assert np.asarray(w, np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="copy must not be False"):
+        np.array(w, copy=False)
+    for convert in (np.asarray, jnp.asarray):
+        with pytest.raises(TypeError, match=r"inside jit .* takes w\.to_array\(\)"):
+            jax.jit(convert)(w)
+
+
+def test_its_bytes_are_those_of_its_arrays():
+    w = weight()
+    assert w.nbytes == sum(leaf.nbytes for leaf in jax.tree.leaves(w))
+    assert jax.eval_shape(lambda w: w, w).nbytes == w.nbytes
+
+
+@codes
+def test_its_repr_is_a_line(code):
+    w = weight(code=code)
+    text = repr(w)
+    assert text.startswith("CodedWeight((40, 24), float32, PackedPlanes((40, 24), 2, ")
+    assert f"{8 * w.nbytes / w.size:.4g} bits/weight in memory" in text
+    if code.id == "xor":
+        assert "xor, XorFormat(n_in=9, n_out=40, " in text
+    assert text in repr(nnx.Param(w))
+    assert text in repr(nnx.state(XorLinear(w)))
+    seen = []
+    jax.jit(lambda w: seen.append(repr(w)) or w)(w)
+    jax.vmap(lambda w: seen.append(repr(w)) or w)(jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), w))
+    seen.append(repr(jax.eval_shape(lambda w: w, w)))
+    assert set(seen) == {text}
+
+
+def test_a_tree_without_arrays_has_a_repr_too():
+    w = weight()
+    for other in (None, 0, jnp.float32):
+        text = repr(jax.tree.map(lambda _, other=other: other, w))
+        assert text.startswith("CodedWeight(PackedPlanes((40, 24), 2, xor, XorFormat(")
+        assert text.endswith(f"scales={other})")
+    axes = object.__new__(CodedWeight)
+    vars(axes).update(planes=None, mask=None, scales=0)
+    assert repr(axes) == "CodedWeight(None, None, scales=0)"
 
 
 def test_form_finds_it_in_any_tree():

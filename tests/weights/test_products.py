@@ -18,6 +18,13 @@ from xorjax.weights import CodedWeight, conv, form, matmul
 N, M = SHAPE
 
 
+@pytest.fixture(autouse=True)
+def full_precision():
+    """An accelerator's default rounds the factors of a float32 product."""
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
 def inputs(*shape, dtype=jnp.float32, seed=1):
     return jax.random.normal(jax.random.key(seed), shape).astype(dtype)
 
@@ -69,9 +76,34 @@ def test_numpy_arrays_on_either_side():
         x * w
 
 
-def test_shapes_that_do_not_fit_are_refused_as_jnp_refuses_them():
-    with pytest.raises(TypeError, match="contracting dimension"):
-        inputs(3, N + 1) @ weight()
+def test_shapes_that_do_not_fit_are_refused_with_both_of_them():
+    w = weight()
+    told = r"x has shape \(3, 41\) and the coded weight \(40, 24\); the last axis of x must be 40"
+    for product in (lambda x: x @ w, jax.jit(lambda x: x @ w), lambda x: np.asarray(x) @ w):
+        with pytest.raises(ValueError, match=told):
+            product(inputs(3, N + 1))
+    told = r"the coded weight has shape \(40, 24\) and x \(3, 24\); the last axis of x but one must be 24$"
+    with pytest.raises(ValueError, match=told):
+        w @ inputs(3, M)
+    with pytest.raises(ValueError, match=r"has shape \(24,\) and x \(40, 24\)"):
+        weight((M,)) @ w
+
+
+def test_a_weight_in_torch_s_orientation_is_turned():
+    w, x = weight(), inputs(3, M)
+    with pytest.raises(
+        ValueError, match=r"the last axis of x must be 40; a weight of \(out, in\).* as x @ w\.T$"
+    ):
+        x @ w
+    for product in (lambda x, w: x @ w.T, jax.jit(lambda x, w: x @ w.T)):
+        assert_close(product(x, w), jnp.matmul(x, w.to_array().T))
+
+
+def test_arithmetic_tells_of_the_array():
+    w, x = weight(), inputs(N, M)
+    for operation in (lambda: w * 2, lambda: x * w, lambda: np.asarray(x) - w, lambda: -w, lambda: w**2):
+        with pytest.raises(TypeError, match=r"no arithmetic but @; w\.to_array\(\) has"):
+            operation()
 
 
 def test_vmap_over_x_and_over_weights():
@@ -244,6 +276,17 @@ def test_a_convolution_has_a_gradient():
     mine = jax.grad(lambda x: (conv(x, w, strides=2) ** 2).sum())(x)
     theirs = gradient(x, w.to_array())
     assert_close(mine, theirs)
+
+
+def test_channels_that_do_not_fit_are_refused():
+    with pytest.raises(
+        ValueError, match=r"\(2, 9, 8, 5\) has 5 channels, .* shape \(3, 2, 4, 6\) in 1 group takes 4$"
+    ):
+        conv(inputs(2, 9, 8, 5), weight(KERNEL))
+    w, x = weight((6, 4, 3, 2)), inputs(2, 9, 8, 4)  # as torch has it
+    with pytest.raises(ValueError, match=r"takes 3; one of \(out, in, \*window\).* jnp\.moveaxis\(form\(w\)"):
+        conv(x, w)
+    assert conv(x, jnp.moveaxis(form(w), (0, 1), (-1, -2))).shape == (2, 7, 7, 6)
 
 
 def test_what_is_no_convolution_is_refused():

@@ -58,6 +58,11 @@ class EncodedPlanes:
     shared: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        planes = f"{self.n_planes} plane{'s' * (self.n_planes != 1)}"
+        rate = sum(self.bits.values()) / self.n_weights
+        return f"EncodedPlanes({self.shape}, {planes}, {self.code}, {rate:.4f} bits/weight)"
+
     @property
     def n_weights(self) -> int:
         return prod(self.shape)
@@ -83,7 +88,11 @@ class EncodedPlanes:
 
 @runtime_checkable
 class Code(Protocol):
-    """A way of storing signs, with its settings: a frozen dataclass, hashable, equal if it says the same."""
+    """A way of storing signs, with its settings: a frozen dataclass, hashable, equal if it says the same.
+
+    Settings are checked where the code is used (`encode`, `CompressSpec`, a configuration, a file) and not when it is
+    made, so that a configuration tells all that is wrong with it at once.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 

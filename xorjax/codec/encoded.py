@@ -30,6 +30,10 @@ class Encoded:
     plane: CodedPlane
     care: Bool[np.ndarray, "*shape"]
 
+    def __repr__(self) -> str:
+        patches = f"{len(self.patch_positions):,} patches"
+        return f"Encoded({self.shape}, {self.code}, {patches}, {self.bits_per_weight:.4f} bits/weight)"
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.care.shape
@@ -89,6 +93,8 @@ def encode(
 ) -> Encoded:
     """Encodes a bit plane so that decoding returns `bits` wherever `care`, and chance bits elsewhere.
 
+    Runs on numba's threads (`numba.set_num_threads`); in a process that was forked after they began, on one.
+
     Args:
         bits: True is the sign +1.
         care: the mask; True = kept.
@@ -120,11 +126,12 @@ def encode(
         patch_block=patch_block,
     )
     check_settings(code)
-    for name, plane in (("bits", bits), ("care", care)):
+    for name, plane, how in (
+        ("bits", bits, "for signs of weights, weights >= 0"),
+        ("care", care, "for a mask of numbers, mask != 0"),
+    ):
         if plane.dtype != np.bool_:
-            raise CodeError(
-                f"{name} has dtype {plane.dtype}, expected bool: for signs of weights, weights >= 0"
-            )
+            raise CodeError(f"{name} has dtype {plane.dtype}, expected bool: {how}")
     if bits.shape != care.shape:
         raise CodeError(f"bits have shape {bits.shape}, care {care.shape}")
     check_planes(bits[None], care)

@@ -60,6 +60,11 @@ class CompressedLayer:
         if not np.isfinite(self.scales.astype(np.float32)).all():
             yield "a scale is not finite"
 
+    def __repr__(self) -> str:
+        mask = "no mask" if self.index is None else f"mask {self.index.codec!r}"
+        rate = sum(layer_bits(self).values()) / self.n_weights
+        return f"CompressedLayer({self.name!r}, {self.shape}, {self.code}, {mask}, {rate:.4f} bits/weight)"
+
     @property
     def code(self) -> Code:
         return self.values.code
@@ -107,10 +112,24 @@ class CompressedModel:
         for name in self.layers.keys() & self.params.keys():
             raise ContainerError(f"{name!r} is both a compressed layer and a parameter")
 
+    def __repr__(self) -> str:
+        n_weights = sum(layer.n_weights for layer in self.layers.values())
+        rate = f" of {sum(bits(self).values()) / n_weights:.4f} bits/weight" if n_weights else ""
+        held = (
+            f"{_listed(self.layers)}{rate}",
+            f"{sum(value.size for value in self.params.values()):,} numbers",
+        )
+        return f"CompressedModel(layers {held[0]}, params {_listed(self.params)} of {held[1]})"
+
     @cached_property
     def weights(self) -> "Mapping[str, CodedWeight]":
         """The layers as weights on the device, each made when it is first asked for."""
         return _Weights(self.layers)
+
+
+def _listed(names: Mapping[str, object], most: int = 8) -> str:
+    more = f", ... ({len(names)})" if len(names) > most else ""
+    return f"{', '.join(list(names)[:most])}{more}" if names else "none"
 
 
 class _Weights(Mapping[str, "CodedWeight"]):

@@ -62,6 +62,10 @@ class PackedMask:
     shape: tuple[int, ...] = field(metadata={"static": True})
     format: Any = field(metadata={"static": True})
 
+    def __repr__(self) -> str:
+        held = "" if self.format is None else f", {self.format}"
+        return f"PackedMask({self.shape}, {self.codec}{held})"
+
 
 def pack_mask(encoded: EncodedMask) -> PackedMask:
     """The words of `encoded` for `decode_mask`.

@@ -72,6 +72,10 @@ class PackedPlanes:
     n_planes: int = field(metadata={"static": True})
     format: Any = field(metadata={"static": True})
 
+    def __repr__(self) -> str:
+        held = "" if self.format is None else f", {self.format}"
+        return f"PackedPlanes({self.shape}, {self.n_planes}, {self.decoder or 'bits'}{held})"
+
 
 def pack(values: EncodedPlanes, mask: Mask | None) -> PackedPlanes:
     """The planes of a layer, whose mask is `mask` (None: all True), for `decode_planes`.
@@ -100,5 +104,8 @@ def decode_planes(
 
 
 def decode(encoded: Encoded) -> Bool[Array, "*shape"]:
-    """The bit plane of `encoded`, decoded on the default device from its streams."""
+    """The bit plane of `encoded`, decoded on the default device from its streams.
+
+    Not inside jit: `encoded` is read on the host. A `CodedWeight` decodes inside.
+    """
     return decode_planes(pack(encoded.planes, encoded.care), jnp.asarray(encoded.care))[0]

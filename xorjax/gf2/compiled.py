@@ -1,13 +1,18 @@
-"""numba's compiled code on disk. Without it work only takes longer: damage in it and a full disk fail nothing."""
+"""numba's compiled code: on all threads, in a forked process on one, and kept on disk.
+
+Without what is kept work only takes longer: damage in it and a full disk fail nothing.
+"""
 
 import hashlib
+import os
 import pickle
 import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -29,17 +34,45 @@ class NotCompiled(UserError, RuntimeError):
 def compile_parallel(function: Callable) -> Any:
     """Compiled for all threads, and kept on disk where numba finds a directory it may write to.
 
-    numba takes what it kept for current while the function's own file is the same, but functions of other files are
-    compiled into it: it is kept under a name that holds a hash of the whole room.
+    A process that was forked after numba's threads began has none of them, and numba's OpenMP layer ends it when they
+    are called for: there the same function is compiled for one thread.
     """
     if config.DISABLE_JIT:
         return _refuse
+    alone = FunctionType(function.__code__, function.__globals__, closure=function.__closure__)
+    alone.__qualname__ = f"{function.__qualname__}_alone"
+    on_threads, on_one = _compile(function, parallel=True), _compile(alone, parallel=False)
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        return (on_one if _threads_are_lost else on_threads)(*arguments)
+
+    return call
+
+
+def _compile(function: Callable, parallel: bool) -> Any:
+    """numba takes what it kept for current while the function's own file is the same, but functions of other files are
+    compiled into it: it is kept under a name that holds a hash of the whole room.
+    """
     function.__qualname__ += f"_{_SOURCES.hexdigest()[:16]}"
-    compiled: Any = numba.njit(parallel=True, nogil=True)(function)
+    compiled: Any = numba.njit(parallel=parallel, nogil=True)(function)
     # A read-only install and no writable home: compiled in each process.
     with suppress(RuntimeError):
         compiled._cache = _Kept(function)
     return compiled
+
+
+_threads_are_lost = False
+
+
+def _after_fork() -> None:
+    global _threads_are_lost
+    with suppress(ValueError):  # No threads have begun.
+        _threads_are_lost = bool(numba.threading_layer())  # pyright: ignore[reportPrivateImportUsage]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def import_galois() -> ModuleType:

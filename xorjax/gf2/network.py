@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Integer, UInt8, UInt64
 
+from xorjax.errors import UserError
 from xorjax.gf2.pack import pack_bits
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 MAX_N_IN = 128
 _MAX_DRAWS = 1000
+
+
+class NetworkError(UserError, ValueError):
+    """A network that cannot be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +46,14 @@ class XorNetwork:
         then what is drawn for, and one bit of each code word is spent without effect.
 
         Raises:
-            ValueError: `n_in`, `n_out`, `seed` or `taps` is out of range, or no draw reaches the rank
+            NetworkError: `n_in`, `n_out`, `seed` or `taps` is out of range, or no draw reaches the rank
                 (few taps and n_out close to n_in).
         """
         _check_shape(n_in, n_out)
         if seed < 0:
-            raise ValueError(f"seed must be 0 or more, not {seed}")
+            raise NetworkError(f"seed must be 0 or more, not {seed}")
         if taps is not None and not 1 <= taps <= n_in:
-            raise ValueError(f"taps must be 1 to n_in={n_in} ones a row, not {taps}")
+            raise NetworkError(f"taps must be 1 to n_in={n_in} ones a row, not {taps}")
         wanted_rank = n_in
         if taps is not None:
             wanted_rank = 1 if taps == n_in else n_in - (taps % 2 == 0)
@@ -57,7 +62,7 @@ class XorNetwork:
             net = cls(_draw(source, n_in, n_out, taps), seed, taps)
             if net.rank == wanted_rank:
                 return net
-        raise ValueError(
+        raise NetworkError(
             f"none of {_MAX_DRAWS} draws of a {n_out}x{n_in} matrix with taps={taps} has rank {wanted_rank}; "
             "more taps or a larger n_out would"
         )
@@ -67,19 +72,24 @@ class XorNetwork:
         """Takes a matrix of zeros and ones as it is, whatever its rank.
 
         Raises:
-            ValueError: the matrix has the wrong shape or other entries.
+            NetworkError: the matrix has the wrong shape or other entries.
         """
         matrix = np.asarray(matrix)
         if matrix.ndim != 2:
-            raise ValueError(f"an XOR network's matrix has 2 dimensions, not {matrix.ndim}")
+            raise NetworkError(f"an XOR network's matrix has 2 dimensions, not {matrix.ndim}")
         n_out, n_in = matrix.shape
         _check_shape(n_in, n_out)
         if not np.isin(matrix, (0, 1)).all():
-            raise ValueError("an XOR network's matrix holds zeros and ones only")
+            raise NetworkError("an XOR network's matrix holds zeros and ones only")
         return cls(matrix.astype(np.uint8))
 
     def __post_init__(self):
         self.matrix.setflags(write=False)
+
+    def __repr__(self) -> str:
+        drawn = f"sha256={self.sha256[:8]}..." if self.seed is None else f"seed={self.seed}"
+        taps = "" if self.taps is None else f", taps={self.taps}"
+        return f"XorNetwork(n_in={self.n_in}, n_out={self.n_out}, {drawn}{taps})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, XorNetwork) and np.array_equal(self.matrix, other.matrix)
@@ -140,6 +150,6 @@ def _draw(
 
 def _check_shape(n_in: int, n_out: int) -> None:
     if not 1 <= n_in <= MAX_N_IN:
-        raise ValueError(f"n_in must be 1 to {MAX_N_IN}, not {n_in}")
+        raise NetworkError(f"n_in must be 1 to {MAX_N_IN}, not {n_in}")
     if n_out <= n_in:
-        raise ValueError(f"n_out must be greater than n_in={n_in}, not {n_out}")
+        raise NetworkError(f"n_out must be greater than n_in={n_in}, not {n_out}")

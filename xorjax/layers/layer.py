@@ -14,9 +14,18 @@ Bias = Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None
 
 
 class XorLayer(nnx.Module):
-    """A coded weight and a bias (fan_out,) or None: no float weight, and nothing trainable."""
+    """A coded weight and a bias (fan_out,) or None: no float weight, and nothing trainable.
+
+    Raises:
+        ValueError: the bias is not one number for each index of the weight's last axis.
+    """
 
     def __init__(self, weight: CodedWeight, bias: Bias = None):
+        if bias is not None and bias.shape != weight.shape[-1:]:
+            raise ValueError(
+                f"a bias of shape {bias.shape} beside a weight of shape {weight.shape}, expected {weight.shape[-1:]}: "
+                "the last axis of a weight is its outputs"
+            )
         self.weight = nnx.Variable(weight)
         self.bias = None if bias is None else nnx.Variable(jnp.asarray(bias))
 

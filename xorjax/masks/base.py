@@ -85,6 +85,10 @@ class EncodedMask:
     shape: tuple[int, ...]
     streams: Streams
 
+    def __repr__(self) -> str:
+        rate = f"{self.bits_per_weight:.4f} bits/weight" if self.n_weights else "no weights"
+        return f"EncodedMask({self.shape}, {self.codec!r}, {rate})"
+
     @cached_property
     def mask(self) -> Bool[np.ndarray, "..."]:
         """The mask that the streams hold, decoded once; read-only.

@@ -1,5 +1,6 @@
 """A weight array held as code: words, mask and scales as a pytree, decoded where it is used."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeVar
@@ -25,7 +26,7 @@ class CodedWeight:
 
     A pytree of packed integers and the scales, for jit, vmap, scan and checkpoints; shape and code are static, so that
     weights of one shape and prune rate mostly share a compilation. `x @ w` is as `jnp.matmul(x, w.to_array())`. It has
-    a gradient with respect to x and to the scales.
+    a gradient with respect to x and to the scales. Functions of jax.numpy take `w.to_array()`, inside jit too.
 
     Attributes:
         planes: the bit planes.
@@ -38,7 +39,7 @@ class CodedWeight:
     # Any type: functions of pytrees put sizes, shardings or None in place of arrays.
     scales: Any
 
-    # NumPy arrays leave `x @ w` to this class.
+    # NumPy arrays leave `x @ w` to this class. So do jax's as long as it has no `__jax_array__`, which they ask first.
     __array_ufunc__ = None
 
     @classmethod
@@ -58,6 +59,14 @@ class CodedWeight:
         mask = None if index is None else pack_mask(index)
         return cls(pack(values, None if index is None else index.mask), mask, jnp.asarray(scales))
 
+    def __repr__(self) -> str:
+        arrays = all(hasattr(leaf, "size") for leaf in (self.scales, *jax.tree.leaves(self)))
+        if not arrays or not isinstance(self.planes, PackedPlanes):
+            # A tree of sizes, axes or shardings.
+            return f"CodedWeight({self.planes}, {self.mask}, scales={self.scales})"
+        rate = f"{8 * self.nbytes / self.size:.4g} bits/weight in memory"
+        return f"CodedWeight({self.shape}, {self.dtype}, {self.planes}, {self.mask}, {rate})"
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.planes.shape
@@ -75,6 +84,16 @@ class CodedWeight:
         """That of the scales and of `to_array`."""
         return self.scales.dtype
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory: words and their look-up tables, mask, scales. A file takes less: docs/method.md."""
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self))
+
+    @property
+    def T(self) -> Array:
+        """The array's transpose: a weight of shape (out, in), as torch has them, is used as `x @ w.T`."""
+        return self.to_array().T
+
     def astype(self, dtype: Any) -> "CodedWeight":
         """The same code with scales of another dtype."""
         return replace(self, scales=self.scales.astype(dtype))
@@ -89,15 +108,63 @@ class CodedWeight:
         """`w[...]` is the coded weight itself, as of an `nnx.Param`; with any other key, that part of the array."""
         return self if key is Ellipsis else self.to_array()[key]
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter(self.to_array())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The weight as NumPy's array, outside jit.
+
+        Raises:
+            TypeError: it is traced.
+            ValueError: `copy` is False; decoding makes a new array.
+        """
+        if copy is False:
+            raise ValueError("a coded weight is decoded to a new array; copy must not be False")
+        try:
+            return np.asarray(self.to_array(), dtype)
+        except jax.errors.TracerArrayConversionError as error:
+            told = "inside jit a coded weight is no NumPy array; jax.numpy takes w.to_array()"
+            raise TypeError(told) from error
+
     def __rmatmul__(self, x: Any) -> Array:
-        """`x @ self`, by the code's own product where that pays."""
+        """`x @ self`, by the code's own product where that pays.
+
+        Raises:
+            ValueError: the last axis of x is not the weight's last but one.
+        """
+        given, own = np.shape(x), self.shape
+        if given and own and given[-1] != own[-2:][0]:
+            turned = self.ndim == 2 and given[-1] == own[-1]
+            raise ValueError(
+                f"x @ w: x has shape {given} and the coded weight {own}; the last axis of x must be {own[-2:][0]}"
+                f"{'; a weight of (out, in), as torch has them, is used as x @ w.T' if turned else ''}"
+            )
         decoder: Any = DECODERS.get(self.planes.decoder)
         if hasattr(decoder, "product") and decoder.pays(jnp.shape(x), self.planes):
             return decoder.product(x, self.planes, self.mask, self.scales)
         return jnp.matmul(x, self.to_array())
 
     def __matmul__(self, x: Any) -> Array:
+        """`self @ x`, decoded.
+
+        Raises:
+            ValueError: the last axis of x but one is not the weight's last.
+        """
+        given, own = np.shape(x), self.shape
+        if given and own and given[-2:][0] != own[-1]:
+            raise ValueError(
+                f"w @ x: the coded weight has shape {own} and x {given}; the last axis of x but one must be {own[-1]}"
+            )
         return self.to_array() @ x
+
+    def _refuse(self, *_: Any) -> Any:
+        raise TypeError("a coded weight has no arithmetic but @; w.to_array() has, inside jit too")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __pow__ = __rpow__ = __neg__ = __abs__ = _refuse
 
 
 def form(tree: Tree) -> Tree:

@@ -16,7 +16,7 @@ Padding = str | int | Sequence[int] | Sequence[tuple[int, int]]
 
 def matmul(x: Num[Array, "..."] | Num[np.ndarray, "..."], w: Weight) -> Array:
     """`jnp.matmul(x, w)`."""
-    return x @ w if isinstance(w, CodedWeight) else jnp.matmul(x, w)
+    return w.__rmatmul__(x) if isinstance(w, CodedWeight) else jnp.matmul(x, w)
 
 
 def conv(
@@ -44,6 +44,14 @@ def conv(
     kernel, n_space = form(w), w.ndim - 2
     if n_space < 1 or x.ndim < n_space + 1:
         raise ValueError(f"x of shape {x.shape} does not fit a convolution with a kernel of shape {w.shape}")
+    if x.shape[-1] != groups * w.shape[-2]:
+        told = f"x of shape {x.shape} has {x.shape[-1]} channels, on its last axis, and a kernel of shape {w.shape}"
+        told += f" in {groups} group{'s' * (groups != 1)} takes {groups * w.shape[-2]}"
+        if x.shape[-1] == groups * w.shape[1]:
+            told += (
+                "; one of (out, in, *window), as torch has them, is jnp.moveaxis(form(w), (0, 1), (-1, -2))"
+            )
+        raise ValueError(told)
     batch = x.shape[: x.ndim - n_space - 1]
     dtype = jnp.result_type(x, kernel)
     y = jax.lax.conv_general_dilated(
