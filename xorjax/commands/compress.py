@@ -88,9 +88,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     # Usage before input: with a mask its own settings are checked without reading it.
     make_spec(args, **settings, masks={} if args.mask else None)
     sharded = check_shard_options(args)
-    if not sharded:
-        check_not_input(args.output, [args.input])
-        check_output(args.output, args.force)
     from xorjax.compression import Mapped, open_checkpoint
     from xorjax.compression.checkpoint import find_checkpoint
     from xorjax.compression.describe import plainer
@@ -101,7 +98,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         masks = None if of_masks is None else Mapped(of_masks, of_masks)
         inputs = {find_checkpoint(path) for path in (args.input, args.mask) if path}
         inputs |= {tensor.file for tensor in (*checkpoint.values(), *(of_masks or {}).values())}
-        check_not_input(args.output, sorted(inputs))
+    check_not_input(args.output, sorted(inputs))
+    if not sharded:
+        check_output(args.output, args.force)
     spec = make_spec(args, **settings, masks=masks)
     make = compress_to_directory if sharded else _compress_to_file
     made = make(args, checkpoint, spec)
