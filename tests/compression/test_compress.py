@@ -138,6 +138,8 @@ def test_a_rule_with_a_codec_of_its_own_leaves_the_options_of_the_other():
         ({"mask_options": {"rank": 3}}, "mask_codec 'ans_rc' is exact and has no mask_options"),
         ({"layers": ()}, "layers is empty"),
         ({"per_layer": {"fc1*": {"prune": 0.5}}}, "per_layer 'fc1\\*': prune .here 0.5. is .* nearest is prune_rate"),
+        ({"per_layer": {"fc1*": {"n_in": 12}}}, "n_in .here 12. is not a setting; the nearest is code.n_in"),
+        ({"per_layer": {"fc1*": {"rank": 4}}}, "rank .here 4. is not a setting; the nearest is mask_options.rank"),
         ({"per_layer": {"fc1*": {"layers": ("a",)}}}, "layers cannot be set by layer; prune_rate, .*, mask_codec can"),
         ({"per_layer": {"fc1*": {"code": "sign"}}}, "code is 'sign'; it must be one of .* the nearest is signs"),
         ({"per_layer": {"fc1*": {"code": 1}}}, "code is 1; it must be one of .*signs"),

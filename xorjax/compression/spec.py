@@ -121,7 +121,9 @@ class CompressSpec:
                 found.append(f"{key} cannot be set by layer; {', '.join(PER_LAYER)} can")
             else:
                 own["code.id" if key == "code" else key] = value
-        values = fitting(self, nested(own), found, lambda key, value: unknown_key(key, value, PER_LAYER))
+        of_masks = {name for codec in APPROXIMATE_CODECS.values() for name in _names(codec.settings)}
+        known = (*PER_LAYER, *(f"mask_options.{name}" for name in sorted(of_masks)))
+        values = fitting(self, nested(own), found, lambda key, value: unknown_key(key, value, known))
         try:
             for problem in found:
                 raise CompressError(problem.replace("code.id", "code"))
@@ -140,7 +142,7 @@ class CompressSpec:
         if self.masks is not None:
             raise CompressError(f"mask_codec {codec!r} chooses the mask itself and cannot store given masks")
         default, found = APPROXIMATE_CODECS[codec].settings(), []
-        names, of = [own.name for own in fields(default)], f" of the mask_codec {codec!r}"
+        names, of = _names(type(default)), f" of the mask_codec {codec!r}"
         options = merge(
             default, self.mask_options, found, lambda key, value: unknown_key(key, value, names, of)
         )
@@ -152,6 +154,10 @@ def _no_code(given: object) -> str:
     """The sentence for what is no code, such as the id of one."""
     id = nearest(getattr(given, "id", given), CODES)
     return f"code is {given!r}; it must be a code with its settings; the nearest is {CODES[id].__name__}()"
+
+
+def _names(settings: type) -> list[str]:
+    return [own.name for own in fields(settings)]
 
 
 _KEYS = {key: stated(own) for key, _, own in leaves(CompressSpec)}
