@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from encode import cpu
 
-from xorjax.container.tensors import DTYPES, Described, write_made
+from xorjax.container.tensors import DTYPES, Description, write_made
 
 CHUNK = 1 << 24
 # What moves the times, beside --jobs: each worker has its share of the cores unless told otherwise.
@@ -39,8 +39,10 @@ def make_checkpoint(directory: Path, n_bytes: int, n_shards: int, side: int, dty
     places = {}
     for i in range(1, n_shards + 1):
         name = f"model-{i:05d}-of-{n_shards:05d}.safetensors"
-        described: Described = {f"layers.{i}.{j}.weight": (dtype, (side, side)) for j in range(per_shard)}
-        described[f"layers.{i}.norm"] = (dtype, (side,))
+        described: dict[str, Description] = {
+            f"layers.{i}.{j}.weight": (dtype, (side, side), largest) for j in range(per_shard)
+        }
+        described[f"layers.{i}.norm"] = (dtype, (side,), largest // side)
 
         def draw(tensor: str, shapes=described) -> np.ndarray:
             seed = int.from_bytes(hashlib.sha256(tensor.encode()).digest()[:8], "little")

@@ -1,6 +1,8 @@
 """The `xorjax` command: what it prints and writes, and how it refuses what it is given."""
 
 import json
+import os
+import resource
 import subprocess
 import sys
 from dataclasses import fields
@@ -95,7 +97,9 @@ def test_compress_prints_a_table(here, capsys):
     arguments = ("compress", "model.safetensors", "small.xj", "--layers", "*.weight", *SETTINGS)
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
-    assert out.count("\n") == 9
+    assert out.count("\n") == 10
+    scales = 32 * (80 + 40 + 3 + 30) / N_WEIGHTS
+    total = sum(bits(load("small.xj")).values()) / N_WEIGHTS
     for text in (
         "enc.0.weight",
         "60x80",
@@ -105,9 +109,57 @@ def test_compress_prints_a_table(here, capsys):
         "all layers",
         "3 other tensors kept",
         "what layers share, matrix: ",
-        "the scales are ",
+        f"the scales are {scales:.3f} of {total:.3f} bits/weight: --scale-dtype float16 or bfloat16 halves them",
+        "--code signs would be smaller: signs and masks of the XOR layers would take 0.",
     ):
         assert text in out
+    assert "halves them" not in run(capsys, *arguments, "--scale-dtype", "float16", "--force")[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        (("--prune-rate", "0.9", "--n-out", "96"), "signs"),
+        (("--prune-rate", "0.9", "--n-out", "1024", "--layers", "large"), None),
+        (("--prune-rate", "0.5", "--n-out", "32"), "dense"),
+        (("--prune-rate", "0.9", "--code", "signs"), None),
+        (("--mask", "masks.safetensors", "--n-out", "32"), "signs"),
+    ],
+)
+def test_a_plainer_code_that_would_be_smaller_is_told(here, capsys, settings, code):
+    """By its bits, which are those that it takes."""
+    write({"large": -RNG.random((300, 300), dtype=np.float32)})  # of one sign: a code word for many of them
+    masks = {n: RNG.random(a.shape) < 0.5 for n, a in TENSORS.items() if n.endswith("weight")}
+    (here / "masks.safetensors").write_bytes(to_bytes(masks, {}))
+    layers = () if "--layers" in settings else ("--layers", "*.weight")
+    command = ("compress", "model.safetensors", "a.xj", *layers, *settings)
+    found = run_json(capsys, *command)[1]["plainer"]
+    said = run(capsys, *command, "--force")[1]
+    assert said.count("would be smaller") == (code is not None)
+    if code is None:
+        assert found is None
+        return
+    plain = ("--code", "signs")
+    if code == "dense":
+        settings, plain = (), ("--code", "dense", "--mask-codec", "none", "--prune-rate", "0")
+    kept = settings[:2]
+    assert f"{' '.join(plain)} would be smaller" in said
+    total = run_json(capsys, "compress", "model.safetensors", "b.xj", *layers, *kept, *plain)[1]["totals"]
+    assert found["code"] == code
+    assert found["n_weights"] == total["n_weights"]
+    assert found["n_bits"] == total["value_bits"] + total["index_bits"] < found["n_bits_now"]
+
+
+def test_value_bits_are_code_words_and_patches(here, capsys):
+    """In every command that says what a file holds, all of them in bits."""
+    wrote = compressed(capsys)
+    np.save("mask.npy", RNG.random((30, 40)) < 0.1)
+    encoded = run_json(capsys, "encode", "own.xj", "--care", "mask.npy", "--bits", "mask.npy")[1]
+    for result in (wrote, run_json(capsys, "inspect", "small.xj")[1], encoded):
+        for entry in (*result["layers"], result["totals"]):
+            assert entry["value_bits"] == entry["code_bits"] + entry["patch_bits"]
+            kinds = ("value_bits", "index_bits", "scale_bits")
+            assert sum(entry[kind] for kind in kinds) == round(entry["bits_per_weight"] * entry["n_weights"])
 
 
 def test_the_command_and_the_library_write_the_same(here, capsys):
@@ -476,17 +528,191 @@ def test_files_that_are_not_there_or_in_the_way(here, capsys):
     refused(
         here, capsys, "nothing.safetensors: No such file", "compress", "nothing.safetensors", "out.xj", *rest
     )
-    refused(
-        here, capsys, "model.safetensors: it exists already; --force", *command, "model.safetensors", *rest
-    )
     refused(here, capsys, "no/out.xj: its directory does not exist", *command, "no/out.xj", *rest)
     refused(here, capsys, f"{here}: it is a directory", *command, here, *rest)
     for command in ("inspect", "verify"):
         refused(here, capsys, "nothing.xj: No such file", command, "nothing.xj")
-    before = (here / "model.safetensors").read_bytes()
-    assert run(capsys, "compress", "model.safetensors", "model.safetensors", *rest, "--force")[0] == 0
-    assert (here / "model.safetensors").read_bytes() != before
-    assert len(verify("model.safetensors")) == 1
+    command = ("compress", "model.safetensors")
+    assert run(capsys, *command, "out.xj", *rest)[0] == 0
+    refused(here, capsys, "out.xj: it exists already; --force", *command, "out.xj", *rest, left=["out.xj"])
+    assert run(capsys, *command, "out.xj", "--layers", "*.weight", *SETTINGS, "--force")[0] == 0
+    assert len(verify("out.xj")) == 4
+
+
+def test_no_input_is_replaced(here, capsys):
+    """Under whatever name, and with --force too."""
+    compressed(capsys)
+    (here / "masks.safetensors").write_bytes(to_bytes({W: np.ones((60, 80), bool)}, {}))
+    (here / "m.safetensors.index.json").write_text(
+        json.dumps({"weight_map": dict.fromkeys(TENSORS, "model.safetensors")})
+    )
+    np.save("mask.npy", np.ones((3, 4), bool))
+    np.save("bits.npy", np.ones((3, 4), bool))
+    (here / "link").symlink_to("model.safetensors")
+    (here / "hard").hardlink_to("small.xj")
+    (here / "in").mkdir()
+    for name in ("model.safetensors", "m.safetensors.index.json"):
+        (here / "in" / name).write_bytes((here / name).read_bytes())
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    compress_ = ("--layers", W, *SETTINGS)
+    index, of_masks = "m.safetensors.index.json", ("--layers", W, "--mask", "masks.safetensors")
+    for command in (
+        ("compress", "model.safetensors", "model.safetensors", *compress_),
+        ("compress", "model.safetensors", "./link", *compress_),
+        ("compress", "link", "model.safetensors", *compress_),
+        ("compress", index, "model.safetensors", *compress_),
+        ("compress", index, index, *compress_),
+        ("compress", "in", "in/m.safetensors.index.json", *compress_),
+        ("compress", "model.safetensors", "masks.safetensors", *of_masks),
+        ("compress", "model.safetensors", ".", *compress_, "--jobs", "1"),
+        ("decompress", "small.xj", "small.xj"),
+        ("decompress", "small.xj", "hard"),
+        ("encode", "mask.npy", "--care", "mask.npy", "--bits", "bits.npy"),
+        ("encode", "bits.npy", "--care", "mask.npy", "--bits", "bits.npy"),
+    ):
+        for force in ((), ("--force",)):
+            code, _, err = run(capsys, *command, *force)
+            assert code == 1
+            assert ": it is the input " in err
+    assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
+
+
+@pytest.fixture
+def few_files():
+    """Few more files than now may be open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))) + 40, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_tensors_than_files_may_be_open(here, capsys, few_files):
+    """Kept, masked, in shards: nothing is held open."""
+    kept = {f"bias.{i}": np.full(3, i, np.float32) for i in range(100)}
+    layers = {f"{i}.weight": RNG.standard_normal((4, 8), dtype=np.float32) for i in range(60)}
+    (here / "model.safetensors").write_bytes(to_bytes(kept | layers, {}))
+    (here / "masks.safetensors").write_bytes(to_bytes({n: a > 0 for n, a in layers.items()}, {}))
+    (here / "in").mkdir()
+    for name, array in (kept | layers).items():
+        (here / "in" / f"{name}.safetensors").write_bytes(to_bytes({name: array}, {}))
+    places = {name: f"{name}.safetensors" for name in kept | layers}
+    (here / "in" / "m.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    rest = ("--layers", "*.weight", "--mask", "masks.safetensors", "--code", "signs")
+    for source in ("model.safetensors", "in"):
+        assert run(capsys, "compress", source, "out.xj", *rest, "--force")[0] == 0
+        assert run(capsys, "inspect", "out.xj")[0] == 0
+        assert run(capsys, "decompress", "out.xj", "back.safetensors", "--force")[0] == 0
+        back, _ = from_bytes((here / "back.safetensors").read_bytes())
+        assert back.keys() == kept.keys() | layers.keys()
+        assert all(np.array_equal(back[name], array) for name, array in kept.items())
+
+
+def write_by_hand(name, tensors):
+    """A safetensors file of bytes by name, each with its dtype and shape."""
+    header, offset = {}, 0
+    for tensor, (dtype, shape, data) in tensors.items():
+        header[tensor] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+    text = json.dumps(header).encode()
+    with open(name, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + b"".join(data for *_, data in tensors.values()))
+
+
+def read_by_hand(path):
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header.pop("__metadata__")
+    return {
+        tensor: (
+            entry["dtype"],
+            entry["shape"],
+            content[slice(*(start + at for at in entry["data_offsets"]))],
+        )
+        for tensor, entry in header.items()
+    }
+
+
+DTYPES_OF_OTHERS = {
+    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "C64": 64, "F4": 4, "F6_E2M3": 6, "U4": 4, "I2": 2,
+}  # fmt: skip
+
+
+def test_tensors_of_any_dtype_are_kept(here, capsys):
+    """Byte by byte, whether NumPy knows the dtype or not, through every command."""
+    weights = RNG.standard_normal((20, 30), dtype=np.float32)
+    others = {
+        f"other.{dtype}": (dtype, [3, 8], RNG.integers(0, 256, 3 * n_bits, dtype=np.uint8).tobytes())
+        for dtype, n_bits in DTYPES_OF_OTHERS.items()
+    }
+    others["nothing"] = ("F4", [0, 2], b"")
+    write_by_hand("model.safetensors", {"a.weight": ("F32", [20, 30], weights.tobytes())} | others)
+    result = compressed(capsys, "--prune-rate", ".5", "--code", "signs")
+    assert {param["name"]: param["bytes"] for param in result["params"]} == {
+        name: len(data) for name, (_, _, data) in others.items()
+    }
+    assert run_json(capsys, "inspect", "small.xj")[1]["params"] == result["params"]
+    assert len(verify("small.xj")) == 1
+    again = here / "again.xj"
+    save(again, load("small.xj"))
+    assert again.read_bytes() == (here / "small.xj").read_bytes()
+    assert run(capsys, "decompress", "small.xj", "back.safetensors")[0] == 0
+    back = read_by_hand(here / "back.safetensors")
+    assert back.pop("a.weight")[:2] == ("F32", [20, 30])
+    assert back == others
+    (here / "again.xj").unlink()
+    for layer, message in (
+        ("other.U4", "'other.U4' has dtype U4, expected one of F16"),
+        ("other.F8*", "has dtype float8"),
+    ):
+        left = ["small.xj", "back.safetensors"]
+        command = ("compress", "model.safetensors", "out.xj", "--layers", layer, *SETTINGS)
+        refused(here, capsys, message, *command, left=left)
+
+
+def test_what_is_no_checkpoint_is_told_as_that(here, capsys):
+    rest = ("--layers", W, *SETTINGS)
+    np.savez("w.npz", **{W: TENSORS[W]})
+    (here / "w.py").write_text("import numpy\n")
+    left = ["w.npz", "w.py"]
+    for name in left:
+        for command in (("compress", name, "out.xj", *rest), ("inspect", name)):
+            refused(here, capsys, f"{name}: it is no safetensors file", *command, left=left)
+    compressed(capsys)
+    left.append("small.xj")
+    message = "small.xj: it is a file of xorjax; decompress it first"
+    refused(here, capsys, message, "compress", "small.xj", "out.xj", *rest, left=left)
+    message = "missing.xj: No such file or directory, expected a file that `xorjax compress` or `save` wrote"
+    refused(here, capsys, message, "inspect", "missing.xj", left=left)
+
+
+@pytest.mark.parametrize("name", ["__metadata__", "a\udcff"])
+def test_a_name_that_no_file_can_hold_is_wrong_usage(here, capsys, name):
+    np.save("mask.npy", np.ones((3, 4), bool))
+    code, out, err = run(
+        capsys, "encode", "out.xj", "--care", "mask.npy", "--bits", "mask.npy", "--name", name
+    )
+    assert (code, out) == (2, "")
+    assert "argument --name: " in err
+    assert repr(name) in err
+    assert nothing_left(here, "mask.npy")
+
+
+def test_weights_too_small_for_a_dtype_are_refused(here, capsys):
+    message = (
+        "tensor 'double.weight': all weights are 0 as float32 (the largest is 1e-200), expected larger ones"
+    )
+    write({"double.weight": np.full((20, 30), 1e-200)})
+    refused(
+        here, capsys, message, "compress", "model.safetensors", "out.xj", "--layers", "double*", *SETTINGS
+    )
+    write({"double.weight": np.full((20, 30), 1e-9)})
+    result = run_json(capsys, "compress", "model.safetensors", "small.xj", "--layers", "double*", *SETTINGS)[
+        1
+    ]
+    assert result["layers"][0]["relative_error"] == pytest.approx(0.9**0.5)
+    arguments = ("decompress", "small.xj", "back.safetensors", "--dtype", "F16")
+    refused(here, capsys, "'double.weight': a weight does not fit F16", *arguments, left=["small.xj"])
 
 
 def test_checkpoints_cut_short_or_damaged(here, capsys):
@@ -499,8 +725,8 @@ def test_checkpoints_cut_short_or_damaged(here, capsys):
     ):
         (here / "model.safetensors").write_bytes(data[:end])
         refused(here, capsys, f"model.safetensors: {message}", *arguments)
-    (here / "model.safetensors").write_bytes(data.replace(b'"I64"', b'"C64"'))
-    refused(here, capsys, "model.safetensors: tensor 'position_ids' has dtype 'C64'", *arguments)
+    (here / "model.safetensors").write_bytes(data.replace(b'"I64"', b'"i64"'))
+    refused(here, capsys, "model.safetensors: tensor 'position_ids' has dtype 'i64'", *arguments)
 
 
 @pytest.mark.parametrize("command", [("inspect",), ("verify",), ("decompress",), ("evaluate",)])

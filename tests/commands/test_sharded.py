@@ -14,7 +14,7 @@ from stopping import held_when, kill_node
 
 from xorjax import cli, engines
 from xorjax.container import decode_weights, load
-from xorjax.container.tensors import to_bytes
+from xorjax.container.tensors import Raw, from_bytes, to_bytes
 
 SETTINGS = ("--layers", "*.weight", "--prune-rate", "0.8", "--n-in", "12", "--scale", "row")
 RNG = np.random.default_rng(3)
@@ -130,6 +130,29 @@ def test_damage_is_named_by_shard_and_tensor_and_made_again(here, capsys, in_pro
     assert (
         "m-2-of-3.xorjax: it was gone" in run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1").err
     )
+
+
+def test_tensors_of_any_dtype_are_kept(here, capsys, in_process):
+    raw = {f"l{i}.raw": Raw("F4", (2, i), np.arange(i, dtype=np.uint8)) for i in (1, 2, 3)}
+    shards = {shard: SHARDS[shard] | {f"l{shard[2]}.raw": raw[f"l{shard[2]}.raw"]} for shard in SHARDS}
+    write(here / "more", shards)
+    run(capsys, "compress", "more", "out", *SETTINGS, "--jobs", "1")
+    run(capsys, "decompress", "out", "back")
+    assert "l3.raw" in run(capsys, "inspect", "out", "--json").out
+    for i in (1, 2, 3):
+        back, _ = from_bytes((here / "back" / f"m-{i}-of-3.safetensors").read_bytes())
+        assert back[f"l{i}.raw"].dtype == "F4"
+        assert back[f"l{i}.raw"].data.tolist() == list(range(i))
+
+
+def test_no_directory_is_its_own_output(here, capsys, in_process):
+    run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1")
+    before = {path.name: path.read_bytes() for path in (here / "out").iterdir() if path.is_file()}
+    (here / "link").symlink_to("out")
+    for source in ("out", "out/m.xorjax.index.json", "link"):
+        assert "out: it is the input" in run(capsys, "decompress", source, "out", "--force", code=1).err
+    assert "in: it is the input" in run(capsys, "compress", "in", "in", *SETTINGS, "--jobs", "1", code=1).err
+    assert {path.name: path.read_bytes() for path in (here / "out").iterdir() if path.is_file()} == before
 
 
 def test_what_is_refused(here, capsys, in_process):

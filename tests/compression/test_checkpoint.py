@@ -6,7 +6,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from xorjax.compression.checkpoint import CompressError, open_checkpoint
+from xorjax.compression.checkpoint import CompressError, Mapped, open_checkpoint
+from xorjax.container import CompressedModel, save
 from xorjax.container.tensors import to_bytes
 
 TENSORS = {
@@ -84,6 +85,31 @@ def test_directories_of_none_and_of_several(tmp_path):
         open_checkpoint(tmp_path)
     write_shards(tmp_path).unlink()
     with pytest.raises(CompressError, match=r"holds 2 of them \(m-1.safetensors"):
+        open_checkpoint(tmp_path)
+
+
+def test_what_is_mapped_is_mapped_when_it_is_asked_for(tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(to_bytes(TENSORS, {}))
+    mapped = Mapped(open_checkpoint(path), ("a", "c"))
+    monkeypatch.setattr(np, "memmap", None)
+    assert list(mapped) == ["a", "c"]
+    assert "c" in mapped
+    assert "b" not in mapped
+    monkeypatch.undo()
+    assert same(np.asarray(mapped["c"]), TENSORS["c"])
+    with pytest.raises(KeyError):
+        mapped["b"]
+
+
+def test_a_file_of_xorjax_is_no_checkpoint(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save(path, CompressedModel({}, TENSORS))
+    with pytest.raises(CompressError, match=r"m.safetensors: it is a file of xorjax; decompress it first"):
+        open_checkpoint(tmp_path)
+    path.rename(tmp_path / "m.xorjax")
+    (tmp_path / "m.xorjax.index.json").write_text("{}")
+    with pytest.raises(CompressError, match="it holds shards of xorjax; decompress them first"):
         open_checkpoint(tmp_path)
 
 

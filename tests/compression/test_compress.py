@@ -1,5 +1,6 @@
 """`compress` as a library: trees in, a model out; settings by layer; a loaded weight inside a jitted function."""
 
+import re
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from flax import nnx
 
 from xorjax import CompressSpec, compress, load, save
 from xorjax.codec.ans_signs import AnsSignsCode
@@ -16,7 +18,7 @@ from xorjax.codec.code import CODES
 from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressError, open_checkpoint, relative_error
-from xorjax.compression.layer import check_finite
+from xorjax.compression.layer import as_stored, check_finite
 from xorjax.compression.model import compress_checkpoint
 from xorjax.container import bits, decode_weights
 from xorjax.container.tensors import to_bytes
@@ -136,6 +138,8 @@ def test_a_rule_with_a_codec_of_its_own_leaves_the_options_of_the_other():
         ({"mask_options": {"rank": 3}}, "mask_codec 'ans_rc' is exact and has no mask_options"),
         ({"layers": ()}, "layers is empty"),
         ({"per_layer": {"fc1*": {"prune": 0.5}}}, "per_layer 'fc1\\*': prune .here 0.5. is .* nearest is prune_rate"),
+        ({"per_layer": {"fc1*": {"n_in": 12}}}, "n_in .here 12. is not a setting; the nearest is code.n_in"),
+        ({"per_layer": {"fc1*": {"rank": 4}}}, "rank .here 4. is not a setting; the nearest is mask_options.rank"),
         ({"per_layer": {"fc1*": {"layers": ("a",)}}}, "layers cannot be set by layer; prune_rate, .*, mask_codec can"),
         ({"per_layer": {"fc1*": {"code": "sign"}}}, "code is 'sign'; it must be one of .* the nearest is signs"),
         ({"per_layer": {"fc1*": {"code": 1}}}, "code is 1; it must be one of .*signs"),
@@ -160,8 +164,11 @@ def test_settings_that_cannot_be_are_refused(changes, match):
         ({"layers": "fc*/kernel"}, r"layers is 'fc\*/kernel'; it must be a list of patterns: \['fc\*/kernel'\]"),
         ({"skip": "fc2*"}, r"skip is 'fc2\*'; it must be a list of patterns"),
         ({"n_planes": True}, "n_planes is True; it must be an integer; the default is 1"),
-        ({"code": "signs"}, "code is 'signs'; it must be of the type Code"),
+        ({"code": "sign"}, r"code is 'sign'; it must be a code with its settings; the nearest is SignsCode\(\)"),
+        ({"code": "xor"}, r"code is 'xor'; it must be a code with its settings; the nearest is XorCode\(\)"),
+        ({"code": None}, r"code is None; it must be a code with its settings"),
         ({"code": lambda: XorCode(n_in="8")}, "n_in is '8'; it must be an integer; the default is 20"),
+        ({"code": lambda: SignsCode}, r"code is <class .*; the nearest is SignsCode\(\)"),
     ],
 )  # fmt: skip
 def test_settings_of_another_type_are_refused(monkeypatch, changes, match):
@@ -202,6 +209,37 @@ def test_a_scale_that_does_not_fit_is_refused(factor):
     ):
         compress(params, replace(SPEC, scale_dtype="float16"))
     assert compress(params, replace(SPEC, scale_dtype="bfloat16")).layers.keys() == {"fc1/kernel"}
+
+
+@pytest.mark.parametrize(("dtype", "factor"), [("float16", 2e-7), ("bfloat16", 1e-39)])
+def test_the_error_is_that_of_the_stored_scales(dtype, factor):
+    """Also where they are subnormal, so that few of their bits are left."""
+    weights = factor * np.asarray(tree()["fc1"]["kernel"], np.float64)
+    model = compress({"fc1/kernel": weights}, replace(SPEC, prune_rate=0.0, n_planes=2, scale_dtype=dtype))
+    layer = model.layers["fc1/kernel"]
+    error = np.linalg.norm((weights - decode_weights(layer)) / factor) / np.linalg.norm(weights / factor)
+    assert relative_error(Weights.of("a", weights), layer) == pytest.approx(error)
+
+
+def test_weights_that_float32_loses_are_an_error_of_one():
+    weights = np.full((70, 50), 1e-200)
+    with pytest.raises(
+        CompressError, match=r"'fc1/kernel': all weights are 0 as float32 .the largest is 1e-200"
+    ):
+        compress({"fc1/kernel": weights}, SPEC)
+    layer = compress({"fc1/kernel": 0 * weights}, SPEC).layers["fc1/kernel"]
+    assert relative_error(Weights.of("a", weights), layer) == 1.0
+    assert relative_error(Weights.of("a", 0 * weights), layer) == 0.0
+
+
+def test_planes_whose_sum_float32_lacks_are_refused():
+    weights = np.full((70, 50), 3e38, np.float32)
+    weights[:, 1::2] = 1e38
+    with pytest.raises(
+        CompressError, match="tensor 'fc1/kernel': the scales of its planes have a sum beyond float32"
+    ):
+        as_stored("fc1/kernel", np.full((2, 1, 1), 3e38, np.float32), "float32")
+    assert compress({"fc1/kernel": weights}, replace(SPEC, scale="tensor")).layers
 
 
 def test_without_a_mask_every_weight_is_kept():
@@ -266,8 +304,71 @@ def test_skip_keeps_what_a_pattern_matches():
 
 
 def test_an_array_that_the_format_lacks_is_named():
-    with pytest.raises(ValueError, match="tensor 'phase': dtype complex64 is not one of"):
-        compress({**tree(), "phase": np.ones(3, np.complex64)}, SPEC)
+    with pytest.raises(ValueError, match="tensor 'phase': dtype complex128 is not one of"):
+        compress({**tree(), "phase": np.ones(3, np.complex128)}, SPEC)
+
+
+def test_a_tree_as_jax_has_them():
+    """Lists and tuples are paths, and so are those of the masks; None and random keys are left out."""
+    kernels = [jax.random.normal(jax.random.key(i), (70, 50)) for i in range(3)]
+    params = {
+        "fc": [{"kernel": kernels[0], "bias": None}, {"kernel": kernels[1], "bias": jnp.ones(50)}],
+        "pair": (kernels[2], np.float32(3)),
+        "dropout": {"key": jax.random.key(0), "count": jnp.uint32(0)},
+        "none": [],
+    }
+    spec = replace(SPEC, layers=("fc/*/kernel", "pair/0"))
+    model = compress(params, spec)
+    assert model.layers.keys() == {"fc/0/kernel", "fc/1/kernel", "pair/0"}
+    assert model.params.keys() == {"fc/1/bias", "pair/1", "dropout/count"}
+    masks = {"fc": [{"kernel": kernels[0] > 1, "bias": None}, {"kernel": model.layers["fc/1/kernel"].index}]}
+    masks |= {"pair": (np.asarray(kernels[2]) > 1, None)}
+    again = compress(params, replace(spec, prune_rate=None, masks=masks))
+    assert np.array_equal(again.layers["fc/0/kernel"].mask, kernels[0] > 1)
+    assert again.layers["fc/1/kernel"].index is model.layers["fc/1/kernel"].index
+    with pytest.raises(CompressError, match="masks: 'fc/2' is the mask of no layer"):
+        compress(params, replace(spec, prune_rate=None, masks={"fc": [*masks["fc"], np.ones(3, bool)]}))
+    listed = compress(kernels, replace(spec, layers=("[01]",)))
+    assert (listed.layers.keys(), listed.params.keys()) == ({"0", "1"}, {"2"})
+    with pytest.raises(CompressError, match="tensor 'a/0' is in the tree twice"):
+        compress({"a": [kernels[0]], "a/0": kernels[0]}, spec)
+
+
+class Net(nnx.Module):
+    def __init__(self, rngs):
+        self.fc = nnx.Linear(70, 50, rngs=rngs)
+        self.norm = nnx.BatchNorm(50, rngs=rngs)
+        self.drop = nnx.Dropout(0.5, rngs=rngs)
+
+
+@pytest.mark.parametrize("kinds", [(), (nnx.Param,)])
+def test_the_state_of_a_module(kinds):
+    net = Net(nnx.Rngs(0))
+    spec = replace(SPEC, layers=("fc/kernel",))
+    model = compress(nnx.state(net, *kinds), spec)
+    assert np.array_equal(model.params["fc/bias"], net.fc.bias[...])
+    assert {"fc/bias", "norm/scale", "norm/bias"} <= model.params.keys()
+    assert ("norm/mean" in model.params) == (not kinds)
+    assert not any(name.endswith("key") for name in model.params)
+    with pytest.raises(
+        CompressError, match=r"params is a Net, expected arrays by name.* give nnx.state\(module\)"
+    ):
+        compress(net, spec)
+    with pytest.raises(CompressError, match=r"tensor 'net' is a Net, expected an array"):
+        compress({"net": net}, spec)
+
+
+@pytest.mark.parametrize("name", ["__metadata__", "a\ud800"])
+def test_a_name_that_no_file_can_hold_is_refused_before_any_work(monkeypatch, name):
+    monkeypatch.setattr(XorCode, "encode", None)
+    for params in (
+        {name: tree()["fc1"]["kernel"]},
+        {"fc1/kernel": tree()["fc1"]["kernel"], name: np.ones(3)},
+    ):
+        with pytest.raises(CompressError, match=re.escape(repr(name))):
+            compress(params, replace(SPEC, layers=("*",), skip=("fc2*",)))
+    with pytest.raises(CompressError, match="metadata: "):
+        compress(tree(), SPEC, {"a": "\ud800"})
 
 
 def test_the_public_names_are_no_rooms():

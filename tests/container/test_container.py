@@ -1,8 +1,10 @@
 """Whole files: round trip, determinism, counted bits, atomic writing, what makes no layer."""
 
 import os
+import re
 from dataclasses import dataclass, fields, replace
 
+import jaxtyping
 import numpy as np
 import pytest
 import safetensors
@@ -215,7 +217,9 @@ def test_a_file_without_layers(tmp_path):
 
 
 def test_a_missing_file_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected a file that `xorjax compress` or `save` wrote: '.*nothing'"
+    ):
         load(tmp_path / "nothing")
 
 
@@ -257,7 +261,23 @@ def test_names_that_clash_make_no_model():
         CompressedModel(layers, {"fc1/kernel": np.ones(3, np.float32)})
 
 
-@pytest.mark.parametrize("dtype", [np.longdouble, np.complex64, object, "S3"])
+@pytest.mark.parametrize("name", ["__metadata__", "a\ud800"])
+def test_names_that_no_file_can_hold_make_no_model(name):
+    layer = random_model().layers["fc1/kernel"]
+    with pytest.raises(ContainerError, match=f"layer: .*{re.escape(repr(name))}"):
+        replace(layer, name=name)
+    with pytest.raises(ContainerError, match=f"tensor: .*{re.escape(repr(name))}"):
+        CompressedModel({}, {name: np.ones(3, np.float32)})
+
+
+@pytest.mark.parametrize("metadata", [{"a": "\ud800"}, {"\ud800": "a"}, {"a": 3}])
+def test_metadata_that_no_file_can_hold_makes_no_model(metadata, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ContainerError, match="metadata: "):
+        CompressedModel({}, {}, metadata)
+
+
+@pytest.mark.parametrize("dtype", [np.longdouble, np.complex128, object, "S3"])
 def test_a_parameter_of_an_unknown_dtype_is_refused_by_name(dtype):
     with pytest.raises(ValueError, match=r"parameter 'bias': dtype .* is not one of BOOL"):
         serialize(CompressedModel({}, {"bias": np.ones(3, dtype)}))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xorjax.commands.errors import UsageError, check_output, refusing
+from xorjax.commands.errors import UsageError, check_not_input, check_output, refusing
 from xorjax.commands.options import add_code_options, add_force, add_settings, literal, make_spec, rules
 from xorjax.commands.progress import progress
 from xorjax.commands.sharded import add_shard_options, check_shard_options, compress_to_directory
@@ -88,19 +88,29 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     # Usage before input: with a mask its own settings are checked without reading it.
     make_spec(args, **settings, masks={} if args.mask else None)
     sharded = check_shard_options(args)
-    if not sharded:
-        check_output(args.output, args.force)
     from xorjax.compression import Mapped, open_checkpoint
+    from xorjax.compression.checkpoint import find_checkpoint
+    from xorjax.compression.describe import plainer
 
     with refusing():
         checkpoint = open_checkpoint(args.input)
-        masks = None
-        if args.mask:
-            of_masks = open_checkpoint(args.mask)
-            masks = Mapped(of_masks, tuple(of_masks))
+        of_masks = open_checkpoint(args.mask) if args.mask else None
+        masks = None if of_masks is None else Mapped(of_masks, of_masks)
+        inputs = {find_checkpoint(path) for path in (args.input, args.mask) if path}
+        inputs |= {tensor.file for tensor in (*checkpoint.values(), *(of_masks or {}).values())}
+    check_not_input(args.output, sorted(inputs))
+    if not sharded:
+        check_output(args.output, args.force)
     spec = make_spec(args, **settings, masks=masks)
     make = compress_to_directory if sharded else _compress_to_file
-    return {"command": "compress", "input": args.input, "output": args.output, **make(args, checkpoint, spec)}
+    made = make(args, checkpoint, spec)
+    return {
+        "command": "compress",
+        "input": args.input,
+        "output": args.output,
+        **made,
+        "plainer": plainer(made["layers"], pruned_here=masks is None),
+    }
 
 
 def _compress_to_file(
@@ -134,10 +144,21 @@ def show(result: dict[str, Any]) -> None:
     say_shared(result)
     total = result["totals"]
     if total["scale_bits"] > total["code_bits"]:
+        wide = any(layer["scale_dtype"] == "float32" for layer in result["layers"])
+        halved = "--scale-dtype float16 or bfloat16 halves them; " if wide else ""
         print(
-            f"the scales are {total['scale_bits']:.3f} of {total['bits_per_weight']:.3f} bits/weight: one for each "
-            "output is --scale row for torch's (out, in), channel for flax's (in, out); --scale tensor, one for all, "
-            "is smaller and less exact"
+            f"the scales are {total['scale_bits'] / total['n_weights']:.3f} of {total['bits_per_weight']:.3f} "
+            f"bits/weight: {halved}one for each output is --scale row for torch's (out, in), channel for flax's (in, "
+            "out); --scale tensor, one for all, is smaller and less exact"
+        )
+    if found := result["plainer"]:
+        options = (
+            "--code signs" if found["code"] == "signs" else "--code dense --mask-codec none --prune-rate 0"
+        )
+        now, then = (found[key] / found["n_weights"] for key in ("n_bits_now", "n_bits"))
+        print(
+            f"{options} would be smaller: signs and masks of the XOR layers would take {then:.4f} bits/weight in place "
+            f"of {now:.4f}, {megabytes((found['n_bits_now'] - found['n_bits']) // 8)} less"
         )
     kept = sum(param["bytes"] for param in result["params"])
     print(

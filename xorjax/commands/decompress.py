@@ -4,11 +4,17 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xorjax.commands.errors import CommandError, UsageError, check_output, check_output_directory, refusing
+from xorjax.commands.errors import (
+    CommandError,
+    UsageError,
+    check_not_input,
+    check_output,
+    check_output_directory,
+    refusing,
+)
 from xorjax.commands.options import add_force
 from xorjax.commands.tables import megabytes
 
@@ -47,6 +53,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"argument --dtype: invalid value: {args.dtype!r} (one of {', '.join(FLOATS)})")
     with refusing():
         found = find_index(args.input)
+    check_not_input(args.output, [args.input, *([found.parent] if found else [])])
     if found is None:
         check_output(args.output, args.force)
         with refusing(args.input if not Path(args.input).exists() else None):
@@ -118,26 +125,29 @@ def _write(model: "CompressedModel", source: str, path: Path, dtype: str) -> int
     import numpy as np
 
     from xorjax.container import decode_weights
-    from xorjax.container.tensors import DTYPES, describe, write_made
+    from xorjax.container.tensors import DTYPES, Raw, describe, write_made
     from xorjax.files import replacing
 
-    def make(name: str) -> np.ndarray:
+    def make(name: str) -> np.ndarray | Raw:
         if name in model.params:
             return model.params[name]
         weights = decode_weights(model.layers[name])
         with np.errstate(over="ignore"):
             converted = weights.astype(DTYPES[dtype], copy=False)
-        if not np.isfinite(converted.astype(np.float32)).all():
+        if not np.isfinite(converted.astype(np.float32)).all() or ((converted == 0) & (weights != 0)).any():
             raise CommandError(
                 f"{source}: tensor {name!r}: a weight does not fit {dtype}, expected F32 or wider"
             )
         return converted
 
-    described = describe(model.params)
-    described |= {name: (dtype, layer.shape) for name, layer in model.layers.items()}
+    described = {name: describe(array) for name, array in model.params.items()}
+    described |= {
+        name: (dtype, layer.shape, DTYPES[dtype].itemsize * layer.n_weights)
+        for name, layer in model.layers.items()
+    }
     with replacing(path) as temporary, temporary.open("wb") as file:
         write_made(file, described, make, model.metadata)
-    return sum(DTYPES[id].itemsize * prod(shape) for id, shape in described.values())
+    return sum(n_bytes for _, _, n_bytes in described.values())
 
 
 def _shapes(model: "CompressedModel") -> dict[str, list[int]]:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xorjax.commands.errors import CommandError, check_output, refusing
+from xorjax.commands.errors import CommandError, UsageError, check_not_input, check_output, refusing
 from xorjax.commands.options import add_code_options, add_force, make_spec
 from xorjax.commands.tables import describe_model, megabytes, print_layers
 
@@ -31,7 +31,14 @@ def _state(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
+    from xorjax.container.tensors import check_name
+
     spec = make_spec(args, layers=(args.name,), masks={})
+    try:
+        check_name(args.name)
+    except ValueError as error:
+        raise UsageError(f"argument --name: {error}") from error
+    check_not_input(args.output, [args.care, args.bits])
     check_output(args.output, args.force)
     import numpy as np
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,6 +41,13 @@ def refusing(path: str | Path | None = None) -> Iterator[None]:
 def drop_output() -> None:
     """The reader of standard output, such as `head`, has closed it. Python's last flush must not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_not_input(output: str, inputs: Iterable[str | Path]) -> None:
+    """Raises CommandError: OUT is one of the inputs, by whatever name, and would replace it; `--force` or not."""
+    for path in inputs:
+        if Path(output).exists() and Path(path).exists() and Path(output).samefile(path):
+            raise CommandError(f"{output}: it is the input {path}, expected another OUT")
 
 
 def check_output(path: str, force: bool) -> None:

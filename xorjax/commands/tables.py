@@ -19,7 +19,7 @@ def describe_model(model: "CompressedModel") -> dict[str, Any]:
     return {
         "metadata": dict(model.metadata),
         "layers": layers,
-        "params": [describe_param(name, array) for name, array in sorted(model.params.items())],
+        "params": [describe_param(name, model.params[name]) for name in sorted(model.params)],
         "shared": describe_shared(model.layers[name] for name in sorted(model.layers)),
         "totals": totals(layers),
     }

@@ -1,15 +1,18 @@
 """A user's checkpoint: safetensors, one file or shards with an index, read a tensor or a piece of one at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from xorjax.compression.errors import CompressError
+from xorjax.container.format import FORMAT
+from xorjax.container.index import INDEX_SUFFIX as COMPRESSED_INDEX_SUFFIX
 from xorjax.container.index import check_beside, parse_index
-from xorjax.container.tensors import DTYPES, file_header
+from xorjax.container.tensors import DTYPES, Raw, file_header
 from xorjax.errors import about
 
 INDEX_SUFFIX = ".safetensors.index.json"
@@ -23,29 +26,32 @@ class Tensor:
     dtype_id: str
     shape: tuple[int, ...]
     begin: int
+    nbytes: int
 
     @property
-    def dtype(self) -> np.dtype:
-        return DTYPES[self.dtype_id]
+    def dtype(self) -> np.dtype | str:
+        """The id, where NumPy lacks the dtype."""
+        return DTYPES.get(self.dtype_id, self.dtype_id)
 
     @property
     def size(self) -> int:
         return prod(self.shape)
 
-    @property
-    def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
-
     def read(self, begin: int, end: int) -> np.ndarray:
         """The flattened tensor's values `begin` to `end`, read from the file."""
-        offset = self.begin + begin * self.dtype.itemsize
-        return np.fromfile(self.file, self.dtype, end - begin, offset=offset)
+        dtype = DTYPES[self.dtype_id]
+        return np.fromfile(self.file, dtype, end - begin, offset=self.begin + begin * dtype.itemsize)
 
-    def mapped(self) -> np.ndarray:
-        """The tensor, memory-mapped read-only."""
-        if self.size == 0:
-            return np.zeros(self.shape, self.dtype)
-        return np.memmap(self.file, self.dtype, "r", self.begin, self.shape)
+    def mapped(self) -> np.ndarray | Raw:
+        """The tensor, memory-mapped read-only. The file is open as long as the array lives."""
+        if self.dtype_id not in DTYPES:
+            return Raw(self.dtype_id, self.shape, self._map(np.dtype(np.uint8), (self.nbytes,)))
+        return self._map(DTYPES[self.dtype_id], self.shape)
+
+    def _map(self, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        if self.nbytes == 0:
+            return np.zeros(shape, dtype)
+        return np.memmap(self.file, dtype, "r", self.begin, shape)
 
 
 @dataclass(frozen=True)
@@ -66,31 +72,31 @@ class Checkpoint(Mapping[str, Tensor]):
         return len(self.tensors)
 
 
-@dataclass(frozen=True)
-class Mapped(Mapping[str, np.ndarray]):
+class Mapped(Mapping[str, Any]):
     """Some of a checkpoint's tensors as arrays, each mapped when it is asked for and let go with the array."""
 
-    checkpoint: Checkpoint
-    names: tuple[str, ...]
+    def __init__(self, checkpoint: Checkpoint, names: Iterable[str]):
+        self._tensors = {name: checkpoint[name] for name in names}
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self.names:
-            raise KeyError(name)
-        return self.checkpoint[name].mapped()
+    def __getitem__(self, name: str) -> np.ndarray | Raw:
+        return self._tensors[name].mapped()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self._tensors)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self._tensors)
 
 
 def open_checkpoint(path: str | Path) -> Checkpoint:
     """Reads the headers of `path`: a safetensors file, a `*.safetensors.index.json`, or the directory of either.
 
     Raises:
-        CompressError: a file is damaged, the index names a file outside its directory or a tensor that its
-            file lacks, or the directory holds neither one index nor one file.
+        CompressError: a file is damaged or one of xorjax, the index names a file outside its directory or a tensor
+            that its file lacks, or the directory holds neither one index nor one file.
         OSError: a file cannot be read.
     """
     path = find_checkpoint(path)
@@ -114,13 +120,19 @@ def find_checkpoint(path: str | Path) -> Path:
         if found:
             names = ", ".join(file.name for file in found[:4])
             raise CompressError(f"{path}: it holds {len(found)} of them ({names}, ...); name the one wanted")
+    if any(path.glob(f"*{COMPRESSED_INDEX_SUFFIX}")):
+        raise CompressError(f"{path}: it holds shards of xorjax; decompress them first")
     raise CompressError(f"{path}: the directory holds no *.safetensors and no *{INDEX_SUFFIX}")
 
 
 def _one(path: Path) -> tuple[dict[str, Tensor], dict[str, str], int]:
     with about(str(path), CompressError):
         entries, metadata, size = file_header(path)
-    tensors = {name: Tensor(path, id, shape, begin) for name, (id, shape, begin, _) in entries.items()}
+    if metadata.get("format") == FORMAT:
+        raise CompressError(f"{path}: it is a file of xorjax; decompress it first")
+    tensors = {
+        name: Tensor(path, id, shape, begin, end - begin) for name, (id, shape, begin, end) in entries.items()
+    }
     return tensors, metadata, size
 
 

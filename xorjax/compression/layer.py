@@ -1,11 +1,11 @@
 """One layer: its mask, its bit planes, its code. A tile at a time, so that no second copy of the weights is made."""
 
 from collections.abc import Mapping
-from math import prod
+from math import hypot, prod
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 
 from xorjax.codec.code import Code, Tell
 from xorjax.codec.weights import weigh
@@ -18,7 +18,7 @@ from xorjax.masks import EXACT_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.prune.largest import keep_largest
 from xorjax.quantize.binarize import binarize
-from xorjax.tiles import Weights
+from xorjax.tiles import TILE, Weights
 
 
 def compress_layer(weights: Weights, spec: CompressSpec, tell: Tell = lambda done: None) -> CompressedLayer:
@@ -47,12 +47,17 @@ def as_stored(
     """The scales as a dtype by name.
 
     Raises:
-        CompressError: one becomes infinite, or 0 without being 0.
+        CompressError: one becomes infinite, or 0 without being 0, or those of the planes have a sum that float32 lacks.
     """
     with np.errstate(over="ignore"):
         stored = scales.astype(dtype)
-    if not np.isfinite(stored.astype(np.float32)).all() or ((stored == 0) & (scales != 0)).any():
+        sums = np.abs(stored.astype(np.float32)).sum(axis=0)
+    if ((stored == 0) & (scales != 0)).any() or not np.isfinite(stored.astype(np.float32)).all():
         raise CompressError(f"tensor {name!r}: a scale does not fit {dtype}; scale_dtype float32 holds it")
+    if not np.isfinite(sums).all():
+        raise CompressError(
+            f"tensor {name!r}: the scales of its planes have a sum beyond float32; use fewer planes"
+        )
     return stored
 
 
@@ -73,19 +78,27 @@ def check_finite(weights: Weights) -> None:
     """Looks at every weight.
 
     Raises:
-        CompressError: one is NaN or infinite (as float32); counts them and gives the first one's index.
+        CompressError: one is NaN or infinite (as float32); counts them and gives the first one's index. Or all are 0
+            as float32, and some are not.
     """
-    count, first = 0, -1
+    count, first, nothing, largest = 0, -1, True, 0.0
     for where, tile in weights.tiles():
         bad = np.flatnonzero(~np.isfinite(tile))
         if len(bad) and first < 0:
             first = where.start + int(bad[0])
         count += len(bad)
+        nothing = nothing and not tile.any()
+        if nothing:
+            largest = max(largest, float(np.abs(weights.read(where.start, where.stop)).max()))
     if count:
         index = [int(i) for i in np.unravel_index(first, weights.shape)]
         what = "1 weight is" if count == 1 else f"{count} weights are"
         raise CompressError(
             f"tensor {weights.name!r}: {what} NaN or infinite as float32 (the first at {index}), expected finite"
+        )
+    if nothing and largest:
+        raise CompressError(
+            f"tensor {weights.name!r}: all weights are 0 as float32 (the largest is {largest:g}), expected larger ones"
         )
 
 
@@ -115,16 +128,27 @@ def encode_planes(
 
 
 def relative_error(weights: Weights, layer: CompressedLayer) -> float:
-    """||W - W'|| / ||W||, W' being what the layer decodes to; 0 where W is zero."""
+    """||W - W'|| / ||W||, W being as given, and W' what the layer decodes to with its scales as stored.
+
+    0 where W is zero.
+    """
     planes = decode_planes(layer).reshape(layer.values.n_planes, -1)
     scales = np.broadcast_to(layer.scales.astype(np.float32), (len(planes), *weights.shape))
-    mask, square, total = layer.mask.reshape(-1), 0.0, 0.0
-    for where, tile in weights.tiles():
+    mask, left, total = layer.mask.reshape(-1), 0.0, 0.0
+    for begin in range(0, weights.size, TILE):
+        where = slice(begin, min(begin + TILE, weights.size))
+        # Not the float32 that was encoded, which may have lost what is too small.
+        tile = weights.read(where.start, where.stop).astype(np.float64)
         of_tile = np.stack([scale.flat[where] for scale in scales])
-        left = tile - weigh(planes[:, where], of_tile, mask[where])
-        square += float(np.dot(left.astype(np.float64), left))
-        total += float(np.dot(tile.astype(np.float64), tile))
-    return (square / total) ** 0.5 if total else 0.0
+        left = hypot(left, _norm(tile - weigh(planes[:, where], of_tile, mask[where])))
+        total = hypot(total, _norm(tile))
+    return left / total if total else 0.0
+
+
+def _norm(values: Float64[np.ndarray, " _"]) -> float:
+    """The Euclidean norm, also where the squares are no floats."""
+    largest = float(np.abs(values).max())
+    return largest * float(np.linalg.norm(values / largest)) if largest else 0.0
 
 
 def _index(weights: Weights, spec: CompressSpec) -> EncodedMask | None:

@@ -1,19 +1,22 @@
 """A whole set of parameters: the layers that the patterns name are compressed, all others are kept as they are."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
-from xorjax.compression.checkpoint import Checkpoint
+from xorjax.compression.checkpoint import Checkpoint, Mapped
 from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import compress_layer
 from xorjax.compression.spec import CompressSpec
 from xorjax.container import CompressedLayer, CompressedModel
-from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
+from xorjax.container.model import check_params
+from xorjax.container.tensors import DTYPES, FLOATS, Raw, dtype_id
 from xorjax.errors import about
+from xorjax.masks import EncodedMask
 from xorjax.settings import nearest
 from xorjax.tiles import Weights
 
@@ -22,15 +25,16 @@ HearLayer = Callable[[str, float], None]
 
 
 def compress(
-    params: Mapping[str, Any],
+    params: Any,
     spec: CompressSpec,
     metadata: Mapping[str, str] | None = None,
     tell: HearLayer = lambda name, done: None,
 ) -> CompressedModel:
     """The compressed layers, and beside them the other arrays as they are.
 
-    Takes NumPy's and JAX's arrays by name, or nested mappings of them, whose names are joined by "/". A layer's
-    weights are float16, bfloat16, float32 or float64, and are taken as float32.
+    Takes NumPy's and JAX's arrays by name, in mappings, lists and tuples however nested: names and indices are joined
+    by "/". None and random keys are left out. `nnx.state(model)` is such a tree. `spec.masks` may be nested likewise.
+    A layer's weights are float16, bfloat16, float32 or float64, and are taken as float32.
 
         spec = CompressSpec(layers=("encoder.*.weight",), prune_rate=0.9, scale="row")
         save("model.xorjax", compress(params, spec))
@@ -42,14 +46,20 @@ def compress(
 
     Raises:
         CompressError: a pattern matches no tensor, a layer is not of floats, has fewer than 2 dimensions, no weight or
-            one that is not finite, its mask does not fit, or an array kept as it is has a dtype that the format
-            lacks; the message names the tensor.
+            one that is not finite, its mask does not fit, or a file cannot hold a name or an array that is kept as it
+            is; the message names the tensor.
     """
-    arrays = {}
-    for name, array in _flatten(params):
-        if name in arrays:
-            raise CompressError(f"tensor {name!r} is in the tree twice")
-        arrays[name] = array
+    if not isinstance(params, Mapping | list | tuple):
+        raise CompressError(
+            f"params is a {type(params).__name__}, expected arrays by name, in mappings and lists however nested; of a "
+            "flax module give nnx.state(module), or nnx.state(module, nnx.Param)"
+        )
+    arrays = {name: _array(name, leaf) for name, leaf in _flat(params, "tensor").items()}
+    if spec.masks is not None and not isinstance(spec.masks, Mapped):
+        given = _flat(spec.masks, "mask")
+        masks = {n: mask if isinstance(mask, EncodedMask) else np.asarray(mask) for n, mask in given.items()}
+        spec = replace(spec, masks=masks)
+    check_params(arrays, metadata or {}, CompressError)
     matched = match_checkpoint(arrays, spec)
     kept = {name: array for name, array in arrays.items() if name not in matched}
     for name, array in kept.items():
@@ -62,13 +72,13 @@ def compress(
 def compress_checkpoint(
     checkpoint: Checkpoint, spec: CompressSpec, tell: HearLayer = lambda name, done: None
 ) -> CompressedModel:
-    """As `compress`, reading the weights from their files in pieces; the other tensors are memory-mapped.
+    """As `compress`, reading the weights from their files in pieces, and the other tensors when they are asked for.
 
     Raises:
         CompressError: as `compress`.
     """
     matched = match_checkpoint(checkpoint, spec)
-    kept = {name: tensor.mapped() for name, tensor in checkpoint.items() if name not in matched}
+    kept = Mapped(checkpoint, sorted(checkpoint.keys() - set(matched)))
     weights = [weights_of(checkpoint, name) for name in matched]
     return CompressedModel(_layers(weights, spec, tell), kept, dict(checkpoint.metadata))
 
@@ -77,7 +87,7 @@ def weights_of(checkpoint: Checkpoint, name: str) -> Weights:
     return Weights(name, checkpoint[name].shape, checkpoint[name].read)
 
 
-def match_checkpoint(tensors: Checkpoint | Mapping[str, np.ndarray], spec: CompressSpec) -> list[str]:
+def match_checkpoint(tensors: Mapping[str, Any], spec: CompressSpec) -> list[str]:
     """The tensors that are compressed, in the order in which they are: that of their names.
 
     Raises:
@@ -116,9 +126,33 @@ def _layers(weights: list[Weights], spec: CompressSpec, tell: HearLayer) -> dict
     return {w.name: compress_layer(w, spec, lambda done, name=w.name: tell(name, done)) for w in weights}
 
 
-def _flatten(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", np.asarray(value)
+def _flat(tree: Any, what: str) -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for name, leaf in _leaves(tree):
+        if name in leaves:
+            raise CompressError(f"{what} {name!r} is in the tree twice")
+        leaves[name] = leaf
+    return leaves
+
+
+def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves by their path; None and random keys of jax are none."""
+    for name, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
+        if isinstance(value, Mapping | list | tuple):
+            yield from _leaves(value, f"{prefix}{name}/")
+        elif value is not None and not str(getattr(value, "dtype", "")).startswith("key<"):
+            yield f"{prefix}{name}", value
+
+
+def _array(name: str, leaf: Any) -> Any:
+    """A leaf as NumPy has it, or `Raw`.
+
+    Raises:
+        CompressError: it is no array.
+    """
+    if isinstance(leaf, Raw):
+        return leaf
+    array = np.asarray(leaf)
+    if array.dtype == object:
+        raise CompressError(f"tensor {name!r} is a {type(leaf).__name__}, expected an array")
+    return array

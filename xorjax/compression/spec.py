@@ -1,17 +1,26 @@
 """What to compress and how: one value, checked when it is made, and what it is for each layer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-import numpy as np
-
 from xorjax.codec.code import CODES, Code
 from xorjax.compression.errors import CompressError
-from xorjax.masks import APPROXIMATE_CODECS, MASK_CODECS, EncodedMask
+from xorjax.masks import APPROXIMATE_CODECS, MASK_CODECS
 from xorjax.merge import fitting, merge, nested, unknown_key
-from xorjax.settings import FRACTION, PLANES, SCALES, kind, leaves, problems, setting, stated, type_problems
+from xorjax.settings import (
+    FRACTION,
+    PLANES,
+    SCALES,
+    kind,
+    leaves,
+    nearest,
+    problems,
+    setting,
+    stated,
+    type_problems,
+)
 
 SCALE_DTYPES = ("float32", "float16", "bfloat16")
 
@@ -24,14 +33,15 @@ class CompressSpec:
         layers: fnmatch patterns over the tensors' names, such as "*.fc?.weight"; what no pattern matches is kept
             as it is.
         prune_rate: the fraction of each layer's weights that is removed, smallest magnitudes first.
-        masks: in place of `prune_rate`, the mask of each layer by its tensor's name; booleans, or bytes of
-            0 and 1; 1 = kept. An `EncodedMask`, such as `.index` of a layer that a first compression gave, is
-            stored in its own code: so is an approximate mask under which the network was trained.
+        masks: in place of `prune_rate`, the mask of each layer by its tensor's name, or nested as `compress` takes
+            parameters; booleans, or bytes of 0 and 1; 1 = kept. None is no mask. An `EncodedMask`, such as `.index` of
+            a layer that a first compression gave, is stored in its own code: so is an approximate mask under which the
+            network was trained.
         skip: patterns of tensors that are kept although one of `layers` matches them.
         n_planes: bit planes, each with its own scales.
         scale: what shares a scale: "tensor", "channel" (an index of the last axis: an output of a flax kernel) or
             "row" (an index of the first: an output of a torch weight).
-        scale_dtype: what scales are stored as.
+        scale_dtype: what scales are stored as. An error of weights is that of the stored ones.
         code: how the signs are stored, with its settings: `XorCode(n_in=20)`, `SignsCode()`. What it leaves open, such
             as n_out, it chooses for each layer.
         mask_codec: an id of `xorjax.masks.MASK_CODECS`. An approximate one chooses the mask itself, at
@@ -48,7 +58,7 @@ class CompressSpec:
 
     layers: tuple[str, ...]
     prune_rate: float | None = setting(None, FRACTION, "Fraction of weights removed.", per_layer=True)
-    masks: Mapping[str, np.ndarray | EncodedMask] | None = None
+    masks: Mapping[str, Any] | None = None
     skip: tuple[str, ...] = ()
     n_planes: int = setting(1, PLANES, "Bit planes a weight.", per_layer=True)
     scale: str = setting(
@@ -58,7 +68,12 @@ class CompressSpec:
         "index of the first axis: an output of torch's (out, in)).",
         per_layer=True,
     )
-    scale_dtype: str = setting("float32", SCALE_DTYPES, "What scales are stored as.", per_layer=True)
+    scale_dtype: str = setting(
+        "float32",
+        SCALE_DTYPES,
+        "What scales are stored as; float16 and bfloat16 halve their bits, and the error is told with them.",
+        per_layer=True,
+    )
     code: Code = kind(lambda: CODES, "xor", "How signs are stored.", per_layer=True)
     mask_codec: str | None = setting(
         "ans_rc",
@@ -76,6 +91,8 @@ class CompressSpec:
                 raise CompressError(f"{name} is {patterns!r}; it must be a list of patterns: {[patterns]}")
         if not self.layers:
             raise CompressError("layers is empty, expected one pattern or more")
+        if isinstance(self.code, type) or not is_dataclass(self.code):
+            raise CompressError(_no_code(self.code))
         if (self.prune_rate is None) == (self.masks is None):
             raise CompressError("one of prune_rate and masks is expected, and not both")
         for problem in list(type_problems(self)) or problems(self):
@@ -104,7 +121,9 @@ class CompressSpec:
                 found.append(f"{key} cannot be set by layer; {', '.join(PER_LAYER)} can")
             else:
                 own["code.id" if key == "code" else key] = value
-        values = fitting(self, nested(own), found, lambda key, value: unknown_key(key, value, PER_LAYER))
+        of_masks = {name for codec in APPROXIMATE_CODECS.values() for name in _names(codec.settings)}
+        known = (*PER_LAYER, *(f"mask_options.{name}" for name in sorted(of_masks)))
+        values = fitting(self, nested(own), found, lambda key, value: unknown_key(key, value, known))
         try:
             for problem in found:
                 raise CompressError(problem.replace("code.id", "code"))
@@ -123,12 +142,22 @@ class CompressSpec:
         if self.masks is not None:
             raise CompressError(f"mask_codec {codec!r} chooses the mask itself and cannot store given masks")
         default, found = APPROXIMATE_CODECS[codec].settings(), []
-        names, of = [own.name for own in fields(default)], f" of the mask_codec {codec!r}"
+        names, of = _names(type(default)), f" of the mask_codec {codec!r}"
         options = merge(
             default, self.mask_options, found, lambda key, value: unknown_key(key, value, names, of)
         )
         for problem in (*found, *problems(options)):
             raise CompressError(f"mask option {problem}")
+
+
+def _no_code(given: object) -> str:
+    """The sentence for what is no code, such as the id of one."""
+    id = nearest(getattr(given, "id", given), CODES)
+    return f"code is {given!r}; it must be a code with its settings; the nearest is {CODES[id].__name__}()"
+
+
+def _names(settings: type) -> list[str]:
+    return [own.name for own in fields(settings)]
 
 
 _KEYS = {key: stated(own) for key, _, own in leaves(CompressSpec)}

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from xorjax.container.tensors import data_of, dtype_id
+from xorjax.container.tensors import Raw, data_of, dtype_id
 from xorjax.errors import UserError
 
 FORMAT = "xorjax"
@@ -35,7 +35,7 @@ def layer_tensor(layer: str, part: str) -> str:
     return f"layers/{layer}/{part}"
 
 
-def checksum(array: np.ndarray) -> str:
+def checksum(array: np.ndarray | Raw) -> str:
     """CRC-32 (zlib's), 8 hex digits, over the dtype, the shape and the bytes: "F32[500,10]" and the data."""
     prefix = f"{dtype_id(array)}[{','.join(map(str, array.shape))}]".encode()
     return f"{zlib.crc32(data_of(array), zlib.crc32(prefix)):08x}"

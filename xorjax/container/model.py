@@ -5,10 +5,10 @@ formula.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, Float32
 from xorjax.codec.code import Code, EncodedPlanes
 from xorjax.codec.weights import weigh
 from xorjax.container.format import SCALES, ContainerError, layer_tensor
-from xorjax.container.tensors import DTYPES
+from xorjax.container.tensors import DTYPES, check_name, check_text
+from xorjax.errors import about
 from xorjax.masks.base import EncodedMask, bits_to_bytes
 from xorjax.settings import problems
 from xorjax.streams import BIT_STREAMS
@@ -37,8 +38,8 @@ class CompressedLayer:
             scale an output.
 
     Raises:
-        ContainerError: the parts do not fit each other, a setting of the code is out of range, a scale is not finite
-            or of another dtype, or the mask's streams are malformed.
+        ContainerError: no tensor can have the name, the parts do not fit each other, a setting of the code is out of
+            range, a scale is not finite or of another dtype, or the mask's streams are malformed.
     """
 
     name: str
@@ -47,6 +48,8 @@ class CompressedLayer:
     scales: Float[np.ndarray, "planes *bcast"]
 
     def __post_init__(self):
+        with about("layer", ContainerError):
+            check_name(self.name)
         for problem in self._problems():
             raise ContainerError(f"layer {self.name!r}: {problem}")
 
@@ -94,15 +97,17 @@ class CompressedModel:
 
     Attributes:
         layers: the compressed layers by name.
-        params: arrays by path, stored as they are: floats, integers or booleans.
+        params: arrays by path, stored as they are; `container.tensors.Raw` where NumPy lacks the dtype. Those of a
+            checkpoint are read when they are asked for.
         metadata: strings about the whole, such as the model's id.
 
     Raises:
-        ContainerError: a key differs from its layer's name, or a path is both a layer and a parameter.
+        ContainerError: a key differs from its layer's name, a path is both a layer and a parameter, or no file can
+            hold a name or a string of the metadata.
     """
 
     layers: dict[str, CompressedLayer]
-    params: dict[str, np.ndarray] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -111,15 +116,12 @@ class CompressedModel:
                 raise ContainerError(f"layer {layer.name!r} is filed under {name!r}")
         for name in self.layers.keys() & self.params.keys():
             raise ContainerError(f"{name!r} is both a compressed layer and a parameter")
+        check_params(self.params, self.metadata, ContainerError)
 
     def __repr__(self) -> str:
         n_weights = sum(layer.n_weights for layer in self.layers.values())
         rate = f" of {sum(bits(self).values()) / n_weights:.4f} bits/weight" if n_weights else ""
-        held = (
-            f"{_listed(self.layers)}{rate}",
-            f"{sum(value.size for value in self.params.values()):,} numbers",
-        )
-        return f"CompressedModel(layers {held[0]}, params {_listed(self.params)} of {held[1]})"
+        return f"CompressedModel(layers {_listed(self.layers)}{rate}, params {_listed(self.params)})"
 
     @cached_property
     def weights(self) -> "Mapping[str, CodedWeight]":
@@ -130,6 +132,23 @@ class CompressedModel:
 def _listed(names: Mapping[str, object], most: int = 8) -> str:
     more = f", ... ({len(names)})" if len(names) > most else ""
     return f"{', '.join(list(names)[:most])}{more}" if names else "none"
+
+
+def check_params(params: Iterable[str], metadata: Mapping[str, str], error: type[ValueError]) -> None:
+    """Whether a file can hold parameters of these names, and these strings; before anything is encoded.
+
+    Raises:
+        ValueError: it cannot, as an `error`; the message names the parameter or the key.
+    """
+    for name in params:
+        with about("tensor", error):
+            check_name(name)
+    for key, value in metadata.items():
+        if not isinstance(value, str):
+            raise error(f"metadata: {key!r} is {value!r}, expected a string")
+        with about("metadata", error):
+            check_text(key)
+            check_text(value)
 
 
 class _Weights(Mapping[str, "CodedWeight"]):

@@ -24,7 +24,7 @@ from xorjax.container.format import (
 )
 from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
 from xorjax.container.spec import LAYER_KEYS, get, get_counts, get_list, read_code, read_shape
-from xorjax.container.tensors import from_bytes
+from xorjax.container.tensors import Raw, from_bytes
 from xorjax.container.version1 import upgrade, with_patches_noted
 from xorjax.errors import about
 from xorjax.masks import MASK_CODECS, EncodedMask
@@ -45,7 +45,11 @@ def load(path: str | Path) -> CompressedModel:
         OSError: the file cannot be read.
     """
     path = Path(path)
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        wanted = "expected a file that `xorjax compress` or `save` wrote"
+        raise type(error)(error.errno, f"{error.strerror}, {wanted}", str(path)) from None
     with about(str(path), ContainerError):
         tensors, metadata = from_bytes(data)
         version, spec = _spec(metadata)
@@ -94,7 +98,7 @@ def _spec(metadata: dict[str, str]) -> tuple[int, dict[str, Any]]:
     return int(version), spec
 
 
-def _check_sums(tensors: dict[str, np.ndarray], checksums: dict[str, Any]) -> None:
+def _check_sums(tensors: dict[str, Any], checksums: dict[str, Any]) -> None:
     for name in sorted(tensors.keys() ^ checksums.keys()):
         raise ValueError(f"tensor {name!r} is {'missing' if name in checksums else 'not in the spec'}")
     for name, array in tensors.items():
@@ -102,7 +106,7 @@ def _check_sums(tensors: dict[str, np.ndarray], checksums: dict[str, Any]) -> No
             raise ValueError(f"tensor {name!r} is damaged: its CRC-32 is not {checksums[name]}")
 
 
-def _model(tensors: dict[str, np.ndarray], spec: dict[str, Any], max_bits: int) -> CompressedModel:
+def _model(tensors: dict[str, Any], spec: dict[str, Any], max_bits: int) -> CompressedModel:
     params, shared, parts = _sorted_out(tensors)
     used: set[str] = set()
     layers = {}
@@ -123,15 +127,17 @@ def _model(tensors: dict[str, np.ndarray], spec: dict[str, Any], max_bits: int) 
 
 
 def _sorted_out(
-    tensors: dict[str, np.ndarray],
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Parts]]:
+    tensors: dict[str, Any],
+) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, Parts]]:
     """The parameters by path, the shared arrays by tensor, and each layer's tensors."""
-    params: dict[str, np.ndarray] = {}
+    params: dict[str, Any] = {}
     shared: dict[str, np.ndarray] = {}
     parts: dict[str, Parts] = {}
     for name, array in tensors.items():
         if name.startswith(PARAMS):
             params[name.removeprefix(PARAMS)] = array
+        elif isinstance(array, Raw):
+            raise ValueError(f"tensor {name!r} has dtype {array.dtype}, which only parameters may have")
         elif name.startswith("shared/"):
             shared[name] = array
         elif found := _OF_LAYER.fullmatch(name):

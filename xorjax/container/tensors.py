@@ -6,13 +6,19 @@ the library.
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
+from jaxtyping import UInt8
+
+from xorjax.errors import about
 
 DTYPES: dict[str, np.dtype] = {
     "BOOL": np.dtype(np.bool_),
@@ -28,34 +34,78 @@ DTYPES: dict[str, np.dtype] = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
+    "C64": np.dtype("<c8"),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
+    "F8_E4M3FNUZ": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "F8_E5M2FNUZ": np.dtype(ml_dtypes.float8_e5m2fnuz),
 }
 FLOATS = ("F16", "BF16", "F32", "F64")
 MAX_HEADER = 100_000_000
 MAX_NDIM = 64  # NumPy's own
 _IDS = {dtype: id for id, dtype in DTYPES.items()}
+_METADATA = "__metadata__"
+_DTYPE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """A tensor of a dtype that NumPy lacks, such as F4: its bytes, which are copied and never looked into."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: UInt8[np.ndarray, " _"]
+
+    @property
+    def nbytes(self) -> int:
+        return self.data.nbytes
+
 
 Entry = tuple[str, tuple[int, ...], int, int]
 """A tensor's dtype, shape, and where its bytes begin and end."""
 
 
-def dtype_id(array: np.ndarray) -> str:
+def check_name(name: str) -> None:
+    """Raises ValueError: no tensor of a safetensors file can have this name."""
+    if name == _METADATA:
+        raise ValueError(
+            f"no tensor can be called {name!r}, which is the key of a safetensors file's metadata"
+        )
+    check_text(name)
+
+
+def check_text(text: str) -> None:
+    """Raises ValueError: no safetensors file can hold this string."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{text!r} is no Unicode text, expected a name without surrogates") from error
+
+
+def dtype_id(array: np.ndarray | Raw) -> str:
     """safetensors' name of the array's dtype.
 
     Raises:
         ValueError: it is not one of `DTYPES`.
     """
+    if isinstance(array, Raw):
+        return array.dtype
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _IDS:
         raise ValueError(f"dtype {array.dtype} is not one of {', '.join(DTYPES)}")
     return _IDS[dtype]
 
 
-Described = dict[str, tuple[str, tuple[int, ...]]]
-"""Tensors' dtypes and shapes by name."""
+Description = tuple[str, tuple[int, ...], int]
+"""A tensor's dtype, shape and bytes."""
 
 
 def write_made(
-    file: BufferedIOBase, described: Described, make: Callable[[str], np.ndarray], metadata: dict[str, str]
+    file: BufferedIOBase,
+    described: Mapping[str, Description],
+    make: Callable[[str], np.ndarray | Raw],
+    metadata: dict[str, str],
 ) -> None:
     """Writes the file: its bytes are a function of the names, values and strings, not of their order.
 
@@ -65,30 +115,30 @@ def write_made(
     file.write(header)
     for name in names:
         array = make(name)
-        assert (dtype_id(array), array.shape) == described[name]
+        assert describe(array) == described[name]
         file.write(data_of(array))
 
 
-def describe(tensors: dict[str, np.ndarray]) -> Described:
-    """The arrays' dtypes and shapes.
+def describe(array: np.ndarray | Raw) -> Description:
+    """The array's dtype, shape and bytes.
 
     Raises:
-        ValueError: a dtype is not one of `DTYPES`.
+        ValueError: the dtype is not one of `DTYPES`.
     """
-    return {name: (dtype_id(array), array.shape) for name, array in tensors.items()}
+    return dtype_id(array), array.shape, array.nbytes
 
 
-def make_header(described: Described, metadata: dict[str, str]) -> tuple[bytes, list[str]]:
+def make_header(described: Mapping[str, Description], metadata: dict[str, str]) -> tuple[bytes, list[str]]:
     """The header, with its length before it, and the order of the tensors that follow.
 
     Wide dtypes come first, then names in order, so that every tensor is aligned.
     """
-    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
-    names = sorted(described, key=lambda name: (-DTYPES[described[name][0]].itemsize, name))
+    header: dict[str, object] = {_METADATA: dict(sorted(metadata.items()))}
+    names = sorted(described, key=lambda name: (-_width(described[name][0]), name))
     offset = 0
     for name in names:
-        id, shape = described[name]
-        end = offset + DTYPES[id].itemsize * prod(shape)
+        id, shape, n_bytes = described[name]
+        end = offset + n_bytes
         header[name] = {"dtype": id, "shape": list(shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -96,30 +146,35 @@ def make_header(described: Described, metadata: dict[str, str]) -> tuple[bytes, 
     return len(text).to_bytes(8, "little") + text, names
 
 
-def to_bytes(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+def to_bytes(tensors: Mapping[str, np.ndarray | Raw], metadata: dict[str, str]) -> bytes:
     """What `write_made` writes of these tensors."""
     file = BytesIO()
-    write_made(file, describe(tensors), tensors.__getitem__, metadata)
+    described = {name: describe(array) for name, array in tensors.items()}
+    write_made(file, described, tensors.__getitem__, metadata)
     return file.getvalue()
 
 
-def data_of(array: np.ndarray) -> memoryview:
+def data_of(array: np.ndarray | Raw) -> memoryview:
     """The array's bytes in the file: row-major, little-endian; without a copy where it lies so already."""
+    if isinstance(array, Raw):
+        return array.data.data
     array = np.ascontiguousarray(array.astype(DTYPES[dtype_id(array)], copy=False))
     return array.reshape(-1).view(np.uint8).data
 
 
-def from_bytes(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The tensors (read-only, they share `data`) and the metadata.
+def from_bytes(data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tensors (read-only, they share `data`), arrays or `Raw`, and the metadata.
 
     Raises:
-        ValueError: the header is damaged, or a tensor is cut short, overlaps another or has an unknown dtype;
-            the message names it.
+        ValueError: the header is damaged, or a tensor is cut short or overlaps another; the message names it.
     """
     start = header_end(data[:8], len(data))
     entries, metadata = read_header(data[8:start], start, len(data))
     tensors = {}
-    for name, (id, shape, begin, _) in entries.items():
+    for name, (id, shape, begin, end) in entries.items():
+        if id not in DTYPES:
+            tensors[name] = Raw(id, shape, np.frombuffer(data, np.uint8, end - begin, begin))
+            continue
         array = np.frombuffer(data, dtype=DTYPES[id], count=prod(shape), offset=begin)
         if id == "BOOL" and (array.view(np.uint8) > 1).any():
             raise ValueError(f"tensor {name!r} has a byte that is neither true nor false")
@@ -147,7 +202,11 @@ def header_end(prefix: bytes, size: int) -> int:
         ValueError: the file is too short for it.
     """
     end = 8 + int.from_bytes(prefix, "little")
-    if len(prefix) < 8 or end > min(size, MAX_HEADER):
+    if len(prefix) == 8 and end > MAX_HEADER:
+        raise ValueError(
+            f"it is no safetensors file: its first 8 bytes give a header of {end - 8} bytes, more than any has"
+        )
+    if len(prefix) < 8 or end > size:
         raise ValueError(
             f"header: it ends at byte {end}, but the file has {size}: cut short, or no safetensors file"
         )
@@ -158,11 +217,10 @@ def read_header(text: bytes, start: int, size: int) -> tuple[dict[str, Entry], d
     """The tensors in the order of their bytes, and the metadata, of a file of `size` bytes with data from `start` on.
 
     Raises:
-        ValueError: the header is damaged, or a tensor is cut short, overlaps another or has an unknown dtype;
-            the message names it.
+        ValueError: the header is damaged, or a tensor is cut short or overlaps another; the message names it.
     """
     header = _json(text)
-    metadata = header.pop("__metadata__", {})
+    metadata = header.pop(_METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("header: __metadata__ is not a map from strings to strings")
     read = {name: _entry(name, entry) for name, entry in header.items()}
@@ -171,8 +229,8 @@ def read_header(text: bytes, start: int, size: int) -> tuple[dict[str, Entry], d
         id, shape, begin, end = read[name]
         if begin != offset:
             raise ValueError(f"tensor {name!r} begins at byte {begin} of the data, not at {offset}")
-        n_bytes = DTYPES[id].itemsize * prod(shape)
-        if end - begin != n_bytes:
+        n_bytes = _width(id) * prod(shape)
+        if id in DTYPES and end - begin != n_bytes:
             raise ValueError(f"tensor {name!r} takes {end - begin} bytes; {id} {shape} takes {n_bytes}")
         if start + end > size:
             raise ValueError(f"tensor {name!r} ends at byte {start + end}, but the file has {size}")
@@ -193,15 +251,22 @@ def _json(text: bytes) -> dict:
     return header
 
 
+def _width(id: str) -> int:
+    """Bytes of a value; 1 where the dtype is not known."""
+    return DTYPES[id].itemsize if id in DTYPES else 1
+
+
 def _entry(name: str, entry: object) -> Entry:
+    with about("header"):
+        check_name(name)
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"tensor {name!r} has a header entry other than dtype, shape and data_offsets")
     id, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(id, str) or id not in DTYPES:
-        raise ValueError(f"tensor {name!r} has dtype {id!r}, which is not one of {', '.join(DTYPES)}")
+    if not isinstance(id, str) or not _DTYPE.fullmatch(id):
+        raise ValueError(f"tensor {name!r} has dtype {id!r}, expected one such as {', '.join(DTYPES)}")
     if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2 or len(shape) > MAX_NDIM:
         raise ValueError(f"tensor {name!r} has shape {shape!r} and offsets {offsets!r}")
-    if DTYPES[id].itemsize * prod(max(size, 1) for size in shape) >= 2**63:
+    if _width(id) * prod(max(size, 1) for size in shape) >= 2**63:
         raise ValueError(f"tensor {name!r} has shape {shape!r}, which no array has")
     return id, tuple(shape), offsets[0], offsets[1]
 

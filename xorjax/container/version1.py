@@ -7,17 +7,13 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from xorjax.codec.xor import XorCode
 from xorjax.container.format import shared_tensor
 from xorjax.container.model import CompressedLayer
 from xorjax.container.spec import get, get_list
 
 
-def upgrade(
-    tensors: dict[str, np.ndarray], spec: dict[str, Any]
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def upgrade(tensors: dict[str, Any], spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What version 2 would hold of the same layers.
 
     Raises:

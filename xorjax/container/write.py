@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from xorjax.container.format import (
 )
 from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
 from xorjax.container.spec import code_spec
-from xorjax.container.tensors import DTYPES, describe, dtype_id, make_header, write_made
+from xorjax.container.tensors import Raw, describe, dtype_id, make_header, write_made
 from xorjax.errors import about
 from xorjax.files import replacing
 
@@ -40,7 +40,7 @@ def save(path: str | Path, model: CompressedModel) -> None:
 def save_made(
     path: str | Path,
     layers: Iterable[CompressedLayer],
-    params: Mapping[str, np.ndarray],
+    params: Mapping[str, Any],
     metadata: Mapping[str, str],
 ) -> None:
     """Writes the file that `save` writes. `layers` are in the order of their names and may be made one by one.
@@ -65,7 +65,7 @@ def file_bytes(model: CompressedModel) -> int:
     """The size of the file that `save` writes: all layers, what they share, uncompressed parameters and the header."""
     whole = _Content(_sorted_layers(model), model.params, model.metadata)
     header, _ = make_header(whole.described, whole.metadata)
-    return len(header) + sum(DTYPES[id].itemsize * prod(shape) for id, shape in whole.described.values())
+    return len(header) + sum(n_bytes for _, _, n_bytes in whole.described.values())
 
 
 class _Content:
@@ -74,7 +74,7 @@ class _Content:
     def __init__(
         self,
         layers: Iterable[CompressedLayer],
-        params: Mapping[str, np.ndarray],
+        params: Mapping[str, Any],
         metadata: Mapping[str, str],
     ):
         self._held: dict[str, np.ndarray] = {}
@@ -91,10 +91,10 @@ class _Content:
             del layer  # the next one is made before the name is bound again
         self._held |= shared.tensors
         checksums = {name: checksum(array) for name, array in self._held.items()}
-        self.described = describe(self._held)
+        self.described = {name: describe(array) for name, array in self._held.items()}
         for name in params:
             array = self._read_param(name)
-            self.described[param_tensor(name)] = dtype_id(array), array.shape
+            self.described[param_tensor(name)] = describe(array)
             checksums[param_tensor(name)] = checksum(array)
             del array
         spec = {"layers": specs, "checksums": checksums, "metadata": dict(metadata)}
@@ -106,12 +106,13 @@ class _Content:
             "spec_sha256": hashlib.sha256(text.encode()).hexdigest(),
         }
 
-    def read(self, tensor: str) -> np.ndarray:
+    def read(self, tensor: str) -> np.ndarray | Raw:
         held = self._held.get(tensor)
         return self._read_param(tensor.removeprefix(PARAMS)) if held is None else held
 
-    def _read_param(self, name: str) -> np.ndarray:
-        array = np.asanyarray(self._params[name])
+    def _read_param(self, name: str) -> np.ndarray | Raw:
+        array = self._params[name]
+        array = array if isinstance(array, Raw) else np.asanyarray(array)
         with about(f"parameter {name!r}", ContainerError):
             dtype_id(array)
         return array

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
-from xorjax.container import CompressedModel
+from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.errors import UserError
 from xorjax.models.registry import create_model, merge
 from xorjax.params import Params
@@ -46,5 +45,5 @@ def _check(name: str, held: Mapping[str, Any], initial: Params) -> None:
             raise FileModelError(
                 f"tensor {path!r} has shape {list(value.shape)}, expected {list(shape)} for {name}"
             )
-        if isinstance(value, np.ndarray) and value.dtype != dtype:
+        if not isinstance(value, CompressedLayer) and str(value.dtype) != str(dtype):
             raise FileModelError(f"tensor {path!r} has dtype {value.dtype}, expected {dtype} for {name}")
