@@ -1,8 +1,5 @@
 """The numba encoder against the galois one, bit for bit, over shapes, rates and networks of any rank."""
 
-import hashlib
-import sys
-
 import numba
 import numpy as np
 import pytest

@@ -22,7 +22,6 @@ from xorjax.results.figure_sections import panels
 from xorjax.results.notes import best_of_each
 from xorjax.results.page import Cell, count
 from xorjax.results.palette import BLUE, ORANGE
-from xorjax.results.variants import said
 
 SHOWN = 1000
 """Settings in a table of the page."""
@@ -93,7 +92,7 @@ def _of_best(best: Best | None) -> list[Cell]:
     if best is None:
         return [("none", "text"), ("", ""), ("", "")]
     # The rate stands before it.
-    setting = said(best.setting).partition(", ")[2]
+    setting = best.said.partition(", ")[2]
     return [(setting, "text wrap"), (f"{best.bits_per_weight:.4f}", ""), (best.tested, "")]
 
 
