@@ -147,6 +147,6 @@ def test_a_setting_of_one_of_several_codes_is_said_to_be_that_ones():
     with pytest.raises(ConfigError) as error:
         check_overrides(["code=xor,paper,signs", "code.n_in=12"], CONF)
     assert error.value.problems == (
-        "code.n_in (in code.n_in=12) is a setting of code=xor, but not of code=signs, which is chosen too; give "
-        "code=signs a command of its own",
+        "code.n_in (in code.n_in=12) is a setting of code=xor and code=paper, but not of code=signs, which is swept "
+        "with it; give each a command of its own",
     )

@@ -132,7 +132,10 @@ def test_ids_that_no_table_of_names_knows_have_a_report(tmp_path, kept):
     own = {"model": "my_net", "dataset": "my_images", "task": "my_task", "kept_score": kept}
     config = make_config(mask__codec="zbitmap", model__name="my_net", task__id="my_task")
     rows = [make_row(mask_codec="zbitmap", config=config, **own), make_other("my_code", "zbitmap", **own)]
-    rival = make_baseline("golomb_signs", 0.35, 0.06, config=config) | {"code": "my_rival", "mask_codec": "yours"}
+    rival = make_baseline("golomb_signs", 0.35, 0.06, config=config) | {
+        "code": "my_rival",
+        "mask_codec": "yours",
+    }
     points = [make_point(name, [row, rival]) for name, row in zip("ab", rows, strict=True)]
     report_dir = write_report(tmp_path, points)
     page = Page(build_report(report_dir))

@@ -38,7 +38,7 @@ def report(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if several := re.match(r"Ambiguous value for argument '(.*?)'", text):
+    if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'", text):
         return (
             f"{several[1]} has several values, and this command is for one point, by --cfg, hydra.mode=RUN or "
             "+debug=one_point; give one value"

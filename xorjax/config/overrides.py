@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
@@ -79,9 +79,10 @@ def _missing_lines(overrides: Sequence[Override], conf: Path) -> Iterator[str]:
 
     Hydra would say of either that it is not there; where no chosen kind has the setting, that is right.
     """
+    groups = find_groups(conf)
     for group, kinds in KINDS.items():
         chosen = [o for o in overrides if o.key_or_group == group]
-        choices = _choices(chosen[-1]) if chosen else []
+        choices = _choices(chosen[-1], groups[group]) if chosen else []
         for override in overrides:
             key = override.key_or_group
             inside, _, name = key.partition(".")
@@ -89,17 +90,18 @@ def _missing_lines(overrides: Sequence[Override], conf: Path) -> Iterator[str]:
                 continue
             without = [choice for choice in choices if name not in _lines(conf, group, choice)]
             having = [choice for choice in choices if name in _fields(kinds(), conf, group, choice)]
-            for choice in without:
-                if choice in having:
-                    yield (
-                        f"{key} (in {override.input_line}): conf/{group}/{choice}.yaml has no line {name!r}, though "
-                        f"{group}={choice} has the setting; add the line with its default"
-                    )
-                elif having:
-                    yield (
-                        f"{key} (in {override.input_line}) is a setting of {group}={having[0]}, but not of "
-                        f"{group}={choice}, which is chosen too; give {group}={choice} a command of its own"
-                    )
+            for choice in set(without) & set(having):
+                yield (
+                    f"{key} (in {override.input_line}): conf/{group}/{choice}.yaml has no line {name!r}, though "
+                    f"{group}={choice} has the setting; add the line with its default"
+                )
+            others = [f"{group}={choice}" for choice in without if choice not in having]
+            if having and others:
+                owners = " and ".join(f"{group}={choice}" for choice in having)
+                yield (
+                    f"{key} (in {override.input_line}) is a setting of {owners}, but not of {' and '.join(others)}, "
+                    "which is swept with it; give each a command of its own"
+                )
 
 
 def _lines(conf: Path, group: str, choice: str) -> dict[str, Any]:
@@ -168,7 +170,7 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
 
 def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterator[str]:
     group, text = override.key_or_group, override.input_line
-    for name in _choices(override):
+    for name in _choices(override, groups[group]):
         if name not in groups[group]:
             choices = groups[group]
             yield (
@@ -178,7 +180,8 @@ def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterato
             return
     if group in APPENDED:
         if not override.is_add() or override.package is not None:
-            yield f"{text}: {group} is appended to the defaults; write +{group}={_choices(override)[0]}"
+            choice = next(iter(_choices(override, groups[group])), "...")
+            yield f"{text}: {group} is appended to the defaults; write +{group}={choice}"
         return
     places = [section for section in SECTIONS if section.endswith(f".{group}")]
     if override.is_add() or override.is_force_add():
@@ -189,7 +192,12 @@ def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterato
         yield f"{wanted} (in {text}) is not a group; the nearest is {nearest(wanted, allowed)}"
 
 
-def _choices(override: Override) -> list[str]:
-    """The names that an override of a group gives: one, several appended at once, or those of a sweep."""
+def _choices(override: Override, known: Sequence[str]) -> list[str]:
+    """The names that an override of a group gives: one, several appended at once, or those of a sweep.
+
+    `known` are all of the group, among which glob() chooses.
+    """
+    if isinstance(pattern := override.value(), Glob):
+        return pattern.filter(list(known))
     value: Any = list(override.sweep_string_iterator()) if override.is_sweep_override() else override.value()
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
