@@ -395,7 +395,7 @@ def test_networks_that_learned_nothing_are_said(tmp_path):
     lost = {"validation_metric": 0.6, "dense_validation_metric": 0.98, "dense_metric": 0.97}
     page = Page(build_report(write_report(tmp_path / "b", [make_point("a", [make_row(**lost)])])))
     assert (
-        "At S = 0.95 the validation accuracy is 60.00 % against 98.00 %, the test accuracy 99.15 %"
+        "At S = 0.95 the validation accuracy is 60.00 % against 98.00 %, the test accuracy is 99.15 %"
         in page.text
     )
     assert "The dense network itself" not in page.text

@@ -59,7 +59,7 @@ def distinct(configs: pl.Series) -> dict[str, list[Any]]:
     return {key: values.unique(maintain_order=True).to_list() for key, values in leaves(configs)}
 
 
-def plain(value: object, key: str = "") -> str:
+def plain(value: Any, key: str = "") -> str:
     """A value for readers, as it stands on the command line; of the setting `key`, whose values may be rules."""
     if key == "per_layer":
         # A row holds rules as a JSON text, a plan as an object.

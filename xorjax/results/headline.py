@@ -77,13 +77,12 @@ def _headline(
         start = f"The highest prune rate that keeps {allowed} is S = {best.prune_rate:g}, with a test {metric.name} of "
     else:
         best = summary[0]
-        validated = (
-            f"{metric.text(best.validation_metric)} against {metric.text(best.dense_validation_metric)}"
-        )
-        start = (
-            f"No prune rate keeps {allowed}. At S = {best.prune_rate:g} the validation {metric.name} is {validated}, "
-            f"the test {metric.name} "
-        )
+        start = f"No prune rate keeps {allowed}. At S = {best.prune_rate:g} the "
+        validated = [best.validation_metric, best.dense_validation_metric]
+        if None not in validated:
+            measured, dense = (metric.text(value) for value in validated if value is not None)
+            start += f"validation {metric.name} is {measured} against {dense}, the "
+        start += f"test {metric.name} is "
     n_validation = split_sizes(codes)["validation"]
     unresolved, noun = "", example(codes["task"])
     if metric.unit == "%" and n_validation and (told_by := metric.tolerance * n_validation) < FEWEST_EXAMPLES:
