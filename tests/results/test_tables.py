@@ -1,4 +1,5 @@
 import io
+import json
 from typing import Any
 
 import pytest
@@ -312,6 +313,17 @@ def test_no_number_of_the_terminal_table_is_cut():
         assert text.count("0.71") == min(n, 4)
         assert (f"Drawn: {seen} prune rates" in text) == (seen is not None)
     assert render(summary, width=140).count("128 → 1312") == 8
+
+
+def test_a_long_variant_cuts_nothing():
+    rules = [[f"block{i}/*", [["prune.rate", 0.8], ["code.n_in", 12]]] for i in range(3)]
+    rows = [
+        code(0.3 + i, point=str(i), config=make_config(per_layer=text))
+        for i, text in enumerate((json.dumps(rules), "[]"))
+    ]
+    text = render(summarise(to_frame(rows), ["per_layer"]))
+    assert "…" not in text
+    assert "block2/*" in text
 
 
 def test_an_empty_summary_still_has_a_table():

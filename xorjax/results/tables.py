@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,9 @@ from xorjax.results.names import SAME_MASK, code_name, codec_name, own_code
 from xorjax.results.notes import best_of_each, notes, verdict
 from xorjax.results.variants import BY_SETTING, SETTING, Varied, varied_keys, with_variants
 from xorjax.streams import BIT_STREAMS
+
+LETTERS = 32
+"""Of a line in the terminal's table."""
 
 
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
@@ -282,7 +286,7 @@ def _table(shown: list[Best]) -> Table:
     line("method", lambda best: best.method)
     line("patch format", lambda best: best.patch_format)
     line("mask codec", lambda best: best.mask_codec)
-    line("variant", lambda best: best.variant.replace(", ", "\n"))
+    line("variant", lambda best: _in_lines(best.variant))
     line("patches per slice", lambda best: two_digits(best.patches_per_slice), last=True)
     line(f"dense {tested}", lambda best: metric.number(best.dense_metric))
     spreads = any(best.test_metric_spread is not None for best in shown)
@@ -296,6 +300,13 @@ def _table(shown: list[Best]) -> Table:
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
         line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
     return table
+
+
+def _in_lines(variant: str) -> str:
+    """One that a column has room for: rules of layers are long, and have few spaces to break at."""
+    return "\n".join(
+        line for part in variant.split(", ") for line in wrap(part, LETTERS, break_on_hyphens=False)
+    )
 
 
 def _deviation(best: Best) -> str:
