@@ -67,7 +67,8 @@ def _config(comparison: Comparison) -> str:
 def _best(comparison: Comparison) -> str:
     metric = comparison.metric
     unit = f" ({metric.unit})" if metric.unit else ""
-    headings = ["S", *("setting", "bits", f"test{unit}") * 2, "bits, difference", "test, difference"]
+    points = " (pp)" if metric.unit == "%" else ""
+    headings = ["S", *("setting", "bits", f"test{unit}") * 2, "bits, difference", f"test, difference{points}"]
     names = [side.name for side in comparison.sides]
     rows = []
     for rate in comparison.rates:
@@ -143,7 +144,7 @@ def _pairs(comparison: Comparison) -> str:
         ),
         page.paragraph(
             f"First: {names[0]}, second: {names[1]}, means over seeds. Differences are the second less the first, "
-            f"{SPREAD}{more}",
+            f"{'those of percents in percentage points, ' if comparison.metric.unit == '%' else ''}{SPREAD}{more}",
             "caption",
         ),
     )

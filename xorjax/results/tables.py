@@ -304,9 +304,8 @@ def _table(shown: list[Best]) -> Table:
 
 def _in_lines(variant: str) -> str:
     """One that a column has room for: rules of layers are long, and have few spaces to break at."""
-    return "\n".join(
-        line for part in variant.split(", ") for line in wrap(part, LETTERS, break_on_hyphens=False)
-    )
+    parts = variant.replace("},", "},\n").replace(", ", "\n").split("\n")
+    return "\n".join(line for part in parts for line in wrap(part, LETTERS, break_on_hyphens=False))
 
 
 def _deviation(best: Best) -> str:
