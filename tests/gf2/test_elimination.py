@@ -1,5 +1,8 @@
 """The numba encoder against the galois one, bit for bit, over shapes, rates and networks of any rank."""
 
+import hashlib
+import sys
+
 import numba
 import numpy as np
 import pytest
