@@ -31,7 +31,7 @@ from encode import cpu
 from xorjax.files import record_sha256
 from xorjax.results.collect import read_experiment, tabulate, write_table
 from xorjax.results.report import build_report
-from xorjax.results.rows import SCHEMA
+from xorjax.results.rows import COLUMNS
 from xorjax.streams import BIT_STREAMS
 
 RATES = (0.8, 0.85, 0.88, 0.9, 0.92, 0.93, 0.95, 0.96, 0.97, 0.98)
@@ -197,7 +197,7 @@ def vary_row(
     if row["test_metric"] is not None:
         changed["test_metric"] = row["dense_metric"] - loss
     changed["validation_metric"] = row["dense_validation_metric"] - loss + 2e-4
-    known = dict.fromkeys(SCHEMA) | row | changed
+    known = dict.fromkeys(COLUMNS) | row | changed
     return {key: value for key, value in known.items() if key != "config"}
 
 

@@ -314,7 +314,7 @@ assert set(against["rival"]) == set(NAMES)
 # nothing on top, and no code of random signs can be below that. What the XOR code has for its few per cent is that
 # every slice costs the same and decodes on its own.
 #
-# The matrix of the XOR network is not in these totals: it serves any number of layers. Stored for this layer alone
+# The matrix of the XOR network is not in these totals: layers of its shape share it. Stored for this layer alone
 # it would add `matrix_bits`.
 
 # %%

@@ -57,7 +57,7 @@ def test_an_unknown_id_names_all_and_the_nearest(rooms):
 
 def test_two_entries_may_not_share_an_id(rooms):
     entries = rooms("double_room", one=ENTRY.format("a"), two=ENTRY.format("a"))
-    with pytest.raises(TypeError, match="two things are called 'a'"):
+    with pytest.raises(TypeError, match=r"two things are called 'a': in .*/one\.py and .*/two\.py"):
         list(entries)
 
 

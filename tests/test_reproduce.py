@@ -29,7 +29,7 @@ from claims.documents import (  # noqa: E402
 )
 from claims.excused import EXCUSES  # noqa: E402
 
-from xorjax.results.rows import SCHEMA, to_frame  # noqa: E402
+from xorjax.results.rows import COLUMNS, to_frame  # noqa: E402
 
 DOCUMENTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/results.md", "README.md")}
 PLACES = [(thing.document, thing.place) for thing in (*reproduce.CLAIMS, *EXCUSES)]
@@ -121,7 +121,7 @@ def test_a_changed_digit_is_found_in_every_claim(claim):
 
 def rows_of_small():
     """Five seeds of `lenet_small`: .1 to .14 index bits, .05 value bits, accuracies that fall by a hundredth."""
-    row = dict.fromkeys(SCHEMA)
+    row = dict.fromkeys(COLUMNS)
     for seed in range(5):
         common = row | {"seed": seed, "status": "ok", "prune_rate": 0.93, "dense_accuracy": 0.99}
         bits = {"code_bits": 0.04, "patch_bits": 0.01, "index_bits": 0.1 + seed / 100, "scale_bits": 0.001}

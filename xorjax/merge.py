@@ -98,9 +98,12 @@ def unknown_key(key: str, value: Any, known: Collection[str], of: str = "") -> s
 
 
 def nearest_key(key: str, known: Collection[str]) -> str:
-    """The key that `key` most likely means: one with the same last word, or spelled most alike."""
+    """The key that `key` most likely means: one with the same last word or its initials, or spelled most alike."""
     last = key.rpartition(".")[2]
-    return nearest(key, [each for each in known if each.rpartition(".")[2] == last] or known)
+    words = {each: each.rpartition(".")[2] for each in known}
+    same = [each for each, word in words.items() if word == last]
+    short = [each for each, word in words.items() if "".join(part[:1] for part in word.split("_")) == last]
+    return nearest(key, same or short or known)
 
 
 def _of_kind(kinds: Mapping[str, type], group: str, chosen: Any, unknown: Unknown) -> Unknown:

@@ -1,5 +1,6 @@
 """Entries of a room by id, one a file: a module of the package adds its own, and no list has to name it."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
@@ -36,11 +37,11 @@ class Registry(Mapping[str, Entry]):
         """Add an entry under its `id`; a decorator for classes.
 
         Raises:
-            TypeError: another entry has this id.
+            TypeError: another entry has this id; names the files of both.
         """
         added: Any = entry
-        if self._entries.setdefault(added.id, added) is not entry:
-            raise TypeError(f"two {self.what}s are called {added.id!r}")
+        if (first := self._entries.setdefault(added.id, added)) is not entry:
+            raise TypeError(f"two {self.what}s are called {added.id!r}: in {_file(first)} and {_file(added)}")
         return entry
 
     def __getitem__(self, id: str) -> Entry:
@@ -78,3 +79,9 @@ class Registry(Mapping[str, Entry]):
                 import_module(f"{self.package}.{module}")
             self._complete = True
         return self._entries
+
+
+def _file(entry: Any) -> str:
+    """Where an entry, or its class, was written."""
+    module = getattr(entry, "__module__", type(entry).__module__)
+    return getattr(sys.modules.get(module), "__file__", None) or module

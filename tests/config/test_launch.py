@@ -201,6 +201,15 @@ def test_a_launcher_is_an_engine(train, launcher, n_jobs):
     assert len(lines(done.stdout, "point")) == 2
 
 
+@pytest.mark.parametrize(("arguments", "n"), [(["seed=0,1"], 2), (["seed=range(3)", "optim=adam,sgd"], 6)])
+def test_several_values_are_a_sweep(train, arguments, n):
+    done = train(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    (call,) = lines(done.stdout, "run")
+    assert call[1:3] == [str(n), shlex.join(["python", "scripts/train.py", "-m", *arguments])]
+    assert len(lines(done.stdout, "point")) == n
+
+
 def test_another_launcher_runs_point_after_point(train):
     done = train("-m", "seed=0,1", "hydra/launcher=basic")
     assert (done.returncode, done.stderr) == (0, "")
@@ -283,7 +292,27 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
             "error: code.n_in is a setting of code=xor, which is not chosen\n",
         ),
         (["xor.n_in=12"], "error: xor.n_in=12 is written code.n_in=12 now\n"),
-        (["seed=0,1"], "error: Ambiguous value for argument 'seed=0,1'"),
+        (
+            ["code=xor,signs", "code.n_in=12"],
+            "error: code.n_in (in code.n_in=12) is a setting of code=xor, but not ",
+        ),
+        (
+            ["seed=range(0,0)"],
+            "error: seed=range(0,0) has no values, so that there are no points; a range ends",
+        ),
+        (
+            ["-m", "seed=glob(*)"],
+            "error: seed=glob(*) has no values, so that there are no points; glob chooses",
+        ),
+        (["+experiment=lenet_smoke", "seed=range(2,2)"], "error: seed=range(2,2) has no values"),
+        (
+            ["+experiment=lenet_smoke", "+debug=one_point", "seed=0,1"],
+            "error: seed=0,1 has several values, and",
+        ),
+        (
+            ["--cfg", "job", "seed=0,1"],
+            "error: seed=0,1 has several values, and this command is for one point",
+        ),
     ],
 )
 def test_a_wrong_command_is_one_line_and_writes_nothing(train, tmp_path, arguments, error):

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,8 @@ WRONG = {
     "xor=paper": "xor=paper is written code=paper now",
     "xor=minimum": "xor=minimum is written code=xor now",
     "code.id=signs": "code.id (in code.id=signs) is chosen with its group; write code=CHOICE",
+    "prune.optim.lr=0.1": "the nearest is prune.optim.learning_rate",
+    "quantize.optim.bs=64": "the nearest is quantize.optim.batch_size",
     "per_layer.fc1=3": "per_layer.fc1 (in per_layer.fc1=3) is not a setting; the nearest is per_layer",
 }
 
@@ -52,6 +55,8 @@ RIGHT = [
     "+debug=[quick,one_point]",
     "hydra.mode=RUN",
     "code=xor,signs",
+    "mask=csr4,csr8",
+    "model=glob(*)",
     "per_layer={conv*:{prune.rate:0.8,code.n_in:12}}",
     "hydra/launcher=basic",
     "+hydra.anything=1",
@@ -123,3 +128,25 @@ def test_a_wrong_command_is_refused_before_jax_is_imported(refusal):
         [sys.executable, "-c", refusal + IMPORTED], capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == []
+
+
+def test_a_setting_whose_line_a_file_lacks_is_said(tmp_path):
+    """The code has the setting, and the file that chooses it does not name it, so that Hydra has nothing to change."""
+    conf = tmp_path / "conf"
+    shutil.copytree(CONF, conf)
+    (conf / "code" / "xor.yaml").write_text("id: xor\nn_in: 20\n")
+    with pytest.raises(ConfigError) as error:
+        check_overrides(["code=paper", "code.taps=3", "code.n_in=12"], conf)
+    assert error.value.problems == (
+        "code.taps (in code.taps=3): conf/code/paper.yaml has no line 'taps', though code=paper has the setting; add "
+        "the line with its default",
+    )
+
+
+def test_a_setting_of_one_of_several_codes_is_said_to_be_that_ones():
+    with pytest.raises(ConfigError) as error:
+        check_overrides(["code=xor,paper,signs", "code.n_in=12"], CONF)
+    assert error.value.problems == (
+        "code.n_in (in code.n_in=12) is a setting of code=xor and code=paper, but not of code=signs, which is swept "
+        "with it; give each a command of its own",
+    )

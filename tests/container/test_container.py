@@ -315,9 +315,9 @@ def test_reprs_say_what_is_held_and_what_it_costs():
     assert f"{sum(bits(model).values()) / n_weights:.4f} bits/weight" in text
     assert all(held in text for held in (*model.layers, *model.params))
     assert len(text) < 500
-    params = {f"layer{i}/bias": np.zeros(1000, np.float32) for i in range(1000)}
+    params = {f"layer{i}/bias": np.zeros(1, np.float32) for i in range(1000)}
     many = repr(CompressedModel({}, params))
     assert many == (
         "CompressedModel(layers none, params layer0/bias, layer1/bias, layer2/bias, layer3/bias, layer4/bias, "
-        "layer5/bias, layer6/bias, layer7/bias, ... (1000) of 1,000,000 numbers)"
+        "layer5/bias, layer6/bias, layer7/bias, ... (1000))"
     )

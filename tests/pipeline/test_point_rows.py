@@ -14,7 +14,8 @@ from xorjax.metric import ACCURACY, Metric
 from xorjax.pipeline.plan import Plan
 from xorjax.pipeline.progress import metric_called
 from xorjax.pipeline.rows import failed_row, nested, point_rows
-from xorjax.results.rows import METRICS, accuracy_column, check_row
+from xorjax.results.columns import METRICS, accuracy_column
+from xorjax.results.rows import check_row
 
 KINDS = ("dense", "quantize", "baselines", "encode", "evaluate")
 XOR = {"n_in": 20, "n_out": 300, "method": "minimum", "patch_format": "care", "slicing": "interleaved"}

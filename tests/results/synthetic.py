@@ -12,8 +12,8 @@ import polars as pl
 
 from xorjax.files import sha256, write_record
 from xorjax.results.collect import read_experiment, tabulate, write_table
+from xorjax.results.columns import METRICS, accuracy_column
 from xorjax.results.configs import distinct, to_column
-from xorjax.results.rows import METRICS, accuracy_column
 
 N_WEIGHTS = 400_000
 BASELINES = {

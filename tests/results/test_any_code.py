@@ -126,6 +126,28 @@ def test_codes_of_several_kinds_stand_in_one_report(tmp_path):
     assert "patches" in page.sections
 
 
+@pytest.mark.parametrize("kept", [1.0, 0.97])
+def test_ids_that_no_table_of_names_knows_have_a_report(tmp_path, kept):
+    """Beside the XOR code: a code, a mask codec, exact or not, a model, a data set and a task of one's own."""
+    own = {"model": "my_net", "dataset": "my_images", "task": "my_task", "kept_score": kept}
+    config = make_config(mask__codec="zbitmap", model__name="my_net", task__id="my_task")
+    rows = [make_row(mask_codec="zbitmap", config=config, **own), make_other("my_code", "zbitmap", **own)]
+    rival = make_baseline("golomb_signs", 0.35, 0.06, config=config) | {
+        "code": "my_rival",
+        "mask_codec": "yours",
+    }
+    points = [make_point(name, [row, rival]) for name, row in zip("ab", rows, strict=True)]
+    report_dir = write_report(tmp_path, points)
+    page = Page(build_report(report_dir))
+    for word in ("my_net", "my_images", "my_code", "zbitmap", "my_rival behind yours"):
+        assert word in page.text
+    assert {"masks", "bits", "baselines"} <= set(page.sections)
+    text = io.StringIO()
+    Console(width=100, file=text).print(SummaryTable(summarise(collect(report_dir))))
+    assert "zbitmap" in text.getvalue()
+    write_comparison(compare(report_dir, report_dir), tmp_path / "page.html")
+
+
 def test_points_of_two_metrics_are_refused_and_their_table_is_written(tmp_path):
     report_dir = write_report(
         tmp_path, [make_point("a", [make_row()]), make_point("b", [language(0.4, 90.0)])]

@@ -1,4 +1,5 @@
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,60 @@ def test_a_sweep_of_more_values_pairs_with_one_of_fewer(tmp_path):
     assert [name.split(", ")[-1] for name in comparison.only[0]] == ["prune.structure=0.0"]
     assert comparison.only[1] == ()
     assert len(compare(second, third).pairs) == 1
+
+
+def of_settings(runs: Path, **changes: list[Any]) -> Path:
+    """A report of a point for each combination of config keys' values, two seeds each; n_out is chosen by itself."""
+    points = []
+    for values in itertools.product(*changes.values()):
+        for seed in (0, 1):
+            chosen = dict(zip(changes, values, strict=True))
+            config = make_config(seed=seed, code__n_out=None, **chosen)
+            columns = {name.partition("__")[2]: v for name, v in chosen.items() if name.startswith("code__")}
+            n_out = 320 + 32 * (len(points) % 3) + 64 * len(runs.name)
+            row = make_row(
+                seed=seed, n_out=n_out, config=config, prune_rate=config["prune"]["rate"], **columns
+            )
+            points.append(make_point(f"p{len(points)}", [row]))
+    return write_report(runs, points)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"prune__structure": [1.0]}, ""),
+        ({"code__patch_format": ["care"]}, "paper / care"),
+        ({"code__fill": [0.9]}, ""),
+        ({"optim__epochs": [3]}, ""),
+    ],
+)
+def test_sweeps_that_differ_in_one_setting_are_compared_in_the_others(tmp_path, changes, named):
+    """An n_out that was chosen from the masks differs with them, and keeps nothing apart."""
+    rates = {"prune__rate": [0.9, 0.95], "quantize__n_planes": [1, 2]}
+    first, second = of_settings(tmp_path / "a", **rates), of_settings(tmp_path / "bb", **rates, **changes)
+    comparison = compare(first, second)
+    assert len(comparison.pairs) == 4
+    assert comparison.only == ((), ())
+    assert all(named in pair.name for pair in comparison.pairs)
+    for pair in comparison.pairs:
+        assert pair.name.startswith(("S 0.9,", "S 0.95,"))
+        assert "quantize.n_planes=" in pair.name
+    assert summed_up(comparison).startswith("4 settings in common")
+
+
+def test_one_value_is_compared_with_each_of_several_others(tmp_path):
+    first = of_settings(tmp_path / "a", prune__structure=[0.0, 1.0], prune__rate=[0.9, 0.95])
+    second = of_settings(tmp_path / "bb", prune__structure=[2.0], prune__rate=[0.9, 0.95])
+    names = [pair.name for pair in compare(first, second).pairs]
+    assert len(names) == 4
+    assert sum("prune.structure=0.0" in name for name in names) == 2
+
+
+def test_what_keeps_two_sweeps_apart_is_said(tmp_path):
+    first = experiment(tmp_path / "a", {(320, 0): 0.4, (352, 0): 0.4})
+    second = experiment(tmp_path / "b", {(96, 0): 0.4, (128, 0): 0.4})
+    told = summed_up(compare(first, second))
+    assert "have no setting in common: n_out is 320, 352 in " in told
 
 
 def test_a_difference_too_small_for_its_digits_does_not_read_as_none():

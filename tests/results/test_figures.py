@@ -10,6 +10,7 @@ from test_report import Page
 
 from xorjax.results.compare import compare
 from xorjax.results.compare_page import write_comparison
+from xorjax.results.mask_figures import log_axis
 from xorjax.results.page import resource
 from xorjax.results.palette import NEUTRAL, ON_DARK, PAGES, themed
 from xorjax.results.report import build_report
@@ -137,3 +138,12 @@ def test_a_model_of_which_nothing_is_pruned_has_a_report(tmp_path):
     rows = [make_row(prune_rate=0.0, n_kept=400_000), make_row(prune_rate=0.0, n_kept=400_000, n_in=12)]
     points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
     assert build_report(write_report(tmp_path, points)).exists()
+
+
+@pytest.mark.parametrize(
+    ("least", "most"), [(0.3, 0.7), (0.21, 0.29), (0.4, 1.2), (0.0012, 0.9), (0.05, 0.06), (0.1, 0.5)]
+)
+def test_a_logarithmic_axis_has_ticks_enough_to_read_it(least, most):
+    ticks = log_axis(least, most)["tickvals"]
+    assert 3 <= len(ticks) <= 12
+    assert all(least <= tick <= most for tick in ticks)

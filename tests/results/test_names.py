@@ -1,12 +1,11 @@
 import pytest
 
-from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
+from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS, MASK_CODECS
 from xorjax.results import mask_figures, names
 
 
 def test_every_mask_codec_has_a_name_and_a_mark():
-    assert set(names.EXACT_MASKS) == set(EXACT_CODECS)
-    assert set(names.APPROXIMATE_MASKS) == set(APPROXIMATE_CODECS)
+    assert set(names.MASK_NAMES) == set(MASK_CODECS)
     assert set(mask_figures.MARKS) == set(names.MASK_NAMES)
 
 
@@ -21,10 +20,10 @@ def test_a_code_that_is_not_known_has_a_name_too():
 
 @pytest.mark.parametrize("codec", names.MASK_NAMES)
 def test_the_glossary_explains_every_mask_codec(codec):
-    kind = "approximate" if codec in names.APPROXIMATE_MASKS else "exact"
+    kind = "approximate" if codec in APPROXIMATE_CODECS else "exact"
     assert codec in names.GLOSSARY[f"{kind} mask codec"]
 
 
 def test_exact_marks_are_open_and_approximate_ones_filled():
     for codec, (symbol, _, _) in mask_figures.MARKS.items():
-        assert symbol.endswith("-open") == (codec in names.EXACT_MASKS)
+        assert symbol.endswith("-open") == (codec in EXACT_CODECS)

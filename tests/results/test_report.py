@@ -11,6 +11,7 @@ import pytest
 from synthetic import (
     collect,
     make_baseline,
+    make_config,
     make_failure,
     make_point,
     make_row,
@@ -376,6 +377,45 @@ def test_points_of_a_search_are_told_from_those_of_a_sweep(tmp_path):
     plain = Page(build_report(write_report(tmp_path / "plain", points)))
     assert "origin" not in plain.data["filters"]
     assert "origin" not in plain.data["columns"]
+
+
+def test_a_larger_n_out_is_spoken_of_where_there_is_one(whole, tmp_path):
+    assert "A larger n_out needs fewer code bits" in Page(whole / "report.html").text
+    rows = [make_row(n_in=n_in, n_out=16 * n_in) for n_in in (12, 20)]
+    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
+    page = Page(build_report(write_report(tmp_path, points)))
+    assert "A bar is one XOR shape" in page.text
+    assert "A larger n_out" not in page.text
+
+
+def test_networks_that_learned_nothing_are_said(tmp_path):
+    chance = {"dense_metric": 0.101, "dense_validation_metric": 0.099, "test_metric": 0.098}
+    page = Page(build_report(write_report(tmp_path / "a", [make_point("a", [make_row(**chance)])])))
+    assert "The dense network itself is right in 10.10 % of the images only" in page.text
+    lost = {"validation_metric": 0.6, "dense_validation_metric": 0.98, "dense_metric": 0.97}
+    page = Page(build_report(write_report(tmp_path / "b", [make_point("a", [make_row(**lost)])])))
+    assert (
+        "At S = 0.95 the validation accuracy is 60.00 % against 98.00 %, the test accuracy is 99.15 %"
+        in page.text
+    )
+    assert "The dense network itself" not in page.text
+
+
+def test_rules_of_layers_read_as_on_the_command_line(tmp_path):
+    rules = [["*/shortcut", [["prune.rate", 0.5], ["code.n_in", 12]]]]
+    rows = [make_row(config=make_config(per_layer=text)) for text in ("[]", json.dumps(rules))]
+    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
+    page = Page(build_report(write_report(tmp_path, points)))
+    assert "per_layer={*/shortcut:{prune.rate:0.5,code.n_in:12}}" in page.text
+    assert "[[" not in page.text
+
+
+def test_one_epoch_has_no_neighbours_on_the_axis(tmp_path):
+    metrics = write_metrics(tmp_path, "dense/0", 1, 0.9, 0.99, random.Random(0))
+    curve = {"stage": "dense", "title": "dense, seed 0", "metrics": metrics}
+    page = Page(build_report(write_report(tmp_path, [make_point("a", [make_row()], curves=[curve])])))
+    axes = [f["layout"]["xaxis"] for f in page.figures if f["layout"]["xaxis"]["title"]["text"] == "epoch"]
+    assert [axis["range"] for axis in axes] == [[0.5, 1.5]] * 2
 
 
 def test_a_failure_among_many_is_found(tmp_path):

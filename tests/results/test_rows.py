@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import polars as pl
 import pytest
 from synthetic import make_baseline, make_failure, make_other, make_row
 
 from xorjax.errors import UserError
+from xorjax.results import columns
 from xorjax.results.configs import setting
 from xorjax.results.rows import (
     ALWAYS,
@@ -15,6 +18,7 @@ from xorjax.results.rows import (
     to_frame,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 # The names that users of results.csv rely on, in order: others may follow, these may not change.
 FIXED = """
 experiment model dataset layer seed prune_rate n_in n_out method patch_format mask_codec n_weights
@@ -35,6 +39,20 @@ def test_rows_of_codes_baselines_and_failures_are_accepted():
     assert table.drop("config").schema == {name: dtype for name, dtype in SCHEMA.items() if name != "config"}
     assert table["method"].to_list() == ["greedy", None, None]
     assert table["config"].struct.field("code").struct.field("n_in").to_list()[0] == 20
+
+
+def test_the_page_of_columns_is_made_from_their_statements():
+    """`python -m xorjax.results.columns > docs/columns.md` makes it anew."""
+    assert (ROOT / "docs" / "columns.md").read_text(encoding="utf-8") == columns.page()
+    for name, own in columns.STATED.items():
+        assert own.about.endswith("."), name
+        if own.type in (columns.INTEGER, columns.NUMBER) and name not in ("seed", "xor_seed"):
+            assert own.unit, name
+
+
+def test_the_value_bits_are_a_column():
+    table = to_frame([make_row(), make_failure("p1", "broken")["rows"][0]])
+    assert table["value_bits"].to_list() == [0.0625 + 0.0175, None]
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -1,4 +1,5 @@
 import io
+import json
 from typing import Any
 
 import pytest
@@ -84,6 +85,58 @@ def test_layers_are_weighted_by_their_weights_and_slices():
         assert point[column] == pytest.approx(bits_over_layers(rows, column))
     assert point["patches_per_slice"] == pytest.approx(4.0)
     assert point["value_bound"] == pytest.approx(35 / 400)
+
+
+def test_a_point_stores_each_matrix_once():
+    """Two layers share one, a third has another, and the first has none."""
+    layers = [
+        {
+            "layer": "conv1",
+            "n_in": None,
+            "n_out": None,
+            "matrix_bits": None,
+            "xor_sha256": None,
+            "n_weights": 100,
+        },
+        {"layer": "fc1", "n_out": 128, "matrix_bits": 2560 / 300, "xor_sha256": "a" * 64, "n_weights": 300},
+        {"layer": "fc2", "n_out": 32, "matrix_bits": 640 / 100, "xor_sha256": "b" * 64, "n_weights": 100},
+        {"layer": "fc3", "n_out": 128, "matrix_bits": 2560 / 500, "xor_sha256": "a" * 64, "n_weights": 500},
+    ]
+    rows = [
+        code(0.4, point="p", code="xor" if own["n_in"] else "signs", **own)
+        for own in ({"n_in": 20} | own for own in layers)
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert best.matrix_bits == pytest.approx((2560 + 640) / 1000)
+    assert "total with M" in render([best])
+    assert f"{0.4 + 3.2:.3f}" in render([best])
+    (none,) = summarise(to_frame(rows[:1]))
+    assert none.with_matrix is None
+
+
+def test_shapes_that_no_layer_has_are_not_said():
+    """A range over layers, and over seeds where n_out is chosen from the masks."""
+    config = make_config(code__n_out=None)
+    layers = ({"layer": "fc1", "n_in": 20, "n_out": 128}, {"layer": "fc2", "n_in": 12, "n_out": 32})
+    rows = [code(0.4, point="p", config=config, **own) for own in layers]
+    (best,) = summarise(to_frame(rows))
+    assert best.shape == "12 to 20 → 32 to 128"
+    assert best.shape in render([best])
+    rows = [
+        code(0.4, point=f"p{seed}", seed=seed, n_out=n_out, config=make_config(seed=seed, code__n_out=None))
+        for seed, n_out in enumerate((320, 352))
+    ]
+    (best,) = summarise(to_frame(rows))
+    assert (best.shape, best.n_seeds, best.asked) == ("20 → 320 to 352", 2, "automatic")
+    assert summarise(to_frame(rows[:1]))[0].shape == "20 → 320"
+
+
+def test_two_rules_that_choose_the_same_are_told_apart():
+    configs = [make_config(code__n_out=None, code__fill=fill) for fill in (0.9, 0.95)]
+    settings = per_setting(
+        per_point(to_frame([code(0.4, point=str(i), config=c) for i, c in enumerate(configs)]))
+    )
+    assert settings["shape"].to_list() == ["20 → 320 (fill 0.9)", "20 → 320 (fill 0.95)"]
 
 
 def test_the_bound_counts_every_bit_plane():
@@ -260,6 +313,17 @@ def test_no_number_of_the_terminal_table_is_cut():
         assert text.count("0.71") == min(n, 4)
         assert (f"Drawn: {seen} prune rates" in text) == (seen is not None)
     assert render(summary, width=140).count("128 → 1312") == 8
+
+
+def test_a_long_variant_cuts_nothing():
+    rules = [[f"block{i}/*", [["prune.rate", 0.8], ["code.n_in", 12]]] for i in range(3)]
+    rows = [
+        code(0.3 + i, point=str(i), config=make_config(per_layer=text))
+        for i, text in enumerate((json.dumps(rules), "[]"))
+    ]
+    text = render(summarise(to_frame(rows), ["per_layer"]))
+    assert "…" not in text
+    assert "block2/*" in text
 
 
 def test_an_empty_summary_still_has_a_table():

@@ -66,6 +66,7 @@ def test_hydras_sweeps_are_the_axes(space, axes):
         ("code.n_in=range(8,20,0.5)", "integers"),
         ("mask.codec=interval(0,1)", r"write mask\.codec=choice"),
         ("prune.through=range(0,1,0.1)", r"write prune\.through=choice"),
+        ("seed=range(0,0)", "has no values, so that there are no points"),
         ("seed=interval(0,3)", "write seed=0,1,2"),
         ("prune.rate=tag(big,interval(0,1))", "may be log, not big"),
         ("prune.rate=tag(log,interval(0,1))", "begins above 0"),

@@ -38,6 +38,11 @@ def report(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
+    if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'", text):
+        return (
+            f"{several[1]} has several values, and this command is for one point, by --cfg, hydra.mode=RUN or "
+            "+debug=one_point; give one value"
+        )
     # The key is a setting, since overrides are checked, but it is not in what was composed. Hydra would advise `+key`.
     missing = re.match(r"Could not override '(\w+)\.?(\w*)'", text)
     if missing is None or not isinstance(error, ConfigCompositionException):

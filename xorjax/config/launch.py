@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
-from xorjax.config.overrides import check_arguments
+from xorjax.config.overrides import as_sweep, check_arguments
 from xorjax.config.sweep import PointsFailed, Run, given_command, launch_points
 
 
@@ -42,6 +42,7 @@ def launch(conf: Path, run: Run) -> int:
 
     try:
         check_arguments(sys.argv[1:], conf)
+        sys.argv[1:] = as_sweep(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(conf), config_name="train")(run_point)()
         if errors:
             raise errors[0]

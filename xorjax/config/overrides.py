@@ -1,13 +1,15 @@
 """The command line's overrides, checked before Hydra sees them: for a wrong key it would advise `+key`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from xorjax.config.errors import ConfigError
 from xorjax.config.validate import KEYS, KINDS, SECTIONS, new_name
@@ -35,6 +37,20 @@ def check_arguments(argv: Sequence[str], conf: Path) -> None:
         check_overrides(arguments.overrides, conf)
 
 
+def as_sweep(argv: Sequence[str]) -> list[str]:
+    """The arguments that Hydra takes for a sweep where one is an override of several values.
+
+    An experiment says by itself whether it sweeps, as `hydra.mode` and Hydra's flags do.
+    """
+    arguments, _ = get_args_parser().parse_known_args(argv)
+    flags = ("multirun", "run", "cfg", "info", "help", "hydra_help", "shell_completion")
+    said = any(text.startswith(("+experiment=", "hydra.mode=")) for text in arguments.overrides)
+    if said or any(getattr(arguments, flag) for flag in flags):
+        return list(argv)
+    sweeps = any(override.is_sweep_override() for override in _parsed(arguments.overrides))
+    return ["-m", *argv] if sweeps else list(argv)
+
+
 def check_overrides(overrides: Sequence[str], conf: Path) -> None:
     """Check that every override names a setting or a choice of a group; those of `hydra` are left to Hydra.
 
@@ -50,8 +66,60 @@ def check_overrides(overrides: Sequence[str], conf: Path) -> None:
     appended = [group for text in overrides for group in APPENDED if text.startswith(f"+{group}=")]
     if appended != sorted(appended, key=APPENDED.index):
         problems.append("+experiment would override +debug; put +debug last: +experiment=... +debug=...")
-    if problems:
+    if problems := problems or list(_missing_lines(_parsed(overrides), conf)):
         raise ConfigError(problems)
+
+
+def _parsed(overrides: Sequence[str]) -> list[Override]:
+    return [OverridesParser.create().parse_override(text) for text in overrides]
+
+
+def _missing_lines(overrides: Sequence[Override], conf: Path) -> Iterator[str]:
+    """A sentence for each setting of a kind that is given, beside a kind whose file does not have it.
+
+    Hydra would say of either that it is not there; where no chosen kind has the setting, that is right.
+    """
+    groups = find_groups(conf)
+    for group, kinds in KINDS.items():
+        chosen = [o for o in overrides if o.key_or_group == group]
+        choices = _choices(chosen[-1], groups[group]) if chosen else []
+        for override in overrides:
+            key = override.key_or_group
+            inside, _, name = key.partition(".")
+            if inside != group or not name or override.is_delete():
+                continue
+            without = [choice for choice in choices if name not in _lines(conf, group, choice)]
+            having = [choice for choice in choices if name in _fields(kinds(), conf, group, choice)]
+            for choice in set(without) & set(having):
+                yield (
+                    f"{key} (in {override.input_line}): conf/{group}/{choice}.yaml has no line {name!r}, though "
+                    f"{group}={choice} has the setting; add the line with its default"
+                )
+            others = [f"{group}={choice}" for choice in without if choice not in having]
+            if having and others:
+                owners = " and ".join(f"{group}={choice}" for choice in having)
+                yield (
+                    f"{key} (in {override.input_line}) is a setting of {owners}, but not of {' and '.join(others)}, "
+                    "which is swept with it; give each a command of its own"
+                )
+
+
+def _lines(conf: Path, group: str, choice: str) -> dict[str, Any]:
+    """What a file of a group sets, with the files of the group that it is made from."""
+    own = OmegaConf.to_container(OmegaConf.load(conf / group / f"{choice}.yaml"))
+    assert isinstance(own, dict)
+    before = [
+        _lines(conf, group, other)
+        for other in own.pop("defaults", ())
+        if isinstance(other, str) and other != "_self_"
+    ]
+    return {str(key): value for lines in (*before, own) for key, value in lines.items()}
+
+
+def _fields(kinds: Mapping[str, type], conf: Path, group: str, choice: str) -> set[str]:
+    """The settings of the kind that a file of a group chooses."""
+    kind = kinds.get(str(_lines(conf, group, choice).get("id", choice)))
+    return set() if kind is None else {own.name for own in fields(kind)}
 
 
 def find_groups(conf: Path) -> dict[str, list[str]]:
@@ -102,7 +170,7 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
 
 def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterator[str]:
     group, text = override.key_or_group, override.input_line
-    for name in _choices(override):
+    for name in _choices(override, groups[group]):
         if name not in groups[group]:
             choices = groups[group]
             yield (
@@ -112,7 +180,8 @@ def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterato
             return
     if group in APPENDED:
         if not override.is_add() or override.package is not None:
-            yield f"{text}: {group} is appended to the defaults; write +{group}={_choices(override)[0]}"
+            choice = next(iter(_choices(override, groups[group])), "...")
+            yield f"{text}: {group} is appended to the defaults; write +{group}={choice}"
         return
     places = [section for section in SECTIONS if section.endswith(f".{group}")]
     if override.is_add() or override.is_force_add():
@@ -123,7 +192,12 @@ def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterato
         yield f"{wanted} (in {text}) is not a group; the nearest is {nearest(wanted, allowed)}"
 
 
-def _choices(override: Override) -> list[str]:
-    """The names that an override of a group gives: one, several appended at once, or those of a sweep."""
+def _choices(override: Override, known: Sequence[str]) -> list[str]:
+    """The names that an override of a group gives: one, several appended at once, or those of a sweep.
+
+    `known` are all of the group, among which glob() chooses.
+    """
+    if isinstance(pattern := override.value(), Glob):
+        return pattern.filter(list(known))
     value: Any = list(override.sweep_string_iterator()) if override.is_sweep_override() else override.value()
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]

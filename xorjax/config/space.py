@@ -10,7 +10,7 @@ from typing import Any
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, RangeSweep
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -20,7 +20,7 @@ from xorjax.config.identity import identity
 from xorjax.config.overrides import check_overrides
 from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config
-from xorjax.config.sweep import compose, parse, point_command
+from xorjax.config.sweep import compose, parse, point_command, refuse_empty
 from xorjax.config.validate import KEYS, KINDS, load_config, plain_settings
 from xorjax.metric import Metric
 from xorjax.settings import flattened
@@ -46,6 +46,10 @@ class Space:
         self._master = loader.load_configuration("train", list(overrides), RunMode.MULTIRUN)
         # The command line's in place of the experiment's.
         given = {override.get_key_element(): override for override in parse(loader, self._master)}
+        # Of a range `_axis` says it for searches.
+        refuse_empty(
+            o for o in given.values() if o.key_or_group == "seed" or isinstance(o.value(), ChoiceSweep | Glob)
+        )
         self._fixed, self._seeds = [], [[]]
         self.axes: dict[str, Axis] = {}
         for key, override in given.items():
@@ -96,7 +100,7 @@ def open_space(conf: Path, overrides: Sequence[str]) -> Iterator[Space]:
 
 def _axis(override: Override) -> Axis:
     key, value = override.key_or_group, override.value()
-    if isinstance(value, ChoiceSweep):
+    if isinstance(value, ChoiceSweep | Glob):
         return Choice(tuple(dict.fromkeys(override.sweep_string_iterator())))
     assert isinstance(value, (RangeSweep, IntervalSweep))
     number = next((t for t in (int, float) if KEYS.get(key) in (t, t | None)), None)

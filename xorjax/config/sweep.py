@@ -4,7 +4,7 @@ import copy
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override, OverrideType, ValueType
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -91,7 +91,8 @@ def expand(loader: ConfigLoader, config: DictConfig) -> list[list[str]]:
     By Hydra's own code, so that the points are those that it will run.
 
     Raises:
-        ConfigError: a parameter of the experiment names no setting, or has a range to be searched.
+        ConfigError: a parameter of the experiment names no setting, or has a range to be searched; a sweep has no
+            values.
     """
     parsed = parse(loader, config)
     if ranges := [
@@ -100,7 +101,24 @@ def expand(loader: ConfigLoader, config: DictConfig) -> list[list[str]]:
         raise ConfigError(
             [f"{text} cannot be swept: search it, by python scripts/search.py" for text in ranges]
         )
+    # Of a key that is given twice the last one counts.
+    refuse_empty({text.get_key_element(): text for text in parsed}.values())
     return BasicSweeper.split_arguments(parsed, None)[0]
+
+
+def refuse_empty(overrides: Iterable[Override]) -> None:
+    """Raises `ConfigError` for a sweep without values, by whose product there would be no points."""
+    problems = []
+    for override in overrides:
+        if override.is_discrete_sweep() and next(override.sweep_string_iterator(), None) is None:
+            why = "write the values, as in seed=0,1,2"
+            if override.value_type == ValueType.RANGE_SWEEP:
+                why = "a range ends before its second number, so that seed=range(0,3) is 0, 1 and 2"
+            elif override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+                why = f"glob chooses among the files of a group, of which none under {override.key_or_group} matches"
+            problems.append(f"{override.input_line} has no values, so that there are no points; {why}")
+    if problems:
+        raise ConfigError(problems)
 
 
 def parse(loader: ConfigLoader, config: DictConfig) -> list[Override]:

@@ -125,12 +125,12 @@ def _of_rows(rows: list[dict[str, Any]], config: object) -> Result:
     own = [row for row in rows if row.get("baseline") is False] or rows[:1]
     if not own:
         return Result("ok")
-    first = own[0]
-    data = config.get("data") if isinstance(config, dict) else None
+    first, rate = own[0], _of(config, "prune", "rate")
     return Result(
         "ok",
         time=seconds_of(text(first.get("finished_at"))),
-        prune_rate=number(first.get("prune_rate")),
+        # The point's, which layers with one of their own need not have.
+        prune_rate=number(first.get("prune_rate") if rate is None else rate),
         seed=number(first.get("seed")),
         mask_codec=text(first.get("mask_codec")),
         metric=_metric(first),
@@ -140,9 +140,14 @@ def _of_rows(rows: list[dict[str, Any]], config: object) -> Result:
         dense_validation=number(first.get("dense_validation_metric")),
         dense_test=number(first.get("dense_metric")),
         seconds=number(first.get("wall_seconds")),
-        n_validation=number(data.get("n_validation")) if isinstance(data, dict) else None,
+        n_validation=number(_of(config, "data", "n_validation")),
         n_test=number(first.get("n_test")),
     )
+
+
+def _of(config: object, group: str, name: str) -> object:
+    inside = config.get(group) if isinstance(config, dict) else None
+    return inside.get(name) if isinstance(inside, dict) else None
 
 
 def _metric(row: dict[str, Any]) -> Metric | None:

@@ -25,7 +25,7 @@ from flax import nnx
 from jaxtyping import Array, PRNGKeyArray
 
 from xorjax.errors import UserError
-from xorjax.params import Params, State
+from xorjax.params import Params, State, layer_name
 from xorjax.registry import Registry
 
 MODELS: Registry[type[Any]] = Registry("xorjax.models", "model")
@@ -92,7 +92,7 @@ def initialize(
     """A model of this class made from `jax.random.key(seed)`; the network does not depend on the seed.
 
     Raises:
-        ModelError: it has a variable of a kind that is not handled; names it.
+        ModelError: it has a variable of a kind that is not handled, or names a layer that it does not have; names it.
     """
     wanted = inspect.signature(model.__init__).parameters
     taken = {name: size for name, size in (sizes or {}).items() if name in wanted}
@@ -101,6 +101,12 @@ def initialize(
     arrays = [(path, _kind(path, variable), variable[...]) for path, variable in nnx.to_flat_state(held)]
     module.eval()
     variables = tuple(Variable(path, kind, array.shape) for path, kind, array in arrays)
+    kernels = [layer_name(variable.name) for variable in variables if variable.path[-1] == "kernel"]
+    for layer in getattr(model, "layers", ()):
+        if layer not in kernels:
+            raise ModelError(
+                f"{model.__name__}.layers names {layer!r}, which has no kernel; {', '.join(kernels)} have"
+            )
     network = Network(training, nnx.graphdef(module), variables)
     return network, *network.split({"/".join(map(str, path)): array for path, _, array in arrays})
 

@@ -11,6 +11,7 @@ from xorjax.files import read_record, write_record
 from xorjax.metric import Metric
 from xorjax.pipeline.plan import Plan, code_numbers
 from xorjax.pipeline.rows import failed_row, point_rows
+from xorjax.results.configs import plain as told
 from xorjax.results.rows import RowError, check_row
 from xorjax.streams import bits_over_layers
 
@@ -80,7 +81,7 @@ def titles(plans: Mapping[str, Plan]) -> dict[str, str]:
         settings = [determining(plans[point].config) for point in points]
         differing = [key for key in settings[0] if any(own.get(key) != settings[0][key] for own in settings)]
         for point, own in zip(points, settings, strict=True):
-            named[point] = ", ".join((name, *(f"{key}={own.get(key)}" for key in differing)))
+            named[point] = ", ".join((name, *(f"{key}={told(own.get(key), key)}" for key in differing)))
     return {point: named[point] for point in plans}
 
 
@@ -90,7 +91,7 @@ def outcome(rows: list[dict], metric: Metric) -> str:
     value, total = bits_over_layers(own, "code_bits", "patch_bits"), bits_over_layers(own)
     first = own[0]
     return (
-        f"{value:.4f} value bits, {total:.4f} bits/weight, "
+        f"{total:.4f} bits/weight, {value:.4f} of them values, "
         f"{metric.name} {metric.text(first['test_metric'])} (dense {metric.text(first['dense_metric'])})"
     )
 

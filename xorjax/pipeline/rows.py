@@ -10,7 +10,8 @@ from xorjax.artifacts.provenance import device, provenance, versions
 from xorjax.config.schema import Config
 from xorjax.params import layer_name
 from xorjax.pipeline.plan import Plan
-from xorjax.results.rows import METRICS, SCHEMA, accuracy_column
+from xorjax.results.columns import METRICS, accuracy_column
+from xorjax.results.rows import COLUMNS
 from xorjax.settings import plain
 from xorjax.streams import BIT_STREAMS
 
@@ -102,8 +103,8 @@ def _row(plan: Plan, command: str) -> dict:
         "config": nested(config),
         "versions": json.dumps(versions()),
         "device": device(),
-    } | {key: value for key, value in provenance().items() if key in SCHEMA}
-    return dict.fromkeys(SCHEMA) | known
+    } | {key: value for key, value in provenance().items() if key in COLUMNS}
+    return dict.fromkeys(COLUMNS) | known
 
 
 def _accuracies(row: dict) -> dict[str, float | None]:
@@ -120,7 +121,7 @@ def _coded(coded: dict, layer: dict) -> dict:
 def _described(layer: dict) -> dict:
     """What the layer's code says of itself, and what follows from it."""
     columns = layer["columns"]
-    found = {key: value for key, value in columns.items() if key in SCHEMA}
+    found = {key: value for key, value in columns.items() if key in COLUMNS}
     if columns.get("n_slices") and "n_patches" in columns:
         found["patches_per_slice"] = columns["n_patches"] / columns["n_slices"]
     if columns.get("n_in") and columns.get("n_out"):

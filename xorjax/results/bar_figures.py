@@ -50,7 +50,7 @@ def _bars_by_shape(title: str, group: pl.DataFrame, more: str) -> Panel:
     figure = go.Figure(layout=axes("n_out, grouped by n_in", "bits per weight"))
     for stream in BIT_STREAMS:
         figure.add_bar(
-            x=[[f"n_in {n_in}" for n_in in group["n_in"]], [str(n_out) for n_out in group["n_out"]]],
+            x=[[f"n_in {n_in}" for n_in in group["n_ins"]], group["n_outs"].to_list()],
             y=group[stream].to_list(),
             name=BIT_NAMES[stream],
             marker={"color": STREAM_COLOURS[stream], "line": EDGE},
@@ -73,10 +73,10 @@ def _setting_labels(settings: pl.DataFrame) -> pl.Series | None:
     if not differing and settings["n_in"].null_count() == 0:
         return None
     settings = settings.with_columns(pl.col("mask_codec").replace(MASK_NAMES))
-    shapes = settings.select(pl.struct("n_in", "n_out").n_unique().over("prune_rate"))
+    shapes = settings.select(pl.col("shape").n_unique().over("prune_rate"))
     parts = [pl.col(name) for name in differing]
     if shapes.to_series().max() != 1:
-        parts.insert(0, pl.format("{} → {}", "n_in", "n_out"))
+        parts.insert(0, pl.col("shape"))
     parts = parts or [pl.col("code")]
     joined = (
         pl.concat_list(pl.when(part != "").then(part) for part in parts).list.drop_nulls().list.join(", ")

@@ -5,7 +5,7 @@ from typing import Any
 
 from xorjax.metric import Metric
 from xorjax.results.names import code_name
-from xorjax.results.variants import SETTING
+from xorjax.results.variants import SAID, SETTING, said
 
 TIE = " and "
 """Between the names of codecs of one size."""
@@ -31,7 +31,8 @@ class Best:
     `point` is the one of the seed that validates best, whose file stands for all. `bounded`: every point of this prune
     rate, chosen or not, that has slices of a bounded search, and how many. `least_with_matrix`: XOR shape and bits per
     weight, M included, of the smallest point among those that this one was chosen from. What the code does not have is
-    None: n_in, n_out, method, patches, M. `approximate`: whether its mask codec chooses the mask.
+    None: n_in, n_out, method, patches, M. `shape`: n_in and n_out for readers, "" where there are none. `approximate`:
+    whether its mask codec chooses the mask.
     """
 
     prune_rate: float
@@ -39,6 +40,8 @@ class Best:
     method: str | None
     n_in: int | None
     n_out: int | None
+    asked: str | None
+    shape: str
     patch_format: str | None
     mask_codec: str | None
     variant: str
@@ -47,6 +50,8 @@ class Best:
     n_seeds: int
     metric: Metric
     dense_metric: float
+    dense_validation_metric: float | None
+    validation_metric: float | None
     test_metric: float
     test_metric_spread: float | None
     is_close: bool
@@ -70,6 +75,11 @@ class Best:
         return tuple(getattr(self, name) for name in SETTING)
 
     @property
+    def said(self) -> str:
+        """Its setting for readers."""
+        return said(getattr(self, name) for name in SAID)
+
+    @property
     def name(self) -> str:
         """What readers call its code."""
         return code_name(self.code)
@@ -82,10 +92,6 @@ class Best:
     def with_matrix(self) -> float | None:
         """Bits per weight of a file of these layers alone, which holds M too."""
         return None if self.matrix_bits is None else self.bits_per_weight + self.matrix_bits
-
-    @property
-    def shape(self) -> str:
-        return "" if self.n_in is None else f"{self.n_in} → {self.n_out}"
 
     @property
     def mark(self) -> str:

@@ -13,15 +13,17 @@ from xorjax.metric import Metric
 from xorjax.results.best import Best
 from xorjax.results.caps import listed
 from xorjax.results.collect import CollectError, Experiment, metric_of, read_experiment, tabulate
-from xorjax.results.configs import determines_nothing, distinct, plain
+from xorjax.results.configs import determines_nothing, distinct, plain, setting
 from xorjax.results.page import count
 from xorjax.results.tables import per_point, per_setting, summarise_points
-from xorjax.results.variants import SETTING, Varied, said, varied_keys
+from xorjax.results.variants import BY_SETTING, SAID, SETTING, Varied, said, varied_keys
 
 SIZES = ("smaller", "larger")
 METRIC_WORDS = ("worse", "better")
 UNDECIDED = ("equal", "within the spread", "not judged (one seed)")
 COMPARED = ("bits_per_weight", "validation_metric", "test_metric")
+NAMES = {"asked": "n_out", "prune_rate": "prune rate"}
+"""Of axes for readers."""
 BySeed = dict[str, dict[int, float]]
 """Column of `COMPARED` -> seed -> value."""
 
@@ -39,6 +41,10 @@ class Side:
     """The values that each config key has among its points."""
     models: dict[tuple, frozenset[str]]
     """The quantized models of each setting, a seed each."""
+    said: dict[tuple, tuple]
+    """The values of `SAID` of each setting."""
+    axes: dict[tuple, dict[str, object]]
+    """What tells each setting from others: its values of `SETTING`, each setting of its variant for itself."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ class Comparison:
     pairs: tuple[Pair, ...]
     only: tuple[tuple[str, ...], tuple[str, ...]]
     metric: Metric
+    apart: tuple[str, ...]
+    """Where there are no pairs: the axes in which no setting of one is as one of the other, a sentence each."""
 
     @property
     def words(self) -> tuple[str, str]:
@@ -116,18 +124,79 @@ def compare(first: Path, second: Path) -> Comparison:
         _side(str(first) if by_path else first.name, one_experiment, one_table, varied),
         _side(str(second) if by_path else second.name, other_experiment, other_table, varied),
     )
-    one, other = (side.by_seed for side in sides)
     keys = sorted({key for side in sides for key in side.values if not determines_nothing(key)})
     config = tuple(
-        (key, *(listed([plain(value) for value in side.values.get(key, ("not set",))], 8) for side in sides))
+        (key, *(_listed(key, side.values) for side in sides))
         for key in keys
         if set(sides[0].values.get(key, ())) != set(sides[1].values.get(key, ()))
     )
-    pairs = tuple(_pair(said(key), (key, key), sides) for key in one if key in other)
+    paired = _paired(sides)
+    pairs = tuple(_pair(said(sides[0].said[keys[0]], sides[1].said[keys[1]]), keys, sides) for keys in paired)
     only_one, only_other = (
-        tuple(said(key) for key in own if key not in others) for own, others in ((one, other), (other, one))
+        tuple(said(side.said[key]) for key in side.said if key not in {keys[i] for keys in paired})
+        for i, side in enumerate(sides)
     )
-    return Comparison(sides, config, pairs, (only_one, only_other), metric)
+    return Comparison(sides, config, pairs, (only_one, only_other), metric, () if pairs else _apart(sides))
+
+
+def _listed(key: str, values: Mapping[str, tuple[object, ...]]) -> str:
+    return listed([plain(value, key) for value in values[key]], 8) if key in values else "not set"
+
+
+def _paired(sides: tuple[Side, Side]) -> list[tuple[tuple, tuple]]:
+    """The settings of both that belong together, in the order of the first.
+
+    They agree in all axes but those in which the sides differ: one side has a single value, which the other has not.
+    Each setting of the other then belongs to that one.
+    """
+    values = [_values(side) for side in sides]
+    differing = {
+        axis
+        for axis, (first, second) in _by_axis(*values).items()
+        if first.isdisjoint(second) and min(len(first), len(second)) == 1
+    }
+    groups: list[dict[frozenset, list[tuple]]] = [{}, {}]
+    for side, group in zip(sides, groups, strict=True):
+        for key, axes in side.axes.items():
+            alike = frozenset(
+                (axis, v) for axis, v in axes.items() if axis not in differing and v is not None
+            )
+            group.setdefault(alike, []).append(key)
+    return [
+        (key, match)
+        for alike, keys in groups[0].items()
+        for key in keys
+        for match in groups[1].get(alike, ())
+        # Of several on both sides nothing says which belong together.
+        if min(len(keys), len(groups[1][alike])) == 1
+    ]
+
+
+def _apart(sides: tuple[Side, Side]) -> tuple[str, ...]:
+    sentences = []
+    for axis, both in _by_axis(*map(_values, sides)).items():
+        if both[0].isdisjoint(both[1]):
+            first, second = (listed(sorted(map(str, values)), 4) for values in both)
+            sentences.append(
+                f"{NAMES.get(axis, axis)} is {first} in {sides[0].name} and {second} in {sides[1].name}"
+            )
+    return tuple(sentences)
+
+
+def _values(side: Side) -> dict[str, set[object]]:
+    """Those that each axis has."""
+    found: dict[str, set[object]] = {}
+    for axes in side.axes.values():
+        for axis, value in axes.items():
+            found.setdefault(axis, set()).add(value)
+    return found
+
+
+def _by_axis(*sides: dict[str, set[object]]) -> dict[str, tuple[set[object], ...]]:
+    return {
+        axis: tuple(side.get(axis, {None}) for side in sides)
+        for axis in dict.fromkeys(a for s in sides for a in s)
+    }
 
 
 def best_pair(sides: tuple[Side, Side], rate: float) -> tuple[Best | None, Best | None, Pair | None]:
@@ -163,7 +232,8 @@ def summed_up(comparison: Comparison) -> str:
     """What came of the settings that both have, in a few sentences."""
     first, second = (side.name for side in comparison.sides)
     if not comparison.pairs:
-        return f"{first} and {second} have no setting in common."
+        why = f": {'; '.join(comparison.apart)}" if comparison.apart else ""
+        return f"{first} and {second} have no setting in common{why}."
 
     def counted(differences: Sequence[Difference], words: tuple[str, str]) -> str:
         verdicts = [verdict(each, words) for each in differences]
@@ -206,9 +276,15 @@ def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied
     points = per_point(table, varied)
     by_seed: dict[tuple, BySeed] = {}
     models: dict[tuple, frozenset[str]] = {}
-    codes = points.filter(~pl.col("baseline")).sort(SETTING, maintain_order=True)
-    settings = codes.group_by(SETTING, maintain_order=True).agg("quantized", "seed", *COMPARED)
-    for *key, quantized, seeds, bits, validation, test in settings.iter_rows():
+    codes = points.filter(~pl.col("baseline")).sort(BY_SETTING, maintain_order=True)
+    told = pl.struct(SAID).first().alias("said")
+    settings = codes.group_by(SETTING, maintain_order=True).agg(
+        told, pl.col("point").first(), "quantized", "seed", *COMPARED
+    )
+    said_of, axes, variants = {}, {}, _variants(table, varied)
+    for *key, words, point, quantized, seeds, bits, validation, test in settings.iter_rows():
+        said_of[tuple(key)] = tuple(words.values())
+        axes[tuple(key)] = dict(zip(SETTING[:-1], key, strict=False)) | variants[point]
         models[tuple(key)] = frozenset(quantized)
         by_seed[tuple(key)] = {
             column: {seed: value for seed, value in zip(seeds, values, strict=True) if value is not None}
@@ -219,7 +295,21 @@ def _side(name: str, experiment: Experiment, table: pl.DataFrame, varied: Varied
         for key, values in distinct(table["config"]).items()
     }
     summary = tuple(summarise_points(points))
-    return Side(name, experiment.command, per_setting(points), summary, by_seed, found, models)
+    return Side(name, experiment.command, per_setting(points), summary, by_seed, found, models, said_of, axes)
+
+
+def _variants(table: pl.DataFrame, varied: Varied) -> dict[str, dict[str, object]]:
+    """Of each point the settings without a column that were swept; those of a code or mask codec where it is theirs."""
+    own = table.filter(~pl.col("baseline")).unique("point", keep="first", maintain_order=True)
+    configs = own["config"]
+    coded_as = list(zip(setting(configs, "code"), setting(configs, "mask.codec"), strict=True))
+    found: dict[str, dict[str, object]] = {point: {} for point in own["point"]}
+    for key in sorted(set().union(*varied.values())):
+        of_coding = key.startswith(("code.", "mask."))
+        for point, coding, value in zip(own["point"], coded_as, setting(configs, key).to_list(), strict=True):
+            if not of_coding or key in varied.get(coding, ()):
+                found[point][key] = plain(value, key)
+    return found
 
 
 def _pair(name: str, keys: tuple[tuple, tuple], sides: tuple[Side, Side]) -> Pair:

@@ -10,7 +10,7 @@ from xorjax.results.compare import Comparison, Side, front
 from xorjax.results.figures import EDGE, Panel, axes, hover
 from xorjax.results.palette import BLUE, ORANGE
 from xorjax.results.ticks import DIGITS_BY_STEP
-from xorjax.results.variants import SETTING, said
+from xorjax.results.variants import SAID, said
 
 STYLES = ((BLUE, "circle"), (ORANGE, "square"))
 DOTS = 1000
@@ -36,7 +36,7 @@ def front_panels(comparison: Comparison) -> list[Panel]:
 def _draw(figure: go.Figure, side: Side, column: str, style: tuple[str, str], metric: Metric) -> int:
     """Adds the markers and the front of one side; returns how many markers."""
     colour, symbol = style
-    rows = spread(side.settings.select("bits_per_weight", column, *SETTING).rows(), DOTS)
+    rows = spread(side.settings.select("bits_per_weight", column, *SAID).rows(), DOTS)
     figure.add_scatter(
         x=[row[0] for row in rows],
         y=[None if row[1] is None else metric.scale * row[1] for row in rows],

@@ -22,7 +22,6 @@ from xorjax.results.figure_sections import panels
 from xorjax.results.notes import best_of_each
 from xorjax.results.page import Cell, count
 from xorjax.results.palette import BLUE, ORANGE
-from xorjax.results.variants import said
 
 SHOWN = 1000
 """Settings in a table of the page."""
@@ -68,7 +67,8 @@ def _config(comparison: Comparison) -> str:
 def _best(comparison: Comparison) -> str:
     metric = comparison.metric
     unit = f" ({metric.unit})" if metric.unit else ""
-    headings = ["S", *("setting", "bits", f"test{unit}") * 2, "bits, difference", "test, difference"]
+    points = " (pp)" if metric.unit == "%" else ""
+    headings = ["S", *("setting", "bits", f"test{unit}") * 2, "bits, difference", f"test, difference{points}"]
     names = [side.name for side in comparison.sides]
     rows = []
     for rate in comparison.rates:
@@ -93,7 +93,7 @@ def _of_best(best: Best | None) -> list[Cell]:
     if best is None:
         return [("none", "text"), ("", ""), ("", "")]
     # The rate stands before it.
-    setting = said(best.setting).partition(", ")[2]
+    setting = best.said.partition(", ")[2]
     return [(setting, "text wrap"), (f"{best.bits_per_weight:.4f}", ""), (best.tested, "")]
 
 
@@ -144,7 +144,7 @@ def _pairs(comparison: Comparison) -> str:
         ),
         page.paragraph(
             f"First: {names[0]}, second: {names[1]}, means over seeds. Differences are the second less the first, "
-            f"{SPREAD}{more}",
+            f"{'those of percents in percentage points, ' if comparison.metric.unit == '%' else ''}{SPREAD}{more}",
             "caption",
         ),
     )

@@ -23,7 +23,11 @@ def comparison_table(comparison: Comparison) -> RenderableType:
     """What differs, the best points side by side, the settings in common, and those that one side has alone."""
     first, second = comparison.sides
     metric = comparison.metric
-    values = "accuracies in percent" if metric.name == "accuracy" else f"test is the {metric.label}"
+    values = (
+        "accuracies in percent, their differences in percentage points"
+        if metric.name == "accuracy"
+        else f"test is the {metric.label}"
+    )
     parts: list[RenderableType] = [Text(f"A: {first.name}\nB: {second.name}\n{summed_up(comparison)}\n")]
     parts += [_config(comparison), _best(comparison)]
     if comparison.pairs:

@@ -59,9 +59,23 @@ def distinct(configs: pl.Series) -> dict[str, list[Any]]:
     return {key: values.unique(maintain_order=True).to_list() for key, values in leaves(configs)}
 
 
-def plain(value: object) -> str:
-    """A value for readers."""
+def plain(value: Any, key: str = "") -> str:
+    """A value for readers, as it stands on the command line; of the setting `key`, whose values may be rules."""
+    if key == "per_layer":
+        # A row holds rules as a JSON text, a plan as an object.
+        rules = json.loads(value) if isinstance(value, str) else value
+        return (
+            _grouped({pattern: dict(rule) for pattern, rule in dict(rules or {}).items()})
+            if rules
+            else "null"
+        )
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
+
+
+def _grouped(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_grouped(inner)}" for key, inner in value.items()) + "}"
+    return "null" if value is None else plain(value)
 
 
 def determines_nothing(key: str) -> bool:

@@ -51,9 +51,12 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str], metric: Met
                 )
         curve_of.update_yaxes(tickformatstops=DIGITS_BY_STEP)
         loss.update_yaxes(rangemode="tozero")
-        if max(curve.metrics["epoch"].to_list()[-1] for curve in chosen) < 8:
-            curve_of.update_xaxes(dtick=1)
-            loss.update_xaxes(dtick=1)
+        last = max(curve.metrics["epoch"].to_list()[-1] for curve in chosen)
+        if last < 8:
+            # Else a single epoch would stand between two that there are not.
+            ends = [0.5, 1.5] if last == 1 else None
+            curve_of.update_xaxes(dtick=1, range=ends)
+            loss.update_xaxes(dtick=1, range=ends)
         name = stage.capitalize()
         measured.append(Panel(f"{name}: {metric.name}", curve_of))
         losses.append(Panel(f"{name}: loss", loss))

@@ -10,12 +10,12 @@ from xorjax.metric import Metric
 from xorjax.results import embedded, page, pareto_section, rows_section
 from xorjax.results.collect import Experiment, split_sizes
 from xorjax.results.configs import plain, setting
-from xorjax.results.names import APPROXIMATE_MASKS, code_name, codec_name, example, mask_name, own_code
+from xorjax.results.names import approximate_masks, code_name, codec_name, example, mask_name, own_code
 from xorjax.results.palette import colours
 from xorjax.results.progress_section import known_of_failed
 from xorjax.results.rows import SCHEMA
 from xorjax.results.ticks import DIGITS_BY_STEP
-from xorjax.results.variants import SETTING, said, varied_keys
+from xorjax.results.variants import SAID, SETTING, said, varied_keys
 
 ORIGIN = "origin"
 """The column of `marked`; a table without it has no such filter."""
@@ -76,7 +76,7 @@ def _swept(table: pl.DataFrame, swept: Iterable[str]) -> list[pl.Series]:
 
     A key of an approximate mask codec is no setting of the other codecs' points.
     """
-    varied = varied_keys((table, swept))
+    varied, lossy = varied_keys((table, swept)), approximate_masks(table)
     keys = sorted(set().union(*varied.values()) - set(SCHEMA))[:SWEPT]
     rows = table.select("baseline", "quantized", "mask_codec").rows()
     found = []
@@ -87,14 +87,14 @@ def _swept(table: pl.DataFrame, swept: Iterable[str]) -> list[pl.Series]:
         for i, (baseline, quantized, mask) in enumerate(rows):
             if baseline:
                 continue
-            if mask in APPROXIMATE_MASKS and mask not in of_codec:
+            if mask in lossy and mask not in of_codec:
                 values[i] = None
-            by_network.setdefault(quantized, set()).add(plain(values[i]))
+            by_network.setdefault(quantized, set()).add(plain(values[i], key))
         for i, (baseline, quantized, _) in enumerate(rows):
             if baseline and len(by_network.get(quantized, ())) != 1:
                 values[i] = None
         is_number = all(type(value) in (int, float) for value in values if value is not None)
-        texts = [None if value is None else plain(value) for value in values]
+        texts = [None if value is None else plain(value, key) for value in values]
         found.append(
             pl.Series(key, values, pl.Float64, strict=False)
             if is_number
@@ -138,7 +138,7 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
     columns["alike"] = {"values": [alike.setdefault(key, len(alike)) for key in keys]}
     settings = [
         ", ".join(filter(None, (f"S {row[0]:g}", codec, row[-1]))) if baseline else said(row)
-        for codec, baseline, *row in points.select("codec", "baseline", *SETTING).iter_rows()
+        for codec, baseline, *row in points.select("codec", "baseline", *SAID).iter_rows()
     ]
     more, codes = _more(table), points.filter(~pl.col("baseline"))["code"]
     return {

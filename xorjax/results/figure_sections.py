@@ -11,6 +11,7 @@ from xorjax.results.caps import PANELS, of_many, spread
 from xorjax.results.names import own_code
 from xorjax.results.notes import best_of_each
 from xorjax.results.palette import BLUE, NEUTRAL, colours
+from xorjax.results.variants import SETTING
 
 if TYPE_CHECKING:
     from xorjax.results.figures import Panel
@@ -22,7 +23,9 @@ def bits(by_setting: pl.DataFrame) -> str:
 
     settings, more = of_some_rates(by_setting)
     has_shape = by_setting["n_out"].null_count() < by_setting.height
-    larger = "A larger n_out needs fewer code bits and more patches. " if has_shape else ""
+    others = [name for name in SETTING if name != "asked"]
+    several = by_setting.select(pl.col("n_outs").drop_nulls().n_unique().over(others).max()).item() > 1
+    larger = "A larger n_out needs fewer code bits and more patches. " if several else ""
     return page.section(
         "bits",
         "Bits per weight",
@@ -38,7 +41,7 @@ def bits(by_setting: pl.DataFrame) -> str:
             "or, where more differs, one setting, named by what differs (n_in → n_out, method, patch format, mask "
             f"codec). {larger}For random signs, "
             "code and patch together cannot go below the dashed line. The index bits pay for the mask, whatever the "
-            f"{'shape' if larger else 'code'}. Each prune rate has its own scale.{more}",
+            f"{'shape' if has_shape else 'code'}. Each prune rate has its own scale.{more}",
             "caption",
         ),
     )

@@ -14,13 +14,15 @@ from xorjax.results.page import count
 from xorjax.results.progress_section import is_done, state
 
 DISPLAY_NAMES = {"lenet5": "LeNet-5", "lenet300": "LeNet-300-100", "mnist": "MNIST"}
+GUESSING = 0.2
+"""A dense network of less accuracy has learned nothing that pruning could lose: ten classes are guessed at .1."""
 FEWEST_EXAMPLES = 5
 """A tolerance of fewer examples of the validation split than these tells nothing."""
 
 BITS_OF_FLOAT32 = 32
 
 
-def header(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -> str:
+def header(experiment: Experiment, results: pl.DataFrame, points: pl.DataFrame, summary: list[Best]) -> str:
     """The title, and the headline in a few sentences."""
     title = experiment.name
     if summary:
@@ -32,7 +34,7 @@ def header(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -
         # Nothing more to say of it: there is no section then.
         meta += f" · {state(experiment)}"
     lines = [f"<header>\n<h1>{escape(title)}</h1>", page.paragraph(meta, "meta")]
-    lines += [page.paragraph(text, "lead") for text in _headline(experiment, results, summary)]
+    lines += [page.paragraph(text, "lead") for text in _headline(experiment, results, points, summary)]
     return "\n".join(lines) + "\n</header>"
 
 
@@ -51,12 +53,15 @@ def _names(ids: pl.Series) -> str:
     return " and ".join(DISPLAY_NAMES.get(name, name) for name in names)
 
 
-def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]) -> list[str]:
+def _headline(
+    experiment: Experiment, results: pl.DataFrame, points: pl.DataFrame, summary: list[Best]
+) -> list[str]:
     if not summary:
         return [_nothing(experiment)]
     codes, metric = results.filter(~pl.col("baseline")), summary[0].metric
     own = own_code(codes["code"])
-    shapes = codes.select("prune_rate", "n_in", "n_out").drop_nulls("n_in").n_unique()
+    settings = points.filter(~pl.col("baseline"))
+    shapes = settings.select("prune_rate", "n_in", "asked").drop_nulls("n_in").n_unique()
     pairs = f"{count(shapes, 'pair')} of prune rate and XOR shape, " if shapes else ""
     layers = listed(results["layer"].unique(maintain_order=True).to_list())
     what = (
@@ -72,7 +77,12 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
         start = f"The highest prune rate that keeps {allowed} is S = {best.prune_rate:g}, with a test {metric.name} of "
     else:
         best = summary[0]
-        start = f"No prune rate keeps {allowed}; at S = {best.prune_rate:g} the test {metric.name} is "
+        start = f"No prune rate keeps {allowed}. At S = {best.prune_rate:g} the "
+        validated = [best.validation_metric, best.dense_validation_metric]
+        if None not in validated:
+            measured, dense = (metric.text(value) for value in validated if value is not None)
+            start += f"validation {metric.name} is {measured} against {dense}, the "
+        start += f"test {metric.name} is "
     n_validation = split_sizes(codes)["validation"]
     unresolved, noun = "", example(codes["task"])
     if metric.unit == "%" and n_validation and (told_by := metric.tolerance * n_validation) < FEWEST_EXAMPLES:
@@ -97,6 +107,12 @@ def _headline(experiment: Experiment, results: pl.DataFrame, summary: list[Best]
         what = f"{what[:-1]}, {compared}."
     what += " A point is one setting and one seed."
     texts = [what, found, f"{verdict(summary)} {check}"]
+    if metric.name == "accuracy" and best.dense_metric < GUESSING:
+        texts.insert(
+            1,
+            f"The dense network itself is right in {metric.text(best.dense_metric)} of the {noun}s only, about what "
+            "guessing reaches: the accuracies below say nothing of pruning or coding.",
+        )
     if experiment.unfinished:
         texts.append(
             "The sweep has not finished: these figures are provisional. Reload the page to follow it."

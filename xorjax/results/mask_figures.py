@@ -28,9 +28,25 @@ MARKS = {
 }
 STEPS = 80
 NAMED_RATES = 8
-TICKS = [base * 10**power for power in (-3, -2, -1, 0) for base in (1, 2, 5)]
-LOG_AXIS = {"type": "log", "tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
+FEWEST_TICKS, MOST_TICKS = 3, 12
 ENTROPY_LINE = {"mode": "lines", "name": "H(S)", "line": dashes()}
+
+
+def log_axis(least: float, most: float) -> dict[str, Any]:
+    """A logarithmic axis with both ends, its ticks round and as few as tell where one is."""
+    ticks: list[float] = []
+    for bases in ((1, 2, 5), range(1, 10), [base / 10 for base in range(10, 100)]):
+        ticks = [base * 10**power for power in range(-5, 2) for base in bases]
+        ticks = [float(f"{tick:.2g}") for tick in ticks if least <= tick <= most]
+        if len(ticks) >= FEWEST_TICKS:
+            break
+    shown = ticks[:: -(-len(ticks) // MOST_TICKS) or 1]
+    return {
+        "type": "log",
+        "range": [log10(least), log10(most)],
+        "tickvals": shown,
+        "ticktext": [f"{tick:g}" for tick in shown],
+    }
 
 
 def mark_of(codec: str, approximate: bool) -> tuple[str, str, str]:
@@ -89,7 +105,7 @@ def index_panel(masks: pl.DataFrame) -> Panel:
     figure.update_xaxes(
         range=[min(first, ends[0]), last], tickvals=rates if len(rates) <= NAMED_RATES else None
     )
-    figure.update_yaxes(range=[log10(min(bits) / 1.25), log10(max(bits) * 1.25)], **LOG_AXIS)
+    figure.update_yaxes(**log_axis(min(bits) / 1.25, max(bits) * 1.25))
     return Panel("", figure, wide=True)
 
 
@@ -100,7 +116,7 @@ def _panels(
     digits, least_margin = scale
     entropies = [entropy(rate) for rate in masks["prune_rate"].unique()]
     bits = [*masks["index_bits"], *(bits for bits in entropies if bits > 0)]
-    x_range = [log10(min(bits) / 1.3), log10(max(bits) * 1.3)]
+    x_axis = log_axis(min(bits) / 1.3, max(bits) * 1.3)
     panels = []
     for (rate,), group in masks.group_by("prune_rate", maintain_order=True):
         figure = go.Figure(layout=axes("index bits per weight", title))
@@ -115,7 +131,7 @@ def _panels(
         figure.add_scatter(x=[entropy(rate)] * 2, y=y_range, hovertemplate=hovertemplate, **ENTROPY_LINE)
         for (codec,), marks in group.group_by("codec", maintain_order=True):
             figure.add_scatter(**_marks(str(codec), marks, column, digits))
-        figure.update_xaxes(range=x_range, **LOG_AXIS)
+        figure.update_xaxes(**x_axis)
         figure.update_yaxes(range=y_range, tickformat=f".{digits}f", nticks=7)
         panels.append(Panel(f"S = {rate:g}", figure))
     return panels

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import polars as pl
+
 # What readers call a code and the mask codec that the mask beside it is in; `codec_name` has a word for all others.
 CODEC_NAMES: dict[tuple[str, str | None], str] = {
     ("dense", None): "dense 1-bit",
@@ -18,7 +20,7 @@ SAME_MASK = "same mask + signs"
 # Examples of the datasets whole; a config may take fewer (data.n_validation).
 VALIDATION_IMAGES = {"mnist": 5_000, "fashion_mnist": 5_000}
 
-EXACT_MASKS = {
+MASK_NAMES = {
     "bitmap": "bitmap",
     "ans": "ANS, one density",
     "ans_rc": "ANS, row x column",
@@ -26,22 +28,27 @@ EXACT_MASKS = {
     "csr5": "5-bit gaps",
     "csr8": "8-bit gaps",
     "golomb": "Golomb",
+    "lowrank": "low rank",
+    "codebook": "codebook",
+    "xor": "XOR network",
 }
-# These choose the mask: the quantized model, and with it the accuracy, depends on them.
-APPROXIMATE_MASKS = {"lowrank": "low rank", "codebook": "codebook", "xor": "XOR network"}
-MASK_NAMES = EXACT_MASKS | APPROXIMATE_MASKS
-# Decoded for all weights at once, not one after another.
-PARALLEL_MASKS = ("bitmap", *APPROXIMATE_MASKS)
+"""Of those that have one; `mask_name` has a word for all others."""
 
 GLOSSARY = {
     "point": "one setting (prune rate, XOR shape, method, formats) and one seed",
     "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
     "mask": "which weights are kept; storing it costs the index bits",
-    "M": "the matrix of the XOR network, needed to decode; one serves any number of layers, and totals leave it out",
+    "M": (
+        "the matrix of the XOR network, needed to decode, and left out of totals. One serves all layers of the same "
+        "n_in and n_out; where n_out is chosen for each layer, each n_out has one. code.n_out=N gives all layers one"
+    ),
     "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
     "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
     "code word": "the n_in bits stored for a slice; a fixed network of XOR gates makes n_out bits of them",
-    "XOR shape": "n_in and n_out of the XOR network; the mean n_out where each layer has its own",
+    "XOR shape": (
+        "n_in and n_out of the XOR network, as n_in → n_out; from the least to the largest where layers or seeds have "
+        "their own, in figures against n_out the mean"
+    ),
     "patch": "a care bit that the code word gets wrong, stored by its position and flipped after decoding",
     "method": (
         "how code words are chosen. greedy, the paper's: care bits in order, a patch for each that contradicts those "
@@ -99,6 +106,14 @@ def own_code(codes: Iterable[str]) -> str:
 def example(tasks: Iterable[str | None]) -> str:
     """What readers call one thing that is classified or predicted."""
     return "image" if set(tasks) == {"images"} else "example"
+
+
+def approximate_masks(rows: pl.DataFrame) -> frozenset[str]:
+    """The mask codecs that choose the mask, and with it the quantized model: by the registry, or as result rows say."""
+    from xorjax.masks import MASK_CODECS, ApproximateCodec
+
+    known = {id for id, codec in MASK_CODECS.items() if isinstance(codec, ApproximateCodec)}
+    return frozenset(known | {*rows.filter(pl.col("kept_score") < 1)["mask_codec"].drop_nulls()})
 
 
 def mask_name(codec: str) -> str:

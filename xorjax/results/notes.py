@@ -2,7 +2,7 @@
 
 from xorjax.results.best import TIE, Best
 from xorjax.results.caps import listed
-from xorjax.results.names import PARALLEL_MASKS, SAME_MASK, code_name, mask_name
+from xorjax.results.names import SAME_MASK, code_name, mask_name
 
 # So many points with bounded slices are named; the table of all rows has the others.
 NAMED_POINTS = 6
@@ -20,7 +20,8 @@ def verdict(summary: list[Best]) -> str:
     for best in summary:
         rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
     xor = code_name("xor")
-    parallel = all(best.mask_codec in PARALLEL_MASKS for best in summary)
+    # Decoded for all weights at once, not one after another.
+    parallel = all(best.approximate or best.mask_codec == "bitmap" for best in summary)
     in_order = any(best.patch_format == "enumerative" for best in summary)
     mask = "" if parallel else "the mask is stored serially, as in the other codecs, and "
     offer = (
@@ -104,7 +105,8 @@ def _matrix(summary: list[Best]) -> list[str]:
     ]
     smallest = f" With M other XOR points are the smallest: {listed(others)}." if others else ""
     return [
-        "The matrix M of the XOR network is not counted: it serves any number of layers, and a file stores it once. "
+        "The matrix M of the XOR network is not counted: it serves all layers of the same n_in and n_out, and a file "
+        "stores it once, one for each n_out where that is chosen for each layer (code.n_out=N gives all layers one). "
         f"Stored for these layers alone it would add {matrix} bits per weight.{smallest} A file models/S*.safetensors "
         "of a sweep holds M and all other layers, and so need not be the smallest file of its prune rate."
     ]

@@ -106,7 +106,7 @@ def layers() -> str:
     names = ("weights", "kept", *BIT_NAMES.values(), "total", "patches / slice")
     table = page.empty_table({"layer": "text"} | dict.fromkeys(names, ""), "layers of the setting")
     return (
-        '<div id="layers"><h3>One setting by layer: means over its seeds</h3>'
+        '<div id="layers"><h3>One setting by layer: bits per weight of the layer, means over its seeds</h3>'
         '<label>Setting <select id="setting"></select></label>'
         f"{table}</div>"
     )

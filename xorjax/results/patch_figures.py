@@ -51,8 +51,9 @@ def patches_panels(settings: pl.DataFrame) -> list[Panel]:
                 name=name,
                 line={"color": colour_of[n_in], "width": 2, "dash": dash},
                 marker={"size": 8, "symbol": symbol},
+                customdata=line["n_outs"].to_list(),
                 error_y={"type": "data", "array": line["patches_per_slice_spread"].fill_null(0).to_list()},
-                hovertemplate=f"{name}, n_out %{{x}}: %{{y:.2f}} patches a slice<extra></extra>",
+                hovertemplate=f"{name}, n_out %{{customdata}}: %{{y:.2f}} patches a slice<extra></extra>",
             )
         figure.update_yaxes(range=[0, top])
         n_outs = group["n_out"].unique().to_list()

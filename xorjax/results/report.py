@@ -63,7 +63,7 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
         drawn = (page.resource(name) for name in ("points.js", "pareto.js", "layers.js"))
         scripts = [get_plotlyjs(), page.resource("plots.js"), *scripts, *drawn]
     scripts.append(page.resource("rows.js"))
-    parts = [header(experiment, results, summary), _navigation(sections), *sections]
+    parts = [header(experiment, results, points, summary), _navigation(sections), *sections]
     return page.document(f"{experiment.name}: xorjax", "\n".join(parts), scripts)
 
 

@@ -11,10 +11,11 @@ from xorjax.results.names import example
 
 def settings(experiment: Experiment, results: pl.DataFrame) -> str:
     """What was swept, what was the same for all points, and by which versions."""
-    swept = {key: listed([*map(plain, values)]) for key, values in experiment.swept.items()}
+    swept = {key: listed([plain(value, key) for value in values]) for key, values in experiment.swept.items()}
     if not swept:
         swept = {"nothing": "a single point" if len(experiment.planned) == 1 else "that the plan names"}
     fixed = {key: values[0] for key, values in distinct(results["config"]).items() if len(values) == 1}
+    fixed |= {key: plain(value, key) for key, value in fixed.items() if key == "per_layer"}
     columns = ("commit", "device", "xorjax_version", "jax_version", "numpy_version", "n_test")
     versions = {
         c: ", ".join(str(v) for v in results[c].drop_nulls().unique(maintain_order=True)) for c in columns

@@ -26,7 +26,8 @@ def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataF
         parts += ["<h3>By layer</h3>", _layers(summary, results, points)]
         parts.append(
             page.paragraph(
-                "Means over seeds; all: the layers together, by their weights. Any other setting, by layer: "
+                "Bits per weight of the layer, means over seeds; all: the layers together, by their weights. Any other "
+                "setting, by layer: "
                 "choose one under All points.",
                 "caption",
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import polars as pl
@@ -13,22 +14,27 @@ from rich.text import Text
 from xorjax.results.best import Baseline, Best
 from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.collect import metric_of
+from xorjax.results.columns import METRICS
 from xorjax.results.configs import setting
 from xorjax.results.names import SAME_MASK, code_name, codec_name, own_code
 from xorjax.results.notes import best_of_each, notes, verdict
-from xorjax.results.rows import METRICS
-from xorjax.results.variants import SETTING, Varied, varied_keys, with_variants
+from xorjax.results.variants import BY_SETTING, SETTING, Varied, varied_keys, with_variants
 from xorjax.streams import BIT_STREAMS
+
+LETTERS = 32
+"""Of a line in the terminal's table."""
 
 
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
     """One row for each point's own code and for each rival beside it: all encoded layers of the model together.
 
     Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the
-    layers' weights, patches by their slices, `kept_score` by the kept weights. Layers that are coded differently are
-    "mixed", their n_in and n_out the mean; n_out is that over seeds too where it was chosen from the masks. Added
-    columns: those of `with_variants`, which has `varied`; `codec`, the code for readers; `value_bound`, n_planes *
-    kept / weights, which is 1 - S for one plane.
+    layers' weights, patches by their slices, `kept_score` by the kept weights; `matrix_bits` counts each matrix once,
+    as a file stores it. Layers that are coded differently are "mixed", their n_in and n_out the mean; n_out is that
+    over seeds too where it was chosen from the masks. Added columns: those of `with_variants`, which has `varied`;
+    `codec`, the code for readers; `asked`, the n_out or the rule by which it was chosen; `n_ins`, `n_outs` and `shape`,
+    the numbers for readers, a range where layers or seeds differ; `value_bound`, n_planes * kept / weights, which is
+    1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
     pairs = rows.filter("baseline").select("code", "mask_codec").unique().rows()
@@ -41,11 +47,15 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     of_point = pl.coalesce(setting(config, "prune.rate").cast(pl.Float64), "prune_rate")
     # How n_out was to be chosen, where it was.
     asked = [
-        f"fill {fill}" if n_out is None else None
+        None if n_out is not None else "automatic" if fill is None else f"fill {fill:g}"
         for n_out, fill in zip(setting(config, "code.n_out"), setting(config, "code.fill"), strict=True)
     ]
     rows = (
-        rows.with_columns(of_point.alias("prune_rate"), asked=pl.Series(asked, dtype=pl.String))
+        rows.with_columns(
+            of_point.alias("prune_rate"),
+            asked=pl.when(pl.col("n_out").is_not_null()).then(pl.Series(asked, dtype=pl.String)),
+            own_matrix=pl.struct("point", "xor_sha256", "n_in", "n_out").is_first_distinct(),
+        )
         .join(rivals, on=["code", "mask_codec"], how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.when("baseline").then("rival"))
     )
@@ -58,7 +68,6 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         "model_variant",
         "approximate",
         "quantized",
-        "asked",
         "experiment",
         "metric",
         "metric_unit",
@@ -70,14 +79,18 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     is_one = {name: pl.col(name).min().eq_missing(pl.col(name).max()) for name in ways}
     points = rows.group_by("point", "rival", maintain_order=True).agg(
         *(pl.col(column).first() for column in first),
+        pl.col("asked").drop_nulls().first(),
         *(
             pl.when(one).then(pl.col(name).first()).otherwise(pl.lit("mixed")).alias(name)
             for name, one in is_one.items()
         ),
         *(pl.col(column).mean() for column in ("n_in", "n_out")),
+        *(pl.col(column).min().alias(f"{column}_least") for column in ("n_in", "n_out")),
+        *(pl.col(column).max().alias(f"{column}_most") for column in ("n_in", "n_out")),
         *((pl.col(c) * n_weights).sum() / n_weights.sum() for c in (*BIT_STREAMS, "bits_per_weight")),
-        # Once for all layers of a point.
-        matrix_bits=(pl.col("matrix_bits") * n_weights).first() / n_weights.sum(),
+        matrix_bits=pl.when(pl.col("matrix_bits").count() > 0).then(
+            (pl.col("matrix_bits") * n_weights).filter("own_matrix").sum() / n_weights.sum()
+        ),
         patches_per_slice=pl.when(n_slices.sum() > 0).then(
             (pl.col("patches_per_slice") * n_slices).sum() / n_slices.sum()
         ),
@@ -85,21 +98,42 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         kept_score=(pl.col("kept_score") * n_kept).sum() / n_kept.sum(),
         n_bounded=pl.col("n_bounded").sum(),
     )
-    alike = [name for name in SETTING if name != "n_out"]
     codecs = [
         rival or code_name(code, method)
         for rival, code, method in points.select("rival", "code", "method").iter_rows()
     ]
-    return points.with_columns(
+    chosen = pl.col("asked").is_not_null()
+    points = points.with_columns(
         pl.col("n_in").round().cast(pl.Int64),
-        pl.when(pl.col("asked").is_null())
-        .then("n_out")
-        .otherwise(pl.col("n_out").mean().over(*alike, "model_variant", "asked", "rival"))
-        .round()
-        .cast(pl.Int64)
-        .alias("n_out"),
+        asked=pl.coalesce("asked", pl.col("n_out").round().cast(pl.Int64).cast(pl.String)),
         codec=pl.Series(codecs, dtype=pl.String),
     )
+    over_seeds = {"n_out": pl.Expr.mean, "n_out_least": pl.Expr.min, "n_out_most": pl.Expr.max}
+    # The seeds of one setting.
+    alike = (*SETTING, "model_variant", "rival")
+    return (
+        points.with_columns(
+            pl.when(chosen).then(of_seeds(pl.col(name)).over(alike)).otherwise(name).alias(name)
+            for name, of_seeds in over_seeds.items()
+        )
+        .with_columns(pl.col("n_out").round().cast(pl.Int64), n_ins=_range("n_in"), n_outs=_range("n_out"))
+        .with_columns(
+            # Two rules may have chosen the same.
+            pl.when(
+                pl.col("asked").n_unique().over("n_outs", *(name for name in alike if name != "asked")) > 1
+            )
+            .then(pl.format("{} ({})", "n_outs", "asked"))
+            .otherwise("n_outs")
+            .alias("n_outs")
+        )
+        .with_columns(shape=pl.format("{} → {}", "n_ins", "n_outs").fill_null(""))
+        .drop("n_in_least", "n_in_most", "n_out_least", "n_out_most")
+    )
+
+
+def _range(name: str) -> pl.Expr:
+    least, most = pl.col(f"{name}_least"), pl.col(f"{name}_most")
+    return pl.when(least == most).then(least.cast(pl.String)).otherwise(pl.format("{} to {}", least, most))
 
 
 def per_setting(points: pl.DataFrame) -> pl.DataFrame:
@@ -126,8 +160,9 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
             *(pl.col(column).std().alias(f"{column}_spread") for column in spreads),
             n_seeds=pl.col("seed").n_unique(),
             point=pl.col("point").sort_by("validation_metric", "seed", descending=descending).first(),
+            **{name: pl.col(name).first() for name in ("n_out", "n_ins", "n_outs", "shape")},
         )
-        .sort(SETTING)
+        .sort(BY_SETTING)
     )
 
 
@@ -196,7 +231,7 @@ def _least_with_matrix(pool: pl.DataFrame) -> tuple[str, float] | None:
     total = pl.col("bits_per_weight") + pl.col("matrix_bits")
     known = pool.with_columns(total=total).drop_nulls("total").sort("total", maintain_order=True)
     for row in known.head(1).iter_rows(named=True):
-        return f"{row['n_in']} → {row['n_out']}", row["total"]
+        return row["shape"], row["total"]
     return None
 
 
@@ -251,7 +286,7 @@ def _table(shown: list[Best]) -> Table:
     line("method", lambda best: best.method)
     line("patch format", lambda best: best.patch_format)
     line("mask codec", lambda best: best.mask_codec)
-    line("variant", lambda best: best.variant.replace(", ", "\n"))
+    line("variant", lambda best: _in_lines(best.variant))
     line("patches per slice", lambda best: two_digits(best.patches_per_slice), last=True)
     line(f"dense {tested}", lambda best: metric.number(best.dense_metric))
     spreads = any(best.test_metric_spread is not None for best in shown)
@@ -265,6 +300,12 @@ def _table(shown: list[Best]) -> Table:
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
         line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
     return table
+
+
+def _in_lines(variant: str) -> str:
+    """One that a column has room for: rules of layers are long, and have few spaces to break at."""
+    parts = variant.replace("},", "},\n").replace(", ", "\n").split("\n")
+    return "\n".join(line for part in parts for line in wrap(part, LETTERS, break_on_hyphens=False))
 
 
 def _deviation(best: Best) -> str:

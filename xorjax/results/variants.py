@@ -6,10 +6,17 @@ from typing import Any
 import polars as pl
 
 from xorjax.results.configs import plain, setting
-from xorjax.results.names import APPROXIMATE_MASKS, code_name, mask_name
+from xorjax.results.names import approximate_masks, code_name, mask_name
 
-# What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
-SETTING = ("prune_rate", "code", "n_in", "n_out", "method", "patch_format", "mask_codec", "variant")
+SETTING = ("prune_rate", "code", "n_in", "asked", "method", "patch_format", "mask_codec", "variant")
+"""What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
+
+`asked` and not n_out: one that was chosen from the masks follows from the settings, and differs with the networks.
+"""
+BY_SETTING = (*("n_out" if name == "asked" else name for name in SETTING), "asked")
+"""What settings are sorted by."""
+SAID = ("prune_rate", "code", "shape", "method", "patch_format", "mask_codec", "variant")
+"""What readers are told of a setting."""
 Varied = Mapping[tuple[str, str | None], frozenset[str]]
 """The code and the mask codec of points -> the swept keys in which they differ."""
 _CODINGS = ("n_in", "n_out", "fill", "method", "patch_format", "id", "name")
@@ -26,10 +33,10 @@ def with_variants(rows: pl.DataFrame, varied: Varied) -> pl.DataFrame:
     `approximate`: whether the point's mask codec chooses the mask, and with it the quantized model.
     """
     configs = rows["config"]
-    lossy = {*APPROXIMATE_MASKS, *rows.filter(pl.col("kept_score") < 1)["mask_codec"]}
+    lossy = approximate_masks(rows)
     coded_as = list(zip(setting(configs, "code"), setting(configs, "mask.codec"), strict=True))
     said = {
-        key: [f"{key}={plain(value)}" for value in setting(configs, key).to_list()]
+        key: [f"{key}={plain(value, key)}" for value in setting(configs, key).to_list()]
         for key in sorted(set().union(*varied.values()))
     }
     several = len({mask if mask in lossy else None for _, mask in coded_as}) > 1
@@ -54,16 +61,18 @@ def with_variants(rows: pl.DataFrame, varied: Varied) -> pl.DataFrame:
     )
 
 
-def said(setting: Iterable[Any]) -> str:
-    """The values of `SETTING` for readers, of a point's own code."""
-    rate, code, n_in, n_out, method, patches, mask, variant = setting
-    coding = () if code == "xor" else (code_name(code),)
-    shape = None if n_in is None else f"{n_in} → {n_out}"
+def said(*settings: Iterable[Any]) -> str:
+    """The values of `SAID` for readers, of a point's own code; of two settings, both where they differ."""
+    parts = zip(*map(_parts, settings), strict=True)
     return ", ".join(
-        part
-        for part in (f"S {rate:g}", *coding, shape, method, patches, mask and mask_name(mask), variant)
-        if part
+        " / ".join(dict.fromkeys(part or "none" for part in of_all)) for of_all in parts if any(of_all)
     )
+
+
+def _parts(setting: Iterable[Any]) -> tuple[str | None, ...]:
+    rate, code, shape, method, patches, mask, variant = setting
+    coding = None if code == "xor" else code_name(code)
+    return f"S {rate:g}", coding, shape, method, patches, mask and mask_name(mask), variant
 
 
 def varied_keys(*tables: tuple[pl.DataFrame, Iterable[str]]) -> Varied:
@@ -79,7 +88,7 @@ def varied_keys(*tables: tuple[pl.DataFrame, Iterable[str]]) -> Varied:
         for key in keys:
             seen: dict[tuple[str, str | None], set[str]] = {}
             for coding, value in zip(coded_as, setting(configs, key).to_list(), strict=True):
-                seen.setdefault(coding, set()).add(plain(value))
+                seen.setdefault(coding, set()).add(plain(value, key))
             for coding, values in seen.items():
                 if len(values) > 1:
                     found[coding] = found.get(coding, frozenset()) | {key}
