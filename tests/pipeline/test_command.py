@@ -49,6 +49,13 @@ def test_a_damaged_data_file_is_refused_by_name_before_training(tmp_path, broken
     assert not (tmp_path / "runs" / "dense").exists()
 
 
+def test_a_data_set_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    line = refusal(command(tmp_path / "runs", *QUICK, "data=fashion_mnist", XORJAX_DATA=str(tmp_path)))
+    assert line.startswith(f"error: no fashion_mnist in '{tmp_path}': put its files train-images")
+    assert line.endswith("data.dir or XORJAX_DATA says where else it lies")
+    assert not (tmp_path / "runs" / "reports").exists()
+
+
 def test_a_run_directory_that_cannot_be_written_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("not a directory")
     line = refusal(command(tmp_path / "file" / "runs", *QUICK))

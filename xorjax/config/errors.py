@@ -38,6 +38,14 @@ def report(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
+    if several := re.match(r"Ambiguous value for argument '(.*?)' 1\.", text):
+        return f"{several[1]} gives several values: -m sweeps over them, and --cfg shows a point of one value each"
+    if re.search(r"Could not find 'hydra/launcher/(slurm|submitit\w*)'", text):
+        return (
+            "hydra/launcher must be serial, joblib or ray; jobs of SLURM are run by python scripts/slurm.py"
+        )
+    if launcher := re.search(r"Could not find 'hydra/launcher/(.+?)'", text):
+        return f"hydra/launcher is {launcher[1]}; it must be serial, joblib or ray"
     # The key is a setting, since overrides are checked, but it is not in what was composed. Hydra would advise `+key`.
     missing = re.match(r"Could not override '(\w+)\.?(\w*)'", text)
     if missing is None or not isinstance(error, ConfigCompositionException):

@@ -36,8 +36,11 @@ def build_stage(work: Path, needs: Mapping[str, Artifact], config: Config, name:
     """Fill `work` with the stage `name` of the point that `config` describes; returns its summary.
 
     The trackers that the settings name are told of each epoch; of stages that train nothing they are told nothing.
+
+    Raises:
+        SetupError: JAX finds no device.
     """
-    plan = make_plan(config)
+    plan, computes_on = make_plan(config), device()
     stage = next(stage for stage in plan.stages if stage.name == name)
     trackers = open_trackers(config.trackers if stage.epochs else (), Path(config.paths.runs))
     with ExitStack() as stack:
@@ -47,4 +50,4 @@ def build_stage(work: Path, needs: Mapping[str, Artifact], config: Config, name:
             for log in logs:
                 log(row)
 
-        return STAGES[stage.kind](Build(plan, stage, needs, work, on_epoch)) | {"device": device()}
+        return STAGES[stage.kind](Build(plan, stage, needs, work, on_epoch)) | {"device": computes_on}
