@@ -611,21 +611,13 @@ def test_a_link_is_followed_and_what_is_no_file_stays(here, capsys, command):
     assert [path.name for path in (here / "far").iterdir()] == ["file"]
 
 
-def test_what_evaluate_lacks_is_no_fault_of_the_file(here, capsys, suite_model):
-    params, spec, _ = suite_model
-    save("suite.xj", compress(params, spec, {"model": "lenet300", "dataset": "mnist"}))
+def test_evaluate_wants_one_file(here, capsys):
     (here / "shards").mkdir()
-    refused(
-        here,
-        capsys,
-        "error: shards: it is a directory, expected the one file",
-        "evaluate",
-        "shards",
-        left=["shards", "suite.xj"],
-    )
+    message = "shards: it is a directory, expected the one file of a model of the suite"
+    refused(here, capsys, message, "evaluate", "shards", left=["shards"])
 
 
-def test_evaluate_says_where_data_may_lie(here, capsys, monkeypatch):
+def test_evaluate_says_where_data_may_lie(here, capsys):
     code, _, told = run(capsys, "evaluate", ZOO, "--data", "none", "--cache", "cache")
     assert code == 1
     assert told.startswith("xorjax: error: no mnist in 'none': put its files train-images-idx3-ubyte.gz")

@@ -36,6 +36,7 @@ def start_writer():
     def start(path):
         process = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
         started.append(process)
+        assert process.stdout is not None
         return process, process.stdout.readline().strip()
 
     yield start

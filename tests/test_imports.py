@@ -52,7 +52,7 @@ ROOMS = {
     "dashboard": {"paths", "estimate", "results", "streams"},
     "commands": {
         *("estimate", "streams", "engines", "masks", "codec", "container", "compression", "pipeline"),
-        *("dashboard", "__init__"),
+        *("dashboard", "data", "__init__"),
     },
     "cli": {"commands"},
     # Where Hydra looks for launchers.

@@ -56,6 +56,21 @@ def test_a_data_set_that_is_not_there_is_refused_before_anything_is_written(tmp_
     assert not (tmp_path / "runs" / "reports").exists()
 
 
+@pytest.mark.slow
+def test_a_terminal_of_few_characters_or_none_costs_no_models(tmp_path):
+    process = command(tmp_path, *QUICK, "seed=0", PYTHONIOENCODING="cp1252")
+    assert end(process) == 0
+    models = paths.best_models(paths.report_dir(tmp_path, "debug"))
+    assert models
+    for model in models:
+        model.unlink()
+    with open("/dev/full", "wb") as full:
+        process = command(tmp_path, *QUICK, "seed=0", stdout=full)
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (1, "error: standard output: No space left on device\n")
+    assert paths.best_models(paths.report_dir(tmp_path, "debug")) == models
+
+
 def test_a_run_directory_that_cannot_be_written_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("not a directory")
     line = refusal(command(tmp_path / "file" / "runs", *QUICK))
