@@ -49,6 +49,22 @@ def test_a_damaged_data_file_is_refused_by_name_before_training(tmp_path, broken
     assert not (tmp_path / "runs" / "dense").exists()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("JAX_PLATFORMS", "bogus", "JAX finds nothing to compute on: Unable to initialize backend 'bogus'"),
+        ("JAX_ENABLE_X64", "1", "JAX_ENABLE_X64 is set"),
+    ],
+)
+def test_a_variable_that_no_stage_can_do_with_stops_the_command(tmp_path, variable, value, told):
+    process = command(tmp_path, *QUICK, **{variable: value})
+    _, errors = process.communicate()
+    assert process.returncode == 2, errors
+    first, *_, last = errors.splitlines()
+    assert f"SetupError: {told}" in first
+    assert last.startswith("stopped: ")
+
+
 def test_a_data_set_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
     line = refusal(command(tmp_path / "runs", *QUICK, "data=fashion_mnist", XORJAX_DATA=str(tmp_path)))
     assert line.startswith(f"error: no fashion_mnist in '{tmp_path}': put its files train-images")
