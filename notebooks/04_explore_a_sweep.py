@@ -35,7 +35,7 @@ import polars as pl
 
 here = Path.cwd()
 ROOT = next(folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file())
-RUNS = Path(os.environ.get("XORJAX_RUNS", ROOT / "runs"))
+RUNS = Path(os.environ.get("XORJAX_RUNS") or ROOT / "runs")
 EXPERIMENT = "lenet_smoke"
 TABLE = RUNS / "reports" / EXPERIMENT / "results.parquet"
 WANTED = {"seed": {0, 1, 2}, "n_in": {12, 20, 64}}

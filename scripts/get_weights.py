@@ -27,6 +27,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from safetensors.numpy import save
 
+from xorjax.program import run_program
+
 MODEL = "model.safetensors"
 
 
@@ -184,4 +186,4 @@ SOURCES = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main, "get_weights: error"))

@@ -9,10 +9,12 @@ import os
 import sys
 from pathlib import Path
 
+from xorjax.files import place_of
+from xorjax.program import run_program
 from xorjax.results.collect import CollectError
 from xorjax.results.report import build_report
 
-REPORTS = Path(os.environ.get("XORJAX_RUNS", "runs")) / "reports"
+REPORTS = Path(os.environ.get("XORJAX_RUNS") or "runs") / "reports"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         for directory in directories:
             print(build_report(directory))
-    except (CollectError, OSError) as error:
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        return 1
+    except CollectError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -66,12 +71,13 @@ def _compare(first: Path, second: Path, to: Path | None) -> Path:
     from xorjax.results.compare_page import write_comparison
     from xorjax.results.compare_terminal import comparison_table
 
-    comparison = compare(first, second)
     to = to or first.parent / f"compare-{first.name}-{second.name}.html"
+    place_of(to)
+    comparison = compare(first, second)
     write_comparison(comparison, to)
     Console().print(comparison_table(comparison))
     return to
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

@@ -30,8 +30,8 @@ from claims.claim import Claim, Command, NotMeasuredError, Results, compare
 from claims.documents import PlaceError, Sentence, read
 from claims.excused import EXCUSES
 
-from xorjax.commands.errors import drop_output
 from xorjax.files import replacing, write_text
+from xorjax.program import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS: tuple[Claim, ...] = (
@@ -168,12 +168,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--as-is needs --runs")
     chosen = [claim for claim in CLAIMS if claim.name in arguments.only]
     if arguments.list:
-        try:
-            show(chosen)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            drop_output()
-            return 1
+        show(chosen)
         return 0
     with tempfile.TemporaryDirectory() as temporary:
         runner = Runner((arguments.runs or Path(temporary)).resolve(), arguments.as_is)
@@ -189,4 +184,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

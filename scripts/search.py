@@ -18,9 +18,9 @@ from pathlib import Path
 
 from xorjax.config.engine import open_engine
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
-from xorjax.config.launch import signals_end_it, signals_interrupt
 from xorjax.config.space import open_space
 from xorjax.config.sweep import given_command
+from xorjax.program import run_program, signals_end_it, signals_interrupt
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -85,5 +85,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("XORJAX_ROOT", str(ROOT))
-    raise SystemExit(main())
+    os.environ["XORJAX_ROOT"] = os.environ.get("XORJAX_ROOT") or str(ROOT)
+    raise SystemExit(run_program(main))

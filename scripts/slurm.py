@@ -16,6 +16,7 @@ from pathlib import Path
 
 from xorjax.config.errors import ConfigError, report
 from xorjax.config.overrides import check_arguments
+from xorjax.program import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -82,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--cluster", choices=("slurm", "local"), default=None, help="default: slurm if it is here"
     )
-    runs = Path(os.environ.get("XORJAX_RUNS", ROOT / "runs"))
+    runs = Path(os.environ.get("XORJAX_RUNS") or ROOT / "runs")
     parser.add_argument("--logs", type=Path, default=runs / "slurm", help="a directory that all jobs see")
     parser.add_argument("--minutes", type=int, default=24 * 60, help="a job's time limit")
     parser.add_argument("--cpus", type=int, default=2, help="a job's cores")
@@ -118,4 +119,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main, "slurm: error"))

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import polars as pl
 
+from xorjax.program import run_program
+
 ROOT = Path(__file__).resolve().parent.parent
 # The engine is in the command, and in the settings of a row are the directories.
 VARYING = ("wall_seconds", "finished_at", "command", "config", "commit")
@@ -130,4 +132,4 @@ def summary(counts: Counts) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

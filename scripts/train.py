@@ -16,5 +16,5 @@ def run_points(*arguments):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("XORJAX_ROOT", str(ROOT))
+    os.environ["XORJAX_ROOT"] = os.environ.get("XORJAX_ROOT") or str(ROOT)
     raise SystemExit(launch(ROOT / "conf", run_points))

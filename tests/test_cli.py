@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -33,6 +34,7 @@ TENSORS = {
     "flags": np.array([True, False]),
 }
 SETTINGS = ["--n-out", "96", "--prune-rate", "0.9"]
+ZOO = Path(__file__).parent.parent / "zoo" / "lenet5-mnist-S0.95.safetensors"
 N_WEIGHTS = 60 * 80 + 80 * 40 + 8 * 6 * 9 + 20 * 30
 
 
@@ -800,6 +802,63 @@ def test_a_failed_write_leaves_nothing(here, capsys, monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     arguments = ("compress", "model.safetensors", "out.xj", "--layers", W, *SETTINGS)
     refused(here, capsys, "out.xj: No space left on device", *arguments)
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "encode"])
+def test_a_link_is_followed_and_what_is_no_file_stays(here, capsys, command):
+    compressed(capsys)
+    np.save("bits.npy", np.ones((30, 40), bool))
+    arguments = {
+        "compress": ("model.safetensors", "{}", "--layers", W, *SETTINGS),
+        "decompress": ("small.xj", "{}"),
+        "encode": ("--care", "bits.npy", "--bits", "bits.npy", "{}"),
+    }[command]
+
+    def made(out, *options):
+        return run(capsys, command, *(argument.format(out) for argument in arguments), *options)
+
+    (here / "far").mkdir()
+    (here / "link").symlink_to("far/file")
+    assert made("link")[0] == 0
+    assert made("link")[0] == 1
+    (here / "far" / "file").write_bytes(b"")
+    assert made("link", "--force")[0] == 0
+    assert (here / "link").is_symlink()
+    assert (here / "far" / "file").stat().st_size > 0
+    os.mkfifo("pipe")
+    for out, what in (("pipe", "pipe"), ("/dev/null", "device")):
+        code, _, told = made(out, "--force")
+        assert (code, told) == (
+            1,
+            f"xorjax: error: {out}: it is a {what}, expected the name of a file\n",
+        )
+    assert (here / "pipe").is_fifo()
+    assert [path.name for path in (here / "far").iterdir()] == ["file"]
+
+
+def test_evaluate_wants_one_file(here, capsys):
+    (here / "shards").mkdir()
+    message = "shards: it is a directory, expected the one file of a model of the suite"
+    refused(here, capsys, message, "evaluate", "shards", left=["shards"])
+
+
+def test_evaluate_says_where_data_may_lie(here, capsys):
+    code, _, told = run(capsys, "evaluate", ZOO, "--data", "none", "--cache", "cache")
+    assert code == 1
+    assert told.startswith("xorjax: error: no mnist in 'none': put its files train-images-idx3-ubyte.gz")
+    assert told.endswith("; --data DIR says where else it lies\n")
+    assert not (here / "cache").exists()
+
+
+@pytest.mark.parametrize("given", ["", "relative", None])
+def test_the_cache_of_evaluate_is_the_users(tmp_path, monkeypatch, given):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for own, place in ((given, tmp_path / ".cache"), (str(tmp_path / "xdg"), tmp_path / "xdg")):
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        if own is not None:
+            monkeypatch.setenv("XDG_CACHE_HOME", own)
+        args = cli.build_parser().parse_args(["evaluate", "model.xj"])
+        assert args.cache == str(place / "xorjax")
 
 
 def test_evaluate_needs_a_model_of_the_suite(here, capsys):

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "xorjax"
 PLUGINS = ROOT / "hydra_plugins"
 
 # A room may import itself, the modules below all rooms, and the rooms named here.
-BELOW = {"errors", "files", "merge", "metric", "registry", "settings", "tiles"}
+BELOW = {"errors", "files", "merge", "metric", "program", "registry", "settings", "tiles"}
 ROOMS = {
     **{module: set() for module in sorted(BELOW)},
     "locks": set(),
@@ -52,7 +52,7 @@ ROOMS = {
     "dashboard": {"paths", "estimate", "results", "streams"},
     "commands": {
         *("estimate", "streams", "engines", "masks", "codec", "container", "compression", "pipeline"),
-        *("dashboard", "__init__"),
+        *("dashboard", "data", "__init__"),
     },
     "cli": {"commands"},
     # Where Hydra looks for launchers.

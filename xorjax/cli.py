@@ -10,17 +10,27 @@ from collections.abc import Sequence
 
 from xorjax import __version__
 from xorjax.commands import COMMANDS
-from xorjax.commands.errors import UsageError, drop_output
+from xorjax.commands.errors import UsageError
 from xorjax.commands.options import CommandParser
 from xorjax.errors import UserError
+from xorjax.program import interruptible, run_program
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; with `--json` standard output is one JSON object, also when the input is refused."""
+    return run_program(lambda: _run(argv), "xorjax: error")
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
-        result = args.run(args)
+        with interruptible():
+            result = args.run(args)
+            if args.json:
+                print(json.dumps(result, allow_nan=False))
+            else:
+                args.show(result)
     except UsageError as error:
         args.parser.error(str(error))
     except UserError as error:
@@ -32,15 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("xorjax: interrupted", file=sys.stderr)
         return 130
-    try:
-        if args.json:
-            print(json.dumps(result, allow_nan=False))
-        else:
-            args.show(result)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        drop_output()
-        return 1  # as rich does
     return 0
 
 

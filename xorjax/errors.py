@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class SetupError(UserError, RuntimeError):
+    """What the machine or its variables do not allow: no input is at fault, and all other work would meet it."""
+
+
 @contextmanager
 def about(what: str, error: type[ValueError] = ValueError) -> Iterator[None]:
     """A `ValueError` raised inside becomes an `error` that says first what it is about: "stream 'codes': ..."."""

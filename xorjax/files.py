@@ -1,12 +1,22 @@
 """Files that are whole or not there: written under a temporary name, flushed to the disk, then renamed."""
 
+import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What only writing meets: no file that is read is at fault."""
 
 
 @contextmanager
@@ -14,17 +24,95 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to, which takes its place when the block ends.
 
     The name after a crash of the machine is that of the old file or of the whole new one. A block that fails leaves
-    nothing behind. The directory must exist.
+    nothing behind; what one left that was killed is removed by the next. A link is followed.
+
+    Raises:
+        OSError: as `place_of`, or the file cannot be written; the error names `path`.
     """
-    # Two hosts may write to a shared directory under the same process id.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    place = place_of(path)
+    _remove_leftovers(place)
+    with naming(path):
+        temporary, lock = _begin(place)
     try:
-        yield temporary
-        sync(temporary)
-        os.replace(temporary, path)
+        with naming(path, temporary):
+            yield temporary
+            sync(temporary)
+            os.replace(temporary, place)
     finally:
         temporary.unlink(missing_ok=True)
-    sync(path.parent)
+        os.close(lock)
+    sync(place.parent)
+
+
+def place_of(path: Path) -> Path:
+    """Where a file is written that is to be at `path`: where links lead to, if it is one.
+
+    Raises:
+        OSError: there is something that is no file, such as a device or a pipe, which is never replaced, or the
+            directory does not exist; the error names `path`.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = stat.S_IFREG
+    if not stat.S_ISREG(mode):
+        what = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        why = f"it is {what.get(stat.S_IFMT(mode), 'a device')}, expected the name of a file"
+        raise OSError(errno.EINVAL, why, str(path))
+    place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if not place.parent.is_dir():
+        raise OSError(errno.ENOENT, f"its directory does not exist: {place.parent}", str(path))
+    return place
+
+
+@contextmanager
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """A full disk, in whatever words a library puts it, is an `OSError` that names `path`; so is any error of the
+    system about `temporary`.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number is None and (told := _TOLD_BY_RUST.search(str(error))):
+            number = int(told[1])
+        named = getattr(error, "filename", None)
+        about_it = isinstance(error, OSError) and named is not None and str(named) == str(temporary)
+        if number is None or not (about_it or number in FULL):
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+_TOLD_BY_RUST = re.compile(r"\(os error (\d+)\)")
+
+
+def _begin(place: Path) -> tuple[Path, int]:
+    """A new temporary file, and a descriptor that holds its lock: as long as it does, somebody is writing it."""
+    while True:
+        # Two hosts may write to a shared directory under the same process id.
+        temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+        lock = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        with suppress(OSError):  # without locks nothing is ever taken for left
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if temporary.exists():
+            return temporary, lock
+        os.close(lock)  # somebody has looked for what is left in between
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Remove temporary files of `place` that nobody is writing, and say so."""
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}\.tmp")
+    with suppress(OSError):
+        for name in filter(pattern.fullmatch, os.listdir(place.parent)):
+            temporary = place.with_name(name)
+            with suppress(OSError):
+                lock = os.open(temporary, os.O_RDWR)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    temporary.unlink()
+                    log.warning("%s: removed, a command that was killed had left it", temporary)
+                finally:
+                    os.close(lock)
 
 
 def write_text(path: Path, text: str) -> None:

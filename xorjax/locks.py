@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from xorjax.errors import UserError
+from xorjax.files import naming
 
 
 class Locked(UserError, RuntimeError):
@@ -38,7 +39,8 @@ def try_for(file: Path) -> Iterator[None]:
         OSError: as `wait_for`.
     """
     with _held(file, blocking=False):
-        file.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        with naming(file):
+            file.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
@@ -38,13 +39,15 @@ def compose_multirun(loader: ConfigLoader) -> Callable[..., DictConfig]:
 def start_train(tmp_path: Path) -> Callable[..., subprocess.Popen]:
     """Starts scripts/train.py on stubs that print what they are called with; `tmp_path / "runs"` is its runs/."""
 
-    def start(*arguments: str, **variables: str) -> subprocess.Popen:
+    def start(
+        *arguments: str, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE, **variables: str
+    ) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, STUBBED, *arguments],
             env=os.environ | {"XORJAX_RUNS": str(tmp_path / "runs")} | variables,
             cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             text=True,
         )
 

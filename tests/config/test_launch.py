@@ -17,6 +17,8 @@ from xorjax.config.sweep import compose, expand, point_command
 from xorjax.config.validate import ConfigError, load_config
 from xorjax.engines import EngineError
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 class Recorder:
     """A launcher that runs nothing."""
@@ -313,6 +315,18 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
             ["--cfg", "job", "seed=0,1"],
             "error: seed=0,1 has several values, and this command is for one point",
         ),
+        (
+            ["seed=[0,1]"],
+            "error: seed=[0,1] is a list, and seed takes one value; several, to sweep over, are written seed=0,1\n",
+        ),
+        (
+            ["-m", "hydra/launcher=slurm"],
+            "error: hydra/launcher must be serial, joblib or ray; jobs of SLURM are run by python scripts/slurm.py\n",
+        ),
+        (
+            ["-m", "hydra/launcher=jobli"],
+            "error: hydra/launcher is jobli; it must be serial, joblib or ray\n",
+        ),
     ],
 )
 def test_a_wrong_command_is_one_line_and_writes_nothing(train, tmp_path, arguments, error):
@@ -322,6 +336,30 @@ def test_a_wrong_command_is_one_line_and_writes_nothing(train, tmp_path, argumen
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_an_empty_variable_is_as_one_that_is_not_set(train):
+    empty = dict.fromkeys(("XORJAX_ROOT", "XORJAX_RUNS", "XORJAX_DATA", "XORJAX_CACHE"), "")
+    done = train("--cfg", "job", "--resolve", **empty)
+    places = [line.strip() for line in done.stdout.splitlines() if str(ROOT) in line]
+    assert done.returncode == 0
+    assert places == [
+        f"dir: {ROOT}/data",
+        f"cache_dir: {ROOT}/.cache",
+        f"root: {ROOT}",
+        f"runs: {ROOT}/runs",
+    ]
+
+
+@pytest.mark.parametrize("descriptor", [1, 2])
+def test_a_sweep_is_run_whatever_its_output_is(start_train, descriptor):
+    with open("/dev/full", "wb") as full:
+        done = start_train("-m", "seed=0,1", **{("stdout", "stderr")[descriptor - 1]: full})
+        output, errors = done.communicate()
+    if descriptor == 1:
+        assert (done.returncode, errors) == (1, "error: standard output: No space left on device\n")
+    else:
+        assert (done.returncode, output.count("point|")) == (0, 2)
 
 
 def test_hydras_flags_still_work(train):

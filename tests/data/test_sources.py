@@ -1,6 +1,7 @@
 """load_data: the same arrays from wherever they are, checked, kept, and never from a network."""
 
 import gzip
+import shutil
 import socket
 import sys
 import threading
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from xorjax.config.schema import DataConfig
-from xorjax.data import DataError, load_data, prepare
+from xorjax.data import DataError, MissingData, load_data, prepare
 from xorjax.data.cache import TEMPORARY
+from xorjax.data.catalogue import IDX_SHAPES
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -122,10 +124,75 @@ def test_a_missing_file_is_named(data_dir, tmp_path):
         load_data(config(data_dir, tmp_path))
 
 
-def test_an_empty_place_is_named(tmp_path):
-    (tmp_path / "nothing").mkdir()
-    with pytest.raises(DataError, match=r"no mnist in .*nothing. \(data.dir; --data"):
-        load_data(config(tmp_path / "nothing", tmp_path))
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_of_what_is_not_there_it_is_told_what_to_put_where(tmp_path, name):
+    place = tmp_path / "nothing"
+    with pytest.raises(MissingData) as raised:
+        load_data(config(place, tmp_path, name=name))
+    told = str(raised.value)
+    assert told.startswith(f"no {name} in '{place}': put its files train-images-idx3-ubyte.gz, ")
+    assert all(f"{file}.gz" in told for file in IDX_SHAPES)
+    assert f"into {place / name}, or a TFDS directory {name}/3.0.1 into {place}" in told
+
+
+def refuse_locks(cache):
+    cache.mkdir()
+    (cache / ".lock").mkdir()
+
+
+def damage_manifests(text):
+    def damage(cache):
+        for manifest in cache.glob("mnist-*/manifest.json"):
+            manifest.write_text(text)
+
+    return damage
+
+
+def damage_tfds(cache):
+    for records in (cache / "tfds" / "mnist").glob("*/*train.array_record*"):
+        records.write_bytes(records.read_bytes()[:1000])
+    for kept in cache.glob("mnist-*/*.npy"):
+        kept.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (damage_manifests("[]"), "is damaged and made anew"),
+        (damage_manifests("{}"), "is damaged and made anew"),
+        (damage_manifests("[1]"), "is damaged and made anew"),
+        (damage_manifests('{"train_images": 3}'), "is damaged and made anew"),
+        (damage_tfds, "cannot be read by tensorflow-datasets"),
+        (lambda cache: (shutil.rmtree(cache), cache.write_text("")), "is read but not kept: the cache"),
+        (lambda cache: (shutil.rmtree(cache), refuse_locks(cache)), "is read but not kept: the cache"),
+    ],
+    ids=["a list", "nothing", "a number", "few", "tfds", "a file", "no lock"],
+)
+def test_a_cache_that_cannot_be_used_is_nobodys_fault(data_dir, tmp_path, caplog, damage, told):
+    first = load_data(config(data_dir, tmp_path))
+    damage(tmp_path / "cache")
+    assert same(first, load_data(config(data_dir, tmp_path)))
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("options", ["ro", "size=20k"])
+def test_a_cache_on_a_full_or_read_only_disk_keeps_nothing(data_dir, tmp_path, caplog, small_disk, options):
+    first = load_data(config(data_dir, tmp_path))
+    disk, remount = small_disk
+    assert remount(options)
+    where = DataConfig(dir=str(data_dir), cache_dir=str(disk / "cache"))
+    assert same(first, load_data(where))
+    assert f"mnist is read but not kept: the cache {disk / 'cache'} cannot be used" in caplog.text
+    assert not list(disk.glob(f"cache/{TEMPORARY}*"))
+
+
+def test_the_place_of_the_cache_is_told_once(data_dir, tmp_path, capsys):
+    for told in (
+        f"mnist: reading it from {data_dir / 'mnist'}, once; its arrays are kept in {tmp_path / 'cache'}\n",
+        "",
+    ):
+        load_data(config(data_dir, tmp_path))
+        assert capsys.readouterr().err == told
 
 
 def test_a_damaged_tfds_directory_is_named(data_dir, tmp_path):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,11 +15,11 @@ QUICK = ("+experiment=lenet_smoke", "+debug=quick")
 VARYING = ("wall_seconds", "finished_at", "command", "config")
 
 
-def command(runs: Path, *arguments: str, **variables: str) -> subprocess.Popen:
+def command(runs: Path, *arguments: str, stdout: Any = subprocess.PIPE, **variables: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, ROOT / "scripts" / "train.py", *arguments],
         env=os.environ | {"XORJAX_RUNS": str(runs)} | variables,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )

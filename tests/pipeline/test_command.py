@@ -49,6 +49,44 @@ def test_a_damaged_data_file_is_refused_by_name_before_training(tmp_path, broken
     assert not (tmp_path / "runs" / "dense").exists()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("JAX_PLATFORMS", "bogus", "JAX finds nothing to compute on: Unable to initialize backend 'bogus'"),
+        ("JAX_ENABLE_X64", "1", "JAX_ENABLE_X64 is set"),
+    ],
+)
+def test_a_variable_that_no_stage_can_do_with_stops_the_command(tmp_path, variable, value, told):
+    process = command(tmp_path, *QUICK, **{variable: value})
+    _, errors = process.communicate()
+    assert process.returncode == 2, errors
+    first, *_, last = errors.splitlines()
+    assert f"SetupError: {told}" in first
+    assert last.startswith("stopped: ")
+
+
+def test_a_data_set_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    line = refusal(command(tmp_path / "runs", *QUICK, "data=fashion_mnist", XORJAX_DATA=str(tmp_path)))
+    assert line.startswith(f"error: no fashion_mnist in '{tmp_path}': put its files train-images")
+    assert line.endswith("data.dir or XORJAX_DATA says where else it lies")
+    assert not (tmp_path / "runs" / "reports").exists()
+
+
+@pytest.mark.slow
+def test_a_terminal_of_few_characters_or_none_costs_no_models(tmp_path):
+    process = command(tmp_path, *QUICK, "seed=0", PYTHONIOENCODING="cp1252")
+    assert end(process) == 0
+    models = paths.best_models(paths.report_dir(tmp_path, "debug"))
+    assert models
+    for model in models:
+        model.unlink()
+    with open("/dev/full", "wb") as full:
+        process = command(tmp_path, *QUICK, "seed=0", stdout=full)
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (1, "error: standard output: No space left on device\n")
+    assert paths.best_models(paths.report_dir(tmp_path, "debug")) == models
+
+
 def test_a_run_directory_that_cannot_be_written_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("not a directory")
     line = refusal(command(tmp_path / "file" / "runs", *QUICK))

@@ -37,6 +37,21 @@ def test_a_place_that_is_not_there_is_refused_in_one_line(tmp_path):
     assert "no/" in line
 
 
+def test_a_page_takes_the_place_of_files_alone(tmp_path):
+    one, other = (write_report(tmp_path / name, [make_point("a", [make_row()])]) for name in "ab")
+    os.mkfifo(tmp_path / "pipe")
+    finished = run(tmp_path, "--compare", str(one), str(other), "--to", "pipe")
+    assert finished.returncode == 1
+    assert finished.stderr == "pipe: it is a pipe, expected the name of a file\n"
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_an_empty_variable_is_as_one_that_is_not_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("XORJAX_RUNS", "")
+    write_report(tmp_path / "runs", [make_point("a", [make_row()])])
+    assert run(tmp_path).stdout.strip() == "runs/reports/lenet_sweep/report.html"
+
+
 def test_what_is_missing_is_said_in_one_line(tmp_path):
     for name in ("notes.txt", "compare-a-b.html"):
         (tmp_path / name).touch()

@@ -19,7 +19,7 @@ from xorjax.artifacts.events import log_event
 from xorjax.artifacts.graph import Node, Stage
 from xorjax.artifacts.provenance import provenance
 from xorjax.errors import UserError
-from xorjax.files import read_record, record_sha256, sha256, sync, write_record
+from xorjax.files import naming, read_record, record_sha256, sha256, sync, write_record
 
 
 class ArtifactError(UserError, ValueError):
@@ -245,4 +245,7 @@ def set_aside(runs: Path, stage: Stage, error: ArtifactError) -> bool:
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name as one safetensors file."""
-    safetensors.numpy.save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
+    with naming(path):
+        safetensors.numpy.save_file(
+            {name: np.ascontiguousarray(value) for name, value in arrays.items()}, path
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from xorjax import paths
 from xorjax.artifacts.graph import Stage
+from xorjax.files import naming
 from xorjax.locks import wait_for
 
 
@@ -28,8 +29,10 @@ def log_event(runs: Path, stage: Stage, event: str, **more: Any) -> None:
     }
     runs.mkdir(parents=True, exist_ok=True)
     # Appending by itself keeps the lines of processes apart on a local disk only.
+    file = paths.stage_log(runs)
     with (
         wait_for(paths.claim_file(runs, "log", "stages")),
-        paths.stage_log(runs).open("ab", buffering=0) as log,
+        naming(file),
+        file.open("ab", buffering=0) as log,
     ):
         log.write(json.dumps(record).encode() + b"\n")

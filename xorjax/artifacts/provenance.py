@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import xorjax
+from xorjax.errors import SetupError
 
 LIBRARIES = (
     "jax",
@@ -34,10 +35,17 @@ def provenance() -> dict[str, str]:
 
 
 def device() -> str:
-    """What JAX computes on, which it reserves to say so: not for stages that have no use for it."""
+    """What JAX computes on, which it reserves to say so: not for stages that have no use for it.
+
+    Raises:
+        SetupError: there is no such device; JAX_PLATFORMS may name it.
+    """
     import jax
 
-    return jax.devices()[0].device_kind
+    try:
+        return jax.devices()[0].device_kind
+    except RuntimeError as error:
+        raise SetupError(f"JAX finds nothing to compute on: {' '.join(str(error).split())}") from error
 
 
 def versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from xorjax.artifacts.claims import Claimed
 from xorjax.artifacts.events import log_event
 from xorjax.artifacts.graph import Node, Stage
 from xorjax.engines.base import travelling
-from xorjax.errors import UserError
+from xorjax.errors import SetupError, UserError
 
 SYSTEM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOLCK)
 """What the system would refuse other stages too; orbax, tensorstore and safetensors pass it on in errors of their own,
@@ -43,7 +43,7 @@ class Failure:
         error: one line, the error's class first.
         directory: what there is of the stage.
         ours: a bug, or else the user's to mend.
-        of_system: a full disk, a directory that cannot be written: other stages would fail alike.
+        of_system: a full disk, a directory that cannot be written, a wrong variable: other stages would fail alike.
         traceback: where it happened.
         raised: the error itself.
     """
@@ -90,6 +90,7 @@ def failure_of(error: Exception, path: Path) -> Failure:
     """What became of whatever was being made at `path`."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
     refused = isinstance(error, OSError) and error.errno in (*SYSTEM_ERRORS, *REFUSED)
+    refused = refused or isinstance(error, SetupError)
     of_system = refused or any(os.strerror(code) in line for code in SYSTEM_ERRORS)
     ours = not (of_system or isinstance(error, UserError))
     text = "".join(traceback.format_exception(error))

@@ -26,7 +26,7 @@ def add_to(commands) -> None:
         "runs",
         metavar="RUNS",
         nargs="?",
-        default=os.environ.get("XORJAX_RUNS", "runs"),
+        default=os.environ.get("XORJAX_RUNS") or "runs",
         help="the run directory, which need not exist yet (default XORJAX_RUNS, else runs)",
     )
     parser.add_argument(

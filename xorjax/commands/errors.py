@@ -1,12 +1,11 @@
 """What a command refuses: a bad input, or arguments that do not go together."""
 
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from xorjax.errors import UserError
+from xorjax.errors import SetupError, UserError
+from xorjax.files import place_of
 
 
 class CommandError(UserError):
@@ -34,13 +33,10 @@ def refusing(path: str | Path | None = None) -> Iterator[None]:
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     except MemoryError as error:
         raise CommandError(f"{prefix}there is not enough memory ({error})") from error
+    except SetupError as error:
+        raise CommandError(str(error)) from error
     except UserError as error:
         raise CommandError(f"{prefix}{error}") from error
-
-
-def drop_output() -> None:
-    """The reader of standard output, such as `head`, has closed it. Python's last flush must not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_not_input(output: str, inputs: Iterable[str | Path]) -> None:
@@ -54,15 +50,12 @@ def check_output(path: str, force: bool) -> None:
     """Before any work is done.
 
     Raises:
-        CommandError: `path` exists and may not be overwritten, or its directory does not exist.
+        CommandError: `path` exists and may not be overwritten or is no file, or its directory does not exist.
     """
-    out = Path(path)
-    if out.is_dir():
-        raise CommandError(f"{path}: it is a directory, expected the name of a file")
-    if out.exists() and not force:
+    with refusing():
+        place = place_of(Path(path))
+    if place.exists() and not force:
         raise CommandError(f"{path}: it exists already; --force overwrites it")
-    if not out.parent.is_dir():
-        raise CommandError(f"{path}: its directory does not exist")
 
 
 def check_output_directory(path: str, force: bool) -> None:

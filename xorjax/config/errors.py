@@ -43,6 +43,12 @@ def _sentence(error: Exception) -> str:
             f"{several[1]} has several values, and this command is for one point, by --cfg, hydra.mode=RUN or "
             "+debug=one_point; give one value"
         )
+    if re.search(r"Could not find 'hydra/launcher/(slurm|submitit\w*)'", text):
+        return (
+            "hydra/launcher must be serial, joblib or ray; jobs of SLURM are run by python scripts/slurm.py"
+        )
+    if launcher := re.search(r"Could not find 'hydra/launcher/(.+?)'", text):
+        return f"hydra/launcher is {launcher[1]}; it must be serial, joblib or ray"
     # The key is a setting, since overrides are checked, but it is not in what was composed. Hydra would advise `+key`.
     missing = re.match(r"Could not override '(\w+)\.?(\w*)'", text)
     if missing is None or not isinstance(error, ConfigCompositionException):

@@ -1,9 +1,7 @@
 """The program behind `scripts/train.py`: check the command line, let Hydra sweep, count failures."""
 
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from omegaconf import DictConfig
 from xorjax.config.errors import INTERNAL, INTERRUPTED, USER, report
 from xorjax.config.overrides import as_sweep, check_arguments
 from xorjax.config.sweep import PointsFailed, Run, given_command, launch_points
+from xorjax.program import run_program, signals_end_it, signals_interrupt
 
 
 def launch(conf: Path, run: Run) -> int:
@@ -26,6 +25,10 @@ def launch(conf: Path, run: Run) -> int:
     Returns:
         The exit code: 0, 2 if all that went wrong is the user's to mend, 130 if interrupted, 1 otherwise.
     """
+    return run_program(lambda: _launch(conf, run))
+
+
+def _launch(conf: Path, run: Run) -> int:
     # Lets Hydra's errors through to us; by itself it prints and exits.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signals_interrupt()
@@ -56,25 +59,3 @@ def launch(conf: Path, run: Run) -> int:
     finally:
         signals_end_it()
     return 0
-
-
-def signals_interrupt() -> None:
-    """SIGTERM is as Ctrl-C, so that what is being made is left in order. A second one is not waited for."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.unraisablehook = _interrupt_again
-
-
-def _interrupt_again(unraisable: Any) -> None:
-    """Ctrl-C where Python cannot raise it, in a callback of the garbage collector, comes a moment later."""
-    if unraisable.exc_type is KeyboardInterrupt:
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-    else:
-        sys.__unraisablehook__(unraisable)
-
-
-def signals_end_it() -> None:
-    """From here on Ctrl-C and SIGTERM end the process at once: what is left is Python's own end, where an exception
-    would be printed and stop nothing.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)

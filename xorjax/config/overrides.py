@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -166,6 +166,9 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
         yield f"{key} (in {text}) is a setting, not a group; write {key}=VALUE"
     elif override.is_add():
         yield f"{text} adds a setting that is there already; the nearest is {text.lstrip('+')}"
+    elif isinstance(override.value(), list) and key in KEYS and get_origin(KEYS[key]) is not tuple:
+        values = override.get_value_element_as_str().strip("[]")
+        yield f"{text} is a list, and {key} takes one value; several, to sweep over, are written {key}={values}"
 
 
 def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterator[str]:

@@ -177,7 +177,7 @@ def given_command(script: str = TRAIN) -> str:
 
 def _command(script: str, arguments: Sequence[str]) -> str:
     # uv sets this for what it runs. Its environment is not one that `python` alone would find.
-    python = "uv run python" if "UV_RUN_RECURSION_DEPTH" in os.environ else "python"
+    python = "uv run python" if os.environ.get("UV_RUN_RECURSION_DEPTH") else "python"
     return shlex.join([*python.split(), script, *arguments])
 
 

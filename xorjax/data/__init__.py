@@ -9,7 +9,7 @@ from xorjax.data.batches import (
     steps_per_epoch,
     train_batches,
 )
-from xorjax.data.catalogue import DATASETS, SIZES, DataError
+from xorjax.data.catalogue import DATASETS, SIZES, DataError, MissingData
 from xorjax.data.sources import load_data
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Batch",
     "DataError",
     "Dataset",
+    "MissingData",
     "Split",
     "eval_batches",
     "load_data",

@@ -18,11 +18,20 @@ TEMPORARY = ".tmp-"
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock, which a killed process gives up, and clear what such a process left behind."""
+    """Hold the directory's lock, which a killed process gives up, and clear what such a process left behind, and what
+    a block that fails does.
+    """
     with wait_for(directory / ".lock"):
-        for leftover in directory.glob(f"{TEMPORARY}*"):
-            shutil.rmtree(leftover)
-        yield
+        _clear(directory)
+        try:
+            yield
+        finally:
+            _clear(directory)
+
+
+def _clear(directory: Path) -> None:
+    for leftover in directory.glob(f"{TEMPORARY}*"):
+        shutil.rmtree(leftover)
 
 
 def write_arrays(directory: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -45,11 +54,12 @@ def write_arrays(directory: Path, arrays: dict[str, np.ndarray]) -> None:
 def read_arrays(directory: Path) -> dict[str, np.ndarray] | None:
     """The arrays of `directory`, or None if it is not there or anything in it fails its checksum."""
     try:
-        manifest = json.loads((directory / MANIFEST).read_text())
+        manifest = dict(json.loads((directory / MANIFEST).read_text()))
         arrays = {name: np.load(directory / f"{name}.npy", allow_pickle=False) for name in manifest}
-    except (OSError, ValueError, EOFError):
+        whole = all(_digest(arrays[name]) == manifest[name] for name in manifest)
+    except Exception:  # reading what is damaged raises whatever it pleases
         return None
-    return arrays if all(_digest(arrays[name]) == manifest[name] for name in manifest) else None
+    return arrays if arrays and whole else None
 
 
 def _digest(array: np.ndarray) -> str:

@@ -25,11 +25,18 @@ class DataError(UserError, ValueError):
     """A dataset that is unknown, missing, damaged or not the one it should be."""
 
 
+class MissingData(DataError):
+    """Nothing of a dataset is where it was looked for."""
+
+
 @dataclass(frozen=True)
 class DatasetSpec:
-    """`builder` is the class in the TFDS catalogue; `md5` of each idx file once unpacked."""
+    """`builder` is the class in the TFDS catalogue, `found` says where the idx files are had from; `md5` of each of
+    them once unpacked.
+    """
 
     builder: str
+    found: str
     n_classes: int
     md5: dict[str, str]
 
@@ -37,6 +44,7 @@ class DatasetSpec:
 DATASETS = {
     "mnist": DatasetSpec(
         "MNIST",
+        "the repository has them in data/mnist",
         10,
         {
             "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -49,6 +57,7 @@ DATASETS = {
     # and date), have the SHA-256 that the TFDS catalogue lists for those.
     "fashion_mnist": DatasetSpec(
         "FashionMNIST",
+        "Debian's package dataset-fashion-mnist has them",
         10,
         {
             "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",

@@ -5,7 +5,6 @@ prepared directory with the catalogue's own class. The only module that imports 
 import contextlib
 import io
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,6 @@ def prepare(dataset: str, arrays: dict[str, UInt8[np.ndarray, "..."]], data_dir:
                 return {"train": examples("train"), "test": examples("t10k")}
 
     tfds.disable_progress_bar()
-    print(f"{dataset}: preparing {data_dir} from the files here, once", file=sys.stderr)
     # TFDS speaks of a download, and there is none.
     with contextlib.redirect_stdout(io.StringIO()):
         Prepared(data_dir=os.fspath(data_dir), file_format="array_record").download_and_prepare()

@@ -10,6 +10,8 @@ import json
 import logging
 import os
 import shutil
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import numpy as np
 
 from xorjax.data.batches import Dataset, Split
 from xorjax.data.cache import TEMPORARY, locked, read_arrays, write_arrays
-from xorjax.data.catalogue import IDX_SHAPES, SPLITS, VERSION, DataError, get_dataset
+from xorjax.data.catalogue import IDX_SHAPES, SPLITS, VERSION, DataError, MissingData, get_dataset
 from xorjax.data.config import DataConfig
 from xorjax.data.idx import find_idx, read_idx_dataset
 
@@ -44,7 +46,8 @@ def find_source(name: str, directory: Path) -> Source:
     idx files, or the parent of such a folder called `name`.
 
     Raises:
-        DataError: the dataset is unknown, or nothing of it is there.
+        MissingData: nothing of it is there.
+        DataError: the dataset is unknown, or a file of it is missing.
     """
     get_dataset(name)
     prepared = directory / name / VERSION
@@ -56,9 +59,9 @@ def find_source(name: str, directory: Path) -> Source:
             if missing := [file for file, path in found.items() if path is None]:
                 raise DataError(f"{folder / missing[0]}.gz is missing.")
             return Source("idx", folder, tuple(path for path in found.values() if path is not None))
-    raise DataError(
-        f"no {name} in {str(directory)!r} (data.dir; --data of `xorjax evaluate`): expected the idx files "
-        f"(train-images-idx3-ubyte.gz and three more) in it or in {name}/, or a TFDS directory with {name}/{VERSION}/."
+    raise MissingData(
+        f"no {name} in {str(directory)!r}: put its files {', '.join(f'{file}.gz' for file in IDX_SHAPES)} "
+        f"({get_dataset(name).found}) into {directory / name}, or a TFDS directory {name}/{VERSION} into {directory}"
     )
 
 
@@ -69,6 +72,7 @@ def load_data(config: DataConfig) -> Dataset:
     `n_train`, `n_validation` and `n_test` take the first so many examples of each.
 
     Raises:
+        MissingData: as `find_source`.
         DataError: the dataset is unknown, missing, damaged or not the canonical one, or a number is too large.
     """
     splits = _load_splits(config.name, find_source(config.name, Path(config.dir)), Path(config.cache_dir))
@@ -85,30 +89,57 @@ def _load_splits(name: str, source: Source, cache_dir: Path) -> dict[str, Split]
     kept = cache_dir / f"{name}-{source.key}"
     arrays = read_arrays(kept)
     if arrays is None:
+        arrays = _read(name, source, cache_dir, kept)
+    return {split: Split(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in SPLITS}
+
+
+def _read(name: str, source: Source, cache_dir: Path, kept: Path) -> dict[str, np.ndarray]:
+    """From the source, kept as `kept`; a cache that cannot be used is none, and a line says so."""
+    idx = read_idx_dataset(source.directory, name) if source.kind == "idx" else None
+    arrays = None
+    try:
         with locked(cache_dir):
             arrays = read_arrays(kept)  # another process may have had the lock
             if arrays is None:
                 if kept.exists():
                     log.warning("%s is damaged and made anew from %s", kept, source.directory)
-                arrays = _read_source(name, source, cache_dir)
+                where = f"from {source.directory}, once; its arrays are kept in {cache_dir}"
+                print(f"{name}: reading it {where}", file=sys.stderr)
+                arrays = _through_tfds(name, source, idx, cache_dir)
                 write_arrays(kept, arrays)
-    return {split: Split(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in SPLITS}
+    except Exception as refused:  # TFDS and its writer raise whatever they please
+        if arrays is None:
+            with tempfile.TemporaryDirectory() as elsewhere:
+                # If it is not the cache that was at fault, this fails alike.
+                arrays = _through_tfds(name, source, idx, Path(elsewhere))
+        reason = " ".join(str(refused).split())
+        log.warning("%s is read but not kept: the cache %s cannot be used (%s)", name, cache_dir, reason)
+    return arrays
 
 
-def _read_source(name: str, source: Source, cache_dir: Path) -> dict[str, np.ndarray]:
+def _through_tfds(
+    name: str, source: Source, idx: dict[str, np.ndarray] | None, work: Path
+) -> dict[str, np.ndarray]:
+    """The splits' arrays as TFDS orders them; those of idx files are prepared in `work` first."""
     from xorjax.data import prepare  # here, since tensorflow_datasets takes seconds to import
 
-    data_dir = source.directory
-    if source.kind == "idx":
-        arrays = read_idx_dataset(source.directory, name)
-        data_dir = cache_dir / "tfds"
-        if not (data_dir / name).exists():
-            log.info("preparing %s from %s, once", name, source.directory)
-            temporary = cache_dir / f"{TEMPORARY}tfds"
-            prepare.prepare(name, arrays, temporary)
-            data_dir.mkdir(exist_ok=True)
-            os.rename(temporary / name, data_dir / name)
-            shutil.rmtree(temporary)
-    splits = prepare.read(name, data_dir)
-    arrays = {f"{split}_images": splits[split].inputs for split in SPLITS}
-    return arrays | {f"{split}_labels": splits[split].targets for split in SPLITS}
+    def read(data_dir: Path) -> dict[str, np.ndarray]:
+        splits = prepare.read(name, data_dir)
+        arrays = {f"{split}_images": splits[split].inputs for split in SPLITS}
+        return arrays | {f"{split}_labels": splits[split].targets for split in SPLITS}
+
+    if idx is None:
+        return read(source.directory)
+    prepared = work / "tfds"
+    if (prepared / name).exists():
+        try:
+            return read(prepared)
+        except DataError as error:
+            log.warning("%s; it is prepared anew", error)
+            shutil.rmtree(prepared / name)
+    temporary = work / f"{TEMPORARY}tfds"
+    prepare.prepare(name, idx, temporary)
+    prepared.mkdir(exist_ok=True)
+    os.rename(temporary / name, prepared / name)
+    shutil.rmtree(temporary)
+    return read(prepared)

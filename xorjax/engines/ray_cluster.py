@@ -58,6 +58,8 @@ class Ray:
         # the package from where the cluster has it.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         os.environ.setdefault("RAY_task_oom_retries", str(OOM_RETRIES))
+        if not os.environ.get("RAY_ADDRESS"):
+            os.environ.pop("RAY_ADDRESS", None)  # empty is as not set, which Ray does not know
         elsewhere = address or os.environ.get("RAY_ADDRESS")
         if elsewhere not in (None, "auto", "local") and _has_token() and "ray" not in sys.modules:
             # `ray start` does so by itself; a connection to an address does not, and would be refused. A cluster

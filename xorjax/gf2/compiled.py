@@ -19,7 +19,7 @@ import numba
 import numba.core.config
 from numba.core.caching import FunctionCache
 
-from xorjax.errors import UserError
+from xorjax.errors import SetupError
 
 # Its settings are made when it is imported.
 config: Any = numba.core.config
@@ -27,7 +27,7 @@ config: Any = numba.core.config
 _SOURCES = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
 
 
-class NotCompiled(UserError, RuntimeError):
+class NotCompiled(SetupError):
     """numba is told not to compile, and the encoder is nothing without."""
 
 

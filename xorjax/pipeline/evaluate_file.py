@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from xorjax.artifacts.provenance import device
 from xorjax.config.schema import Config
 from xorjax.container import CompressedModel
 from xorjax.data.config import DataConfig
@@ -38,7 +39,9 @@ def evaluate_model(compressed: CompressedModel, data_dir: str, cache_dir: str) -
         MetadataError: the metadata lacks the model or the dataset, or names what is not there.
         FileModelError: the file's parameters are not the model's.
         DataError: the dataset is not in `data_dir`.
+        SetupError: JAX finds no device.
     """
+    device()
     metadata = compressed.metadata
     for key in ("model", "dataset"):
         if key not in metadata:

@@ -61,10 +61,12 @@ class Reports:
         for report, page in zip(self._built, self.build(), strict=True):
             experiment = read_experiment(report)
             best_points = summarise(tabulate(experiment), experiment.swept)
-            console.print(SummaryTable(best_points))
-            self._copy_models(
-                report, {point.name: point.compressed for point in experiment.points}, best_points, console
+            told = self._copy_models(
+                report, {point.name: point.compressed for point in experiment.points}, best_points
             )
+            console.print(SummaryTable(best_points))
+            for line in told:
+                console.print(line, markup=False)
             if n_failed := sum(point.status == "failed" for point in experiment.points):
                 console.print(
                     f"{n_failed} of {len(experiment.planned)} points failed and are not included above"
@@ -72,9 +74,10 @@ class Reports:
             console.print(f"report: {page}", markup=False)
 
     def _copy_models(
-        self, report: Path, files: Mapping[str, str], best_points: "Sequence[Best]", console: Console
-    ) -> None:
-        """Copy the compressed file of the best point of each prune rate beside the report."""
+        self, report: Path, files: Mapping[str, str], best_points: "Sequence[Best]"
+    ) -> list[str]:
+        """Copy the compressed file of the best point of each prune rate beside the report; a line for each."""
+        lines = []
         best_models = {paths.best_model(report, best.prune_rate) for best in best_points}
         for stale in {*paths.best_models(report)} - best_models:
             stale.unlink(missing_ok=True)  # another command may be at it too
@@ -92,4 +95,5 @@ class Reports:
                 told = f"none: {error}; run its point again to rebuild it"
             else:
                 told = str(model)
-            console.print(f"best model at S = {best.prune_rate:g}: {told}", markup=False)
+            lines.append(f"best model at S = {best.prune_rate:g}: {told}")
+        return lines

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import jax
+
 from xorjax.artifacts.artifact import Artifact
 from xorjax.artifacts.graph import Node
 from xorjax.artifacts.provenance import device
 from xorjax.config.schema import Config
+from xorjax.errors import SetupError
 from xorjax.pipeline.baselines import baselines
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.dense import dense
@@ -36,8 +39,15 @@ def build_stage(work: Path, needs: Mapping[str, Artifact], config: Config, name:
     """Fill `work` with the stage `name` of the point that `config` describes; returns its summary.
 
     The trackers that the settings name are told of each epoch; of stages that train nothing they are told nothing.
+
+    Raises:
+        SetupError: JAX finds no device, or computes in 64 bits, which no artifact's name says.
     """
-    plan = make_plan(config)
+    if jax.config.read("jax_enable_x64"):
+        raise SetupError(
+            "JAX_ENABLE_X64 is set, and what is trained would be other than its name says: unset it"
+        )
+    plan, computes_on = make_plan(config), device()
     stage = next(stage for stage in plan.stages if stage.name == name)
     trackers = open_trackers(config.trackers if stage.epochs else (), Path(config.paths.runs))
     with ExitStack() as stack:
@@ -47,4 +57,4 @@ def build_stage(work: Path, needs: Mapping[str, Artifact], config: Config, name:
             for log in logs:
                 log(row)
 
-        return STAGES[stage.kind](Build(plan, stage, needs, work, on_epoch)) | {"device": device()}
+        return STAGES[stage.kind](Build(plan, stage, needs, work, on_epoch)) | {"device": computes_on}

@@ -15,6 +15,8 @@ from xorjax.artifacts.provenance import commit
 from xorjax.artifacts.run import Failure, failure_of
 from xorjax.artifacts.schedule import Schedule, Stopped
 from xorjax.config.schema import Config
+from xorjax.data import MissingData
+from xorjax.data.config import DataConfig
 from xorjax.engines import Engine
 from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.plan_file import write_plan
@@ -24,6 +26,7 @@ from xorjax.pipeline.reports import Reports
 from xorjax.pipeline.stage import nodes
 from xorjax.pipeline.training import dataset
 from xorjax.results.rows import RowError
+from xorjax.tasks.task import Task
 from xorjax.trackers import open_trackers
 
 
@@ -95,11 +98,15 @@ class _Run:
         self.titles = titles(self.plans)
         first, _ = jobs[0]
         self.runs, self.on_error = Path(first.paths.runs), first.sweep.on_error
-        self.trackers = open_trackers(first.trackers, self.runs)
         self.outcomes: dict[str, Outcome] = {}
         self.reports = reports or Reports(self.runs)
         # Of each report how many points of earlier commands it no longer shows, and the command that set them.
         self.hidden: dict[Path, tuple[int, str]] = {}
+        # Before anything is written: a data set that is missing or damaged fails the command, not each of its points.
+        self.unfinished, self.damaged = self._look_for_finished()
+        for task, data in {(plan.config.task, plan.config.data) for plan in self.unfinished.values()}:
+            _read_data(task, data)
+        self.trackers = open_trackers(first.trackers, self.runs)
         for name in dict.fromkeys(plan.config.report for plan in self.plans.values()):
             own = {p: plan for p, plan in self.plans.items() if plan.config.report == name}
             report = paths.report_dir(self.runs, name)
@@ -108,14 +115,10 @@ class _Run:
             self.reports.add(report)
 
     def run(self) -> list[Outcome]:
-        unfinished, damaged = self._look_for_finished()
-        # A damaged data set fails the command here, not each of its points.
-        for task, data in {(plan.config.task, plan.config.data) for plan in unfinished.values()}:
-            dataset(task, data)
         there = _artifacts(self.runs, self.plans.values())
         found = {name: artifact.seconds for name, artifact in there.items()}
         stages = {stage.name: stage for plan in self.plans.values() for stage in plan.stages}
-        needed = {stage.name for plan in unfinished.values() for stage in plan.stages}
+        needed = {stage.name for plan in self.unfinished.values() for stage in plan.stages}
         self.progress = Progress(
             self.runs,
             # What is gone of points that are finished is not made again.
@@ -130,11 +133,11 @@ class _Run:
             for report, (n, set_by) in self.hidden.items():
                 self.progress.hidden(report, n, set_by)
             self.progress.found(len(self.outcomes))
-            goals = {point: nodes(plan) for point, plan in unfinished.items()}
+            goals = {point: nodes(plan) for point, plan in self.unfinished.items()}
             schedule = Schedule(
                 goals, self.runs, self.engine, self.progress, self._finish, self._fail, self.on_error
             )
-            for error in damaged:
+            for error in self.damaged:
                 schedule.set_aside(error)
             schedule.run()
             self.engine.close()
@@ -199,6 +202,13 @@ class _Run:
         if not failure.of_system:
             fail_point(plan, self.commands[point], failure.error)
             self.reports.update(paths.report_dir(self.runs, plan.config.report))
+
+
+def _read_data(task: Task, data: DataConfig) -> None:
+    try:
+        dataset(task, data)
+    except MissingData as error:
+        raise MissingData(f"{error}; data.dir or XORJAX_DATA says where else it lies") from error
 
 
 def _artifacts(runs: Path, plans: Iterable[Plan]) -> dict[str, Artifact]:
