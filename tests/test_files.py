@@ -45,6 +45,14 @@ def start_writer():
         process.communicate()
 
 
+def test_a_private_file_stays_private(tmp_path):
+    file = tmp_path / "file"
+    write_text(file, "old")
+    file.chmod(0o600)
+    write_text(file, "new")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o600)
+
+
 def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     (tmp_path / "far").mkdir()
     file = tmp_path / "far" / "file"

@@ -94,6 +94,8 @@ def _begin(place: Path) -> tuple[Path, int]:
         lock = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         with suppress(OSError):  # without locks nothing is ever taken for left
             fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(OSError):  # a private file stays one
+            os.fchmod(lock, stat.S_IMODE(place.stat().st_mode))
         if temporary.exists():
             return temporary, lock
         os.close(lock)  # somebody has looked for what is left in between

@@ -211,7 +211,14 @@ def test_a_scale_that_does_not_fit_is_refused(factor):
     assert compress(params, replace(SPEC, scale_dtype="bfloat16")).layers.keys() == {"fc1/kernel"}
 
 
-@pytest.mark.parametrize(("dtype", "factor"), [("float16", 2e-7), ("bfloat16", 1e-39)])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_scales_that_devices_take_for_0_are_refused(dtype):
+    params = {"fc1/kernel": 1e-39 * np.asarray(tree()["fc1"]["kernel"], np.float64)}
+    with pytest.raises(CompressError, match="tensor 'fc1/kernel': a scale is less than 1.18e-38"):
+        compress(params, replace(SPEC, scale_dtype=dtype))
+
+
+@pytest.mark.parametrize(("dtype", "factor"), [("float16", 2e-7), ("bfloat16", 1e-36)])
 def test_the_error_is_that_of_the_stored_scales(dtype, factor):
     """Also where they are subnormal, so that few of their bits are left."""
     weights = factor * np.asarray(tree()["fc1"]["kernel"], np.float64)

@@ -302,6 +302,7 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
             ["seed=range(0,0)"],
             "error: seed=range(0,0) has no values, so that there are no points; a range ends",
         ),
+        (["seed=range(0,3,0)"], "error: seed=range(0,3,0) cannot be: "),
         (
             ["-m", "seed=glob(*)"],
             "error: seed=glob(*) has no values, so that there are no points; glob chooses",

@@ -120,6 +120,33 @@ def test_processes_forked_after_an_encode_encode(layer):
     assert (done.stdout, done.stderr) == ("the same\n", "")
 
 
+THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from xorjax import XorNetwork, encode
+net, bits = XorNetwork.random(n_in=20, n_out=100, seed=0), np.arange(200_000) % 3 == 0
+one = encode(bits, bits, net, method="greedy")
+with ThreadPoolExecutor(4) as threads:
+    found = threads.map(lambda _: encode(bits, bits, net, method="greedy"), range(8))
+    print(all((other.codes == one.codes).all() for other in found))
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"), [("workqueue", ("True\n", "")), ("bogus", ("", "numba has no threads"))]
+)
+def test_threads_encode_at_once_on_any_layer(layer, said):
+    """numba's own layer ends a process that calls it from two threads."""
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS],
+        env=os.environ | {"NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == said[0]
+    assert said[1] in done.stderr.strip().rpartition("\n")[2]
+
+
 @pytest.mark.slow
 def test_damage_in_the_compiled_code_of_galois(tmp_path):
     whole = encode(NUMBA_CACHE_DIR=str(tmp_path))

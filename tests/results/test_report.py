@@ -333,6 +333,15 @@ def test_a_curve_whose_metrics_are_damaged_is_left_out(tmp_path, content):
     assert "Drawn: 1 of 2 training runs" in page.text
 
 
+def test_a_directory_named_like_a_pattern_has_its_own_curves(tmp_path):
+    runs = tmp_path / "a[1]?"
+    for place in (runs, tmp_path / "a1b"):
+        metrics = write_metrics(place, "dense/0", 3, 0.9, 0.99, random.Random(0))
+    curve = {"stage": "dense", "title": "seed 0", "metrics": metrics}
+    page = Page(build_report(write_report(runs, [make_point("a", [make_row()], curves=[curve])])))
+    assert "training" in page.sections
+
+
 def test_a_corrupt_point_leaves_the_last_report(tmp_path):
     report_dir = write_report(tmp_path, [make_point("a", [make_row()])])
     before = build_report(report_dir).read_bytes()

@@ -47,13 +47,19 @@ def as_stored(
     """The scales as a dtype by name.
 
     Raises:
-        CompressError: one becomes infinite, or 0 without being 0, or those of the planes have a sum that float32 lacks.
+        CompressError: one becomes infinite, or 0 without being 0, or is so small that devices take it for 0 as
+            float32, or those of the planes have a sum that float32 lacks.
     """
     with np.errstate(over="ignore"):
         stored = scales.astype(dtype)
         sums = np.abs(stored.astype(np.float32)).sum(axis=0)
     if ((stored == 0) & (scales != 0)).any() or not np.isfinite(stored.astype(np.float32)).all():
         raise CompressError(f"tensor {name!r}: a scale does not fit {dtype}; scale_dtype float32 holds it")
+    smallest = np.finfo(np.float32).smallest_normal
+    if ((np.abs(stored.astype(np.float32)) < smallest) & (scales != 0)).any():
+        raise CompressError(
+            f"tensor {name!r}: a scale is less than {smallest:.3g}, which devices take for 0; expected larger weights"
+        )
     if not np.isfinite(sums).all():
         raise CompressError(
             f"tensor {name!r}: the scales of its planes have a sum beyond float32; use fewer planes"

@@ -110,7 +110,14 @@ def refuse_empty(overrides: Iterable[Override]) -> None:
     """Raises `ConfigError` for a sweep without values, by whose product there would be no points."""
     problems = []
     for override in overrides:
-        if override.is_discrete_sweep() and next(override.sweep_string_iterator(), None) is None:
+        if not override.is_discrete_sweep():
+            continue
+        try:
+            values = override.sweep_string_iterator()
+        except ValueError as error:  # a range by steps of 0
+            problems.append(f"{override.input_line} cannot be: {error}")
+            continue
+        if next(values, None) is None:
             why = "write the values, as in seed=0,1,2"
             if override.value_type == ValueType.RANGE_SWEEP:
                 why = "a range ends before its second number, so that seed=range(0,3) is 0, 1 and 2"

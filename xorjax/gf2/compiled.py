@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
+from threading import Lock
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -28,14 +29,15 @@ _SOURCES = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__)
 
 
 class NotCompiled(SetupError):
-    """numba is told not to compile, and the encoder is nothing without."""
+    """numba is told not to compile, or has no threads, and the encoder is nothing without."""
 
 
 def compile_parallel(function: Callable) -> Any:
     """Compiled for all threads, and kept on disk where numba finds a directory it may write to.
 
-    A process that was forked after numba's threads began has none of them, and numba's OpenMP layer ends it when they
-    are called for: there the same function is compiled for one thread.
+    The same function is compiled for one thread as well, for where the threads are not to be had. A process that was
+    forked after they began has none of them, and numba's OpenMP layer ends it when they are called for. Where another
+    Python thread has them, numba's own layer ends the process.
     """
     if config.DISABLE_JIT:
         return _refuse
@@ -45,7 +47,12 @@ def compile_parallel(function: Callable) -> Any:
 
     @wraps(function)
     def call(*arguments: Any) -> Any:
-        return (on_one if _threads_are_lost else on_threads)(*arguments)
+        if _threads_are_lost or not _threads.acquire(blocking=False):
+            return on_one(*arguments)
+        try:
+            return on_threads(*arguments)
+        finally:
+            _threads.release()
 
     return call
 
@@ -62,6 +69,19 @@ def _compile(function: Callable, parallel: bool) -> Any:
     return compiled
 
 
+def n_threads() -> int:
+    """Those that compiled functions run on.
+
+    Raises:
+        NotCompiled: numba has none, by its settings.
+    """
+    try:
+        return numba.get_num_threads()
+    except ValueError as error:
+        raise NotCompiled(f"numba has no threads, see NUMBA_THREADING_LAYER: {error}") from error
+
+
+_threads = Lock()
 _threads_are_lost = False
 
 

@@ -15,7 +15,7 @@ from numba import types
 from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
-from xorjax.gf2.compiled import compile_parallel
+from xorjax.gf2.compiled import compile_parallel, n_threads
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.pack import pack_bits
 
@@ -41,7 +41,7 @@ class Plane(NamedTuple):
     @classmethod
     def of(cls, bits: Bool[np.ndarray, " n"], care: Bool[np.ndarray, " n"], net: XorNetwork) -> "Plane":
         n_slices = -(-len(bits) // net.n_out)
-        n_chunks = min(n_slices, _CHUNKS_PER_THREAD * numba.get_num_threads())
+        n_chunks = min(n_slices, _CHUNKS_PER_THREAD * n_threads())
         words = pack_bits(bits, np.uint64), pack_bits(care, np.uint64)
         return cls(*words, net.rows.T.copy(), net.n_in, len(bits), n_slices, n_chunks)
 

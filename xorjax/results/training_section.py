@@ -113,7 +113,7 @@ def _read(path: Path, changed: int) -> pl.DataFrame:
     """The metrics of an artifact. Raises ValueError where they are not what was written, or of an older version."""
     if sha256(path) != read_record(path.with_name(paths.ARTIFACT))["files"][path.name]:
         raise ValueError(f"{path} is damaged")
-    metrics = pl.read_ndjson(path, infer_schema_length=None)
+    metrics = pl.read_ndjson(path.read_bytes(), infer_schema_length=None)  # a path would be a pattern
     if "validation_metric" not in metrics.columns:
         raise ValueError(f"{path} is of an older version")
     return metrics
