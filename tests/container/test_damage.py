@@ -159,6 +159,7 @@ def test_1_500_damages_are_refused_or_harmless(tmp_path, files):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_20_000_damages_are_refused_or_harmless(tmp_path, files):
     path = tmp_path / "damaged.safetensors"
     assert check_damages(path, files, 14_000, seed=2, forged=False) > 13_700
