@@ -58,8 +58,6 @@ def build_shard(
     check_current(cut.sha256, out)
     source, path = cut.directory / shard.source, out / shard.file
     inputs = {source: cut.files[shard.source]} | cut.files_of_masks
-    for left in out.glob(f".{shard.file}.*.tmp"):
-        left.unlink()  # left by a killed command: only the holder of the claim writes the shard
     _check_input(inputs)
     checkpoint = open_checkpoint(source)
     described: list[dict[str, Any]] = []
