@@ -65,6 +65,18 @@ def place_of(path: Path) -> Path:
     return place
 
 
+def check_name(path: Path) -> None:
+    """Raises OSError: the absolute name is no UTF-8, which SQLite, orbax and polars need; the error names `path`."""
+    if not is_utf8(os.path.abspath(path)):
+        why = "its absolute name is no UTF-8, as that of a run directory must be"
+        raise OSError(errno.EILSEQ, why, str(path))
+
+
+def is_utf8(text: str) -> bool:
+    """Whether all of it is; the system's names and arguments may hold other bytes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 @contextmanager
 def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """A full disk, in whatever words a library puts it, is an `OSError` that names `path`; so is any error of the
