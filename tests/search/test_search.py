@@ -130,7 +130,7 @@ def test_data_that_is_not_there_is_told_before_anything_is_made(tmp_path):
     space, run = StubSpace(tmp_path), StubRun()
     missing = replace(Config(), data=replace(Config().data, dir=str(tmp_path / "nowhere")))
     space.data = [missing]
-    with pytest.raises(MissingData, match="no mnist in .*nowhere.*XORJAX_DATA says where else it lies"):
+    with pytest.raises(MissingData, match=r"no mnist in .*nowhere.*XORJAX_DATA says where else it lies"):
         run_search(space, run, 2)
     assert list(tmp_path.iterdir()) == []
     run_search(StubSpace(tmp_path), run, 2)

@@ -26,7 +26,8 @@ class StubSpace:
 
     def __init__(self, runs: Path, axes=AXES, on_error: str = "continue"):
         self.runs, self.experiment, self.name, self.axes = runs, "tiny", "search-0", axes
-        self.on_error, self.metric, self.data = on_error, ACCURACY, []
+        self.on_error, self.metric = on_error, ACCURACY
+        self.data: list[Config] = []
 
     def points(self, values):
         if values["codec"] == "bad":

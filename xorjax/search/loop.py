@@ -25,7 +25,7 @@ class Space(Protocol):
     experiment: str
     metric: Metric
     axes: dict[str, Axis]
-    data: Sequence[Config]
+    data: list[Config]
 
     def points(self, values: Mapping[str, str]) -> Sequence[tuple[Config, str]]:
         """The points of a trial and their commands; UserError, in sentences, where settings contradict."""
