@@ -160,7 +160,7 @@ def test_ans_signs_beside_ans_cost_what_a_coder_of_ternary_symbols_costs(positiv
 def test_the_rivals_shown_beside_every_point():
     """A report's columns depend on them."""
     assert {id: code.beside for id, code in CODES.items() if code.beside} == {
-        "ans_signs": ("ans",),
+        "ans_signs": ("ans", "ans_rc"),
         "dense": (None,),
-        "signs": ("bitmap", "csr5", "golomb", "ans_rc"),
+        "signs": ("bitmap", "csr4", "csr5", "csr6", "csr7", "csr8", "golomb", "ans_rc"),
     }

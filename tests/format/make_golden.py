@@ -82,6 +82,16 @@ def patch_file(patch_format):
     )
 
 
+def mask_file(codec):
+    shapes = (3, 3, 4, 21), (900,)
+    return model(
+        *(
+            layer(f"{i}", shape, CODES["signs"](), masked(700 + i, 9, shape, codec), 710 + i)
+            for i, shape in enumerate(shapes)
+        )
+    )
+
+
 def params_file():
     kinds = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
     integers = {kind: np.arange(-3, 5).astype(kind) for kind in kinds}
@@ -97,6 +107,7 @@ def params_file():
 
 FILES = {
     **{f"v2-code-{id}": (code_file, id) for id in CODES},
+    **{f"v2-mask-{codec}": (mask_file, codec) for codec in ("csr6", "csr7")},
     "v2-patches-care": (patch_file, "care"),
     "v2-patches-enumerative": (patch_file, "enumerative"),
     "v2-params": (params_file,),

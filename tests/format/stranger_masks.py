@@ -96,5 +96,5 @@ def golomb(streams, shape):
     return mask.reshape(shape)
 
 
-MASKS = {"bitmap": bitmap, "ans": ans, "ans_rc": ans_rc, "golomb": golomb, "csr4": csr(4), "csr5": csr(5)}
-MASKS |= {"csr8": csr(8)} | FITTED
+MASKS = {"bitmap": bitmap, "ans": ans, "ans_rc": ans_rc, "golomb": golomb} | FITTED
+MASKS |= {f"csr{w}": csr(w) for w in range(4, 9)}
