@@ -27,7 +27,7 @@ def test_the_whole_file_is_a_column_and_constant_columns_are_a_sentence(tmp_path
     listed = page.data["listed"]
     assert {"bits_per_weight", "file_bits_per_parameter"} <= set(listed)
     assert not {"layer", "status", "n_weights"} & set(listed)
-    assert "no column: layer fc1; scale_bits 0.04;" in page.text
+    assert "no column: layer fc1; matrix_bits 0; scale_bits 0.04;" in page.text
     assert "n_weights 400,000" in page.text
     assert set(listed) < set(page.data["columns"])
 

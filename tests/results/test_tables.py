@@ -90,8 +90,8 @@ def test_layers_are_weighted_by_their_weights_and_slices():
 
 def test_the_terminal_says_what_a_whole_file_takes():
     known, unknown = (summarise(to_frame([make_row(file_bits_per_parameter=n)])) for n in (2.5, None))
-    assert re.search(r"whole file, bits/parameter .* 2.500", render(known))
-    assert "whole file" not in render(unknown)
+    assert re.search(r"file, bits/parameter .* 2.500", render(known))
+    assert "bits/parameter" not in render(unknown)
 
 
 def test_shapes_that_no_layer_has_are_not_said():

@@ -285,7 +285,7 @@ def _table(shown: list[Best]) -> Table:
     of_files = any(best.file_bits_per_parameter is not None for best in shown)
     line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=not of_files)
     if of_files:
-        line("whole file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
+        line("file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
         line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
     return table
