@@ -64,7 +64,8 @@ def rows_of(config: Config, *, code: str = "xor", columns: dict[str, Any] | None
     sizes = {"code_bits": 4_000, "patch_bits": 1_000, "index_bits": 2_000, "scale_bits": 32}
     layer = sizes | {"n_weights": 10_000, "n_kept": 1_000, "n_planes": 1, "code": code, "mask_codec": "ans"}
     layer["columns"] = XOR if columns is None else columns
-    layers = {"conv1/kernel": layer, "fc1/kernel": layer}
+    # The second was encoded when a file held every matrix.
+    layers = {"conv1/kernel": layer | {"matrix_bits": 0}, "fc1/kernel": layer}
     baselines = [
         rival("signs", "csr5", code_bits=1_000, index_bits=5_000),
         rival("dense", None, code_bits=10_000),
@@ -74,7 +75,7 @@ def rows_of(config: Config, *, code: str = "xor", columns: dict[str, Any] | None
         "dense": measured | {"test_metric": 0.99, "validation_metric": 0.98},
         "quantize": measured | {"flipped_signs": {"fc1/kernel": 0.01}},
         "baselines": {"layers": dict.fromkeys(layers, baselines)},
-        "encode": {"layers": layers, "file_bytes": 1234},
+        "encode": {"layers": layers, "file_bytes": 1234, "n_parameters": 5000},
         "evaluate": {"test_metric": 0.96, "n_test": 500, "logit_difference": 0.0},
     }
     plan = plan_of(config)
@@ -100,7 +101,8 @@ def test_a_layer_has_a_row_of_its_own_and_one_of_each_baseline():
     own, signs, dense = rows[3:]
     assert own["bits_per_weight"] == pytest.approx(0.7032)
     assert own["patches_per_slice"] == 2.5
-    assert own["matrix_bits"] == pytest.approx(0.6)
+    assert (rows[0]["matrix_bits"], own["matrix_bits"]) == (0, pytest.approx(0.6))
+    assert own["file_bits_per_parameter"] == pytest.approx(8 * 1234 / 5000)
     assert (own["n_out"], own["fill"], own["slicing"], own["flipped_signs"]) == (
         300,
         0.8,

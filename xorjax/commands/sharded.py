@@ -77,6 +77,7 @@ def compress_to_directory(
     args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
 ) -> dict[str, Any]:
     from xorjax.compression.cut import make_cut
+    from xorjax.compression.describe import describe_sizes
 
     out = Path(args.output)
     check_directory(args.output)
@@ -84,16 +85,18 @@ def compress_to_directory(
         cut = make_cut(args.input, spec, args.mask, _shard_bytes(args))
     check_not_input(args.output, [cut.directory])
     records = _make(args, cut, out)
+    merged = _merged(records)
+    files = [out / record["file"] for record in records]
     return {
         "input_bytes": checkpoint.n_bytes,
-        "file_bytes": sum(record["bytes"] for record in records),
+        **describe_sizes(files, merged["layers"], merged["params"]),
         "index": str(out / cut.index_file),
         "shards": [
             {key: record[key] for key in ("file", "bytes", "input_bytes", "state", "seconds", "peak_bytes")}
             for record in records
         ],
         "metadata": dict(checkpoint.metadata),
-        **_merged(records),
+        **merged,
     }
 
 
@@ -177,6 +180,6 @@ def _merged(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     merged = {
         key: [{**entry, "file": shard["file"]} for shard in shards for entry in shard[key]]
-        for key in ("layers", "params", "shared")
+        for key in ("layers", "params")
     }
     return {**merged, "totals": totals(merged["layers"])}

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,6 +124,12 @@ class CompressedModel:
         rate = f" of {sum(bits(self).values()) / n_weights:.4f} bits/weight" if n_weights else ""
         return f"CompressedModel(layers {_listed(self.layers)}{rate}, params {_listed(self.params)})"
 
+    @property
+    def n_parameters(self) -> int:
+        """All values that it holds: weights of the layers, pruned ones included, and parameters of whatever kind."""
+        n_weights = sum(layer.n_weights for layer in self.layers.values())
+        return n_weights + sum(prod(array.shape) for array in self.params.values())
+
     @cached_property
     def weights(self) -> "Mapping[str, CodedWeight]":
         """The layers as weights on the device, each made when it is first asked for."""
@@ -202,7 +209,8 @@ def decode_weights(layer: CompressedLayer) -> Float32[np.ndarray, "..."]:
 def layer_bits(layer: CompressedLayer) -> dict[str, int]:
     """The layer's bits: code words, patches (counts and positions), mask and scales.
 
-    What layers have in common, such as M, is not among them: it is stored once. Nor is the header: see `file_bytes`.
+    What layers have in common, such as a matrix that no seed gives, is not among them: it is stored once. Nor is the
+    header: see `file_bytes`.
     """
     index = {} if layer.index is None else layer.index.nbits
     counts = {

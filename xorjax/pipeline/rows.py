@@ -62,6 +62,7 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
             "test_metric": evaluated["test_metric"],
             "logit_difference": evaluated["logit_difference"],
             "file_bytes": encoded["file_bytes"],
+            "file_bits_per_parameter": _per_parameter(encoded),
             # `evaluate` fails the point otherwise.
             "lossless": True,
         }
@@ -125,8 +126,16 @@ def _described(layer: dict) -> dict:
     if columns.get("n_slices") and "n_patches" in columns:
         found["patches_per_slice"] = columns["n_patches"] / columns["n_slices"]
     if columns.get("n_in") and columns.get("n_out"):
-        found["matrix_bits"] = columns["n_in"] * columns["n_out"] / layer["n_weights"]
+        # A stage that does not count it wrote a file with M in it.
+        n_bits = layer.get("matrix_bits", columns["n_in"] * columns["n_out"])
+        found["matrix_bits"] = n_bits / layer["n_weights"]
     return found
+
+
+def _per_parameter(encoded: dict) -> float | None:
+    """Bits of the whole file per parameter of the model; None where its stage did not count them."""
+    n_parameters = encoded.get("n_parameters")
+    return None if n_parameters is None else 8 * encoded["file_bytes"] / n_parameters
 
 
 def _per_weight(bits: dict, n_weights: int) -> dict[str, float]:

@@ -29,10 +29,9 @@ class Best:
     """The best point of one prune rate; means over `n_seeds` seeds, `*_spread` their sample deviation.
 
     `point` is the one of the seed that validates best, whose file stands for all. `bounded`: every point of this prune
-    rate, chosen or not, that has slices of a bounded search, and how many. `least_with_matrix`: XOR shape and bits per
-    weight, M included, of the smallest point among those that this one was chosen from. What the code does not have is
-    None: n_in, n_out, method, patches, M. `shape`: n_in and n_out for readers, "" where there are none. `approximate`:
-    whether its mask codec chooses the mask.
+    rate, chosen or not, that has slices of a bounded search, and how many. `file_bits_per_parameter`: of the whole
+    model, None where it is not known. What the code does not have is None: n_in, n_out, method, patches. `shape`: n_in
+    and n_out for readers, "" where there are none. `approximate`: whether its mask codec chooses the mask.
     """
 
     prune_rate: float
@@ -62,8 +61,7 @@ class Best:
     bits_per_weight: float
     bits_per_weight_spread: float | None
     patches_per_slice: float | None
-    matrix_bits: float | None
-    least_with_matrix: tuple[str, float] | None
+    file_bits_per_parameter: float | None
     value_bound: float
     kept_score: float
     baselines: tuple[Baseline, ...]
@@ -87,11 +85,6 @@ class Best:
     @property
     def value_bits(self) -> float:
         return self.code_bits + self.patch_bits
-
-    @property
-    def with_matrix(self) -> float | None:
-        """Bits per weight of a file of these layers alone, which holds M too."""
-        return None if self.matrix_bits is None else self.bits_per_weight + self.matrix_bits
 
     @property
     def mark(self) -> str:

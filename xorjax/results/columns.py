@@ -108,13 +108,18 @@ STATED = {
     ),
     "matrix_bits": Column(
         NUMBER,
-        "What M would add to bits_per_weight if it were stored for this layer alone. Layers of the same n_in, n_out "
-        "and code.seed share one M, which a file stores once; layers of several n_out have one for each. code.n_out=N "
-        "gives all layers one.",
+        "What M adds to bits_per_weight if it is stored for this layer alone: 0 where it is drawn from code.seed when "
+        "the file is read.",
         BITS,
     ),
     "file_bytes": Column(
-        INTEGER, "The point's whole file: all layers, coded or not, M, and the header.", "bytes"
+        INTEGER, "The point's whole file: all layers, coded or not, and the header.", "bytes"
+    ),
+    "file_bits_per_parameter": Column(
+        NUMBER,
+        "8 file_bytes over the number of all values that the file holds: weights of coded layers, pruned ones "
+        "included, and everything else, biases and batch statistics too.",
+        "bits per parameter of the model",
     ),
     "logit_difference": Column(
         NUMBER,

@@ -9,7 +9,7 @@ from xorjax.results.best import Best
 from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment, split_sizes
 from xorjax.results.names import example, own_code
-from xorjax.results.notes import verdict, with_matrix
+from xorjax.results.notes import verdict
 from xorjax.results.page import count
 from xorjax.results.progress_section import is_done, state
 
@@ -90,13 +90,15 @@ def _headline(
         unresolved = f" ({tolerated} are {of}, too few to tell.)"
     examples = " or ".join(f"{n:,}" for n in sorted(codes["n_test"].drop_nulls().unique()))
     tested = f"{metric.number(best.test_metric, best.test_metric_spread)} {metric.unit}".strip()
+    whole = best.file_bits_per_parameter
+    of_file = "" if whole is None else f" The whole file takes {whole:.3f} bits per parameter of the model."
     found = (
         f"{start}{tested} of {examples} {noun}s against "
         f"{metric.text(best.dense_metric)}, at {best.bits_per_weight:.3f} bits per weight "
         f"({best.value_bits:.3f} for the values, {best.index_bits:.3f} for the mask, {best.scale_bits:.3f} for "
         f"the scales): about {BITS_OF_FLOAT32 / best.bits_per_weight:.0f} times fewer than float32, for the compressed "
-        f"layers alone.{unresolved} {with_matrix(best)}"
-    ).strip()
+        f"layers alone.{of_file}{unresolved}"
+    )
     wrong = codes.filter(~pl.col("lossless"))["point"].n_unique()
     check = "Every decoded care bit equals the quantized one."
     if wrong:

@@ -43,7 +43,9 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
         "": [("S", [(f"{best.prune_rate:g}", "strong") for best in summary])],
         "bits per weight": [
             ("total", [(three_digits(best.bits_per_weight), "strong") for best in summary]),
-            ("with M", [(three_digits(best.with_matrix), "") for best in summary]),
+        ],
+        "whole file": [
+            ("bits / parameter", [(three_digits(best.file_bits_per_parameter), "") for best in summary]),
         ],
         f"test {metric.label}": [
             (own, [(best.tested, "" if best.is_close else "bad") for best in summary]),

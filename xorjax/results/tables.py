@@ -29,12 +29,11 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     """One row for each point's own code and for each rival beside it: all encoded layers of the model together.
 
     Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the
-    layers' weights, patches by their slices, `kept_score` by the kept weights; `matrix_bits` counts each matrix once,
-    as a file stores it. Layers that are coded differently are "mixed", their n_in and n_out the mean; n_out is that
-    over seeds too where it was chosen from the masks. Added columns: those of `with_variants`, which has `varied`;
-    `codec`, the code for readers; `asked`, the n_out or the rule by which it was chosen; `n_ins`, `n_outs` and `shape`,
-    the numbers for readers, a range where layers or seeds differ; `value_bound`, n_planes * kept / weights, which is
-    1 - S for one plane.
+    layers' weights, patches by their slices, `kept_score` by the kept weights. Layers that are coded differently are
+    "mixed", their n_in and n_out the mean; n_out is that over seeds too where it was chosen from the masks. Added
+    columns: those of `with_variants`, which has `varied`; `codec`, the code for readers; `asked`, the n_out or the rule
+    by which it was chosen; `n_ins`, `n_outs` and `shape`, the numbers for readers, a range where layers or seeds
+    differ; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
     pairs = rows.filter("baseline").select("code", "mask_codec").unique().rows()
@@ -54,7 +53,6 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         rows.with_columns(
             of_point.alias("prune_rate"),
             asked=pl.when(pl.col("n_out").is_not_null()).then(pl.Series(asked, dtype=pl.String)),
-            own_matrix=pl.struct("point", "xor_sha256", "n_in", "n_out").is_first_distinct(),
         )
         .join(rivals, on=["code", "mask_codec"], how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.when("baseline").then("rival"))
@@ -73,6 +71,7 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         "metric_unit",
         "higher_is_better",
         "metric_tolerance",
+        "file_bits_per_parameter",
         *METRICS,
     )
     ways = ("code", "method", "patch_format", "mask_codec")
@@ -88,9 +87,6 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         *(pl.col(column).min().alias(f"{column}_least") for column in ("n_in", "n_out")),
         *(pl.col(column).max().alias(f"{column}_most") for column in ("n_in", "n_out")),
         *((pl.col(c) * n_weights).sum() / n_weights.sum() for c in (*BIT_STREAMS, "bits_per_weight")),
-        matrix_bits=pl.when(pl.col("matrix_bits").count() > 0).then(
-            (pl.col("matrix_bits") * n_weights).filter("own_matrix").sum() / n_weights.sum()
-        ),
         patches_per_slice=pl.when(n_slices.sum() > 0).then(
             (pl.col("patches_per_slice") * n_slices).sum() / n_slices.sum()
         ),
@@ -143,7 +139,7 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
         "test_metric",
         "dense_validation_metric",
         "validation_metric",
-        "matrix_bits",
+        "file_bits_per_parameter",
         *BIT_STREAMS,
         "bits_per_weight",
         "patches_per_slice",
@@ -194,7 +190,6 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
             "metric": metric,
             "baselines": _baselines(points, row),
             "bounded": _bounded(points, row["prune_rate"]),
-            "least_with_matrix": _least_with_matrix(pool),
         }
         fields = {name: row[name] for name in Best.__dataclass_fields__ if name not in others}
         best.append(Best(**fields, **others))
@@ -225,14 +220,6 @@ def _same_mask(best: dict[str, Any]) -> Baseline:
     """The mask as the point stores it, and behind it the kept signs as they are: a bit each, which needs no run."""
     kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
     return Baseline(SAME_MASK, kept, 0.0, index, scale, kept + index + scale, best["n_seeds"])
-
-
-def _least_with_matrix(pool: pl.DataFrame) -> tuple[str, float] | None:
-    total = pl.col("bits_per_weight") + pl.col("matrix_bits")
-    known = pool.with_columns(total=total).drop_nulls("total").sort("total", maintain_order=True)
-    for row in known.head(1).iter_rows(named=True):
-        return row["shape"], row["total"]
-    return None
 
 
 def _bounded(points: pl.DataFrame, prune_rate: float) -> tuple[tuple[str, int], ...]:
@@ -295,8 +282,10 @@ def _table(shown: list[Best]) -> Table:
         line("± over seeds", lambda best: _deviation(best), last=True)
     for stream in BIT_STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
-    line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold")
-    line("total with M", lambda best: three_digits(best.with_matrix), last=True)
+    of_files = any(best.file_bits_per_parameter is not None for best in shown)
+    line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=not of_files)
+    if of_files:
+        line("file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
         line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
     return table
