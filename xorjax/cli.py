@@ -12,6 +12,7 @@ from xorjax import __version__
 from xorjax.commands import COMMANDS
 from xorjax.commands.errors import UsageError
 from xorjax.commands.options import CommandParser
+from xorjax.commands.tables import for_json
 from xorjax.errors import UserError
 from xorjax.program import interruptible, run_program
 
@@ -28,7 +29,7 @@ def _run(argv: Sequence[str] | None) -> int:
         with interruptible():
             result = args.run(args)
             if args.json:
-                print(json.dumps(result, allow_nan=False))
+                print(json.dumps(for_json(result), allow_nan=False))
             else:
                 args.show(result)
     except UsageError as error:
