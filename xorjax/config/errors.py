@@ -9,6 +9,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from xorjax.errors import UserError
+from xorjax.program import wrong_variable
 
 USER, INTERNAL, INTERRUPTED = 2, 1, 130
 """Exit codes."""
@@ -31,6 +32,9 @@ def report(error: Exception) -> int:
     if isinstance(error, (UserError, OSError, HydraException, OmegaConfBaseException)):
         lines = error.problems if isinstance(error, ConfigError) else (_sentence(error),)
         print(*(f"error: {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)
+        return USER
+    if wrong := wrong_variable(error):
+        print(f"error: {wrong}", file=sys.stderr, flush=True)
         return USER
     traceback.print_exception(error)
     return INTERNAL
