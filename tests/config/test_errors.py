@@ -28,7 +28,7 @@ def test_whose_fault_an_error_is_its_class_says(capsys):
 
 @pytest.mark.parametrize("name", ["JAX_DEBUG_NANS", "JAX_NUM_CPU_DEVICES", "JAX_DEFAULT_MATMUL_PRECISION"])
 def test_a_variable_that_jax_does_not_take_is_named(name):
-    code = "from xorjax.config.errors import report\ntry: import jax\nexcept Exception as e: raise SystemExit(report(e))"
+    code = "from xorjax.config.errors import report\ntry: import jax\nexcept Exception as e: exit(report(e))"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {name: "x"}, capture_output=True, text=True
     )
