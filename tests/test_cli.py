@@ -21,6 +21,7 @@ from xorjax.container import bits, decode_weights, load, save, verify
 from xorjax.container.tensors import from_bytes, to_bytes
 from xorjax.data import Dataset, Split
 from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
+from xorjax.results.columns import STATED
 from xorjax.settings import stated
 
 RNG = np.random.default_rng(0)
@@ -80,7 +81,7 @@ def test_compress_reports_what_the_file_holds(here, capsys):
     model = load("small.xj")
     assert [layer["name"] for layer in result["layers"]] == sorted(n for n in TENSORS if n.endswith("weight"))
     assert result["file_bytes"] == (here / "small.xj").stat().st_size
-    assert {kind: result["totals"][kind] for kind in bits(model)} == bits(model)
+    assert {kind: result["totals"][f"n_{kind}"] for kind in bits(model)} == bits(model)
     assert result["totals"]["n_weights"] == N_WEIGHTS
     assert result["totals"]["bits_per_weight"] == pytest.approx(sum(bits(model).values()) / N_WEIGHTS)
     for layer in result["layers"]:
@@ -149,7 +150,15 @@ def test_a_plainer_code_that_would_be_smaller_is_told(here, capsys, settings, co
     total = run_json(capsys, "compress", "model.safetensors", "b.xj", *layers, *kept, *plain)[1]["totals"]
     assert found["code"] == code
     assert found["n_weights"] == total["n_weights"]
-    assert found["n_bits"] == total["value_bits"] + total["index_bits"] < found["n_bits_now"]
+    assert found["n_bits"] == total["n_value_bits"] + total["n_index_bits"] < found["n_bits_now"]
+
+
+def test_no_name_of_the_json_is_that_of_a_column_with_another_unit(here, capsys):
+    result = compressed(capsys)
+    for entry in (*result["layers"], result["totals"]):
+        of_bits = {key for key in entry if key.endswith("_bits")}
+        assert of_bits
+        assert not of_bits & STATED.keys()
 
 
 def test_value_bits_are_code_words_and_patches(here, capsys):
@@ -159,8 +168,8 @@ def test_value_bits_are_code_words_and_patches(here, capsys):
     encoded = run_json(capsys, "encode", "own.xj", "--care", "mask.npy", "--bits", "mask.npy")[1]
     for result in (wrote, run_json(capsys, "inspect", "small.xj")[1], encoded):
         for entry in (*result["layers"], result["totals"]):
-            assert entry["value_bits"] == entry["code_bits"] + entry["patch_bits"]
-            kinds = ("value_bits", "index_bits", "scale_bits")
+            assert entry["n_value_bits"] == entry["n_code_bits"] + entry["n_patch_bits"]
+            kinds = ("n_value_bits", "n_index_bits", "n_scale_bits")
             assert sum(entry[kind] for kind in kinds) == round(entry["bits_per_weight"] * entry["n_weights"])
 
 
@@ -267,7 +276,7 @@ def test_every_setting_of_every_code_is_an_option(here, capsys):
 @pytest.mark.parametrize("code", CODES)
 def test_without_a_mask(here, capsys, code):
     result = compressed(capsys, "--prune-rate", "0", "--mask-codec", "none", "--code", code)
-    assert result["totals"]["index_bits"] == 0
+    assert result["totals"]["n_index_bits"] == 0
     assert {(layer["mask_codec"], layer["prune_rate"]) for layer in result["layers"]} == {(None, 0)}
     decoded = decode_weights(load("small.xj").layers[W])
     assert np.array_equal(decoded > 0, TENSORS[W] > 0)
@@ -285,7 +294,7 @@ def test_settings_by_layer(here, capsys):
         "conv.weight": 0.9, "double.weight": 0.9, "enc.0.weight": 0.8, "enc.1.weight": 0.5,
     }  # fmt: skip
     first, conv, other = (layers[f"{name}.weight"] for name in ("enc.0", "conv", "double"))
-    assert (first["n_in"], first["n_planes"], first["scale_bits"]) == (12, 2, 64)
+    assert (first["n_in"], first["n_planes"], first["n_scale_bits"]) == (12, 2, 64)
     assert first["n_out"] not in (None, 96)
     assert (conv["code"], conv["mask_codec"], conv["scale_dtype"]) == ("signs", "golomb", "float16")
     assert "n_in" not in conv
