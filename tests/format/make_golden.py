@@ -7,6 +7,7 @@ more: they hold every patch format, slicing and mask codec. New ids get new file
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -105,6 +106,27 @@ def mask_file(codec):
     )
 
 
+def matrix_file():
+    """Drawn with and without taps, one at the second attempt and one shared; given, with a seed that is not its own."""
+    shape = (30, 41)
+    mask = masked(700, 60, shape)
+    codes = {
+        "drawn": XorCode(6, 31, seed=1),
+        "shared": XorCode(6, 31, seed=1, slicing="row_major"),
+        "again": XorCode(20, 21, seed=2),
+        "wide": XorCode(70, 160, seed=2**64 - 1),
+        "odd taps": XorCode(20, 100, seed=2, taps=3),
+        "even taps": XorCode(20, 100, seed=2, taps=4),
+        "one tap": XorCode(3, 9, seed=2, taps=1),
+        "all taps": XorCode(3, 9, seed=2, taps=3),
+    }
+    layers = [layer(name, shape, code, mask, 710 + i) for i, (name, code) in enumerate(codes.items())]
+    other = replace(layers[0].values, code=replace(codes["drawn"], seed=None))
+    given = replace(layers[0], name="given", values=other)
+    foreign = replace(layers[0], name="foreign", values=replace(other, code=replace(codes["drawn"], seed=2)))
+    return model(*layers, given, foreign)
+
+
 def params_file():
     kinds = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
     integers = {kind: np.arange(-3, 5).astype(kind) for kind in kinds}
@@ -123,6 +145,7 @@ FILES = {
     **{f"v2-mask-{codec}": (mask_file, codec) for codec in ("csr6", "csr7")},
     "v2-patches-care": (patch_file, "care"),
     "v2-patches-enumerative": (patch_file, "enumerative"),
+    "v2-matrix": (matrix_file,),
     "v2-params": (params_file,),
 }
 

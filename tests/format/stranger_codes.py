@@ -26,6 +26,35 @@ def xor(streams, code, shared, mask):
     return flat.reshape(mask.shape[::-1]).T if by_columns else flat.reshape(mask.shape)
 
 
+def draw(code):
+    """The matrix M of a code with a seed, as the shared array has it."""
+    n_in, n_out, taps = code["n_in"], code["n_out"], code["taps"]
+    source, rank, n_words = np.random.PCG64(code["seed"]), n_in, -(-n_in // 64)
+    if taps is not None:
+        rank, n_words = 1 if taps == n_in else n_in - (taps % 2 == 0), n_in
+    matrix = None
+    while matrix is None or rank_of(matrix) != rank:
+        words = np.asarray(source.random_raw(n_out * n_words), "<u8").reshape(n_out, n_words)
+        if taps is None:
+            matrix = np.unpackbits(words.view(np.uint8), axis=1, count=n_in, bitorder="little")
+        else:
+            matrix = np.zeros((n_out, n_in), np.uint8)
+            np.put_along_axis(matrix, np.argsort(words, axis=1, kind="stable")[:, :taps], 1, axis=1)
+    return np.packbits(matrix, bitorder="little")
+
+
+def rank_of(matrix):
+    matrix, rank = matrix.copy(), 0
+    for j in range(matrix.shape[1]):
+        rows = rank + np.flatnonzero(matrix[rank:, j])
+        if len(rows):
+            matrix[[rank, rows[0]]] = matrix[[rows[0], rank]]
+            others = np.flatnonzero(matrix[:, j])
+            matrix[others[others != rank]] ^= matrix[rank]
+            rank += 1
+    return rank
+
+
 def places(shape, n_out, slicing, seed):
     n_slices = -(-prod(shape) // n_out)
     while slicing == "interleaved" and gcd(n_slices, shape[-1] if shape else 1) > 1:
