@@ -327,10 +327,10 @@ def test_names_that_no_file_can_hold_make_no_model(name):
         CompressedModel({}, {name: np.ones(3, np.float32)})
 
 
-@pytest.mark.parametrize("metadata", [{"a": "\ud800"}, {"\ud800": "a"}, {"a": 3}])
+@pytest.mark.parametrize("metadata", [{"a": "\ud800"}, {"\ud800": "a"}, {"a": 3}, "made here"])
 def test_metadata_that_no_file_can_hold_makes_no_model(metadata, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-    with pytest.raises(ContainerError, match="metadata: "):
+    with pytest.raises(ContainerError, match="metadata"):
         CompressedModel({}, {}, metadata)
 
 
@@ -348,6 +348,16 @@ def test_a_layer_with_too_many_weights_for_its_bytes_is_not_saved(tmp_path, monk
     with pytest.raises(ValueError, match=r"planes of 60000 bits in .* bytes are over 1 a byte"):
         save(tmp_path / "file", CompressedModel({"a": layer}))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_model_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    model = random_model()
+    for path, no_model, what in ((model, "file", "str"), (tmp_path / "file", model.params, "dict")):
+        with pytest.raises(
+            ContainerError, match=f"model is a {what}, expected what `compress` or `load` returns"
+        ):
+            save(path, no_model)
 
 
 def test_an_unusable_path_is_a_container_or_os_error(tmp_path):
@@ -368,6 +378,7 @@ def test_reprs_say_what_is_held_and_what_it_costs():
     assert repr(layer.index) == (
         f"EncodedMask({layer.shape}, {layer.index.codec!r}, {layer.index.bits_per_weight:.4f} bits/weight)"
     )
+    assert repr(model.weights).startswith(f"Weights(layers {name}")
     text, n_weights = repr(model), sum(layer.n_weights for layer in model.layers.values())
     assert f"{sum(bits(model).values()) / n_weights:.4f} bits/weight" in text
     assert all(held in text for held in (*model.layers, *model.params))

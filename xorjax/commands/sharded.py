@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xorjax.commands.errors import CommandError, UsageError, check_not_input, refusing
+from xorjax.commands.errors import CommandError, UsageError, check_directory, check_not_input, refusing
 from xorjax.commands.progress import Bar, progress
 from xorjax.commands.tables import describe_model, megabytes
 
@@ -80,8 +80,7 @@ def compress_to_directory(
     from xorjax.compression.describe import describe_sizes
 
     out = Path(args.output)
-    if not out.absolute().parent.is_dir():
-        raise CommandError(f"{args.output}: its directory does not exist")
+    check_directory(args.output)
     with refusing(args.input):
         cut = make_cut(args.input, spec, args.mask, _shard_bytes(args))
     check_not_input(args.output, [cut.directory])

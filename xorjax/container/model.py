@@ -150,6 +150,8 @@ def check_params(params: Iterable[str], metadata: Mapping[str, str], error: type
     for name in params:
         with about("tensor", error):
             check_name(name)
+    if not isinstance(metadata, Mapping):
+        raise error(f"metadata is a {type(metadata).__name__}, expected strings by name")
     for key, value in metadata.items():
         if not isinstance(value, str):
             raise error(f"metadata: {key!r} is {value!r}, expected a string")
@@ -161,6 +163,9 @@ def check_params(params: Iterable[str], metadata: Mapping[str, str], error: type
 class _Weights(Mapping[str, "CodedWeight"]):
     def __init__(self, layers: Mapping[str, CompressedLayer]):
         self._layers, self._made = layers, {}
+
+    def __repr__(self) -> str:
+        return f"Weights(layers {_listed(self._layers)})"
 
     def __getitem__(self, name: str) -> "CodedWeight":
         # Imported when used: importing jax takes a second, and reading a file does not need it.

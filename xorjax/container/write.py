@@ -32,10 +32,14 @@ def save(path: str | Path, model: CompressedModel) -> None:
     """Writes `model` to `path`, whole or not at all: a temporary file beside it, fsync, rename.
 
     Raises:
-        ContainerError: a parameter has a dtype that the format does not know, or the layers' planes have more than
-            `BITS_PER_BYTE` bits for each byte of the file.
+        ContainerError: `model` is none, a parameter has a dtype that the format does not know, or the layers' planes
+            have more than `BITS_PER_BYTE` bits for each byte of the file.
         OSError: the file cannot be written.
     """
+    if not isinstance(model, CompressedModel):
+        raise ContainerError(
+            f"save(path, model): model is a {type(model).__name__}, expected what `compress` or `load` returns"
+        )
     save_made(path, _sorted_layers(model), model.params, model.metadata)
 
 

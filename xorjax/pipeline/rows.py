@@ -29,16 +29,22 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
         command: what runs the point alone.
         artifacts: those of its stages, by name.
     """
-    stages = (plan.dense, plan.pruned, plan.quantize, plan.baselines, plan.encode, plan.evaluate)
-    dense, pruned, quantized, baselines, encoded, evaluated = (
+    stages = (
+        *(plan.dense, plan.reference, plan.pruned, plan.quantize, plan.baselines, plan.encode, plan.evaluate),
+    )
+    dense, reference, pruned, quantized, baselines, encoded, evaluated = (
         artifacts[stage.name].summary for stage in stages
     )
     shared = _row(plan, command) | {
         "status": "ok",
         "dense_metric": dense["test_metric"],
+        "reference_metric": reference["test_metric"],
         "pruned_metric": pruned["test_metric"],
         "quantized_metric": quantized["test_metric"],
         "dense_validation_metric": dense["validation_metric"],
+        "reference_validation_metric": reference["validation_metric"],
+        "dense_epochs": plan.dense.epochs,
+        "epochs": plan.epochs,
         "validation_metric": quantized["validation_metric"],
         "quantized": plan.quantize.name,
         "n_test": evaluated["n_test"],

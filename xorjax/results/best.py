@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xorjax.metric import Metric
+from xorjax.results.losses import Loss
 from xorjax.results.names import code_name
 from xorjax.results.variants import SAID, SETTING, said
 
@@ -28,6 +29,8 @@ class Baseline:
 class Best:
     """The best point of one prune rate; means over `n_seeds` seeds, `*_spread` their sample deviation.
 
+    `loss`, and whether it `is_close`, are against the reference; `dense_metric` is the model that both come from.
+
     `point` is the one of the seed that validates best, whose file stands for all. `bounded`: every point of this prune
     rate, chosen or not, that has slices of a bounded search, and how many. `file_bits_per_parameter`: of the whole
     model, None where it is not known. What the code does not have is None: n_in, n_out, method, patches. `shape`: n_in
@@ -49,10 +52,14 @@ class Best:
     n_seeds: int
     metric: Metric
     dense_metric: float
-    dense_validation_metric: float | None
+    dense_epochs: float
+    reference_metric: float
+    reference_validation_metric: float | None
+    epochs: float
     validation_metric: float | None
     test_metric: float
     test_metric_spread: float | None
+    loss: Loss
     is_close: bool
     code_bits: float
     patch_bits: float
@@ -88,7 +95,7 @@ class Best:
 
     @property
     def mark(self) -> str:
-        """A star behind the metric where it is not close to the dense model's."""
+        """A star behind the metric where it is not close to the reference's."""
         return "" if self.is_close else " *"
 
     @property

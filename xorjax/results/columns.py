@@ -9,11 +9,13 @@ import polars as pl
 
 METRICS = (
     "dense_metric",
+    "reference_metric",
     "pruned_metric",
     "quantized_metric",
     "test_metric",
     "validation_metric",
     "dense_validation_metric",
+    "reference_validation_metric",
 )
 """Each with a column beside it for accuracies alone, as `accuracy_column` calls it."""
 
@@ -35,11 +37,14 @@ TEXT, INTEGER, NUMBER, BOOLEAN = pl.String(), pl.Int64(), pl.Float64(), pl.Boole
 BITS, FRACTION = "bits per weight of the layer", "fraction"
 _OF = {
     "dense_metric": "the dense network on the test split",
+    "reference_metric": "the reference on the test split: the dense network trained as long and in the same way as the "
+    "quantized one, neither pruned nor quantized",
     "pruned_metric": "the pruned network on the test split, its weights still floats",
     "quantized_metric": "the quantized network on the test split",
     "test_metric": "the network that decodes its weights, on the test split",
     "validation_metric": "the quantized network on the validation split, by which points are chosen",
     "dense_validation_metric": "the dense network on the validation split",
+    "reference_validation_metric": "the reference on the validation split",
 }
 METRIC_UNIT = "as metric_unit says; a fraction for %"
 
@@ -90,6 +95,15 @@ STATED = {
     "pruned_accuracy": _accuracy("pruned_metric"),
     "validation_accuracy": _accuracy("validation_metric"),
     "dense_validation_accuracy": _accuracy("dense_validation_metric"),
+    "reference_accuracy": _accuracy("reference_metric"),
+    "reference_validation_accuracy": _accuracy("reference_validation_metric"),
+    "dense_epochs": Column(INTEGER, "Epochs of the dense training.", "epochs"),
+    "epochs": Column(
+        INTEGER,
+        "Epochs behind the quantized network: of the dense training, all levels of pruning, all rounds of an "
+        "approximate mask, and quantized training.",
+        "epochs",
+    ),
     "slicing": Column(TEXT, "How weights are cut into slices."),
     "quantized": Column(
         TEXT, "The name of the quantized network's artifact: rows that share it differ in coding alone."

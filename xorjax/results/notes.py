@@ -2,6 +2,7 @@
 
 from xorjax.results.best import TIE, Best
 from xorjax.results.caps import listed
+from xorjax.results.losses import caption
 from xorjax.results.names import SAME_MASK, code_name, mask_name
 
 # So many points with bounded slices are named; the table of all rows has the others.
@@ -56,6 +57,7 @@ def notes(summary: list[Best]) -> list[str]:
         + " Bits are per weight of the layers, pruned ones included.",
         f"{metric.name.capitalize()} does not depend on {of_coding} or an exact mask codec: decoding is lossless, so "
         "only the bits differ.",
+        caption([(best.prune_rate, best.loss) for best in summary], metric),
     ]
     masks = [
         f"{mask_name(best.mask_codec or '')} at S = {best.prune_rate:g} ({best.kept_score:.3f})"
@@ -76,7 +78,7 @@ def notes(summary: list[Best]) -> list[str]:
     if not all(best.is_close for best in summary):
         most = "most accurate" if metric.name == "accuracy" else "best"
         lines.append(
-            f"* no point within {metric.difference(metric.tolerance)} of the dense model on the validation split: the "
+            f"* no point within {metric.difference(metric.tolerance)} of the reference on the validation split: the "
             f"{most} one there is shown."
         )
     return [*lines, *_bounded(summary)]

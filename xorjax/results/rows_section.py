@@ -15,7 +15,8 @@ DIGITS: dict[str, int | None] = {"layer": None, "codec": None, "prune_rate": 0, 
 DIGITS |= {"file_bits_per_parameter": 4, "matrix_bits": 4}
 DIGITS |= {"test_metric": 4, "validation_metric": 4, "seed": 0, "n_in": 0, "n_out": 0}
 DIGITS |= {"code_bits": 4, "patch_bits": 4, "index_bits": 4, "scale_bits": 4, "patches_per_slice": 2}
-DIGITS |= {"patch_format": None, "mask_codec": None, "dense_metric": 4, "pruned_metric": 4}
+DIGITS |= {"patch_format": None, "mask_codec": None, "dense_metric": 4, "reference_metric": 4}
+DIGITS |= {"pruned_metric": 4, "epochs": 0}
 DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bounded": 0, "file_bytes": 0}
 DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
 # Printed: what fits on paper.

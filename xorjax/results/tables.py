@@ -16,6 +16,7 @@ from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.collect import metric_of
 from xorjax.results.columns import METRICS
 from xorjax.results.configs import setting
+from xorjax.results.losses import heading, loss_of
 from xorjax.results.names import SAME_MASK, code_name, codec_name, own_code
 from xorjax.results.notes import best_of_each, notes, verdict
 from xorjax.results.variants import BY_SETTING, SETTING, Varied, varied_keys, with_variants
@@ -73,6 +74,9 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         "metric_tolerance",
         "file_bits_per_parameter",
         *METRICS,
+        "dense_epochs",
+        "epochs",
+        "n_test",
     )
     ways = ("code", "method", "patch_format", "mask_codec")
     is_one = {name: pl.col(name).min().eq_missing(pl.col(name).max()) for name in ways}
@@ -136,8 +140,11 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
     """Means over seeds of the own codes of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
     means = (
         "dense_metric",
+        "dense_epochs",
+        "reference_metric",
+        "reference_validation_metric",
+        "epochs",
         "test_metric",
-        "dense_validation_metric",
         "validation_metric",
         "file_bits_per_parameter",
         *BIT_STREAMS,
@@ -166,7 +173,7 @@ def summarise(table: pl.DataFrame, swept: Iterable[str] = ()) -> list[Best]:
     """The best point of every prune rate; `swept` are the settings that the points' sweep varied.
 
     It is the one with the smallest mean bits per weight among those whose mean metric on the validation split is
-    within the task's tolerance of the dense model's (nothing is chosen by the test split); where none is, the one
+    within the task's tolerance of the reference's (nothing is chosen by the test split); where none is, the one
     that validates best (`is_close` False). Codings of one quantized model share its metric, as decoding is lossless:
     among them the bits alone decide.
     """
@@ -177,7 +184,7 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
     """`summarise` of what `per_point` gives."""
     metric = metric_of(points)
     sign = 1 if metric.higher_is_better else -1
-    loss = sign * (pl.col("dense_validation_metric") - pl.col("validation_metric"))
+    loss = sign * (pl.col("reference_validation_metric") - pl.col("validation_metric"))
     settings = per_setting(points).with_columns(is_close=loss <= metric.tolerance + 1e-9)
     best = []
     for _, group in settings.group_by("prune_rate", maintain_order=True):
@@ -188,6 +195,7 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
         row = pool.sort("bits_per_weight", maintain_order=True).row(0, named=True)
         others = {
             "metric": metric,
+            "loss": loss_of(of_setting(points, (row[name] for name in SETTING)), metric),
             "baselines": _baselines(points, row),
             "bounded": _bounded(points, row["prune_rate"]),
         }
@@ -276,10 +284,14 @@ def _table(shown: list[Best]) -> Table:
     line("variant", lambda best: _in_lines(best.variant))
     line("patches per slice", lambda best: two_digits(best.patches_per_slice), last=True)
     line(f"dense {tested}", lambda best: metric.number(best.dense_metric))
-    spreads = any(best.test_metric_spread is not None for best in shown)
-    line(f"test {tested}", lambda best: metric.number(best.test_metric) + best.mark, last=not spreads)
-    if spreads:
-        line("± over seeds", lambda best: _deviation(best), last=True)
+    line(f"reference {tested}", lambda best: metric.number(best.reference_metric))
+    line(f"test {tested}", lambda best: metric.number(best.test_metric) + best.mark)
+    if any(best.test_metric_spread is not None for best in shown):
+        line("± over seeds", lambda best: _deviation(best))
+    intervals = any(best.loss.half_width is not None for best in shown)
+    line(heading(metric), lambda best: best.loss.numbers(metric)[0], last=not intervals)
+    if intervals:
+        line("± its 95 % interval", lambda best: best.loss.numbers(metric)[1], last=True)
     for stream in BIT_STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
     of_files = any(best.file_bits_per_parameter is not None for best in shown)
