@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import ml_dtypes
@@ -100,7 +100,7 @@ def test_compress_prints_a_table(here, capsys):
     arguments = ("compress", "model.safetensors", "small.xj", "--layers", "*.weight", *SETTINGS)
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
-    assert out.count("\n") == 10
+    assert out.count("\n") == 9
     scales = 32 * (80 + 40 + 3 + 30) / N_WEIGHTS
     total = sum(bits(load("small.xj")).values()) / N_WEIGHTS
     for text in (
@@ -111,7 +111,7 @@ def test_compress_prints_a_table(here, capsys):
         "bounded",
         "all layers",
         "3 other tensors kept",
-        "what layers share, matrix: ",
+        " bits per parameter of the whole model; ",
         f"the scales are {scales:.3f} of {total:.3f} bits/weight: --scale-dtype float16 or bfloat16 halves them",
         "--code signs would be smaller: signs and masks of the XOR layers would take 0.",
     ):
@@ -369,6 +369,45 @@ def test_decompress_gives_the_checkpoint_back(here, capsys):
     half, _ = from_bytes((here / "half.safetensors").read_bytes())
     assert code == 0
     assert half["conv.weight"].dtype == ml_dtypes.bfloat16
+
+
+@pytest.mark.parametrize("seed", [0, None])
+def test_inspect_says_what_the_whole_file_is_spent_on(here, capsys, seed):
+    """The weights of the layers and all else are parameters; a matrix that a seed gives takes nothing."""
+    made = compressed(capsys)
+    model, n = load("small.xj"), sum(array.size for array in TENSORS.values())
+    save("again.xj", with_seed(model, seed))
+    code, seen = run_json(capsys, "inspect", "again.xj")
+    size = Path("again.xj").stat().st_size
+    assert (code, seen["file_bytes"], seen["n_parameters"]) == (0, size, n)
+    assert seen["file_bits_per_parameter"] == pytest.approx(8 * size / n)
+    parts = {name: part["bytes"] for name, part in seen["parts"].items()}
+    counts = bits(model)
+    assert parts.pop("header") == 8 + int.from_bytes(Path("again.xj").read_bytes()[:8], "little")
+    assert parts == {
+        "codes": counts["code_bits"] // 8,
+        "patches": counts["patch_bits"] // 8,
+        "masks": counts["index_bits"] // 8,
+        "scales": counts["scale_bits"] // 8,
+        "shared": 0 if seed == 0 else 20 * 96 // 8,
+        "params": sum(array.nbytes for name, array in TENSORS.items() if name not in model.layers),
+    }
+    assert sum(part["bits_per_parameter"] for part in seen["parts"].values()) == pytest.approx(8 * size / n)
+    if seed == 0:
+        assert seen["parts"] == made["parts"]
+    _, out, _ = run(capsys, "inspect", "again.xj")
+    assert ("matrices M" in out) == (seed is None)
+    for text in ("uncompressed parameters", f"{n:,} parameters", f"{size:,}", f"{8 * size / n:.4f}"):
+        assert text in out
+
+
+def with_seed(model, seed):
+    """The model as if its matrix were drawn from this seed, or given."""
+    layers = {
+        name: replace(layer, values=replace(layer.values, code=replace(layer.code, seed=seed)))
+        for name, layer in model.layers.items()
+    }
+    return replace(model, layers=layers)
 
 
 def test_inspect_and_verify(here, capsys):
@@ -749,7 +788,7 @@ def test_compressed_files_cut_short_damaged_or_newer(here, capsys, command):
     flipped[-30] ^= 4
     cases = [
         (data[: len(data) // 2], "bad.xj: header: it ends at byte"),
-        (data[:-1], "bad.xj: tensor 'shared/0/matrix' ends at byte"),
+        (data[:-1], "bad.xj: tensor 'params/flags' ends at byte"),
         (bytes(flipped), "bad.xj: tensor '"),
         (data.replace(b'"format_version":"2"', b'"format_version":"3"'), "is '3', and this reads 1 to 2; a newer"),
         (data.replace(b'"format":"xorjax"', b'"format":"xorjay"', 1), "metadata: format is 'xorjay'"),

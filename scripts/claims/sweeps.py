@@ -113,6 +113,16 @@ def whole_files(results: Results) -> Found:
     return {"": best(encoded(results.table(SWEEP)), "file_bits_per_parameter")}
 
 
+def parts_of_files(results: Results) -> Found:
+    """Bits a parameter of the smallest point at S = .95: uncompressed parameters, which are float32, whole, header."""
+    xor = encoded(results.table(SWEEP), prune_rate=0.95, n_in=64, patch_format="enumerative")
+    whole, bits, n_bytes, n_coded = (
+        mean(xor, name) for name in ("file_bits_per_parameter", "bits_per_weight", "file_bytes", "n_weights")
+    )
+    coded = n_coded / (8 * n_bytes / whole)
+    return {"": [32 * (1 - coded), whole, whole - 32 * (1 - coded) - bits * coded]}
+
+
 def packed_signs(results: Results) -> Found:
     table = results.table(SWEEP)
     signs = [mean(same_mask(table), "bits_per_weight", prune_rate=rate) for rate in RATES]
@@ -205,6 +215,13 @@ CLAIMS = (
         Sentence("The whole files of the three best points take {}, {} and {} bits a parameter"),
         (SWEEP,),
         whole_files,
+    ),
+    Claim(
+        "sweep-parts",
+        RESULTS,
+        Sentence("of the point at S=.95, {} of {} are the float32 of the other layers and {} the header"),
+        (SWEEP,),
+        parts_of_files,
     ),
     Claim(
         "dense-accuracy",
