@@ -130,6 +130,8 @@ def make_row(**values: Any) -> dict[str, Any]:
         "matrix_bits": 0.016,
         "file_bytes": 20_500,
         "logit_difference": 0.0,
+        "sign_entropy": None,
+        "context_entropy": None,
         "wall_seconds": 1.5,
         "finished_at": "2026-11-24T05:30:00Z",
         "error": None,
