@@ -29,9 +29,22 @@ SHAPES = {"small": (3, 3, 2, 7), "words": (30, 41), "long": (30, 31), "tiny": (9
 DTYPES = ("float32", "float16", "bfloat16")
 
 
+def signs(seed, shape):
+    return bits(seed, 128, shape)
+
+
+def agreeing(seed, shape):
+    """Uneven, and mostly as two rows above, where there is one."""
+    plane, differs = bits(seed, 70, shape), bits(seed + 1000, 10, shape)
+    for i in range(2, len(plane)):
+        plane[i] = plane[i - 2] ^ differs[i]
+    return plane
+
+
 def layer(name, shape, code, index: EncodedMask | None, seed, n_planes=1, scale_shape=None, dtype="float32"):
     mask = None if index is None else index.mask
-    planes = np.stack([bits(seed + 1 + p, 128, shape) for p in range(n_planes)])
+    draw = agreeing if code.id == "context_signs" else signs
+    planes = np.stack([draw(seed + 1 + p, shape) for p in range(n_planes)])
     wide = (n_planes, *(scale_shape or (1,) * len(shape)))
     scales = (np.arange(1, np.prod(wide) + 1, dtype=np.float32) / 64).reshape(wide).astype(dtype)
     return CompressedLayer(name, code.encode(planes, mask), index, scales)
@@ -82,6 +95,16 @@ def patch_file(patch_format):
     )
 
 
+def mask_file(codec):
+    shapes = (3, 3, 4, 21), (900,)
+    return model(
+        *(
+            layer(f"{i}", shape, CODES["signs"](), masked(700 + i, 9, shape, codec), 710 + i)
+            for i, shape in enumerate(shapes)
+        )
+    )
+
+
 def params_file():
     kinds = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
     integers = {kind: np.arange(-3, 5).astype(kind) for kind in kinds}
@@ -97,6 +120,7 @@ def params_file():
 
 FILES = {
     **{f"v2-code-{id}": (code_file, id) for id in CODES},
+    **{f"v2-mask-{codec}": (mask_file, codec) for codec in ("csr6", "csr7")},
     "v2-patches-care": (patch_file, "care"),
     "v2-patches-enumerative": (patch_file, "enumerative"),
     "v2-params": (params_file,),

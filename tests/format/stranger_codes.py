@@ -3,7 +3,7 @@
 from math import gcd, prod
 
 import numpy as np
-from stranger_masks import MASKS
+from stranger_masks import MASKS, Coder, frequency, matrix_shape
 from stranger_patches import PATCHES, Bits
 
 
@@ -53,8 +53,31 @@ def ans_signs(streams, n):
     return MASKS["ans"](streams, (n,))
 
 
+def context_signs(streams, code, shared, mask):
+    kept, coder = mask.reshape(matrix_shape(mask.shape)), Coder(streams["words"])
+    lags = Bits(streams["lags"]).section([24] * (len(streams["lags"]) // 3))
+    bits, values, counts = {}, {}, {}
+    digits = [[int(n).bit_length() for n in kept.sum(axis)] for axis in (1, 0)]
+    for place in np.flatnonzero(kept).tolist():
+        i, j = divmod(place, kept.shape[1])
+        contexts = {"all": 1, ("row", i): 1, ("column", j): 1, ("counts", digits[0][i], digits[1][j]): 1}
+        contexts |= {("lag", d): 2 * bits[place - d] - 1 for d in lags if place - d in bits}
+        t = sum(s * values.get(c, 0) for c, s in contexts.items())
+        f1 = frequency(min(max((t + 2**17) // 2**18, -64), 64))
+        bits[place] = bit = int(coder.symbols([2**24 - f1, f1], 1)[0])
+        miss = 2**24 - f1 if bit else -f1
+        for c, s in contexts.items():
+            values[c] = values.get(c, 0) + s * (miss // (16 + min(counts.get(c, 0), 1023)))
+            counts[c] = counts.get(c, 0) + 1
+    coder.end()
+    plane = np.zeros(kept.size, bool)
+    plane[list(bits)] = list(bits.values())
+    return plane.reshape(mask.shape)
+
+
 def dense(streams, code, shared, mask):
     return signs(streams, mask.size).reshape(mask.shape)
 
 
 CODES = {"xor": xor, "signs": of_kept(signs), "ans_signs": of_kept(ans_signs), "dense": dense}
+CODES |= {"context_signs": context_signs}

@@ -48,7 +48,7 @@ def test_every_id_has_a_golden_file():
     of_version_1 = {
         *(f"patches-{id}" for id in PATCH_FORMATS),
         *(f"layout-{id}" for id in SLICINGS),
-        *(f"mask-{id}" for id in MASK_CODECS),
+        *(f"mask-{id}" for id in MASK_CODECS if f"v2-mask-{id}" not in FILES),
     }
     assert {path.stem for path in GOLDEN_FILES} == {*FILES, *of_version_1, "params", "version1"}
     assert {name for name in FILES if name.startswith("v2-code-")} == {f"v2-code-{id}" for id in CODES}

@@ -104,6 +104,18 @@ def test_a_row_for_each_point_and_one_for_each_baseline_of_a_quantized_model(swe
     assert baselines == {(id, codec): 2 for id, code in CODES.items() for codec in code.beside}
 
 
+def test_entropies_of_the_signs_are_near_what_their_codes_take(swept):
+    for own in points(swept.parent):
+        name = make_plan(own).baselines.name
+        record = json.loads((paths.artifact_dir(swept, "baselines", name) / paths.ARTIFACT).read_text())
+        (layer,) = record["summary"]["entropies"]
+        bits = {rival["code"]: rival["code_bits"] / 400_000 for rival in record["summary"]["layers"][layer]}
+        for entropy, code in (("sign_entropy", "ans_signs"), ("context_entropy", "context_signs")):
+            assert record["summary"]["entropies"][layer][entropy] == pytest.approx(
+                bits[code], abs=160 / 400_000
+            )
+
+
 def test_bits_are_the_bytes_of_the_file(swept):
     """Each XOR row's bits, stream by stream, against the tensors of the compressed file it came from."""
     from safetensors.numpy import load_file

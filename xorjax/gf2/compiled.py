@@ -57,6 +57,13 @@ def compile_parallel(function: Callable) -> Any:
     return call
 
 
+def compile_alone(function: Callable) -> Any:
+    """Compiled for one thread, and kept on disk as `compile_parallel` does. Where numba is told not to compile, it is
+    the function itself: slow, the same answer.
+    """
+    return function if config.DISABLE_JIT else _compile(function, parallel=False)
+
+
 def _compile(function: Callable, parallel: bool) -> Any:
     """numba takes what it kept for current while the function's own file is the same, but functions of other files are
     compiled into it: it is kept under a name that holds a hash of the whole room.
