@@ -47,7 +47,7 @@ def test_the_headline_says_which_codecs_are_smaller_once_the_matrix_counts():
     assert best.bits_per_weight < best.sizes["CSR + signs"] < best.with_matrix
     assert with_matrix(best) == (
         "The matrix M is not in that: stored for these layers alone it makes 0.426 bits per weight, not smaller than "
-        "5-bit gaps + signs."
+        "CSR + signs."
     )
     (best,) = summarise(to_frame([make_row(), far]))
     assert with_matrix(best) == ""

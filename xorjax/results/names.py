@@ -71,7 +71,8 @@ GLOSSARY = {
     "exact mask codec": (
         "stores any mask as it is. bitmap: a bit a weight. ANS, one density (ans): near the entropy of one density a "
         "layer. ANS, row x column (ans_rc): a density for every row and column. 4- to 8-bit gaps (csr4, "
-        "csr5, csr6, csr7, csr8): so many bits for the distance to the next kept weight. Golomb (golomb): that distance in a Golomb code"
+        "csr5, csr6, csr7, csr8): so many bits for the distance to the next kept weight. Golomb (golomb): that "
+        "distance in a Golomb code"
     ),
     "approximate mask codec": (
         "stores only masks of its own kind, of which pruning takes the one that keeps the most magnitude. low rank "
