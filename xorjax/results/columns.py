@@ -98,6 +98,17 @@ STATED = {
     "reference_accuracy": _accuracy("reference_metric"),
     "reference_validation_accuracy": _accuracy("reference_validation_metric"),
     "dense_epochs": Column(INTEGER, "Epochs of the dense training.", "epochs"),
+    "sign_entropy": Column(
+        NUMBER,
+        "The entropy of the kept signs where each is plus with its plane's share of pluses. No code without contexts "
+        "takes fewer value bits. Null where it was not recorded.",
+        BITS,
+    ),
+    "context_entropy": Column(
+        NUMBER,
+        "Their entropy under the contexts of the code context_signs. Null where it was not recorded.",
+        BITS,
+    ),
     "epochs": Column(
         INTEGER,
         "Epochs behind the quantized network: of the dense training, all levels of pruning, all rounds of an "
