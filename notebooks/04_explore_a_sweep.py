@@ -204,7 +204,8 @@ assert (shares["mask"] > 0.5).all()
 # one row of each model. Here *accuracy* is on the test split; the bars are standard deviations between seeds.
 #
 # The compressed models were trained on after their dense model was done, and more training alone makes a model better.
-# So the loss is against the *reference*: the same dense model, trained on in the same way without pruning and quantizing.
+# So the loss is against the *reference*: the same dense model, trained on in the same way without pruning and
+# quantizing.
 
 # %%
 columns = ["dense_accuracy", "reference_accuracy", "test_accuracy"]
