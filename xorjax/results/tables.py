@@ -337,7 +337,7 @@ def _table(shown: list[Best]) -> Table:
     line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold")
     line("total with M", lambda best: three_digits(best.with_matrix), last=True)
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
-        line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
+        line(name, lambda best, name=name: three_digits(best.sizes.get(name)))
     for name in dict.fromkeys(name for best in shown for name in best.bounds):
         line(name, lambda best, name=name: three_digits(best.bounds.get(name)), "dim")
     return table
