@@ -280,20 +280,20 @@ def test_relative_indices_are_compared_at_their_best_width():
     assert drawn.filter(~pl.col("baseline")).height == 4
 
 
-def test_bounds_are_the_entropy_of_the_signs_behind_the_same_mask():
+def test_totals_at_the_entropy_of_the_signs_have_the_same_mask():
     entropies = {"index_bits": 0.3, "scale_bits": 0.01, "bits_per_weight": 0.36}
     known = code(0.05, **entropies, sign_entropy=0.04, context_entropy=0.03)
     (best,) = summarise(to_frame([known]))
-    assert best.bounds == {
-        "bound: signs' entropy": pytest.approx(0.35),
-        "bound: entropy in contexts": pytest.approx(0.34),
+    assert best.at_entropy == {
+        "same mask + entropy of signs": pytest.approx(0.35),
+        "same mask + entropy in contexts": pytest.approx(0.34),
     }
     assert "0.340" in render([best])
     # A layer that does not say its entropy makes that of the whole unknown.
     rows = [known, code(0.05, layer="fc2", point=known["point"])]
     (best,) = summarise(to_frame(rows))
-    assert best.bounds == {}
-    assert "bound" not in render([best])
+    assert best.at_entropy == {}
+    assert "entropy" not in render([best])
 
 
 def test_the_terminal_table_fits_eighty_columns_and_holds_the_numbers(tmp_path):

@@ -92,10 +92,10 @@ GLOSSARY = {
         "the sum of |w| over the weights that a mask keeps, over the largest sum possible at its prune rate; 1 for an "
         "exact mask codec"
     ),
-    "bound": (
-        "the mask and the scales as the point stores them, and the kept signs in as many bits as their entropy: where "
-        "each is plus with the share of pluses, and in the contexts of the context signs. Codes that know more "
-        "of the signs may take less; for even signs it is 1 - S and the mask"
+    "entropy of signs, in contexts": (
+        "how few bits the kept signs take if each is plus with the share of pluses, and under the model of the context "
+        "signs; for even signs 1 - S a weight. A code that knows more of the signs may take fewer. Totals are with the "
+        "mask and the scales as the point stores them"
     ),
     "H(S)": "the entropy of a random mask of prune rate S, in bits a weight: what an exact codec cannot beat on one",
     "scale": "a float by which the signs of a part of the layer are multiplied",

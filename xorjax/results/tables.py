@@ -326,8 +326,8 @@ def _table(shown: list[Best]) -> Table:
         line("file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
         line(name, lambda best, name=name: three_digits(best.sizes.get(name)))
-    for name in dict.fromkeys(name for best in shown for name in best.bounds):
-        line(name, lambda best, name=name: three_digits(best.bounds.get(name)), "dim")
+    for name in dict.fromkeys(name for best in shown for name in best.at_entropy):
+        line(name, lambda best, name=name: three_digits(best.at_entropy.get(name)), "dim")
     return table
 
 
