@@ -285,8 +285,8 @@ def test_totals_at_the_entropy_of_the_signs_have_the_same_mask():
     known = code(0.05, **entropies, sign_entropy=0.04, context_entropy=0.03)
     (best,) = summarise(to_frame([known]))
     assert best.at_entropy == {
-        "same mask + entropy of signs": pytest.approx(0.35),
-        "same mask + entropy in contexts": pytest.approx(0.34),
+        "same mask + sign entropy": pytest.approx(0.35),
+        "same mask + context entropy": pytest.approx(0.34),
     }
     assert "0.340" in render([best])
     # A layer that does not say its entropy makes that of the whole unknown.

@@ -9,8 +9,8 @@ from xorjax.results.names import code_name
 from xorjax.results.variants import SAID, SETTING, said
 
 ENTROPIES = {
-    "sign_entropy": "same mask + entropy of signs",
-    "context_entropy": "same mask + entropy in contexts",
+    "sign_entropy": "same mask + sign entropy",
+    "context_entropy": "same mask + context entropy",
 }
 """Columns of entropies of the kept signs, and what readers call the totals with them."""
 TIE = " and "

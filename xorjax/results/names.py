@@ -92,7 +92,7 @@ GLOSSARY = {
         "the sum of |w| over the weights that a mask keeps, over the largest sum possible at its prune rate; 1 for an "
         "exact mask codec"
     ),
-    "entropy of signs, in contexts": (
+    "sign entropy, context entropy": (
         "how few bits the kept signs take if each is plus with the share of pluses, and under the model of the context "
         "signs; for even signs 1 - S a weight. A code that knows more of the signs may take fewer. Totals are with the "
         "mask and the scales as the point stores them"

@@ -76,8 +76,8 @@ def notes(summary: list[Best]) -> list[str]:
         lines.append(f"{CSR}: relative indices of the width that takes the fewest bits, {listed(gaps)}.")
     if any(best.at_entropy for best in summary):
         lines.append(
-            "Entropy of signs: what the point would take if its kept signs took no more than that, which is 1 - S "
-            "only where as many are plus as minus; in contexts: given what came before in row, column and neighbours."
+            "Sign entropy: what the point would take if its kept signs took no more than that, which is 1 - S only "
+            "where as many are plus as minus; context entropy: given what came before in row, column and neighbours."
         )
     if not all(best.is_close for best in summary):
         most = "most accurate" if metric.name == "accuracy" else "best"
