@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from claims import codec, greedy, pretrained, readme, speed, sweeps, unfrozen
+from claims import codec, greedy, headline, pretrained, readme, speed, sweeps, unfrozen
 from claims.claim import Claim, Command, NotMeasuredError, Results, compare
 from claims.documents import PlaceError, Sentence, read
 from claims.excused import EXCUSES
@@ -36,6 +36,7 @@ from xorjax.program import run_program
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS: tuple[Claim, ...] = (
     *readme.CLAIMS,
+    *headline.CLAIMS,
     *sweeps.CLAIMS,
     *unfrozen.CLAIMS,
     *greedy.CLAIMS,

@@ -12,9 +12,7 @@ from .sweeps import (
     encoded,
     mean,
     n_points,
-    packed_signs,
     parts_of_files,
-    rival,
     sweep,
 )
 
@@ -45,53 +43,6 @@ MEMORY = Command(
     'print(*(size / w.size for size in sizes))"',
     0.2,
 )
-
-
-def headline(results: Results) -> Found:
-    """How far the value bits are above 1 - S at most: the fewest, and those with `care`."""
-    xor = encoded(results.table(SWEEP))
-    care = [mean(xor, "value_bits", prune_rate=rate, n_in=64, patch_format="care") for rate in RATES]
-    return {
-        "": [
-            100 * (max(bits / (1 - rate) for bits, rate in zip(of_rates, RATES, strict=True)) - 1)
-            for of_rates in (best(xor, "value_bits"), care)
-        ]
-    }
-
-
-def codecs_table(results: Results) -> Found:
-    """At S = .95: values, mask and total, and the whole file for the XOR code."""
-    table = results.table(SWEEP).filter(prune_rate=0.95)
-    columns = ("value_bits", "index_bits", "bits_per_weight")
-    found = {}
-    for n_in in (20, 64):
-        xor = encoded(table, n_in=n_in, patch_format="enumerative")
-        name = f"XOR code, n_in={n_in}, n_out={xor['n_out'].min()} to {xor['n_out'].max()}"
-        found[name] = [mean(xor, column) for column in (*columns, "file_bits_per_parameter")]
-    for name, *codec in (
-        ('the same mask, then the kept signs as they are ("ANS mask + signs" in reports)', "signs", "ans_rc"),
-        ("ternary weights, ANS with one density", "ans_signs", "ans"),
-        ("5-bit gaps and signs (CSR)", "signs", "csr5"),
-    ):
-        found[name] = [mean(rival(table, *codec), column) for column in columns]
-    return found
-
-
-def care_bits(results: Results) -> Found:
-    table = encoded(results.table(SWEEP), prune_rate=0.95, patch_format="care")
-    return {"": [mean(table, "value_bits", n_in=n_in) for n_in in (20, 64)]}
-
-
-def fixed_share(results: Results) -> Found:
-    """Of the smallest point at n_in=20 the code words, and the total."""
-    table = encoded(results.table(SWEEP), prune_rate=0.95, n_in=20, patch_format="enumerative")
-    return {"": [mean(table, column) for column in ("code_bits", "bits_per_weight")]}
-
-
-def accuracies(results: Results) -> Found:
-    table = results.table(SWEEP)
-    shares = (mean(encoded(table), "test_accuracy", prune_rate=0.95), mean(table, "dense_accuracy"))
-    return {"": [100 * share for share in shares]}
 
 
 def smoke_row(results: Results) -> Found:
@@ -170,51 +121,12 @@ CLAIMS = (
     _row("readme-masks", masks_row, SWEEP, MASKS),
     _row("readme-paper", paper_row, SWEEP, PAPER),
     _row("readme-single", single_row, SWEEP, SINGLE),
-    Claim("readme-codecs", README, Table("codecs"), (SWEEP,), codecs_table),
-    Claim(
-        "readme-care",
-        README,
-        Sentence("decoded in parallel, the values take {} and {}."),
-        (SWEEP,),
-        care_bits,
-    ),
     Claim(
         "readme-parts",
         README,
         Sentence("{} of its {} bits a parameter are the other layers, which stay float32, and {} the header"),
         (SWEEP,),
         parts_of_files,
-    ),
-    Claim(
-        "readme-fixed-share",
-        README,
-        Sentence("Only the code words have that rate, {} of the {} bits at n_in=20"),
-        (SWEEP,),
-        fixed_share,
-    ),
-    Claim(
-        "readme-accuracy",
-        README,
-        Sentence("means over three seeds, all of the same {} % (dense {} %)"),
-        (SWEEP,),
-        accuracies,
-    ),
-    Claim(
-        "readme-headline",
-        README,
-        Sentence(
-            "come to within {} % of the 1 - S bits that random signs need (n_in=64, at all three S), with `care` "
-            "patches to within {} %."
-        ),
-        (SWEEP,),
-        headline,
-    ),
-    Claim(
-        "readme-packed-signs",
-        README,
-        Sentence("the same mask followed by the plain kept signs takes {} % less"),
-        (SWEEP,),
-        packed_signs,
     ),
     Claim(
         "readme-memory",

@@ -93,15 +93,27 @@ def sweep_table(results: Results) -> Found:
         "value bits, n_in=12: care / enumerative": values(12),
         "value bits, n_in=20": values(20),
         "value bits, n_in=64": values(64),
-        "bound 1 - S": [1 - rate for rate in RATES],
+        "kept signs: entropy / in contexts": [
+            mean(xor, column, prune_rate=rate)
+            for rate in RATES
+            for column in ("sign_entropy", "context_entropy")
+        ],
         "index bits": [mean(xor, "index_bits", prune_rate=rate) for rate in RATES],
         "total, best XOR point": best(xor, "bits_per_weight"),
         "total, the same mask + packed signs": totals("signs", "ans_rc"),
+        "total, the same mask + entropy-coded signs": totals("ans_signs", "ans_rc"),
+        "total, the same mask + context-coded signs": totals("context_signs", "ans_rc"),
         "total, ANS of ternary symbols": totals("ans_signs", "ans"),
         "total, Golomb-coded runs + sign": totals("signs", "golomb"),
-        "total, 5-bit relative-index CSR + sign": totals("signs", "csr5"),
+        "total, relative-index CSR of the best width + sign": best_gaps(table),
         "total, bitmap + packed signs": totals("signs", "bitmap"),
     }
+
+
+def best_gaps(table: pl.DataFrame) -> list[float]:
+    """CSR with gaps of the width that is the smallest at each rate."""
+    widths = [rival(table, "signs", f"csr{width}") for width in range(4, 9)]
+    return [min(mean(rows, "bits_per_weight", prune_rate=rate) for rows in widths) for rate in RATES]
 
 
 def best(xor: pl.DataFrame, column: str, n_in: int = 64) -> list[float]:
