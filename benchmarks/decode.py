@@ -4,9 +4,10 @@
 
 All three are jitted, start from the same packed code words, and end in packed output words, without patches. Then the
 look-up with the paper's patches, and the whole decoder down to a Bool plane, for each patch format (row-major slices)
-and each slicing (format `care`), the mask given. A round times each once, in turn; a ratio is the median over rounds of
-a decoder's time over the look-up's. The last columns are value bits/weight and the temporary memory of the compiled
-decoder.
+and each slicing (format `care`), the mask given. Beside them the same kept signs packed without a code (`signs`), whose
+decoder finds each by counting the kept weights before it. Last `x @ W` for one x, from these codes and from float
+weights. A round times each once, in turn; a ratio is the median over rounds of a decoder's time over the look-up's. The
+last columns are value bits/weight and the temporary memory of the compiled decoder.
 """
 
 import argparse
@@ -22,12 +23,17 @@ import numpy as np
 from xorjax.codec.encoded import encode
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import METHODS
+from xorjax.codec.signs import SignsCode
 from xorjax.codec.slicing import SLICINGS
 from xorjax.decoding.planes import PackedPlanes, decode_planes, pack
 from xorjax.decoding.words import one_width, read_fields
 from xorjax.decoding.xor import decode_words
 from xorjax.gf2.network import XorNetwork
 from xorjax.gf2.tables import CHUNK_BITS
+from xorjax.masks import encode_mask
+from xorjax.weights import CodedWeight
+
+SIGNS = "plane, packed signs"
 
 
 def main() -> None:
@@ -72,6 +78,21 @@ def main() -> None:
     for name, plane in planes.items():
         decoders[name] = compiled(decode_planes, pack(plane.planes, care), mask)
         np.testing.assert_array_equal(np.asarray(decoders[name][0]())[0, care], bits[care])
+    packed_signs = SignsCode().encode(bits[None], care)
+    value_bits = {name: plane.bits_per_weight for name, plane in planes.items()}
+    value_bits[SIGNS] = sum(packed_signs.bits.values()) / care.size
+    decoders[SIGNS] = compiled(decode_planes, pack(packed_signs, care), mask)
+    np.testing.assert_array_equal(np.asarray(decoders[SIGNS][0]())[0, care], bits[care])
+
+    x = jnp.asarray(rng.standard_normal((1, shape[0])), jnp.float32)
+    index, scale = encode_mask(care, "bitmap"), np.ones((1, 1, 1), np.float32)
+    products = {
+        "x @ W, care, interleaved": CodedWeight.of(planes["plane, care, interleaved"].planes, index, scale),
+        "x @ W, packed signs": CodedWeight.of(packed_signs, index, scale),
+        "x @ W, float32": jnp.asarray(np.where(care, np.where(bits, 1, -1), 0), jnp.float32),
+    }
+    for name, weight in products.items():
+        decoders[name] = compiled(matmul, x, weight)
 
     seconds = {name: [] for name in decoders}
     for _ in range(arguments.rounds):
@@ -89,10 +110,10 @@ def main() -> None:
     for name, times in seconds.items():
         rate = np.prod(shape) / np.median(times) / 1e9
         ratio = np.median(np.array(times) / base)
-        value_bits = f"{planes[name].bits_per_weight:.4f}" if name in planes else ""
+        value = f"{value_bits[name]:.4f}" if name in value_bits else ""
         print(
             f"{name:26s} {np.median(times) * 1e3:8.2f} ms {rate:7.2f} billion weights/s  ratio {ratio:6.2f} "
-            f"{value_bits:>7s} {decoders[name][1] / 1e6:6.0f} MB"
+            f"{value:>7s} {decoders[name][1] / 1e6:6.0f} MB"
         )
 
 
@@ -101,6 +122,10 @@ def compiled(decode: Callable[..., jax.Array], *arguments) -> tuple[Callable[[],
     program = jax.jit(decode).lower(*arguments).compile()
     memory = program.memory_analysis()
     return partial(program, *arguments), memory.temp_size_in_bytes if memory else 0
+
+
+def matmul(x: jax.Array, weight: jax.Array | CodedWeight) -> jax.Array:
+    return x @ weight
 
 
 def by_look_up(packed: PackedPlanes) -> jax.Array:
