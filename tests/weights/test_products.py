@@ -202,7 +202,7 @@ def test_a_product_without_decoding_is_used_where_it_pays(monkeypatch):
             return jnp.matmul(x, CodedWeight(planes, mask, scales).to_array())
 
         @staticmethod
-        def pays(x_shape, planes):
+        def pays(x_shape, planes, mask, scales):
             return len(x_shape) == 2 and planes.shape == SHAPE
 
     monkeypatch.setitem(DECODERS._entries, "xor", Fast)

@@ -18,7 +18,7 @@ from math import prod
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from xorjax.errors import UserError
 from xorjax.masks.base import Streams
@@ -120,6 +120,10 @@ class Code(Protocol):
                 it is named.
         """
         ...
+
+    def project(self, weights: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+        """The signs, True for +1, that stand for the weights: their own, or of a code that holds only some the nearest."""
+        return weights >= 0
 
     def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
         """Columns of results that say how and what: n_in, n_out, method, n_slices, n_patches, ..."""
