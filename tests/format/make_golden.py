@@ -31,7 +31,8 @@ DTYPES = ("float32", "float16", "bfloat16")
 
 def layer(name, shape, code, index: EncodedMask | None, seed, n_planes=1, scale_shape=None, dtype="float32"):
     mask = None if index is None else index.mask
-    planes = np.stack([bits(seed + 1 + p, 128, shape) for p in range(n_planes)])
+    drawn = [bits(seed + 1 + p, 128, shape) for p in range(n_planes)]
+    planes = np.stack([code.project(np.where(plane, np.float32(1), np.float32(-1))) for plane in drawn])
     wide = (n_planes, *(scale_shape or (1,) * len(shape)))
     scales = (np.arange(1, np.prod(wide) + 1, dtype=np.float32) / 64).reshape(wide).astype(dtype)
     return CompressedLayer(name, code.encode(planes, mask), index, scales)

@@ -5,6 +5,7 @@ from math import gcd, prod
 import numpy as np
 from stranger_masks import MASKS
 from stranger_patches import PATCHES, Bits
+from stranger_trained import trained
 
 
 def xor(streams, code, shared, mask):
@@ -57,4 +58,10 @@ def dense(streams, code, shared, mask):
     return signs(streams, mask.size).reshape(mask.shape)
 
 
-CODES = {"xor": xor, "signs": of_kept(signs), "ans_signs": of_kept(ans_signs), "dense": dense}
+CODES = {
+    "xor": xor,
+    "trained": trained,
+    "signs": of_kept(signs),
+    "ans_signs": of_kept(ans_signs),
+    "dense": dense,
+}

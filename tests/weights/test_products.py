@@ -150,7 +150,7 @@ def test_remat():
 def test_double_precision(masked):
     with jax.enable_x64(True):
         for code in ALL_CODES:
-            planes, mask, scales = parts(dtype=np.float64)
+            planes, mask, scales = parts(dtype=np.float64, code=code)
             w = coded(planes, mask if masked else None, scales, code)
             x = np.random.default_rng(0).random((5, N))
             product = jax.jit(lambda x, w: x @ w)(x, w)

@@ -122,7 +122,7 @@ class Code(Protocol):
         ...
 
     def project(self, weights: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
-        """The signs, True for +1, that stand for the weights: their own, or of a code that holds only some the nearest."""
+        """The signs (True: +1) that stand for the weights: their own, or the nearest of a code that holds only some."""
         return weights >= 0
 
     def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:

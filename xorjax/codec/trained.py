@@ -174,4 +174,3 @@ def from_groups(
     n_inputs, n_outputs = matrix_shape(shape)
     groups = slices.reshape(-1, n_outputs, slices.shape[1]).transpose(0, 2, 1)
     return groups.reshape(-1, n_outputs)[:n_inputs].reshape(shape)
-

@@ -86,13 +86,13 @@ _UNROLLED = 8
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _signed(
-    x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int
-) -> Float[Array, "batch outputs"]:
+def _signed(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Float[Array, "batch outputs"]:
     """x times the signs of plane p."""
     codes, n_out = planes.words["codes"][p].astype(jnp.int32), planes.format.n_out
     signs = jnp.where(planes.words["vectors"], jnp.ones((), x.dtype), -jnp.ones((), x.dtype))
     n_groups, n_outputs = codes.shape
+    if not len(x):
+        return jnp.zeros((0, n_outputs), x.dtype)
     if len(x) == 1:
         groups = jnp.pad(x[0], (0, n_groups * n_out - x.shape[1])).reshape(n_groups, n_out)
         sums = jnp.matmul(groups, signs.T, precision="highest")
