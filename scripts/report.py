@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from xorjax.files import place_of
+from xorjax.files import check_name, place_of
 from xorjax.program import run_program
 from xorjax.results.collect import CollectError
 from xorjax.results.report import build_report
@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.compare:
             first, second = chosen.compare
+            check_name(first)
+            check_name(second)
             print(_compare(first, second, chosen.to))
             return 0
         # Comparisons lie beside the reports: `runs/reports/*` names them too.
@@ -45,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             where = "among those named" if chosen.directories else f"below {REPORTS}"
             print(f"no experiment {where}", file=sys.stderr)
             return 1
+        for directory in directories:
+            check_name(directory)
         for directory in directories:
             print(build_report(directory))
     except OSError as error:

@@ -30,7 +30,7 @@ from claims.claim import Claim, Command, NotMeasuredError, Results, compare
 from claims.documents import PlaceError, Sentence, read
 from claims.excused import EXCUSES
 
-from xorjax.files import replacing, write_text
+from xorjax.files import check_name, replacing, write_text
 from xorjax.program import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,12 +166,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.as_is and arguments.runs is None:
         parser.error("--as-is needs --runs")
+    if arguments.runs is not None:
+        arguments.runs = arguments.runs.resolve()
+        try:
+            check_name(arguments.runs)
+        except OSError as error:
+            parser.error(f"argument --runs: {error.strerror}")
     chosen = [claim for claim in CLAIMS if claim.name in arguments.only]
     if arguments.list:
         show(chosen)
         return 0
     with tempfile.TemporaryDirectory() as temporary:
-        runner = Runner((arguments.runs or Path(temporary)).resolve(), arguments.as_is)
+        runner = Runner(arguments.runs or Path(temporary).resolve(), arguments.as_is)
         if arguments.quick:
             chosen = [claim for claim in chosen if runner.minutes(claim) < QUICK_MINUTES]
         try:

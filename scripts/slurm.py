@@ -16,6 +16,7 @@ from pathlib import Path
 
 from xorjax.config.errors import ConfigError, report
 from xorjax.config.overrides import check_arguments
+from xorjax.files import check_name
 from xorjax.program import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +97,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         # Hours in a queue are too long to be told of a wrong setting.
         check_arguments(overrides, ROOT / "conf")
-    except ConfigError as error:
+        for directory in (runs, arguments.logs):
+            check_name(directory)
+    except (ConfigError, OSError) as error:
         return report(error)
     try:
         import submitit

@@ -27,6 +27,8 @@ def pair(request, tmp_path_factory) -> tuple[nbformat.NotebookNode, nbformat.Not
         for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
             patch.setenv(name, str(tmp))
         patch.delenv("MPLBACKEND", raising=False)
+        # Commands are printed as they were started, and "uv run" is not kept.
+        patch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
         # Nor a sweep that happens to be there, nor one left there.
         patch.setenv("XORJAX_RUNS", str(tmp / "runs"))
         client.execute()

@@ -7,12 +7,14 @@ import pytest
 
 from xorjax import load
 from xorjax.container import layer_bits, verify
+from xorjax.container.parts import file_parts
 from xorjax.pipeline.evaluate_file import evaluate_model
 
 ROOT = Path(__file__).parents[1]
 ZOO = ROOT / "zoo"
 ROW = re.compile(
-    r"^\| `(?P<file>\S+)` \| (?P<bits>[\d.]+) \| (?P<kb>\d+) kB \| (?P<accuracy>[\d.]+) % \|", re.M
+    r"^\| `(?P<file>\S+)` \| (?P<bits>[\d.]+) \| (?P<kb>\d+) kB \| (?P<whole>[\d.]+) \| (?P<accuracy>[\d.]+) % \|",
+    re.M,
 )
 TABLE = {row["file"]: row for row in ROW.finditer((ZOO / "README.md").read_text())}
 
@@ -26,9 +28,12 @@ def test_the_table_names_every_file():
 def test_a_file_is_whole_small_and_as_large_as_said(name):
     file = ZOO / name
     assert verify(file)
-    (layer,) = load(file).layers.values()
+    model = load(file)
+    (layer,) = model.layers.values()
     assert f"{sum(layer_bits(layer).values()) / layer.n_weights:.4f}" == TABLE[name]["bits"]
     assert round(file.stat().st_size / 1000) == int(TABLE[name]["kb"])
+    assert f"{8 * file.stat().st_size / model.n_parameters:.3f}" == TABLE[name]["whole"]
+    assert file_parts(file)["shared"] == 0
     assert file.stat().st_size <= 1_000_000
 
 

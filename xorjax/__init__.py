@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from xorjax.codec.ans_signs import AnsSignsCode
+    from xorjax.codec.context_signs import ContextSignsCode
     from xorjax.codec.dense import DenseCode
     from xorjax.codec.encoded import Encoded, encode
     from xorjax.codec.signs import SignsCode
@@ -24,6 +25,7 @@ __all__ = [
     "AnsSignsCode",
     "CodedWeight",
     "CompressSpec",
+    "ContextSignsCode",
     "DenseCode",
     "Encoded",
     "SignsCode",
@@ -48,6 +50,7 @@ _HOMES = {
     "AnsSignsCode": "xorjax.codec.ans_signs",
     "CodedWeight": "xorjax.weights",
     "CompressSpec": "xorjax.compression",
+    "ContextSignsCode": "xorjax.codec.context_signs",
     "DenseCode": "xorjax.codec.dense",
     "Encoded": "xorjax.codec.encoded",
     "SignsCode": "xorjax.codec.signs",

@@ -51,18 +51,46 @@ def place_of(path: Path) -> Path:
         OSError: there is something that is no file, such as a device or a pipe, which is never replaced, or the
             directory does not exist; the error names `path`.
     """
+    return _place(path, stat.S_IFREG, "the name of a file")
+
+
+def place_of_directory(path: Path) -> Path:
+    """As `place_of`, of a directory."""
+    return _place(path, stat.S_IFDIR, "a directory")
+
+
+_KINDS = {
+    stat.S_IFREG: "a file",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def _place(path: Path, kind: int, expected: str) -> Path:
     try:
-        mode = path.stat().st_mode
+        found = stat.S_IFMT(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        mode = stat.S_IFREG
-    if not stat.S_ISREG(mode):
-        what = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-        why = f"it is {what.get(stat.S_IFMT(mode), 'a device')}, expected the name of a file"
+        found = kind
+    if found != kind:
+        why = f"it is {_KINDS.get(found, 'a device')}, expected {expected}"
         raise OSError(errno.EINVAL, why, str(path))
     place = Path(os.path.realpath(path)) if path.is_symlink() else path
     if not place.parent.is_dir():
         raise OSError(errno.ENOENT, f"its directory does not exist: {place.parent}", str(path))
     return place
+
+
+def check_name(path: Path) -> None:
+    """Raises OSError: the absolute name is no UTF-8, which SQLite, orbax and polars need; the error names `path`."""
+    if not is_utf8(os.path.abspath(path)):
+        why = "its absolute name is no UTF-8, as that of a run directory must be"
+        raise OSError(errno.EILSEQ, why, str(path))
+
+
+def is_utf8(text: str) -> bool:
+    """Whether all of it is; the system's names and arguments may hold other bytes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 @contextmanager

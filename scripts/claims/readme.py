@@ -59,14 +59,14 @@ def headline(results: Results) -> Found:
 
 
 def codecs_table(results: Results) -> Found:
-    """At S = .95: values, mask and total, and M for the XOR code."""
+    """At S = .95: values, mask and total, and the whole file for the XOR code."""
     table = results.table(SWEEP).filter(prune_rate=0.95)
     columns = ("value_bits", "index_bits", "bits_per_weight")
     found = {}
     for n_in in (20, 64):
         xor = encoded(table, n_in=n_in, patch_format="enumerative")
         name = f"XOR code, n_in={n_in}, n_out={xor['n_out'].min()} to {xor['n_out'].max()}"
-        found[name] = [mean(xor, column) for column in (*columns, "matrix_bits")]
+        found[name] = [mean(xor, column) for column in (*columns, "file_bits_per_parameter")]
     for name, *codec in (
         ('the same mask, then the kept signs as they are ("ANS mask + signs" in reports)', "signs", "ans_rc"),
         ("ternary weights, ANS with one density", "ans_signs", "ans"),
@@ -123,7 +123,7 @@ def wider_row(results: Results) -> Found:
 def small_row(results: Results) -> Found:
     xor = encoded(results.table(SMALL))
     accuracies = (100 * mean(xor, name) for name in ("test_accuracy", "dense_accuracy"))
-    bits = (mean(xor, name) for name in ("bits_per_weight", "matrix_bits"))
+    bits = (mean(xor, name) for name in ("bits_per_weight", "file_bits_per_parameter"))
     row = [n_points(xor), *bits, *accuracies, results.minutes(SMALL)]
     return {"+experiment=lenet_small": row}
 

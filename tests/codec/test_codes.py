@@ -102,9 +102,11 @@ def test_a_code_is_a_value(id):
 @ids
 def test_a_missing_strange_or_short_stream_is_refused_by_name(id):
     rng = np.random.default_rng(0)
-    planes, mask = held_by(CODES[id](), rng.random((2, 30, 31)) < 0.4), rng.random((30, 31)) < 0.3
+    planes, mask = np.tile(rng.random((2, 15, 31)) < 0.4, (1, 2, 1)), rng.random((30, 31)) < 0.6
+    planes = held_by(CODES[id](), planes)
     encoded = CODES[id]().encode(planes, mask)
     streams = encoded.streams
+    assert all(len(stream) for stream in streams.values())
 
     def decode(streams):
         return encoded.code.decode(dataclasses.replace(encoded, streams=streams), mask)
@@ -165,7 +167,8 @@ def test_ans_signs_beside_ans_cost_what_a_coder_of_ternary_symbols_costs(positiv
 def test_the_rivals_shown_beside_every_point():
     """A report's columns depend on them."""
     assert {id: code.beside for id, code in CODES.items() if code.beside} == {
-        "ans_signs": ("ans",),
+        "ans_signs": ("ans", "ans_rc"),
+        "context_signs": ("ans_rc",),
         "dense": (None,),
-        "signs": ("bitmap", "csr5", "golomb", "ans_rc"),
+        "signs": ("bitmap", "csr4", "csr5", "csr6", "csr7", "csr8", "golomb", "ans_rc"),
     }

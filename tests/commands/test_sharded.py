@@ -155,6 +155,41 @@ def test_no_directory_is_its_own_output(here, capsys, in_process):
     assert {path.name: path.read_bytes() for path in (here / "out").iterdir() if path.is_file()} == before
 
 
+def test_a_link_as_out_is_followed_and_what_is_no_directory_refused(here, capsys, in_process):
+    """As where OUT is a file, and before any work."""
+    run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1")
+    commands = (("compress", "in"), ("decompress", "out"))
+    (here / "file").touch()
+    for number, (name, source) in enumerate(commands):
+        options = (*SETTINGS, "--jobs", "1") if name == "compress" else ()
+        (here / f"link{number}").symlink_to(f"there{number}")
+        run(capsys, name, source, f"link{number}", *options)
+        assert (here / f"link{number}").is_symlink()
+        assert len(list((here / f"there{number}").glob("m-*-of-3.*"))) == 3
+        (here / f"lost{number}").symlink_to("nowhere/there")
+        os.mkfifo(here / f"pipe{number}")
+        for out, message in (
+            (f"lost{number}", f"its directory does not exist: {here / 'nowhere'}"),
+            (f"pipe{number}", "it is a pipe, expected a directory"),
+            (os.devnull, "it is a device, expected a directory"),
+            ("file", "it is a file, expected a directory"),
+        ):
+            for force in ((), ("--force",)):
+                told = run(capsys, name, source, out, *options, *force, code=1).err
+                assert told.startswith(f"xorjax: error: {out}: {message}")
+                assert told.count("\n") == 1
+
+
+def test_a_link_as_out_stays_where_nothing_was_decoded(here, capsys, in_process):
+    run(capsys, "compress", "in", "out", *SETTINGS, "--jobs", "1")
+    damaged = here / "out" / "m-2-of-3.xorjax"
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    (here / "link").symlink_to("there")
+    assert "m-2-of-3.xorjax" in run(capsys, "decompress", "out", "link", code=1).err
+    assert (here / "link").is_symlink()
+    assert not (here / "there").exists()
+
+
 def test_what_is_refused(here, capsys, in_process):
     def refused(message, *argv, settings=SETTINGS):
         assert message in run(capsys, "compress", "in", "out", *settings, *argv, code=1).err

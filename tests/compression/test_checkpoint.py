@@ -1,11 +1,13 @@
 """Checkpoints: one file or shards, read in pieces, and what is refused."""
 
 import json
+import re
 
 import ml_dtypes
 import numpy as np
 import pytest
 
+from xorjax.compression import CompressSpec, make_cut
 from xorjax.compression.checkpoint import CompressError, Mapped, open_checkpoint
 from xorjax.container import CompressedModel, save
 from xorjax.container.tensors import to_bytes
@@ -120,3 +122,18 @@ def test_a_damaged_file_is_named(tmp_path):
         path.write_bytes(data[:end])
         with pytest.raises(CompressError, match=r"m.safetensors: (header|tensor)"):
             open_checkpoint(path)
+
+
+def test_reprs_stay_short(tmp_path):
+    many = {f"layers.{i}.weight": np.ones((2, 2), np.float32) for i in range(999)}
+    (tmp_path / "m.safetensors").write_bytes(to_bytes(many, {}))
+    checkpoint = open_checkpoint(tmp_path)
+    cut = make_cut(tmp_path, CompressSpec(("*",), masks={name: array > 0 for name, array in many.items()}))
+    for value, says in (
+        (checkpoint, r"Checkpoint\(999 tensors \['layers\.0\.weight', .*\.\.\.\], [\d,]+ bytes\)"),
+        (Mapped(checkpoint, many), r"Mapped\(999 tensors \['layers\.0\.weight', .*\.\.\.\]\)"),
+        (cut, r"Cut\('m' of '.*', 3,996 weights in 999 layers, 1 shards, CompressSpec\(.*\)\)"),
+        (cut.shards[0], r"Shard\('m-00001.*', 3,996 weights in layers \[.*\.\.\.\], 0 other tensors\)"),
+    ):
+        assert re.fullmatch(says, repr(value))
+        assert len(repr(value)) < 1000

@@ -2,22 +2,27 @@
 
 import re
 import tracemalloc
+from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
+import flax
 import jax
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
+import optax
+import orbax.checkpoint as ocp
 import pytest
 from flax import nnx
+from flax.training.train_state import TrainState
 
 from xorjax import CompressSpec, compress, load, save
 from xorjax.codec.ans_signs import AnsSignsCode
 from xorjax.codec.code import CODES
 from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
-from xorjax.compression import CompressError, open_checkpoint, relative_error
+from xorjax.compression import CompressError, make_cut, open_checkpoint, relative_error
 from xorjax.compression.layer import as_stored, check_finite
 from xorjax.compression.model import compress_checkpoint
 from xorjax.container import bits, decode_weights
@@ -339,6 +344,116 @@ def test_a_tree_as_jax_has_them():
     assert (listed.layers.keys(), listed.params.keys()) == ({"0", "1"}, {"2"})
     with pytest.raises(CompressError, match="tensor 'a/0' is in the tree twice"):
         compress({"a": [kernels[0]], "a/0": kernels[0]}, spec)
+
+
+Pair = namedtuple("Pair", ["kernel", "bias"])
+
+
+@flax.struct.dataclass
+class Dense:
+    kernel: jax.Array
+    bias: jax.Array
+    width: int = flax.struct.field(pytree_node=False, default=50)
+
+
+@pytest.mark.parametrize("kind", [Pair, Dense])
+def test_fields_are_called_by_their_names(kind):
+    kernel, bias = jax.random.normal(jax.random.key(0), (70, 50)), jnp.ones(50)
+    spec = replace(SPEC, layers=("*kernel",))
+    for params, at in ((kind(kernel, bias), ""), ({"a": [kind(kernel, bias)]}, "a/0/")):
+        model = compress(params, spec)
+        assert (model.layers.keys(), model.params.keys()) == ({f"{at}kernel"}, {f"{at}bias"})
+        masks = jax.tree.map(lambda x: x > 1, params)
+        again = compress(params, replace(spec, prune_rate=None, masks=masks))
+        assert np.array_equal(again.layers[f"{at}kernel"].mask, kernel > 1)
+
+
+def test_a_training_state():
+    params = {"fc1": {"kernel": jnp.ones((70, 50)), "bias": jnp.ones(50)}}
+    state = TrainState.create(apply_fn=lambda: None, params=params, tx=optax.adam(1e-3))
+    model = compress(state, replace(SPEC, layers=("params/*/kernel",)))
+    assert model.layers.keys() == {"params/fc1/kernel"}
+    assert {
+        "step",
+        "params/fc1/bias",
+        "opt_state/0/mu/fc1/kernel",
+        "opt_state/0/count",
+    } <= model.params.keys()
+    assert compress(state.params, SPEC).layers.keys() == {"fc1/kernel"}
+
+
+def test_a_name_that_is_a_tuple_is_a_path():
+    net = Net(nnx.Rngs(0))
+    flat = dict(nnx.to_flat_state(nnx.state(net, nnx.Param)))
+    model = compress(flat, replace(SPEC, layers=("fc/kernel",)))
+    assert (model.layers.keys(), model.params.keys()) == (
+        {"fc/kernel"},
+        {"fc/bias", "norm/scale", "norm/bias"},
+    )
+
+
+def test_what_orbax_restores(tmp_path):
+    params = nnx.state(Net(nnx.Rngs(0)), nnx.Param)
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "state", params)
+        checkpointer.wait_until_finished()
+        restored = checkpointer.restore(tmp_path / "state", jax.eval_shape(lambda: params))
+        plain = checkpointer.restore(tmp_path / "state")
+    assert compress(restored, replace(SPEC, layers=("fc/kernel",))).params.keys() >= {"fc/bias"}
+    assert compress(plain, replace(SPEC, layers=("fc/kernel/value",))).params.keys() >= {"fc/bias/value"}
+
+
+@pytest.mark.parametrize("of", [lambda x: x > 0, lambda x: x > 0 if x.ndim == 2 else None])
+def test_masks_of_all_of_a_state(of):
+    """The masks of what is kept as it is are left alone."""
+    state = nnx.state(Net(nnx.Rngs(0)), nnx.Param)
+    spec = replace(SPEC, layers=("fc/kernel",), prune_rate=None, masks=jax.tree.map(of, state))
+    model = compress(state, spec)
+    assert np.array_equal(model.layers["fc/kernel"].mask, state["fc"]["kernel"][...] > 0)
+    assert repr(spec).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("masks", "match"),
+    [
+        (np.ones((70, 50), bool), "masks is a ndarray, expected arrays by name"),
+        (
+            [np.ones((70, 50), bool)],
+            "masks: '0' is the mask of no layer, expected masks by the names of layers: f",
+        ),
+        ({"fc1/kernel": "x"}, "tensor 'fc1/kernel': its mask has shape"),
+        ({"fc1/kernel": object()}, "mask 'fc1/kernel' is a object, expected an array"),
+    ],
+)
+def test_what_is_no_mask_is_refused(masks, match):
+    with pytest.raises(CompressError, match=match):
+        compress(tree(), replace(SPEC, prune_rate=None, masks=masks))
+
+
+def test_arrays_without_values_are_refused():
+    deleted = jnp.ones((70, 50))
+    deleted.delete()
+    with pytest.raises(CompressError, match="tensor 'a' cannot be read: Array has been deleted"):
+        compress({"a": nnx.Param(deleted)}, SPEC)
+    with pytest.raises(CompressError, match="tensor 'a' cannot be read: it is traced, expected values"):
+        jax.jit(lambda x: compress({"a": x}, SPEC).layers["a"].scales)(jnp.ones((70, 50)))
+    with pytest.raises(CompressError, match="mask 'a' cannot be read: it is traced, expected values"):
+        jax.jit(lambda x: replace(SPEC, prune_rate=None, masks={"a": x}).masks)(jnp.ones((70, 50), bool))
+
+
+@pytest.mark.parametrize(
+    ("given", "what"), [({"layers": ("*",)}, "a dict"), (CompressSpec, "CompressSpec"), ("*kernel", "a str")]
+)
+def test_what_is_no_spec_is_refused(monkeypatch, tmp_path, given, what):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    (tmp_path / "m.safetensors").write_bytes(to_bytes({"a": np.ones((70, 50), np.float32)}, {}))
+    for do in (
+        lambda: compress(tree(), given),
+        lambda: compress_checkpoint(open_checkpoint(tmp_path), given),
+        lambda: make_cut(tmp_path, given),
+    ):
+        with pytest.raises(CompressError, match=rf"spec is {what}, expected such as CompressSpec\("):
+            do()
 
 
 class Net(nnx.Module):

@@ -47,6 +47,8 @@ WRONG = {
     "setting of no code": ({"code": {"id": "signs", "nin": 12}}, ["code.nin", "nearest is code.n_in"]),
     "old key": ({"xor.n_in": 12}, ["xor.n_in (here 12) is called code.n_in now"]),
     "old key with a new name": ({"xor.layout": "shuffled"}, ["xor.layout", "called code.slicing now"]),
+    "run directory": ({"paths.runs": "a\udcff"}, ["paths.runs is 'a\\udcff'", "UTF-8"]),
+    "data directory": ({"data.dir": "a\udcff"}, ["data.dir is 'a\\udcff'", "UTF-8"]),
     "augmentation": ({"task.augment": "flip"}, ["task.augment is 'flip'", "nearest is shift_flip"]),
     "rules that are none": ({"per_layer": {"fc1": 3}}, ["per_layer is {'fc1': 3}", "settings by patterns"]),
     "rule for no pruned layer": (

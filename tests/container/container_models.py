@@ -57,15 +57,17 @@ def random_layer(
 
 
 def random_model(seed=0):
+    """Two matrices that are stored, and one that is drawn again."""
     rng = np.random.default_rng(seed)
-    nets = [XorNetwork.random(8, 50, seed=3), XorNetwork.random(20, 192, seed=4)]
+    drawn = XorNetwork.random(8, 50, seed=3)
+    nets = [XorNetwork.from_matrix(XorNetwork.random(*shape).matrix) for shape in ((8, 50, 3), (20, 192, 4))]
     shuffled = {"patch_format": "care", "slicing": "shuffled", "slicing_seed": 5, "method": "minimum"}
     layers = [
         random_layer(rng, "conv1/kernel", (3, 3, 4, 5), nets[0], 2, "bitmap"),
         random_layer(
             rng, "fc1/kernel", (60, 37), nets[1], patch_format="blocked", patch_block=3, slicing="interleaved"
         ),
-        random_layer(rng, "fc2/kernel", (37, 10), nets[0], 1, "golomb", "float16", **shuffled),
+        random_layer(rng, "fc2/kernel", (37, 10), drawn, 1, "golomb", "float16", **shuffled),
         random_layer(rng, "bare/kernel", (20, 12), nets[0], 1, None, "bfloat16", patch_format="enumerative"),
         random_layer(rng, "signs/kernel", (20, 30), nets[0], 2, "ans_rc", "bfloat16", "signs"),
         random_layer(rng, "open/kernel", (13, 7), nets[0], 1, None, "float16", "ans_signs"),
@@ -96,7 +98,9 @@ layer_plans = st.fixed_dictionaries(
 plans = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**32 - 1),
-        "nets": st.lists(st.tuples(st.integers(1, 128), st.integers(1, 150)), min_size=1, max_size=2),
+        "nets": st.lists(
+            st.tuples(st.integers(1, 128), st.integers(1, 150), st.booleans()), min_size=1, max_size=2
+        ),
         "layers": st.lists(layer_plans, min_size=1, max_size=3),
         "metadata": st.dictionaries(st.text(), st.text("aé\n"), max_size=2),
     }
@@ -107,8 +111,10 @@ def planned_model(plan):
     """A model of odd shapes. Built outside the strategies, because beartype draws random numbers."""
     rng = np.random.default_rng(plan["seed"])
     nets = [
-        XorNetwork(rng.integers(0, 2, (n_in + more, n_in), dtype=np.uint8), seed)
-        for seed, (n_in, more) in enumerate(plan["nets"])
+        XorNetwork.random(n_in, n_in + more, seed)
+        if is_drawn
+        else XorNetwork(rng.integers(0, 2, (n_in + more, n_in), dtype=np.uint8), seed)
+        for seed, (n_in, more, is_drawn) in enumerate(plan["nets"])
     ]
     layers = []
     for i, layer in enumerate(plan["layers"]):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from serialized import serialize
 
 from xorjax import AnsSignsCode, DenseCode, SignsCode, settings
+from xorjax.codec import xor
 from xorjax.codec.code import CODES
 from xorjax.codec.xor import XorCode, network
 from xorjax.container import (
@@ -30,6 +31,7 @@ from xorjax.container import (
     write,
 )
 from xorjax.container.model import decode_planes
+from xorjax.container.parts import file_parts
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import encode_mask
 
@@ -81,12 +83,19 @@ def test_bits_are_the_bytes_in_the_file(tmp_path_factory, plan):
     assert counted == {name: layer_bits(layer) for name, layer in model.layers.items()}
     assert bits(model) == {kind: sum(layer[kind] for layer in counted.values()) for kind in bits(model)}
     matrices = {
-        matrix.tobytes() for layer in model.layers.values() for matrix in layer.values.shared.values()
+        matrix.tobytes() for layer in model.layers.values() for matrix in layer.values.given().values()
     }
     assert rest == sum(8 * len(matrix) for matrix in matrices) + sum(
         8 * param.nbytes for param in model.params.values()
     )
     assert file_bytes(model) == os.path.getsize(path)
+    parts, kinds = (
+        file_parts(path),
+        dict(zip(bits(model), ("codes", "patches", "masks", "scales"), strict=True)),
+    )
+    assert {kind: 8 * parts[name] for kind, name in kinds.items()} == bits(model)
+    assert 8 * (parts["shared"] + parts["params"]) == rest
+    assert sum(parts.values()) == file_bytes(model)
 
 
 def test_bits_by_formula():
@@ -106,7 +115,7 @@ def test_bits_by_formula():
 
 def test_what_layers_share_is_stored_once(tmp_path):
     rng = np.random.default_rng(0)
-    nets = [XorNetwork.random(5, 20), XorNetwork.random(5, 20), XorNetwork.random(5, 20, seed=1)]
+    nets = [XorNetwork.from_matrix(XorNetwork.random(5, 20, seed).matrix) for seed in (0, 0, 1)]
     layers = {f"{i}/kernel": random_layer(rng, f"{i}/kernel", (9, 9), net) for i, net in enumerate(nets)}
     save(tmp_path / "file", CompressedModel(layers))
     with safetensors.safe_open(tmp_path / "file", framework="numpy") as file:
@@ -114,6 +123,54 @@ def test_what_layers_share_is_stored_once(tmp_path):
     assert matrices == ["shared/0/matrix", "shared/1/matrix"]
     loaded = load(tmp_path / "file")
     assert [network(loaded.layers[name].values) for name in layers] == nets
+
+
+def test_a_drawn_matrix_is_not_stored_and_comes_back(tmp_path, monkeypatch):
+    """A network of two layers is drawn once; one that its seed does not give, or of no seed, is stored."""
+    rng, path = np.random.default_rng(0), tmp_path / "file"
+    matrix = XorNetwork.random(5, 20, seed=1).matrix
+    nets = {
+        "a": XorNetwork.random(5, 20),
+        "b": XorNetwork.random(5, 20),
+        "c": XorNetwork.random(5, 20, seed=1, taps=2),
+        "of no seed": XorNetwork.from_matrix(matrix),
+        "of another seed": XorNetwork(matrix, seed=2),
+        "of other taps": XorNetwork(matrix, seed=1, taps=3),
+    }
+    save(path, CompressedModel({name: random_layer(rng, name, (9, 9), net) for name, net in nets.items()}))
+    assert file_parts(path)["shared"] == -(-5 * 20 // 8)
+    draws, draw = [], XorNetwork.random
+    monkeypatch.setattr(XorNetwork, "random", lambda *args: draws.append(args) or draw(*args))
+    xor._draw_matrix.cache_clear()
+    loaded = load(path)
+    assert {name: network(layer.values) for name, layer in loaded.layers.items()} == nets
+    assert [(net.seed, net.taps) for net in (network(loaded.layers[name].values) for name in nets)] == [
+        (net.seed, net.taps) for net in nets.values()
+    ]
+    assert len(draws) == 2
+    assert serialize(loaded) == path.read_bytes()
+
+
+def test_a_matrix_is_stored_where_drawing_it_would_take_long(tmp_path):
+    """What a small file makes its reader draw is bounded."""
+    rng = np.random.default_rng(0)
+    rare = XorNetwork.random(16, 17, seed=10, taps=3)
+    for net, n_stored in (
+        (XorNetwork.random(64, 2**14), 0),
+        (XorNetwork.random(64, 2**14 + 1), 8 * (2**14 + 1)),
+        (rare, 0),
+    ):
+        save(tmp_path / "file", CompressedModel({"a": random_layer(rng, "a", (9, 9), net)}))
+        assert file_parts(tmp_path / "file")["shared"] == n_stored
+        assert network(load(tmp_path / "file").layers["a"].values) == net
+    code = XorCode(n_in=64, n_out=2**14 + 1)
+    assert not code.draw(64 * (2**14 + 1) - 1)
+    assert code.draw(64 * (2**14 + 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xor, "DRAWN_BITS", 16 * 17)
+        xor._draw_matrix.cache_clear()
+        assert not XorCode(n_in=16, n_out=17, seed=10, taps=3).draw(0)
+    xor._draw_matrix.cache_clear()
 
 
 @pytest.mark.parametrize("code", [XorCode(n_in=12, n_out=90), SignsCode(), AnsSignsCode(), DenseCode()])
@@ -270,10 +327,10 @@ def test_names_that_no_file_can_hold_make_no_model(name):
         CompressedModel({}, {name: np.ones(3, np.float32)})
 
 
-@pytest.mark.parametrize("metadata", [{"a": "\ud800"}, {"\ud800": "a"}, {"a": 3}])
+@pytest.mark.parametrize("metadata", [{"a": "\ud800"}, {"\ud800": "a"}, {"a": 3}, "made here"])
 def test_metadata_that_no_file_can_hold_makes_no_model(metadata, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-    with pytest.raises(ContainerError, match="metadata: "):
+    with pytest.raises(ContainerError, match="metadata"):
         CompressedModel({}, {}, metadata)
 
 
@@ -291,6 +348,16 @@ def test_a_layer_with_too_many_weights_for_its_bytes_is_not_saved(tmp_path, monk
     with pytest.raises(ValueError, match=r"planes of 60000 bits in .* bytes are over 1 a byte"):
         save(tmp_path / "file", CompressedModel({"a": layer}))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_model_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    model = random_model()
+    for path, no_model, what in ((model, "file", "str"), (tmp_path / "file", model.params, "dict")):
+        with pytest.raises(
+            ContainerError, match=f"model is a {what}, expected what `compress` or `load` returns"
+        ):
+            save(path, no_model)
 
 
 def test_an_unusable_path_is_a_container_or_os_error(tmp_path):
@@ -311,6 +378,7 @@ def test_reprs_say_what_is_held_and_what_it_costs():
     assert repr(layer.index) == (
         f"EncodedMask({layer.shape}, {layer.index.codec!r}, {layer.index.bits_per_weight:.4f} bits/weight)"
     )
+    assert repr(model.weights).startswith(f"Weights(layers {name}")
     text, n_weights = repr(model), sum(layer.n_weights for layer in model.layers.values())
     assert f"{sum(bits(model).values()) / n_weights:.4f} bits/weight" in text
     assert all(held in text for held in (*model.layers, *model.params))

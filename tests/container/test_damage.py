@@ -208,6 +208,14 @@ def put(keys, value):
     return change
 
 
+def update(keys, values):
+    def change(tensors, spec, metadata):
+        for key, value in values.items():
+            put((*keys, key), value)(tensors, spec, metadata)
+
+    return change
+
+
 def drop(keys):
     def change(tensors, spec, metadata):
         for key in keys[:-1]:
@@ -226,6 +234,7 @@ def string(name, value):
 
 
 FC1 = ("layers", "fc1/kernel")
+FC2 = ("layers", "fc2/kernel")
 PLANE, SCALES = "layers/fc1/kernel/planes/0", "layers/fc1/kernel/scales"
 CODES = f"{PLANE}/codes"
 
@@ -305,6 +314,23 @@ CODES = f"{PLANE}/codes"
         (
             put((*FC1, "shared"), {}),
             "'layers/fc1/kernel/planes': n_out or the shared array 'matrix' is missing",
+        ),
+        (
+            put((*FC2, "code", "seed"), 4),
+            "spec: layers/fc2/kernel gives another 'matrix' than was saved: its SHA-256 is not '",
+        ),
+        (put((*FC2, "shared", "matrix", "sha256"), 3), "gives another 'matrix' .*: its SHA-256 is not 3"),
+        (
+            put((*FC2, "code", "seed"), None),
+            "layers/fc2/kernel has no tensor for 'matrix', which its code's settings do not give",
+        ),
+        (put((*FC2, "code", "n_out"), 2**20), "fc2/kernel has no tensor for 'matrix', which its code's"),
+        (put((*FC2, "code", "taps"), 1), "fc2/kernel gives another 'matrix'"),
+        (put((*FC2, "shared", "matrix"), {}), "'shared' with 'matrix' {}, which is no count"),
+        (put((*FC2, "shared", "matrix", "x"), 1), "'shared' with 'matrix' {.*}, which is no count"),
+        (
+            put((*FC2, "shared", "table"), {"sha256": ""}),
+            "fc2/kernel has no tensor for 'table', which its code's",
         ),
         (put((*FC1, "shared", "table"), 0), "uses tensor 'shared/0/table', which is missing"),
         (put((*FC1, "sha256"), []), "'fc1/kernel': it has no bit plane"),
@@ -445,6 +471,14 @@ def hostile_files(data):
         yield f"shape {sizes}", forge(data, put((*FC1, "shape"), sizes))
     for key, value in (("n_out", 2**40), ("n_in", 2**40), ("n_out", 2**20), ("slicing", "shuffled")):
         yield f"{key} {value}", forge(data, put((*FC1, "code", key), value))
+    # A drawn matrix is in no tensor.
+    for drawn in (
+        {"n_in": 1, "n_out": 2**20},
+        {"n_in": 128, "n_out": 2**13},
+        {"n_in": 128, "n_out": 2**13, "taps": 2},
+        {"n_in": 128, "n_out": 2**20},
+    ):
+        yield f"drawn {drawn}", forge(data, update((*FC2, "code"), drawn))
     for kernel in ("bare", "signs", "open", "dense"):
         for sizes in ([2**40, 1], [10**6, 7]):
             yield f"{kernel} {sizes}", forge(data, put(("layers", f"{kernel}/kernel", "shape"), sizes))
@@ -486,9 +520,8 @@ def test_hostile_claims_cost_little_memory(tmp_path, data):
 
 def test_memory_is_bounded_by_the_files_size(tmp_path):
     """The worst that a small file can honestly be: a mask in no bytes that keeps everything, and a tall network."""
-    layer = random_layer(
-        np.random.default_rng(0), "a", (1, 1), XorNetwork.random(1, 60_000), mask_codec="ans"
-    )
+    net = XorNetwork.from_matrix(np.ones((60_000, 1), np.uint8))
+    layer = random_layer(np.random.default_rng(0), "a", (1, 1), net, mask_codec="ans")
     data, path = serialize(CompressedModel({"a": layer})), tmp_path / "tall.safetensors"
 
     def tall(n_slices):

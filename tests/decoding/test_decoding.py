@@ -1,6 +1,7 @@
 """The jitted decoder against the definition, and what it must not do inside jit."""
 
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 import reference
@@ -8,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from xorjax.codec.code import CodeError
 from xorjax.codec.encoded import Encoded, encode
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import CodedPlane
@@ -82,6 +84,12 @@ def test_decode_equals_the_definition(arguments):
 @given(plane_arguments())
 def test_decode_equals_the_definition_in_300_shapes(arguments):
     assert_decodes(encoded_plane(*arguments))
+
+
+def test_what_encode_does_not_return_is_refused(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(CodeError, match=r"takes what `encode` returns, not a ndarray; .* w\.to_array\(\)"):
+        decode(np.ones(3))
 
 
 def test_the_reference_on_a_slice_worked_by_hand():

@@ -7,6 +7,7 @@ more: they hold every patch format, slicing and mask codec. New ids get new file
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -29,9 +30,22 @@ SHAPES = {"small": (3, 3, 2, 7), "words": (30, 41), "long": (30, 31), "tiny": (9
 DTYPES = ("float32", "float16", "bfloat16")
 
 
+def signs(seed, shape):
+    return bits(seed, 128, shape)
+
+
+def agreeing(seed, shape):
+    """Uneven, and mostly as two rows above, where there is one."""
+    plane, differs = bits(seed, 70, shape), bits(seed + 1000, 10, shape)
+    for i in range(2, len(plane)):
+        plane[i] = plane[i - 2] ^ differs[i]
+    return plane
+
+
 def layer(name, shape, code, index: EncodedMask | None, seed, n_planes=1, scale_shape=None, dtype="float32"):
     mask = None if index is None else index.mask
-    drawn = [bits(seed + 1 + p, 128, shape) for p in range(n_planes)]
+    draw = agreeing if code.id == "context_signs" else signs
+    drawn = [draw(seed + 1 + p, shape) for p in range(n_planes)]
     planes = np.stack([code.project(np.where(plane, np.float32(1), np.float32(-1))) for plane in drawn])
     wide = (n_planes, *(scale_shape or (1,) * len(shape)))
     scales = (np.arange(1, np.prod(wide) + 1, dtype=np.float32) / 64).reshape(wide).astype(dtype)
@@ -83,6 +97,37 @@ def patch_file(patch_format):
     )
 
 
+def mask_file(codec):
+    shapes = (3, 3, 4, 21), (900,)
+    return model(
+        *(
+            layer(f"{i}", shape, CODES["signs"](), masked(700 + i, 9, shape, codec), 710 + i)
+            for i, shape in enumerate(shapes)
+        )
+    )
+
+
+def matrix_file():
+    """Drawn with and without taps, one at the second attempt and one shared; given, with a seed that is not its own."""
+    shape = (30, 41)
+    mask = masked(700, 60, shape)
+    codes = {
+        "drawn": XorCode(6, 31, seed=1),
+        "shared": XorCode(6, 31, seed=1, slicing="row_major"),
+        "again": XorCode(20, 21, seed=2),
+        "wide": XorCode(70, 160, seed=2**64 - 1),
+        "odd taps": XorCode(20, 100, seed=2, taps=3),
+        "even taps": XorCode(20, 100, seed=2, taps=4),
+        "one tap": XorCode(3, 9, seed=2, taps=1),
+        "all taps": XorCode(3, 9, seed=2, taps=3),
+    }
+    layers = [layer(name, shape, code, mask, 710 + i) for i, (name, code) in enumerate(codes.items())]
+    other = replace(layers[0].values, code=replace(codes["drawn"], seed=None))
+    given = replace(layers[0], name="given", values=other)
+    foreign = replace(layers[0], name="foreign", values=replace(other, code=replace(codes["drawn"], seed=2)))
+    return model(*layers, given, foreign)
+
+
 def params_file():
     kinds = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
     integers = {kind: np.arange(-3, 5).astype(kind) for kind in kinds}
@@ -98,8 +143,10 @@ def params_file():
 
 FILES = {
     **{f"v2-code-{id}": (code_file, id) for id in CODES},
+    **{f"v2-mask-{codec}": (mask_file, codec) for codec in ("csr6", "csr7")},
     "v2-patches-care": (patch_file, "care"),
     "v2-patches-enumerative": (patch_file, "enumerative"),
+    "v2-matrix": (matrix_file,),
     "v2-params": (params_file,),
 }
 

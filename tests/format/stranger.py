@@ -6,7 +6,7 @@ import re
 import zlib
 
 import numpy as np
-from stranger_codes import CODES
+from stranger_codes import CODES, draw
 from stranger_masks import MASKS
 
 IDS = ["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "BF16", "F32", "F64"]
@@ -49,7 +49,10 @@ def layer(name, tensors, entry):
     mask = np.ones(shape, bool)
     if entry["mask"] is not None:
         mask = MASKS[entry["mask"]["codec"]](under(streams, "mask/"), shape)
-    shared = {name: tensors[f"shared/{number}/{name}"] for name, number in entry["shared"].items()}
+    shared = {name: tensors[f"shared/{n}/{name}"] for name, n in entry["shared"].items() if type(n) is int}
+    if (drawn := entry["shared"].get("matrix")) is not None and "matrix" not in shared:
+        shared["matrix"] = draw(entry["code"])
+        assert hashlib.sha256(shared["matrix"]).hexdigest() == drawn["sha256"]
     planes = []
     for p, sha256 in enumerate(entry["sha256"]):
         decode = CODES[entry["code"]["id"]]

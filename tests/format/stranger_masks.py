@@ -50,6 +50,12 @@ def matrix_shape(shape):
     return prod(shape[:-1]), shape[-1] if shape else 1
 
 
+def frequency(odds):
+    table = (65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194)
+    rarer = max(2**40 // (65536 + (table[abs(odds) % 8] << abs(odds) // 8)), 1)
+    return rarer if odds < 0 else 2**24 - rarer
+
+
 def ans_rc(streams, shape):
     header, coder, axes = streams["header"].tolist(), Coder(streams["words"]), []
     for size in matrix_shape(shape):
@@ -58,13 +64,10 @@ def ans_rc(streams, shape):
         header = header[2 * k :]
         axes.append((levels, np.zeros(size) if k == 1 else coder.symbols([65536 * s for s in shares], size)))
     mask = np.zeros(matrix_shape(shape), bool)
-    table = (65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194)
     (row_levels, row_classes), (column_levels, column_classes) = axes
     for i, row_level in enumerate(row_levels):
         for j, column_level in enumerate(column_levels):
-            odds = row_level + column_level
-            rarer = max(2**40 // (65536 + (table[abs(odds) % 8] << abs(odds) // 8)), 1)
-            f1 = rarer if odds < 0 else 2**24 - rarer
+            f1 = frequency(row_level + column_level)
             where = np.outer(row_classes == i, column_classes == j)
             mask[where] = coder.symbols([2**24 - f1, f1], int(where.sum()))
     coder.end()
@@ -96,5 +99,5 @@ def golomb(streams, shape):
     return mask.reshape(shape)
 
 
-MASKS = {"bitmap": bitmap, "ans": ans, "ans_rc": ans_rc, "golomb": golomb, "csr4": csr(4), "csr5": csr(5)}
-MASKS |= {"csr8": csr(8)} | FITTED
+MASKS = {"bitmap": bitmap, "ans": ans, "ans_rc": ans_rc, "golomb": golomb} | FITTED
+MASKS |= {f"csr{w}": csr(w) for w in range(4, 9)}

@@ -79,6 +79,29 @@ def test_without_compilation_there_is_one_line_that_says_so():
     )
 
 
+# Of a matrix that is given nobody asks galois for its rank: numba itself is imported first.
+GIVEN = ENCODE.replace(
+    "XorNetwork.random(n_in=20, n_out=100, seed=0)", "XorNetwork(np.ones((100, 2), np.uint8))"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "variable"),
+    [
+        (ENCODE, "NUMBA_NUM_THREADS=0"),
+        (GIVEN, "NUMBA_NUM_THREADS=-3"),
+        (GIVEN.replace("greedy", "minimum"), "NUMBA_NUM_THREADS=0"),
+        (ENCODE, "NUMBA_CACHE_LOCATOR_CLASSES=bogus"),
+    ],
+)
+def test_a_variable_that_numba_does_not_take_is_named(code, variable):
+    environment = os.environ | dict([variable.split("=")])
+    refused = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    last = refused.stderr.splitlines()[-1]
+    assert last.startswith("xorjax.gf2.compiled.NotCompiled: ")
+    assert f" with {variable}: " in last
+
+
 FORKED = """
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -133,7 +156,11 @@ with ThreadPoolExecutor(4) as threads:
 
 
 @pytest.mark.parametrize(
-    ("layer", "said"), [("workqueue", ("True\n", "")), ("bogus", ("", "numba has no threads"))]
+    ("layer", "said"),
+    [
+        ("workqueue", ("True\n", "")),
+        ("bogus", ("", "numba has no threads with NUMBA_THREADING_LAYER=bogus: ")),
+    ],
 )
 def test_threads_encode_at_once_on_any_layer(layer, said):
     """numba's own layer ends a process that calls it from two threads."""

@@ -40,6 +40,24 @@ def test_random_has_full_column_rank(n_in, more, seed):
     assert net.seed == seed
 
 
+@given(st.integers(1, 128), st.integers(1, 40), st.integers(0, 2**32))
+def test_the_first_matrix_of_full_rank_is_the_one(n_in, more, seed):
+    """As docs/format.md has it, with galois's rank."""
+    source, n_words = np.random.PCG64(seed), -(-n_in // 64)
+    while True:
+        words = np.asarray(source.random_raw((n_in + more) * n_words), "<u8").reshape(-1, n_words)
+        bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")[:, :n_in]
+        if (drawn := XorNetwork.from_matrix(bits)).rank == n_in:
+            break
+    assert XorNetwork.random(n_in, n_in + more, seed) == drawn
+
+
+def test_no_more_draws_than_allowed():
+    assert XorNetwork.random(20, 21, seed=2).rank == 20
+    with pytest.raises(NetworkError, match="none of 1 draws of a 21x20 matrix with taps=None has rank 20"):
+        XorNetwork.random(20, 21, seed=2, max_draws=1)
+
+
 @pytest.mark.parametrize(
     ("n_in", "taps", "rank"), [(20, 1, 20), (20, 2, 19), (20, 3, 20), (20, 6, 19), (6, 6, 1)]
 )

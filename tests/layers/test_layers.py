@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import ml_dtypes
 import numpy as np
 import pytest
@@ -105,6 +106,21 @@ def test_a_bias_that_is_none_of_the_outputs_is_refused():
             ValueError, match=r"a bias of shape \(60,\) beside a weight of shape \(60, 37\), expected \(37,\)"
         ):
             build(coded(layer), np.ones(FAN_IN, np.float32))
+
+
+def test_a_bias_may_be_a_list():
+    layer, _ = quantized()
+    assert XorLinear(coded(layer), [1.0] * FAN_OUT).bias.shape == (FAN_OUT,)
+
+
+def test_a_layer_of_a_file_is_no_weight(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    layer, _ = quantized()
+    for build in (XorLinear, XorConv):
+        with pytest.raises(
+            TypeError, match=r"a CompressedLayer, expected a coded weight, such as load\(path\)"
+        ):
+            build(layer)
 
 
 def test_it_holds_no_float_weight_and_nothing_trainable():

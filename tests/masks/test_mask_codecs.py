@@ -218,7 +218,7 @@ def test_any_bytes_are_refused_or_give_a_mask(id, data, shape):
         assert np.array_equal(codec.decode(codec.encode(mask), shape), mask)
 
 
-@pytest.mark.parametrize("id", ["ans", "csr4", "csr5", "csr8", "golomb"])
+@pytest.mark.parametrize("id", ["ans", "csr4", "csr5", "csr6", "csr7", "csr8", "golomb"])
 @pytest.mark.parametrize("claim", [2**60, 2**63, 2**64 - 1, 401])
 def test_a_count_that_lies_allocates_nothing(id, claim):
     codec = EXACT_CODECS[id]

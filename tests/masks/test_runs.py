@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xorjax.masks import EXACT_CODECS
+from xorjax.masks.csr import WIDTHS
 from xorjax.masks.golomb import best_parameter
 
 GOLOMB = EXACT_CODECS["golomb"]
@@ -26,7 +27,7 @@ def mask_of(n, *kept):
     return np.isin(np.arange(n), kept)
 
 
-@pytest.mark.parametrize("width", [4, 5, 8])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_csr_entries_by_hand(width):
     filler = 2**width - 1
     # The gaps: none, one under a filler, exactly a filler, two fillers and three.
@@ -39,7 +40,7 @@ def test_csr_entries_by_hand(width):
     assert np.array_equal(streams["gaps"], fields(width, *entries))
 
 
-@given(seed=st.integers(0, 2**32 - 1), density=st.floats(0, 0.5), width=st.sampled_from([4, 5, 8]))
+@given(seed=st.integers(0, 2**32 - 1), density=st.floats(0, 0.5), width=st.sampled_from(WIDTHS))
 def test_csr_counts_a_filler_for_every_gap_that_does_not_fit(seed, density, width):
     mask = np.random.default_rng(seed).random(2000) < density
     entries, run = 0, 0

@@ -10,7 +10,7 @@ from xorjax import paths
 from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
 from xorjax.config.reads import not_determining
-from xorjax.config.schema import Config, MaskConfig, PruneConfig, ScheduleConfig
+from xorjax.config.schema import Config, MaskConfig, OptimConfig, PruneConfig, ScheduleConfig
 from xorjax.merge import changed
 from xorjax.models import create_model
 from xorjax.pipeline.plan import make_plan
@@ -24,12 +24,13 @@ BASE = Config(
     prune=PruneConfig(schedule=ScheduleConfig("linear", 0.5, 0.8, 2), through=(0.9, 0.95, 0.98)),
 )
 
-ALL = {"dense", "prune", "quantize", "baselines", "encode", "evaluate"}
+REFERENCE = {"unpruned", "reference"}
+ALL = {"dense", *REFERENCE, "prune", "quantize", "baselines", "encode", "evaluate"}
 
 
 def point(rate=0.95, n_in=20, seed=0, **changes):
-    changes = {"code": XorCode(n_in=n_in)} | changes
-    return replace(BASE, seed=seed, prune=replace(BASE.prune, rate=rate), **changes)
+    changes = {"code": XorCode(n_in=n_in), "prune": replace(BASE.prune, rate=rate)} | changes
+    return replace(BASE, seed=seed, **changes)
 
 
 def kinds(configs):
@@ -43,6 +44,8 @@ def test_a_sweep_shares_what_its_points_have_in_common():
     # 5 levels: .5 and .8 of the schedule, then the three rates.
     assert kinds(sweep) == {
         "dense": 2,
+        "unpruned": 2 * 5,
+        "reference": 2 * 3,
         "prune": 2 * 5,
         "quantize": 2 * 3,
         "baselines": 2 * 3,
@@ -62,7 +65,15 @@ def test_a_sweep_shares_what_its_points_have_in_common():
             point(quantize=replace(BASE.quantize, scale="row")),
             {"quantize", "baselines", "encode", "evaluate"},
         ),
-        (point(freeze=()), {"prune", "quantize", "baselines", "encode", "evaluate"}),
+        (point(freeze=()), ALL - {"dense"}),
+        (
+            point(quantize=replace(BASE.quantize, optim=OptimConfig(epochs=2))),
+            ALL - {"dense", "unpruned", "prune"},
+        ),
+        (point(prune=replace(BASE.prune, rate=0.95, optim=OptimConfig(epochs=2))), ALL - {"dense"}),
+        # What is pruned, and how it is chosen, is nothing to a model that is not.
+        (point(prune=replace(BASE.prune, rate=0.95, score="outgoing")), ALL - {"dense", *REFERENCE}),
+        (point(prune=replace(BASE.prune, rate=0.95, layers=("fc*",))), ALL - {"dense", *REFERENCE}),
         (point(seed=1), ALL),
         (point(data=replace(BASE.data, dir="elsewhere")), set()),
         (point(data=replace(BASE.data, name="fashion_mnist")), ALL),
@@ -80,8 +91,7 @@ def test_a_change_remakes_what_it_determines_and_all_after_it(changed, remade):
 
 
 def test_rewinding_to_weights_needs_a_dense_model_that_kept_them():
-    rewind = replace(point(), prune=replace(point().prune, strategy="rewind"))
-    learning_rate = replace(point(), prune=replace(point().prune, strategy="rewind_lr"))
+    rewind, learning_rate = strategy("rewind"), strategy("rewind_lr")
     dense = {make_plan(config).dense.name for config in (point(), rewind, learning_rate)}
     assert make_plan(learning_rate).dense.name == make_plan(point()).dense.name
     assert len(dense) == 2
@@ -90,7 +100,30 @@ def test_rewinding_to_weights_needs_a_dense_model_that_kept_them():
 
 
 def test_rate_zero_has_no_level():
-    assert make_plan(point(rate=0.0)).levels == ()
+    plan = make_plan(point(rate=0.0))
+    assert (plan.levels, plan.unpruned) == ((), ())
+    assert plan.needs(plan.reference) == (plan.dense,)
+    assert plan.epochs == plan.dense.epochs + plan.quantize.epochs
+
+
+def test_the_reference_has_the_trainings_of_its_point():
+    for config in (point(), point(mask=MaskConfig("lowrank", rounds=3)), strategy("rewind_lr")):
+        plan = make_plan(config)
+        epochs = sum(stage.epochs for stage in (plan.dense, *plan.unpruned, plan.reference))
+        assert epochs == plan.epochs
+    # Each level goes back to the same early weights: without pruning all are one.
+    assert len(make_plan(strategy("rewind")).unpruned) == 1
+
+
+def test_references_are_shared_by_their_number_of_trainings():
+    plan, masked = make_plan(point()), make_plan(point(mask=MaskConfig("lowrank", rounds=3)))
+    assert len(plan.unpruned) == len(masked.unpruned) == 4
+    assert (plan.unpruned, plan.reference) == (masked.unpruned, masked.reference)
+    assert make_plan(point(rate=0.9)).unpruned == plan.unpruned[:3]
+
+
+def strategy(name):
+    return point(prune=replace(BASE.prune, rate=0.95, strategy=name))
 
 
 @pytest.mark.parametrize(
@@ -269,12 +302,17 @@ def test_titles_tell_points_apart():
 
 PINNED = [
     "lenet5-mnist-seed0-071f478e0b",
+    "lenet5-mnist-seed0-unpruned1-a27af62261",
+    "lenet5-mnist-seed0-unpruned2-73d661f1a5",
+    "lenet5-mnist-seed0-unpruned3-f71a3c6485",
+    "lenet5-mnist-seed0-unpruned4-23a5053746",
+    "lenet5-mnist-seed0-reference4-35e1eb7285",
     "lenet5-mnist-seed0-S0.5-83b7b95f55",
     "lenet5-mnist-seed0-S0.776393-d1551afef0",
     "lenet5-mnist-seed0-S0.9-c05d249990",
     "lenet5-mnist-seed0-S0.95-a363407e71",
     "lenet5-mnist-seed0-S0.95-q1-81ab7bfe35",
-    "lenet5-mnist-seed0-S0.95-q1-1e49501ee6",
+    "lenet5-mnist-seed0-S0.95-q1-c70bf75eed",
     "lenet5-mnist-seed0-S0.95-q1-xor20-7b002429ab",
     "lenet5-mnist-seed0-S0.95-q1-xor20-35cdd27482",
 ]

@@ -28,7 +28,7 @@ def test_plans_grow_by_one_command_at_a_time(tmp_path):
         thread.join()
     plan = json.loads(paths.plan_file(report).read_text())
     assert sorted(plan["points"]) == sorted(plan["details"]) == sorted(plans)
-    assert len(plan["stages"]) == len({stage.name for own in plans.values() for stage in own.stages}) == 16
+    assert len(plan["stages"]) == len({stage.name for own in plans.values() for stage in own.stages}) == 21
 
 
 @pytest.mark.parametrize("content", ['{"points": [', "[]", '{"command": "x"}', "\xff"])

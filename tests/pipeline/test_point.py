@@ -17,7 +17,7 @@ from xorjax.artifacts.artifact import find, save_arrays
 from xorjax.codec import CODES
 from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
-from xorjax.config.schema import Config, MaskConfig
+from xorjax.config.schema import Config, MaskConfig, ScheduleConfig
 from xorjax.files import read_record, sha256, write_record
 from xorjax.models.compressed import coded_model
 from xorjax.pipeline import evaluate, point
@@ -27,6 +27,7 @@ from xorjax.pipeline.reports import Reports
 from xorjax.pipeline.training import dataset
 from xorjax.train.predict import predict
 
+LAST = ScheduleConfig(last=0.5, levels=1)
 TIMES = ("wall_seconds", "finished_at")
 
 
@@ -42,7 +43,56 @@ def stage_events(runs) -> Counter:
 def test_stages_are_shared(swept):
     """One dense model, one trajectory of three levels (.5, .8, .9), a quantized model a rate."""
     made = {stage: n for (stage, event), n in stage_events(swept).items() if event == "made"}
-    assert made == {"dense": 1, "prune": 3, "quantize": 2, "baselines": 2, "encode": 4, "evaluate": 4}
+    trained = {"dense": 1, "unpruned": 3, "reference": 2, "prune": 3, "quantize": 2}
+    assert made == trained | {"baselines": 2, "encode": 4, "evaluate": 4}
+
+
+def test_a_run_directory_that_has_no_references_gets_them_and_nothing_else(swept, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(swept, runs)
+    shutil.rmtree(runs / "unpruned")
+    shutil.rmtree(runs / "reference")
+    for file in (runs / "reports" / "tiny" / "points").glob("*.json"):
+        record = read_record(file)
+        for row in record["rows"]:
+            for column in [name for name in row if name.startswith("reference_") or name.endswith("epochs")]:
+                del row[column]
+        write_record(file, record)
+    before = stage_events(runs)
+    run_sweep(points(tmp_path))
+    new = {stage: n for (stage, event), n in (stage_events(runs) - before).items() if event == "made"}
+    assert new == {"unpruned": 3, "reference": 2}
+    columns = [*TIMES, "config"]
+    assert_frame_equal(table(runs).drop(columns), table(swept).drop(columns))
+
+
+def test_a_reference_is_trained_on_with_all_its_weights_and_the_same_frozen_layers(swept, tmp_path):
+    own = table(swept).filter(~pl.col("baseline"), pl.col("n_in") == 12)
+    assert own.select("prune_rate", "dense_epochs", "epochs").rows() == [(0.8, 2, 5), (0.9, 2, 6)]
+    for row, config in zip(own.iter_rows(named=True), points(tmp_path)[::2], strict=True):
+        plan = make_plan(config)
+        dense, reference = (find(swept, stage) for stage in (plan.dense, plan.reference))
+        assert row["reference_metric"] == reference.summary["test_metric"]
+        assert row["reference_validation_metric"] == reference.summary["validation_metric"]
+        before, after = dense.arrays(), reference.arrays()
+        for path, values in after.items():
+            is_frozen = path.startswith("params/conv")
+            assert np.array_equal(values, before[path]) == is_frozen
+            assert is_frozen or (values != 0).mean() > 0.95
+
+
+def test_a_level_that_prunes_nothing_trains_what_its_reference_does(tmp_path):
+    """The same batches, optimizer and frozen layers: the weights are those of the level but for last digits."""
+    from xorjax.pipeline.build import group
+
+    config = tiny(tmp_path, prune=replace(tiny(tmp_path).prune, rate=1e-6, through=(), schedule=LAST))
+    run_sweep([config])
+    plan = make_plan(config)
+    (level,), (unpruned,) = plan.levels, plan.unpruned
+    pruned, kept = (group(find(tmp_path / "runs", stage).arrays(), "params") for stage in (level, unpruned))
+    assert pruned.keys() == kept.keys()
+    for path, values in kept.items():
+        np.testing.assert_allclose(pruned[path], values, rtol=0, atol=1e-4)
 
 
 def test_a_row_for_each_point_and_one_for_each_baseline_of_a_quantized_model(swept):
@@ -52,6 +102,18 @@ def test_a_row_for_each_point_and_one_for_each_baseline_of_a_quantized_model(swe
     assert all(n_out > n_in and n_out % 32 == 0 for n_in, n_out in own.select("n_in", "n_out").rows())
     baselines = Counter(rows.filter("baseline").select("code", "mask_codec").rows())
     assert baselines == {(id, codec): 2 for id, code in CODES.items() for codec in code.beside}
+
+
+def test_entropies_of_the_signs_are_near_what_their_codes_take(swept):
+    for own in points(swept.parent):
+        name = make_plan(own).baselines.name
+        record = json.loads((paths.artifact_dir(swept, "baselines", name) / paths.ARTIFACT).read_text())
+        (layer,) = record["summary"]["entropies"]
+        bits = {rival["code"]: rival["code_bits"] / 400_000 for rival in record["summary"]["layers"][layer]}
+        for entropy, code in (("sign_entropy", "ans_signs"), ("context_entropy", "context_signs")):
+            assert record["summary"]["entropies"][layer][entropy] == pytest.approx(
+                bits[code], abs=160 / 400_000
+            )
 
 
 def test_bits_are_the_bytes_of_the_file(swept):

@@ -17,7 +17,7 @@ from xorjax.pipeline.rows import failed_row, nested, point_rows
 from xorjax.results.columns import METRICS, accuracy_column
 from xorjax.results.rows import check_row
 
-KINDS = ("dense", "quantize", "baselines", "encode", "evaluate")
+KINDS = ("dense", "reference", "quantize", "baselines", "encode", "evaluate")
 XOR = {"n_in": 20, "n_out": 300, "method": "minimum", "patch_format": "care", "slicing": "interleaved"}
 XOR |= {"xor_seed": 0, "xor_sha256": "0" * 64, "n_slices": 40, "n_bounded": 1, "n_patches": 100}
 PERPLEXITY = Metric("perplexity", "", higher_is_better=False, tolerance=0.5)
@@ -64,7 +64,8 @@ def rows_of(config: Config, *, code: str = "xor", columns: dict[str, Any] | None
     sizes = {"code_bits": 4_000, "patch_bits": 1_000, "index_bits": 2_000, "scale_bits": 32}
     layer = sizes | {"n_weights": 10_000, "n_kept": 1_000, "n_planes": 1, "code": code, "mask_codec": "ans"}
     layer["columns"] = XOR if columns is None else columns
-    layers = {"conv1/kernel": layer, "fc1/kernel": layer}
+    # The second was encoded when a file held every matrix.
+    layers = {"conv1/kernel": layer | {"matrix_bits": 0}, "fc1/kernel": layer}
     baselines = [
         rival("signs", "csr5", code_bits=1_000, index_bits=5_000),
         rival("dense", None, code_bits=10_000),
@@ -72,9 +73,10 @@ def rows_of(config: Config, *, code: str = "xor", columns: dict[str, Any] | None
     measured = {"validation_metric": 0.97, "test_metric": 0.96, "n_test": 500}
     summaries: dict[str, dict[str, Any]] = {
         "dense": measured | {"test_metric": 0.99, "validation_metric": 0.98},
+        "reference": measured | {"test_metric": 0.995, "validation_metric": 0.985},
         "quantize": measured | {"flipped_signs": {"fc1/kernel": 0.01}},
         "baselines": {"layers": dict.fromkeys(layers, baselines)},
-        "encode": {"layers": layers, "file_bytes": 1234},
+        "encode": {"layers": layers, "file_bytes": 1234, "n_parameters": 5000},
         "evaluate": {"test_metric": 0.96, "n_test": 500, "logit_difference": 0.0},
     }
     plan = plan_of(config)
@@ -88,8 +90,8 @@ def rows_of(config: Config, *, code: str = "xor", columns: dict[str, Any] | None
 
 
 def plan_of(config: Config) -> Plan:
-    dense, *others = (Stage(kind, f"{kind}-a") for kind in KINDS)
-    return Plan(config, dense, (), None, *others)
+    dense, reference, *others = (Stage(kind, f"{kind}-a", 3) for kind in KINDS)
+    return Plan(config, dense, (), reference, (), None, *others)
 
 
 def test_a_layer_has_a_row_of_its_own_and_one_of_each_baseline():
@@ -100,7 +102,8 @@ def test_a_layer_has_a_row_of_its_own_and_one_of_each_baseline():
     own, signs, dense = rows[3:]
     assert own["bits_per_weight"] == pytest.approx(0.7032)
     assert own["patches_per_slice"] == 2.5
-    assert own["matrix_bits"] == pytest.approx(0.6)
+    assert (rows[0]["matrix_bits"], own["matrix_bits"]) == (0, pytest.approx(0.6))
+    assert own["file_bits_per_parameter"] == pytest.approx(8 * 1234 / 5000)
     assert (own["n_out"], own["fill"], own["slicing"], own["flipped_signs"]) == (
         300,
         0.8,
@@ -114,6 +117,8 @@ def test_a_layer_has_a_row_of_its_own_and_one_of_each_baseline():
         0.96,
         True,
     )
+    assert {(row["reference_metric"], row["dense_metric"]) for row in rows} == {(0.995, 0.99)}
+    assert {(row["epochs"], row["dense_epochs"]) for row in rows} == {(6, 3)}
     # Nobody trained the network whose signs are stored without a mask.
     assert (dense["test_metric"], dense["lossless"], dense["quantized_metric"]) == (None, None, 0.96)
 

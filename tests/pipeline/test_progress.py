@@ -39,8 +39,8 @@ def progress(tmp_path, plans):
 def test_what_is_found_is_told_by_kind(tmp_path, plans, capsys):
     begun(tmp_path, plans).close()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("4 points: 1 dense, 3 prune, 2 quantize, ")
-    assert lines[1] == "3 of 16 stages found: 1 dense, 2 prune"
+    assert lines[0].startswith("4 points: 1 dense, 3 unpruned, 2 reference, 3 prune, ")
+    assert lines[1] == "3 of 21 stages found: 1 dense, 2 prune"
 
 
 def test_stages_that_other_code_made_are_told(progress, capsys):
@@ -64,7 +64,7 @@ def test_a_training_that_goes_on_says_from_where(tmp_path, plans, progress, caps
 
 def test_the_time_left_is_nothing_once_all_is_dropped(plans, progress):
     stages = distinct(plans)
-    for stage in (stage for stage in stages if stage.kind == "quantize"):
+    for stage in (stage for stage in stages if stage.kind in ("unpruned", "reference", "quantize")):
         progress.dropped(stage)
     assert progress.time_left().endswith(" s left")
     for stage in stages:

@@ -173,7 +173,7 @@ def test_on_paper_numbers_are_whole_and_few_columns_are_printed(opened, report):
     eventually(page, "document.documentElement.classList.contains('paper')")
     heads = page.locator("#rows th:visible").all_text_contents()
     assert len(heads) <= 11
-    assert {"bits_per_weight", "matrix_bits"} <= set(heads)
+    assert {"bits_per_weight", "file_bits_per_parameter"} <= set(heads)
     wrapped = """() => [...document.querySelectorAll("#rows td:not(.text), #summary td:not(.text)")]
         .filter((cell) => getComputedStyle(cell).whiteSpace !== "nowrap").length"""
     assert page.evaluate(wrapped) == 0

@@ -22,12 +22,12 @@ def test_signs_that_nobody_trained_have_no_accuracy(tmp_path):
     assert "0.991" in (report_dir / "results.csv").read_text().splitlines()[2]
 
 
-def test_the_matrix_is_a_column_and_constant_columns_are_a_sentence(tmp_path):
+def test_the_whole_file_is_a_column_and_constant_columns_are_a_sentence(tmp_path):
     page = Page(build_report(write_report(tmp_path, sweep(tmp_path, n_seeds=1))))
     listed = page.data["listed"]
-    assert listed.index("matrix_bits") == listed.index("bits_per_weight") + 1
+    assert {"bits_per_weight", "file_bits_per_parameter"} <= set(listed)
     assert not {"layer", "status", "n_weights"} & set(listed)
-    assert "no column: layer fc1; scale_bits 0.04;" in page.text
+    assert "no column: layer fc1; matrix_bits 0; scale_bits 0.04;" in page.text
     assert "n_weights 400,000" in page.text
     assert set(listed) < set(page.data["columns"])
 

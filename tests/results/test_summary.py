@@ -10,7 +10,7 @@ from test_report import Page
 
 from xorjax.data import DATASETS, SIZES
 from xorjax.results.names import VALIDATION_IMAGES
-from xorjax.results.notes import notes, verdict, with_matrix
+from xorjax.results.notes import verdict
 from xorjax.results.progress_section import NAMED
 from xorjax.results.report import build_report
 from xorjax.results.rows import to_frame
@@ -25,33 +25,21 @@ def report(runs: Path, rows: list[dict[str, Any]], **values: Any) -> Page:
     return Page(build_report(write_report(runs, points, **values)))
 
 
-def test_the_best_point_is_chosen_without_the_matrix_and_shown_with_it(tmp_path):
-    rows = [
-        make_row(point="a", n_in=64, n_out=1000, bits_per_weight=0.400, matrix_bits=0.16),
-        make_row(point="b", n_in=20, n_out=320, bits_per_weight=0.405, matrix_bits=0.016),
-    ]
+def test_the_whole_file_stands_beside_the_layers(tmp_path):
+    rows = [make_row(file_bits_per_parameter=2.5), make_row(seed=1, point="p1", file_bits_per_parameter=2.75)]
     (best,) = summarise(to_frame(rows))
-    assert (best.shape, best.with_matrix) == ("64 → 1000", pytest.approx(0.56))
-    assert best.least_with_matrix == ("20 → 320", pytest.approx(0.421))
+    assert best.file_bits_per_parameter == 2.625
     text = report(tmp_path, rows).text
     heads = text[text.index("Best XOR point of each") :]
-    assert heads.index("total") < heads.index("with M") < heads.index("XOR code") < heads.index("n_in")
-    assert "0.560" in heads
-    assert "With M other XOR points are the smallest: 20 → 320 with 0.421 at S = 0.95." in text
-    assert "models/S*.safetensors of a sweep holds M" in text
+    assert heads.index("total") < heads.index("bits / parameter") < heads.index("XOR code")
+    assert "2.625" in heads
+    assert "The whole file takes 2.625 bits per parameter of the model." in text
+    assert "models/S*.safetensors need not be the smallest" in text
 
 
-def test_the_headline_says_which_codecs_are_smaller_once_the_matrix_counts():
-    near, far = make_baseline("csr5", 0.32, 0.06), make_baseline("bitmap_signs", 1.0, 0.05)
-    (best,) = summarise(to_frame([make_row(), near, far]))
-    assert best.bits_per_weight < best.sizes["5-bit gaps + signs"] < best.with_matrix
-    assert with_matrix(best) == (
-        "The matrix M is not in that: stored for these layers alone it makes 0.426 bits per weight, not smaller than "
-        "5-bit gaps + signs."
-    )
-    (best,) = summarise(to_frame([make_row(), far]))
-    assert with_matrix(best) == ""
-    assert "would add 0.016 at S = 0.95" in " ".join(notes([best]))
+def test_a_file_that_nobody_counted_is_not_spoken_of(tmp_path):
+    text = report(tmp_path, [make_row(file_bits_per_parameter=None)]).text.lower()
+    assert "whole file" not in text[: text.index("all points")]
 
 
 def test_the_headline_says_what_a_point_is_and_how_far_it_is_from_floats(tmp_path):

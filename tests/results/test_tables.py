@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -87,31 +88,10 @@ def test_layers_are_weighted_by_their_weights_and_slices():
     assert point["value_bound"] == pytest.approx(35 / 400)
 
 
-def test_a_point_stores_each_matrix_once():
-    """Two layers share one, a third has another, and the first has none."""
-    layers = [
-        {
-            "layer": "conv1",
-            "n_in": None,
-            "n_out": None,
-            "matrix_bits": None,
-            "xor_sha256": None,
-            "n_weights": 100,
-        },
-        {"layer": "fc1", "n_out": 128, "matrix_bits": 2560 / 300, "xor_sha256": "a" * 64, "n_weights": 300},
-        {"layer": "fc2", "n_out": 32, "matrix_bits": 640 / 100, "xor_sha256": "b" * 64, "n_weights": 100},
-        {"layer": "fc3", "n_out": 128, "matrix_bits": 2560 / 500, "xor_sha256": "a" * 64, "n_weights": 500},
-    ]
-    rows = [
-        code(0.4, point="p", code="xor" if own["n_in"] else "signs", **own)
-        for own in ({"n_in": 20} | own for own in layers)
-    ]
-    (best,) = summarise(to_frame(rows))
-    assert best.matrix_bits == pytest.approx((2560 + 640) / 1000)
-    assert "total with M" in render([best])
-    assert f"{0.4 + 3.2:.3f}" in render([best])
-    (none,) = summarise(to_frame(rows[:1]))
-    assert none.with_matrix is None
+def test_the_terminal_says_what_a_whole_file_takes():
+    known, unknown = (summarise(to_frame([make_row(file_bits_per_parameter=n)])) for n in (2.5, None))
+    assert re.search(r"file, bits/parameter .* 2.500", render(known))
+    assert "bits/parameter" not in render(unknown)
 
 
 def test_shapes_that_no_layer_has_are_not_said():

@@ -1,10 +1,13 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from trials import AXES, StubRun, StubSpace, outcome_of
 
 from xorjax.config.axes import Choice, Steps
+from xorjax.config.schema import Config
+from xorjax.data import MissingData
 from xorjax.pipeline.sweep import Outcome
 from xorjax.search.loop import mean_result, search
 from xorjax.search.table import front_table
@@ -120,3 +123,18 @@ def test_the_front_is_a_table(tmp_path):
     bits = [float(line.split("│")[5]) for line in lines[4:-1]]
     assert bits == sorted(bits)
     assert len(bits) == len(study.front()) >= 2
+
+
+def test_data_that_is_not_there_is_told_before_anything_is_made(tmp_path):
+    """Also by a search that goes on; one that has all its trials needs no data."""
+    space, run = StubSpace(tmp_path), StubRun()
+    missing = replace(Config(), data=replace(Config().data, dir=str(tmp_path / "nowhere")))
+    space.data = [missing]
+    with pytest.raises(MissingData, match=r"no mnist in .*nowhere.*XORJAX_DATA says where else it lies"):
+        run_search(space, run, 2)
+    assert list(tmp_path.iterdir()) == []
+    run_search(StubSpace(tmp_path), run, 2)
+    assert run_search(space, run, 2)[0].n_trials == 2
+    with pytest.raises(MissingData):
+        run_search(space, run, 3)
+    assert run_search(StubSpace(tmp_path), run, 2)[0].n_trials == 2

@@ -132,6 +132,13 @@ def test_values_are_as_short_as_they_were_written():
     assert LogScale(8, 64).text(17) == "17"
 
 
+def test_the_data_of_all_that_is_searched(space):
+    alone = space("prune.rate=interval(0.8,0.9)", "data.dir=there", "data.n_train=100")
+    assert [(config.data.name, config.data.dir) for config in alone.data] == [("mnist", "there")]
+    several = space("data=choice(mnist,fashion_mnist)", "data.n_train=choice(100,200)")
+    assert [config.data.name for config in several.data] == ["mnist", "fashion_mnist"]
+
+
 def test_lenet_search_says_how_it_is_run_and_every_corner_is_valid():
     text = (CONF / "experiment" / "lenet_search.yaml").read_text()
     comment = text[: text.index("\n\n")]

@@ -27,6 +27,7 @@ class StubSpace:
     def __init__(self, runs: Path, axes=AXES, on_error: str = "continue"):
         self.runs, self.experiment, self.name, self.axes = runs, "tiny", "search-0", axes
         self.on_error, self.metric = on_error, ACCURACY
+        self.data: list[Config] = []
 
     def points(self, values):
         if values["codec"] == "bad":

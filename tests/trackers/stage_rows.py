@@ -25,6 +25,7 @@ ROW: dict[str, Any] = {
     "test_metric": 0.99,
     "validation_metric": 0.98,
     "dense_metric": None,
+    "reference_metric": None,
 }
 
 

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import pickle
+from collections import UserDict
 
 import jax
 import jax.numpy as jnp
@@ -198,6 +199,13 @@ def test_form_finds_it_in_any_tree():
     assert tree["a"][1] is other
     for array in (tree["a"][0], tree["b"][1]["c"]):
         np.testing.assert_array_equal(np.asarray(array), np.asarray(w.to_array()))
+
+
+def test_form_takes_a_mapping_that_jax_does_not_know():
+    w = weight()
+    formed = form((UserDict(a=w), 1))
+    np.testing.assert_array_equal(np.asarray(formed[0]["a"]), np.asarray(w.to_array()))
+    assert formed[1] == 1
 
 
 class Own(nnx.Module):

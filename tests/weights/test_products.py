@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import ml_dtypes
 import numpy as np
 import pytest
@@ -101,9 +102,51 @@ def test_a_weight_in_torch_s_orientation_is_turned():
 
 def test_arithmetic_tells_of_the_array():
     w, x = weight(), inputs(N, M)
-    for operation in (lambda: w * 2, lambda: x * w, lambda: np.asarray(x) - w, lambda: -w, lambda: w**2):
+    for operation in (
+        *(lambda: w * 2, lambda: x * w, lambda: np.asarray(x) - w, lambda: -w, lambda: w**2, lambda: 2 // w),
+        *(lambda: w % 2, lambda: w > 0, lambda: x <= w, lambda: w == 0, lambda: x != w, lambda: w & 1),
+        *(lambda: not w, lambda: 0 in w, lambda: np.abs(w), lambda: np.asarray(x) == w, lambda: np.add(x, w)),
+    ):
         with pytest.raises(TypeError, match=r"no arithmetic but @; w\.to_array\(\) has"):
             operation()
+
+
+def test_it_equals_itself_alone():
+    w = weight()
+    assert w == w
+    assert w != "w"
+    assert w in [None, w]
+    assert {w: 1}[w] == 1
+
+
+@pytest.mark.parametrize("name", ["mean", "at", "reshape", "tolist"])
+def test_what_an_array_has_tells_of_the_array(name):
+    w = weight()
+    with pytest.raises(AttributeError, match=rf"no {name}; w\.to_array\(\) has, inside jit too"):
+        getattr(w, name)
+    with pytest.raises(AttributeError, match="has no attribute 'foo'"):
+        w.foo  # noqa: B018
+
+
+def test_functions_of_jax_tell_of_the_array():
+    w, x = weight(), inputs(3, N)
+    for function in (jnp.dot, jnp.matmul, lambda x, w: jnp.einsum("bi,ij->bj", x, w), jax.lax.dot):
+        for called in (function, jax.jit(function)):
+            with pytest.raises(TypeError, match=r"CodedWeight', of which jax.numpy takes w\.to_array\(\)>"):
+                called(x, w)
+
+
+def test_numpy_multiplies():
+    w, x = weight(), np.asarray(inputs(3, N))
+    assert_close(np.matmul(x, w), x @ w)
+    assert_close(np.matmul(w, x[:, :M].T), w @ x[:, :M].T)
+
+
+def test_what_is_no_weight_is_refused(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    for product in (matmul, conv):
+        with pytest.raises(TypeError, match=r"the weight is a dict, expected a coded weight, such as load"):
+            product(inputs(3, N), {})
 
 
 def test_vmap_over_x_and_over_weights():

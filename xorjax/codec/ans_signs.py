@@ -23,7 +23,7 @@ class AnsSignsCode(KeptSigns):
     """Streams "p/n_ones" and "p/words" of plane p, as `masks.ans` writes bits; without a mask all weights are kept."""
 
     id: ClassVar[str] = "ans_signs"
-    beside: ClassVar[tuple[str | None, ...]] = ("ans",)
+    beside: ClassVar[tuple[str | None, ...]] = ("ans", "ans_rc")
     stream_names: ClassVar[tuple[str, ...]] = ("n_ones", "words")
 
     def write(self, kept: Bool[np.ndarray, " kept"]) -> Streams:

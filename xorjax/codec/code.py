@@ -46,8 +46,8 @@ class EncodedPlanes:
         shape: that of a plane.
         n_planes: how many.
         streams: the bytes by name, "0/codes" for plane 0. They are what the layer costs.
-        shared: arrays that layers have in common, by name ("matrix"); a file stores equal ones once, and no layer's
-            bits count them.
+        shared: arrays that layers have in common, by name ("matrix"). A file stores none that the code draws, and
+            equal others once; no layer's bits count them.
         notes: what the encoder says beyond that, for tables: numbers by name, such as "n_bounded".
     """
 
@@ -76,14 +76,31 @@ class EncodedPlanes:
         if not fits or any(n not in (1, full) for n, full in zip(scales, wanted, strict=True)):
             yield f"scales of shape {tuple(scales)} do not broadcast over {wanted}"
 
+    def drawn(self) -> Mapping[str, np.ndarray]:
+        """What `Code.draw` gives of this layer."""
+        return self.code.draw(self.n_planes * self.n_weights)
+
+    def given(self) -> dict[str, np.ndarray]:
+        """The shared arrays that the code does not draw: what a file has to store of them."""
+        drawn = self.drawn()
+        return {
+            name: array
+            for name, array in self.shared.items()
+            if name not in drawn or not np.array_equal(drawn[name], array)
+        }
+
     @property
     def bits(self) -> dict[str, int]:
-        """`code_bits` and `patch_bits`, from the streams' bytes. A stream called "0/patch..." is of patches."""
+        """`code_bits` and `patch_bits`, from the streams' bytes."""
         counts = {"code_bits": 0, "patch_bits": 0}
         for name, stream in self.streams.items():
-            kind = "patch_bits" if name.rpartition("/")[2].startswith("patch") else "code_bits"
-            counts[kind] += 8 * len(stream)
+            counts["patch_bits" if is_of_patches(name) else "code_bits"] += 8 * len(stream)
         return counts
+
+
+def is_of_patches(stream: str) -> bool:
+    """Whether a stream of planes is of patches: one called "0/patch...", whatever is before it."""
+    return stream.rpartition("/")[2].startswith("patch")
 
 
 @runtime_checkable
@@ -124,6 +141,14 @@ class Code(Protocol):
     def project(self, weights: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
         """The signs (True: +1) that stand for the weights: their own, or the nearest of a code that holds only some."""
         return weights >= 0
+
+    def draw(self, n_bits: int) -> Mapping[str, np.ndarray]:
+        """The shared arrays that the settings give, for planes of `n_bits` bits in all; read-only.
+
+        A file holds their hashes in place of them. The work is bounded by a constant or a multiple of `n_bits`, and
+        what would take more is not given.
+        """
+        return {}
 
     def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
         """Columns of results that say how and what: n_in, n_out, method, n_slices, n_patches, ..."""

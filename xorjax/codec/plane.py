@@ -58,6 +58,8 @@ def search(
 
 def _search(bits, care, net: XorNetwork, method: str, encoder: str) -> tuple:
     # Imported when used: numba and galois take a second or two, which decoding need not wait for.
+    from xorjax.gf2 import compiled  # noqa: F401  First, since it says what keeps numba from starting.
+
     if encoder == "galois":
         from xorjax.gf2 import oracle
 

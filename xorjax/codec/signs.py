@@ -8,6 +8,7 @@ from jaxtyping import Bool
 
 from xorjax.codec.code import CODES, KeptSigns
 from xorjax.masks.base import Streams, bits_to_bytes, read_bits
+from xorjax.masks.csr import WIDTHS as CSR_WIDTHS
 
 
 @CODES.register
@@ -19,7 +20,12 @@ class SignsCode(KeptSigns):
     """
 
     id: ClassVar[str] = "signs"
-    beside: ClassVar[tuple[str | None, ...]] = ("bitmap", "csr5", "golomb", "ans_rc")
+    beside: ClassVar[tuple[str | None, ...]] = (
+        "bitmap",
+        *(f"csr{width}" for width in CSR_WIDTHS),
+        "golomb",
+        "ans_rc",
+    )
     stream_names: ClassVar[tuple[str, ...]] = ("signs",)
 
     def write(self, kept: Bool[np.ndarray, " kept"]) -> Streams:

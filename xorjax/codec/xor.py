@@ -1,12 +1,13 @@
 """The XOR code: a code word for each slice of a plane, and patches where it misses a care bit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import UInt8
 
 from xorjax.codec.code import (
     CODES,
@@ -24,12 +25,14 @@ from xorjax.codec.patches import PATCH_FORMATS, CareSlices
 from xorjax.codec.plane import ENCODERS, METHODS, STREAMS, CodedPlane, put_out, read, search, write
 from xorjax.codec.predict import choose_n_out
 from xorjax.codec.slicing import SLICINGS, count_slices, from_slices, to_slices
-from xorjax.gf2.network import MAX_N_IN, XorNetwork
+from xorjax.gf2.network import MAX_N_IN, NetworkError, XorNetwork
 from xorjax.gf2.pack import pack_codes, unpack_codes
 from xorjax.settings import Range, setting
 
 _SEED = Range(0, 2**64 - 1)
 _MAX_N_OUT = 2**20
+DRAWN_BITS = 2**20
+"""Of a matrix that a file need not hold, all draws until full rank together; or as many as the layer's planes have."""
 
 
 @CODES.register
@@ -37,7 +40,8 @@ _MAX_N_OUT = 2**20
 class XorCode(Code):
     """Slices of n_out signs as code words of n_in bits, put out by a fixed random matrix over GF(2).
 
-    Streams of plane p: "p/codes", "p/patch_counts" and "p/patch_positions". All layers of one matrix share it.
+    Streams of plane p: "p/codes", "p/patch_counts" and "p/patch_positions". All layers of one matrix share it; a file
+    stores it only where it is not drawn from `seed`.
     """
 
     id: ClassVar[str] = "xor"
@@ -195,6 +199,13 @@ class XorCode(Code):
                 f"n_bounded must be 0 to the {encoded.n_planes * n_slices} slices, not {n_bounded}"
             )
 
+    def draw(self, n_bits: int) -> Mapping[str, np.ndarray]:
+        """As `Code.draw`: the matrix, if it is drawn from a seed."""
+        if self.seed is None or self.n_out is None or self.n_in * self.n_out > max(DRAWN_BITS, n_bits):
+            return {}
+        matrix = _draw_matrix(self.n_in, self.n_out, self.seed, self.taps)
+        return {} if matrix is None else {"matrix": matrix}
+
     def describe(self, encoded: EncodedPlanes) -> dict[str, Any]:
         net = network(encoded)
         return {
@@ -215,6 +226,18 @@ class XorCode(Code):
 def draw_network(n_in: int, n_out: int, seed: int, taps: int | None = None) -> XorNetwork:
     """`XorNetwork.random`, drawn once for all layers that share it."""
     return XorNetwork.random(n_in, n_out, seed, taps)
+
+
+@lru_cache(maxsize=16)
+def _draw_matrix(n_in: int, n_out: int, seed: int, taps: int | None) -> UInt8[np.ndarray, " bytes"] | None:
+    """The matrix as the shared array has it; None where `DRAWN_BITS` do not reach full rank."""
+    try:
+        net = XorNetwork.random(n_in, n_out, seed, taps, max(1, DRAWN_BITS // (n_in * n_out)))
+    except NetworkError:
+        return None
+    matrix = pack_codes(net.rows, n_in)
+    matrix.setflags(write=False)
+    return matrix
 
 
 def network(encoded: EncodedPlanes) -> XorNetwork:

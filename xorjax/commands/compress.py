@@ -8,7 +8,7 @@ from xorjax.commands.errors import UsageError, check_not_input, check_output, re
 from xorjax.commands.options import add_code_options, add_force, add_settings, literal, make_spec, rules
 from xorjax.commands.progress import progress
 from xorjax.commands.sharded import add_shard_options, check_shard_options, compress_to_directory
-from xorjax.commands.tables import describe_model, megabytes, print_layers, say_shared
+from xorjax.commands.tables import describe_model, digits, megabytes, print_layers
 
 if TYPE_CHECKING:
     from xorjax.compression import Checkpoint, CompressSpec
@@ -117,7 +117,7 @@ def _compress_to_file(
     args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
 ) -> dict[str, Any]:
     from xorjax.compression import compress_checkpoint, match_checkpoint, weights_of
-    from xorjax.compression.describe import describe_made, totals
+    from xorjax.compression.describe import describe_made, describe_sizes, totals
     from xorjax.container import save
 
     with refusing(args.input):
@@ -130,10 +130,11 @@ def _compress_to_file(
         ]
     with refusing(args.output):
         save(args.output, model)
+    described = describe_model(model)
     return {
         "input_bytes": checkpoint.n_bytes,
-        "file_bytes": Path(args.output).stat().st_size,
-        **describe_model(model),
+        **describe_sizes([Path(args.output)], described["layers"], described["params"]),
+        **described,
         "layers": layers,
         "totals": totals(layers),
     }
@@ -141,7 +142,6 @@ def _compress_to_file(
 
 def show(result: dict[str, Any]) -> None:
     print_layers(result, compressed=True)
-    say_shared(result)
     total = result["totals"]
     if total["scale_bits"] > total["code_bits"]:
         wide = any(layer["scale_dtype"] == "float32" for layer in result["layers"])
@@ -162,7 +162,8 @@ def show(result: dict[str, Any]) -> None:
         )
     kept = sum(param["bytes"] for param in result["params"])
     print(
-        f"{result['output']}: {megabytes(result['file_bytes'])} of {megabytes(result['input_bytes'])}; "
+        f"{result['output']}: {megabytes(result['file_bytes'])} of {megabytes(result['input_bytes'])}, "
+        f"{digits(result['file_bits_per_parameter'])} bits per parameter of the whole model; "
         f"{len(result['params'])} other tensors kept as they are ({megabytes(kept)})"
     )
     if shards := result.get("shards"):

@@ -6,7 +6,8 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from xorjax.commands.errors import CommandError
+from xorjax.commands.errors import CommandError, refusing
+from xorjax.files import check_name
 
 DESCRIPTION = """\
 Serves one page that follows a run directory: the progress of every point and stage, failures as they happen, training
@@ -44,6 +45,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     runs = Path(args.runs).absolute()
     if runs.exists() and not runs.is_dir():
         raise CommandError(f"{args.runs}: it is a file, expected a run directory")
+    with refusing():
+        check_name(runs)
     from xorjax.dashboard.server import DashboardServer, is_local
     from xorjax.dashboard.watch import Watcher
 

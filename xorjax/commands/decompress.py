@@ -17,6 +17,7 @@ from xorjax.commands.errors import (
 )
 from xorjax.commands.options import add_force
 from xorjax.commands.tables import megabytes
+from xorjax.files import place_of_directory
 
 if TYPE_CHECKING:
     from xorjax.container import CompressedModel
@@ -107,16 +108,18 @@ def _decode_shards(index: "ShardIndex", out: Path, dtype: str) -> tuple[dict[str
 
 @contextmanager
 def _all_or_none(out: Path) -> Iterator[list[Path]]:
-    """The directory `out`, made if it is not there. If the block fails, the files that it listed are removed again."""
-    was_there, written = out.exists(), []
-    out.mkdir(exist_ok=True)
+    """The directory `out`, made if it is not there; a link is followed. If the block fails, the files that it listed
+    are removed again.
+    """
+    was_there, written, place = out.exists(), [], place_of_directory(out)
+    place.mkdir(exist_ok=True)
     try:
         yield written
     except BaseException:
         for file in written:
             file.unlink(missing_ok=True)
         if not was_there:
-            out.rmdir()
+            place.rmdir()
         raise
 
 

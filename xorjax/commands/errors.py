@@ -1,11 +1,12 @@
 """What a command refuses: a bad input, or arguments that do not go together."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from xorjax.errors import SetupError, UserError
-from xorjax.files import place_of
+from xorjax.files import place_of, place_of_directory
 
 
 class CommandError(UserError):
@@ -65,10 +66,16 @@ def check_output_directory(path: str, force: bool) -> None:
         CommandError: `path` is a file, or a directory that is not empty and may not be written into, or its own
             directory does not exist.
     """
+    check_directory(path)
     out = Path(path)
-    if out.exists() and not out.is_dir():
-        raise CommandError(f"{path}: it is a file, expected a directory: shards are written to one")
     if out.is_dir() and any(out.iterdir()) and not force:
         raise CommandError(f"{path}: it is not empty; --force writes into it")
-    if not out.parent.is_dir():
-        raise CommandError(f"{path}: its directory does not exist")
+
+
+def check_directory(path: str) -> None:
+    """Raises CommandError: `path` is no directory and cannot become one."""
+    try:
+        place_of_directory(Path(path))
+    except OSError as error:
+        shards = ": shards are written to one" if error.errno == errno.EINVAL else ""
+        raise CommandError(f"{path}: {error.strerror}{shards}") from error

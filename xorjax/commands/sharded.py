@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xorjax.commands.errors import CommandError, UsageError, check_not_input, refusing
+from xorjax.commands.errors import CommandError, UsageError, check_directory, check_not_input, refusing
 from xorjax.commands.progress import Bar, progress
 from xorjax.commands.tables import describe_model, megabytes
 
@@ -77,24 +77,26 @@ def compress_to_directory(
     args: argparse.Namespace, checkpoint: "Checkpoint", spec: "CompressSpec"
 ) -> dict[str, Any]:
     from xorjax.compression.cut import make_cut
+    from xorjax.compression.describe import describe_sizes
 
     out = Path(args.output)
-    if not out.absolute().parent.is_dir():
-        raise CommandError(f"{args.output}: its directory does not exist")
+    check_directory(args.output)
     with refusing(args.input):
         cut = make_cut(args.input, spec, args.mask, _shard_bytes(args))
     check_not_input(args.output, [cut.directory])
     records = _make(args, cut, out)
+    merged = _merged(records)
+    files = [out / record["file"] for record in records]
     return {
         "input_bytes": checkpoint.n_bytes,
-        "file_bytes": sum(record["bytes"] for record in records),
+        **describe_sizes(files, merged["layers"], merged["params"]),
         "index": str(out / cut.index_file),
         "shards": [
             {key: record[key] for key in ("file", "bytes", "input_bytes", "state", "seconds", "peak_bytes")}
             for record in records
         ],
         "metadata": dict(checkpoint.metadata),
-        **_merged(records),
+        **merged,
     }
 
 
@@ -178,6 +180,6 @@ def _merged(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     merged = {
         key: [{**entry, "file": shard["file"]} for shard in shards for entry in shard[key]]
-        for key in ("layers", "params", "shared")
+        for key in ("layers", "params")
     }
     return {**merged, "totals": totals(merged["layers"])}

@@ -1,6 +1,5 @@
 """What the commands say of a compressed model: plain values for JSON, and tables of them."""
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
@@ -9,18 +8,26 @@ if TYPE_CHECKING:
     from xorjax.container import CompressedModel
 
 _WIDEST = 10_000
+_PARTS = {
+    "codes": "codes",
+    "patches": "patches",
+    "masks": "masks",
+    "scales": "scales",
+    "shared": "matrices M",
+    "params": "uncompressed parameters",
+    "header": "header",
+}
 
 
 def describe_model(model: "CompressedModel") -> dict[str, Any]:
-    """All layers, what is kept as it is, what layers share, and totals."""
-    from xorjax.compression.describe import describe_layer, describe_param, describe_shared, totals
+    """All layers, what is kept as it is, and totals."""
+    from xorjax.compression.describe import describe_layer, describe_param, totals
 
     layers = [describe_layer(model.layers[name]) for name in sorted(model.layers)]
     return {
         "metadata": dict(model.metadata),
         "layers": layers,
         "params": [describe_param(name, model.params[name]) for name in sorted(model.params)],
-        "shared": describe_shared(model.layers[name] for name in sorted(model.layers)),
         "totals": totals(layers),
     }
 
@@ -62,14 +69,26 @@ def _bits(entry: dict[str, Any]) -> list[str]:
     return [f"{bits:.4f}" for bits in (*by_stream, entry["bits_per_weight"])]
 
 
-def say_shared(result: dict[str, Any]) -> None:
-    """What bits per weight and ratios leave out: what layers of one code share, such as the XOR code's matrices."""
-    if shared := result["shared"]:
-        counts = Counter(entry["name"] for entry in shared)
-        what = ", ".join(name if n == 1 else f"{name} ({n} of them)" for name, n in sorted(counts.items()))
-        print(
-            f"not in these figures: what layers share, {what}: {megabytes(sum(e['bytes'] for e in shared))}"
-        )
+def print_parts(result: dict[str, Any]) -> None:
+    """What the whole file is spent on; what it has nothing of is left out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("the whole file", no_wrap=True)
+    for name in ("bytes", "bits/parameter"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, part in result["parts"].items():
+        if part["bytes"]:
+            table.add_row(_PARTS[name], f"{part['bytes']:,}", digits(part["bits_per_parameter"]))
+    n = f"{result['n_parameters']:,} parameters"
+    table.add_row(n, f"{result['file_bytes']:,}", digits(result["file_bits_per_parameter"]), style="bold")
+    Console(highlight=False, width=_WIDEST).print(table)
+
+
+def digits(bits: float | None) -> str:
+    """Bits per parameter; a dash where there is no parameter."""
+    return "-" if bits is None else f"{bits:.4f}"
 
 
 def megabytes(n_bytes: int) -> str:

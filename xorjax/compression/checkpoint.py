@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,9 @@ class Checkpoint(Mapping[str, Tensor]):
     metadata: dict[str, str]
     n_bytes: int
 
+    def __repr__(self) -> str:
+        return f"Checkpoint({len(self)} tensors {shortened(list(self))}, {self.n_bytes:,} bytes)"
+
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
 
@@ -77,6 +81,9 @@ class Mapped(Mapping[str, Any]):
 
     def __init__(self, checkpoint: Checkpoint, names: Iterable[str]):
         self._tensors = {name: checkpoint[name] for name in names}
+
+    def __repr__(self) -> str:
+        return f"Mapped({len(self)} tensors {shortened(list(self))})"
 
     def __getitem__(self, name: str) -> np.ndarray | Raw:
         return self._tensors[name].mapped()

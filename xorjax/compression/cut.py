@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 from xorjax.codec.code import Code
@@ -39,6 +40,10 @@ class Shard:
     params: tuple[str, ...]
     n_weights: int
 
+    def __repr__(self) -> str:
+        held = f"{self.n_weights:,} weights in layers {shortened(list(self.layers))}"
+        return f"Shard({self.name!r}, {held}, {len(self.params)} other tensors)"
+
     @property
     def file(self) -> str:
         return self.name + SHARD_SUFFIX
@@ -63,6 +68,14 @@ class Cut:
     shard_bytes: int | None
     files: dict[str, dict[str, Any]]
     shards: tuple[Shard, ...]
+
+    def __repr__(self) -> str:
+        n_layers = sum(len(shard.layers) for shard in self.shards)
+        n_weights = sum(shard.n_weights for shard in self.shards)
+        held = f"{n_weights:,} weights in {n_layers} layers"
+        return (
+            f"Cut({self.name!r} of {str(self.directory)!r}, {held}, {len(self.shards)} shards, {self.spec})"
+        )
 
     @property
     def files_of_masks(self) -> dict[Path, dict[str, Any]]:

@@ -1,7 +1,9 @@
-"""What is said of a compressed layer, a parameter and what layers share: plain values, for JSON and for tables."""
+"""What is said of a compressed layer, a parameter and whole files: plain values, for JSON and for tables."""
 
-import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from xorjax.compression.checkpoint import Tensor
 from xorjax.compression.layer import relative_error
 from xorjax.container import CompressedLayer, layer_bits
+from xorjax.container.parts import PARTS, file_parts
 from xorjax.container.tensors import Raw
 from xorjax.streams import BIT_STREAMS
 from xorjax.tiles import Weights
@@ -52,14 +55,26 @@ def describe_param(name: str, array: np.ndarray | Raw | Tensor) -> dict[str, Any
     }
 
 
-def describe_shared(layers: Iterable[CompressedLayer]) -> list[dict[str, Any]]:
-    """The distinct arrays that layers have in common, which a file stores once and no layer's bits count."""
-    found = {}
-    for layer in layers:
-        for name, array in layer.values.shared.items():
-            sha256 = hashlib.sha256(array.tobytes()).hexdigest()
-            found[name, sha256] = {"name": name, "bytes": array.nbytes, "sha256": sha256}
-    return list(found.values())
+def describe_sizes(
+    files: Iterable[Path], layers: Sequence[dict[str, Any]], params: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The bytes of the files of one model, by what they are spent on, and bits per parameter.
+
+    Every value that the files hold is a parameter, compressed or not, a batch normalization's statistics too.
+    """
+    parts = Counter()
+    for file in files:
+        parts.update(file_parts(file))
+    n = sum(layer["n_weights"] for layer in layers) + sum(prod(param["shape"]) for param in params)
+    return {
+        "file_bytes": parts.total(),
+        "n_parameters": n,
+        "file_bits_per_parameter": 8 * parts.total() / n if n else None,
+        "parts": {
+            name: {"bytes": parts[name], "bits_per_parameter": 8 * parts[name] / n if n else None}
+            for name in PARTS
+        },
+    }
 
 
 def plainer(layers: Sequence[dict[str, Any]], pruned_here: bool) -> dict[str, Any] | None:

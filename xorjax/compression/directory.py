@@ -6,6 +6,7 @@ stopped and however many commands share it.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -42,12 +43,13 @@ def begin(cut: Cut, out: Path, force: bool = False) -> None:
             differs. With `force`: another command is at work there.
         OSError: it cannot be written.
     """
-    if out.is_file():
+    if out.exists() and not out.is_dir():
         raise CompressError(f"{out}: it is a file, expected a directory: shards are written to one")
     work, path = work_of(out), _plan(out)
     if not force and not path.exists() and out.is_dir() and _visible(out):
         raise CompressError(f"{out}: it is not empty and holds no compressed shards; --force writes into it")
-    work.mkdir(parents=True, exist_ok=True)
+    Path(os.path.realpath(out)).mkdir(parents=True, exist_ok=True)  # where a link leads to
+    work.mkdir(exist_ok=True)
     with alone(work, "plan", "shards"):
         if path.exists() and not force:
             _compare(out, _read(path), json.loads(cut.text))

@@ -1,22 +1,19 @@
 """A whole set of parameters: the layers that the patterns name are compressed, all others are kept as they are."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-import numpy as np
-
 from xorjax.compression.checkpoint import Checkpoint, Mapped
 from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import compress_layer
-from xorjax.compression.spec import CompressSpec
+from xorjax.compression.spec import CompressSpec, check_spec
+from xorjax.compression.tree import arrays_of
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.container.model import check_params
-from xorjax.container.tensors import DTYPES, FLOATS, Raw, dtype_id
+from xorjax.container.tensors import DTYPES, FLOATS, dtype_id
 from xorjax.errors import about
-from xorjax.masks import EncodedMask
 from xorjax.settings import nearest
 from xorjax.tiles import Weights
 
@@ -32,8 +29,9 @@ def compress(
 ) -> CompressedModel:
     """The compressed layers, and beside them the other arrays as they are.
 
-    Takes NumPy's and JAX's arrays by name, in mappings, lists and tuples however nested: names and indices are joined
-    by "/". None and random keys are left out. `nnx.state(model)` is such a tree. `spec.masks` may be nested likewise.
+    Takes NumPy's and JAX's arrays by name, in mappings, lists, tuples and dataclasses of jax however nested: names and
+    indices are joined by "/", and so are the parts of a name that is a tuple. None and random keys are left out.
+    `nnx.state(model)` and `train_state.params` are such trees. `spec.masks` may be nested likewise.
     A layer's weights are float16, bfloat16, float32 or float64, and are taken as float32.
 
         spec = CompressSpec(layers=("encoder.*.weight",), prune_rate=0.9, scale="row")
@@ -46,19 +44,11 @@ def compress(
 
     Raises:
         CompressError: a pattern matches no tensor, a layer is not of floats, has fewer than 2 dimensions, no weight or
-            one that is not finite, its mask does not fit, or a file cannot hold a name or an array that is kept as it
-            is; the message names the tensor.
+            one that is not finite, its mask does not fit, an array is traced or deleted, or a file cannot hold a name
+            or an array that is kept as it is; the message names the tensor.
     """
-    if not isinstance(params, Mapping | list | tuple):
-        raise CompressError(
-            f"params is a {type(params).__name__}, expected arrays by name, in mappings and lists however nested; of a "
-            "flax module give nnx.state(module), or nnx.state(module, nnx.Param)"
-        )
-    arrays = {name: _array(name, leaf) for name, leaf in _flat(params, "tensor").items()}
-    if spec.masks is not None and not isinstance(spec.masks, Mapped):
-        given = _flat(spec.masks, "mask")
-        masks = {n: mask if isinstance(mask, EncodedMask) else np.asarray(mask) for n, mask in given.items()}
-        spec = replace(spec, masks=masks)
+    check_spec(spec)
+    arrays = arrays_of(params, "tensor", "params")
     check_params(arrays, metadata or {}, CompressError)
     matched = match_checkpoint(arrays, spec)
     kept = {name: array for name, array in arrays.items() if name not in matched}
@@ -91,8 +81,10 @@ def match_checkpoint(tensors: Mapping[str, Any], spec: CompressSpec) -> list[str
     """The tensors that are compressed, in the order in which they are: that of their names.
 
     Raises:
-        CompressError: a pattern matches none, or one of them is not of floats.
+        CompressError: a pattern matches none, one of them is not of floats, or a mask has the name of no tensor. The
+            mask of a tensor that is not compressed is not looked at.
     """
+    check_spec(spec)
     matched: set[str] = set()
     for pattern in spec.layers:
         found = {name for name in tensors if fnmatchcase(name, pattern)}
@@ -109,9 +101,10 @@ def match_checkpoint(tensors: Mapping[str, Any], spec: CompressSpec) -> list[str
             raise CompressError(
                 f"per_layer: {pattern!r} matches no layer; the nearest is {nearest(pattern, sorted(matched))}"
             )
-    if spec.masks is not None and (unused := sorted(spec.masks.keys() - matched)):
+    if spec.masks is not None and (strange := sorted(spec.masks.keys() - tensors.keys())):
         raise CompressError(
-            f"masks: {unused[0]!r} is the mask of no layer; layers: {', '.join(sorted(matched)[:8])}"
+            f"masks: {strange[0]!r} is the mask of no layer, expected masks by the names of layers: "
+            f"{', '.join(sorted(matched)[:8])}"
         )
     for name in sorted(matched):
         if tensors[name].dtype not in {DTYPES[id] for id in FLOATS}:
@@ -124,35 +117,3 @@ def match_checkpoint(tensors: Mapping[str, Any], spec: CompressSpec) -> list[str
 
 def _layers(weights: list[Weights], spec: CompressSpec, tell: HearLayer) -> dict[str, CompressedLayer]:
     return {w.name: compress_layer(w, spec, lambda done, name=w.name: tell(name, done)) for w in weights}
-
-
-def _flat(tree: Any, what: str) -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, leaf in _leaves(tree):
-        if name in leaves:
-            raise CompressError(f"{what} {name!r} is in the tree twice")
-        leaves[name] = leaf
-    return leaves
-
-
-def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves by their path; None and random keys of jax are none."""
-    for name, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
-        if isinstance(value, Mapping | list | tuple):
-            yield from _leaves(value, f"{prefix}{name}/")
-        elif value is not None and not str(getattr(value, "dtype", "")).startswith("key<"):
-            yield f"{prefix}{name}", value
-
-
-def _array(name: str, leaf: Any) -> Any:
-    """A leaf as NumPy has it, or `Raw`.
-
-    Raises:
-        CompressError: it is no array.
-    """
-    if isinstance(leaf, Raw):
-        return leaf
-    array = np.asarray(leaf)
-    if array.dtype == object:
-        raise CompressError(f"tensor {name!r} is a {type(leaf).__name__}, expected an array")
-    return array

@@ -17,7 +17,7 @@ from xorjax.artifacts.artifact import Artifact
 from xorjax.artifacts.graph import Node
 from xorjax.compression.checkpoint import Checkpoint, Mapped, open_checkpoint
 from xorjax.compression.cut import Cut, Shard, identify
-from xorjax.compression.describe import describe_made, describe_param, describe_shared
+from xorjax.compression.describe import describe_made, describe_param
 from xorjax.compression.directory import check_current, shard_stage, work_of
 from xorjax.compression.errors import CompressError
 from xorjax.compression.layer import compress_layer
@@ -61,8 +61,7 @@ def build_shard(
     _check_input(inputs)
     checkpoint = open_checkpoint(source)
     described: list[dict[str, Any]] = []
-    shared: dict[str, dict[str, Any]] = {}
-    layers = _layers(cut, shard, checkpoint, described, shared, _noting(work / _PROGRESS))
+    layers = _layers(cut, shard, checkpoint, described, _noting(work / _PROGRESS))
     save_made(path, layers, Mapped(checkpoint, shard.params), checkpoint.metadata)
     _check_input(inputs)
     (work / _PROGRESS).unlink(missing_ok=True)
@@ -75,7 +74,6 @@ def build_shard(
         "metadata": dict(checkpoint.metadata),
         "layers": described,
         "params": [describe_param(name, checkpoint[name]) for name in shard.params],
-        "shared": list(shared.values()),
         "command": command,
     }
 
@@ -85,10 +83,9 @@ def _layers(
     shard: Shard,
     checkpoint: Checkpoint,
     described: list[dict[str, Any]],
-    shared: dict[str, dict[str, Any]],
     noted: Callable[[float], None],
 ) -> Iterator[CompressedLayer]:
-    """The layers one after the other; what is said of each is added to `described` and `shared`."""
+    """The layers one after the other; what is said of each is added to `described`."""
     spec, total, before = cut.spec, shard.n_weights, 0
     if cut.masks is not None:
         spec = replace(spec, masks=Mapped(open_checkpoint(cut.masks), shard.layers))
@@ -100,7 +97,6 @@ def _layers(
         weights = weights_of(checkpoint, name)
         layer = compress_layer(weights, spec, tell)
         described.append(describe_made(layer, weights, 8 * checkpoint[name].nbytes))
-        shared |= {entry["sha256"]: entry for entry in describe_shared([layer])}
         yield layer
         del layer  # so that it is gone while the next is made
         before += weights.size

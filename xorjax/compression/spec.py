@@ -6,7 +6,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from xorjax.codec.code import CODES, Code
+from xorjax.compression.checkpoint import Mapped
 from xorjax.compression.errors import CompressError
+from xorjax.compression.tree import arrays_of
 from xorjax.masks import APPROXIMATE_CODECS, MASK_CODECS
 from xorjax.merge import fitting, merge, nested, unknown_key
 from xorjax.settings import (
@@ -34,9 +36,9 @@ class CompressSpec:
             as it is.
         prune_rate: the fraction of each layer's weights that is removed, smallest magnitudes first.
         masks: in place of `prune_rate`, the mask of each layer by its tensor's name, or nested as `compress` takes
-            parameters; booleans, or bytes of 0 and 1; 1 = kept. None is no mask. An `EncodedMask`, such as `.index` of
-            a layer that a first compression gave, is stored in its own code: so is an approximate mask under which the
-            network was trained.
+            parameters; booleans, or bytes of 0 and 1; 1 = kept. None is no mask; one of a tensor that is not compressed
+            is not looked at. An `EncodedMask`, such as `.index` of a layer that a first compression gave, is stored in
+            its own code: so is an approximate mask under which the network was trained.
         skip: patterns of tensors that are kept although one of `layers` matches them.
         n_planes: bit planes, each with its own scales.
         scale: what shares a scale: "tensor", "channel" (an index of the last axis: an output of a flax kernel) or
@@ -58,7 +60,7 @@ class CompressSpec:
 
     layers: tuple[str, ...]
     prune_rate: float | None = setting(None, FRACTION, "Fraction of weights removed.", per_layer=True)
-    masks: Mapping[str, Any] | None = None
+    masks: Any = field(default=None, repr=False)
     skip: tuple[str, ...] = ()
     n_planes: int = setting(1, PLANES, "Bit planes a weight.", per_layer=True)
     scale: str = setting(
@@ -95,6 +97,8 @@ class CompressSpec:
             raise CompressError(_no_code(self.code))
         if (self.prune_rate is None) == (self.masks is None):
             raise CompressError("one of prune_rate and masks is expected, and not both")
+        if self.masks is not None and not isinstance(self.masks, Mapped):
+            object.__setattr__(self, "masks", arrays_of(self.masks, "mask", "masks"))
         for problem in list(type_problems(self)) or problems(self):
             raise CompressError(problem.removeprefix("code."))
         for clash in self.code.clashes(self.prune_rate or 0.0):
@@ -148,6 +152,15 @@ class CompressSpec:
         )
         for problem in (*found, *problems(options)):
             raise CompressError(f"mask option {problem}")
+
+
+def check_spec(given: object) -> None:
+    """Raises CompressError: it is no spec, but its settings by name, say."""
+    if not isinstance(given, CompressSpec):
+        what = given.__name__ if isinstance(given, type) else f"a {type(given).__name__}"
+        raise CompressError(
+            f'spec is {what}, expected such as CompressSpec(layers=("*kernel",), prune_rate=0.9)'
+        )
 
 
 def _no_code(given: object) -> str:

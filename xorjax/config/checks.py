@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from pathlib import Path
 
 from xorjax.config.schema import Config, is_exact, matching, models
+from xorjax.files import check_name, is_utf8
 from xorjax.masks import MASK_CODECS
 from xorjax.merge import changed
-from xorjax.settings import nearest, one_of, problems, wrong
+from xorjax.settings import flat, nearest, one_of, problems, wrong
 
 OPTIMS = ("optim", "prune.optim", "quantize.optim")
 """The keys that hold an `OptimConfig`."""
@@ -17,7 +19,7 @@ OPTIMS = ("optim", "prune.optim", "quantize.optim")
 def find_problems(config: Config) -> list[str]:
     """A sentence for each wrong setting; if each is right alone, one for each contradiction between settings."""
     between = (_layers, _code, _prune, _mask, _training)
-    single = [*problems(config), *_report(config), *_data(config)]
+    single = [*problems(config), *_report(config), *text_problems(config), *_data(config)]
     return single or [problem for check in between for problem in check(config)]
 
 
@@ -48,6 +50,18 @@ def _report(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"\w[\w.-]*", name):
         near = re.sub(r"[^\w.-]", "_", name).lstrip(".-") or "single"
         yield wrong("report", repr(name), "a directory's name of letters, digits, _ . and -", near)
+
+
+def text_problems(config: Config) -> Iterator[str]:
+    """A sentence for each text that is no UTF-8, as the environment's may be: results could not hold it."""
+    for key, value in flat(config).items():
+        if isinstance(value, str) and not is_utf8(value):
+            yield f"{key} is {value!r}; it must be UTF-8"
+            return
+    try:
+        check_name(Path(config.paths.runs))
+    except OSError as error:
+        yield f"paths.runs is {config.paths.runs!r}: {error.strerror}"
 
 
 def _data(config: Config) -> Iterator[str]:

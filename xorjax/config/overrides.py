@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from xorjax.config.errors import ConfigError
 from xorjax.config.validate import KEYS, KINDS, SECTIONS, new_name
+from xorjax.files import is_utf8
 from xorjax.merge import nearest_key
 from xorjax.settings import nearest, one_of
 
@@ -32,6 +33,8 @@ def check_arguments(argv: Sequence[str], conf: Path) -> None:
         if text.startswith("--") and name in find_groups(conf):
             plus = "+" if name in APPENDED else ""
             raise ConfigError([f"{text} is no option; write {plus}{name}={value or '...'}"])
+        if not is_utf8(text):
+            raise ConfigError([f"{text!r} is no UTF-8, and the table of results holds the command"])
     arguments, _ = get_args_parser().parse_known_args(argv)
     if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
         check_overrides(arguments.overrides, conf)
@@ -133,6 +136,9 @@ def find_groups(conf: Path) -> dict[str, list[str]]:
 
 
 def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
+    if not is_utf8(text):
+        yield f"{text!r} is no UTF-8, and the table of results holds the command"
+        return
     try:
         override = OverridesParser.create().parse_override(text)
     except HydraException as error:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from xorjax.config.overrides import check_overrides
 from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config
 from xorjax.config.sweep import compose, parse, point_command, refuse_empty
-from xorjax.config.validate import KEYS, KINDS, load_config, plain_settings
+from xorjax.config.validate import KEYS, KINDS, load_config, load_groups, plain_settings
 from xorjax.metric import Metric
 from xorjax.settings import flattened
 
@@ -37,6 +38,7 @@ class Space:
         runs: the runs directory.
         experiment: the name of the report.
         metric: what its points are judged by.
+        data: the data sets that its points may need, each as the groups task and data.
         axes: what each setting or group may be, by its key.
     """
 
@@ -64,10 +66,19 @@ class Space:
                 ["nothing to search: give settings several values, such as prune.rate=interval(0.85,0.98)"]
             )
         (base,) = compose(loader, self._master, [self._fixed])
-        self.experiment, self.runs = str(base.report), Path(base.paths.runs)
+        self.experiment, self.runs = str(base.report), Path(load_groups(base, "paths").paths.runs)
         self.metric: Metric = KINDS["task"]()[base.task.id].metric
+        self.data = self._data()
         axes = {key: str(axis) for key, axis in self.axes.items()}
         self.name = identity("search", [_determining(base), self._seeds, axes])
+
+    def _data(self) -> list[Config]:
+        places = [(key, self.axes[key]) for key in ("data", "data.name", "data.dir") if key in self.axes]
+        choices = [
+            [f"{key}={text}" for text in axis.values] for key, axis in places if isinstance(axis, Choice)
+        ]
+        composed = compose(self._loader, self._master, [[*self._fixed, *own] for own in product(*choices)])
+        return [load_groups(cfg, "data", "task") for cfg in composed]
 
     def points(self, values: Mapping[str, str]) -> list[tuple[Config, str]]:
         """The points of one trial, a point each seed, with the commands that run them alone.

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from xorjax.config.checks import find_problems, rule_problems
+from xorjax.config.checks import find_problems, rule_problems, text_problems
 from xorjax.config.errors import ConfigError
 from xorjax.config.schema import Config, Rule
 from xorjax.merge import merge, nested, unknown_key
@@ -21,12 +21,7 @@ def load_config(cfg: DictConfig) -> Config:
     Raises:
         ConfigError: unknown keys, wrong types or impossible values, all of them in one error.
     """
-    try:
-        settings = plain_settings(cfg)
-    except OmegaConfBaseException as error:
-        raise ConfigError(
-            [f"{error.full_key} cannot be resolved: {str(error.msg).splitlines()[0]}"]
-        ) from None
+    settings = _resolved(cfg)
     rules = settings.pop("per_layer", None) or {}
     problems: list[str] = []
     config = merge(Config(), settings, problems, _unknown)
@@ -36,6 +31,29 @@ def load_config(cfg: DictConfig) -> Config:
     if problems := problems or list(rule_problems(config)):
         raise ConfigError(problems)
     return config
+
+
+def load_groups(cfg: DictConfig, *groups: str) -> Config:
+    """These groups of what Hydra composed, each right alone; the others are at their defaults.
+
+    Raises:
+        ConfigError: unknown keys or wrong types.
+    """
+    problems: list[str] = []
+    settings = {key: value for key, value in _resolved(cfg).items() if key in groups}
+    config = merge(Config(), settings, problems, _unknown)
+    if problems := problems or list(text_problems(config)):
+        raise ConfigError(problems)
+    return config
+
+
+def _resolved(cfg: DictConfig) -> Any:
+    try:
+        return plain_settings(cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            [f"{error.full_key} cannot be resolved: {str(error.msg).splitlines()[0]}"]
+        ) from None
 
 
 def plain_settings(cfg: DictConfig) -> Any:

@@ -1,5 +1,7 @@
 """The names, ids and checksums of the format, for the writer and the reader. See `docs/format.md`."""
 
+import hashlib
+import re
 import zlib
 
 import numpy as np
@@ -11,6 +13,8 @@ FORMAT = "xorjax"
 VERSION = 2
 METADATA_KEYS = {"format", "format_version", "spec", "spec_sha256"}
 PARAMS = "params/"
+# From the end: a layer may be called anything.
+OF_LAYER = re.compile(r"layers/(.*)/(scales|mask/[^/]+|planes/\d+/[^/]+)", re.DOTALL)
 SCALES = ("F32", "F16", "BF16")
 BITS_PER_BYTE = 2**11
 """The layers' planes have together at most so many bits for each byte of the file: what a reader may have to allocate
@@ -39,3 +43,8 @@ def checksum(array: np.ndarray | Raw) -> str:
     """CRC-32 (zlib's), 8 hex digits, over the dtype, the shape and the bytes: "F32[500,10]" and the data."""
     prefix = f"{dtype_id(array)}[{','.join(map(str, array.shape))}]".encode()
     return f"{zlib.crc32(data_of(array), zlib.crc32(prefix)):08x}"
+
+
+def array_sha256(array: np.ndarray) -> str:
+    """SHA-256, in hex, over the bytes that a tensor of this array has."""
+    return hashlib.sha256(data_of(array)).hexdigest()

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,6 +124,12 @@ class CompressedModel:
         rate = f" of {sum(bits(self).values()) / n_weights:.4f} bits/weight" if n_weights else ""
         return f"CompressedModel(layers {_listed(self.layers)}{rate}, params {_listed(self.params)})"
 
+    @property
+    def n_parameters(self) -> int:
+        """All values that it holds: weights of the layers, pruned ones included, and parameters of whatever kind."""
+        n_weights = sum(layer.n_weights for layer in self.layers.values())
+        return n_weights + sum(prod(array.shape) for array in self.params.values())
+
     @cached_property
     def weights(self) -> "Mapping[str, CodedWeight]":
         """The layers as weights on the device, each made when it is first asked for."""
@@ -143,6 +150,8 @@ def check_params(params: Iterable[str], metadata: Mapping[str, str], error: type
     for name in params:
         with about("tensor", error):
             check_name(name)
+    if not isinstance(metadata, Mapping):
+        raise error(f"metadata is a {type(metadata).__name__}, expected strings by name")
     for key, value in metadata.items():
         if not isinstance(value, str):
             raise error(f"metadata: {key!r} is {value!r}, expected a string")
@@ -154,6 +163,9 @@ def check_params(params: Iterable[str], metadata: Mapping[str, str], error: type
 class _Weights(Mapping[str, "CodedWeight"]):
     def __init__(self, layers: Mapping[str, CompressedLayer]):
         self._layers, self._made = layers, {}
+
+    def __repr__(self) -> str:
+        return f"Weights(layers {_listed(self._layers)})"
 
     def __getitem__(self, name: str) -> "CodedWeight":
         # Imported when used: importing jax takes a second, and reading a file does not need it.
@@ -197,7 +209,8 @@ def decode_weights(layer: CompressedLayer) -> Float32[np.ndarray, "..."]:
 def layer_bits(layer: CompressedLayer) -> dict[str, int]:
     """The layer's bits: code words, patches (counts and positions), mask and scales.
 
-    What layers have in common, such as M, is not among them: it is stored once. Nor is the header: see `file_bytes`.
+    What layers have in common, such as a matrix that no seed gives, is not among them: it is stored once. Nor is the
+    header: see `file_bytes`.
     """
     index = {} if layer.index is None else layer.index.nbits
     counts = {

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -15,22 +14,21 @@ from xorjax.container.format import (
     BITS_PER_BYTE,
     FORMAT,
     METADATA_KEYS,
+    OF_LAYER,
     PARAMS,
     VERSION,
     ContainerError,
+    array_sha256,
     checksum,
     layer_tensor,
     shared_tensor,
 )
 from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
-from xorjax.container.spec import LAYER_KEYS, get, get_counts, get_list, read_code, read_shape
+from xorjax.container.spec import LAYER_KEYS, check_count, get, get_counts, get_list, read_code, read_shape
 from xorjax.container.tensors import Raw, from_bytes
 from xorjax.container.version1 import upgrade, with_patches_noted
 from xorjax.errors import about
 from xorjax.masks import MASK_CODECS, EncodedMask
-
-# From the end: a layer may be called anything.
-_OF_LAYER = re.compile(r"layers/(.*)/(scales|mask/[^/]+|planes/\d+/[^/]+)", re.DOTALL)
 
 Parts = dict[str, np.ndarray]
 """A layer's tensors: "scales", "mask/STREAM", "planes/0/STREAM"."""
@@ -140,7 +138,7 @@ def _sorted_out(
             raise ValueError(f"tensor {name!r} has dtype {array.dtype}, which only parameters may have")
         elif name.startswith("shared/"):
             shared[name] = array
-        elif found := _OF_LAYER.fullmatch(name):
+        elif found := OF_LAYER.fullmatch(name):
             parts.setdefault(found[1], {})[found[2]] = array
         else:
             raise ValueError(f"tensor {name!r} belongs to no layer, is no parameter and is not shared")
@@ -170,9 +168,9 @@ def _layer(
             for part in list(parts)
             if part.startswith("planes/")
         },
-        shared=_shared(entry, shared, used, where),
         notes=get_counts(entry, "notes", where),
     )
+    values = replace(values, shared=_shared(values, get(entry, "shared", dict, where), shared, used, where))
     index = _index(name, get(entry, "mask", dict | None, where), parts, shape)
     scales = _pop(parts, name, "scales")
     for part in parts:
@@ -188,16 +186,31 @@ def _layer(
 
 
 def _shared(
-    entry: object, shared: dict[str, np.ndarray], used: set[str], where: str
+    values: EncodedPlanes, entries: dict[str, Any], shared: dict[str, np.ndarray], used: set[str], where: str
 ) -> dict[str, np.ndarray]:
+    """The arrays that the layer shares: the tensor of a number, and drawn again where there is a hash."""
     arrays = {}
-    for key, number in get_counts(entry, "shared", where).items():
-        tensor = shared_tensor(number, key)
+    for name, entry in entries.items():
+        if isinstance(entry, dict) and entry.keys() == {"sha256"}:
+            arrays[name] = _drawn(values, name, entry["sha256"], where)
+            continue
+        tensor = shared_tensor(check_count(entry, f"{where} has 'shared' with {name!r}"), name)
         if tensor not in shared:
             raise ValueError(f"spec: {where} uses tensor {tensor!r}, which is missing")
-        arrays[key] = shared[tensor]
+        arrays[name] = shared[tensor]
         used.add(tensor)
     return arrays
+
+
+def _drawn(values: EncodedPlanes, name: str, sha256: object, where: str) -> np.ndarray:
+    drawn = values.drawn()
+    if name not in drawn:
+        raise ValueError(f"spec: {where} has no tensor for {name!r}, which its code's settings do not give")
+    if array_sha256(drawn[name]) != sha256:
+        raise ValueError(
+            f"spec: {where} gives another {name!r} than was saved: its SHA-256 is not {sha256!r}"
+        )
+    return drawn[name]
 
 
 def _index(name: str, entry: object, parts: Parts, shape: tuple[int, ...]) -> EncodedMask | None:

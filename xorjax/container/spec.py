@@ -81,6 +81,11 @@ def get_counts(entry: object, key: str, where: str) -> dict[str, int]:
     """A map from names to counts."""
     counts = get(entry, key, dict, where)
     for name, count in counts.items():
-        if type(count) is not int or not 0 <= count < TOO_MANY:
-            raise ValueError(f"spec: {where} has {key!r} with {name!r} {count!r}, which is no count")
+        check_count(count, f"{where} has {key!r} with {name!r}")
     return counts
+
+
+def check_count(count: object, where: str) -> int:
+    if type(count) is not int or not 0 <= count < TOO_MANY:
+        raise ValueError(f"spec: {where} {count!r}, which is no count")
+    return count

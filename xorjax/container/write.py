@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from xorjax.codec.code import EncodedPlanes
 from xorjax.container.format import (
     BITS_PER_BYTE,
     FORMAT,
     PARAMS,
     VERSION,
     ContainerError,
+    array_sha256,
     checksum,
     layer_tensor,
     param_tensor,
@@ -30,10 +32,14 @@ def save(path: str | Path, model: CompressedModel) -> None:
     """Writes `model` to `path`, whole or not at all: a temporary file beside it, fsync, rename.
 
     Raises:
-        ContainerError: a parameter has a dtype that the format does not know, or the layers' planes have more than
-            `BITS_PER_BYTE` bits for each byte of the file.
+        ContainerError: `model` is none, a parameter has a dtype that the format does not know, or the layers' planes
+            have more than `BITS_PER_BYTE` bits for each byte of the file.
         OSError: the file cannot be written.
     """
+    if not isinstance(model, CompressedModel):
+        raise ContainerError(
+            f"save(path, model): model is a {type(model).__name__}, expected what `compress` or `load` returns"
+        )
     save_made(path, _sorted_layers(model), model.params, model.metadata)
 
 
@@ -133,13 +139,21 @@ def layer_tensors(layer: CompressedLayer) -> dict[str, np.ndarray]:
 
 
 class _Shared:
-    """What layers have in common, equal arrays once, numbered in the order in which layers first use them."""
+    """What layers have in common and no code draws, equal arrays once, numbered in the order of their first use."""
 
     def __init__(self):
         self.tensors: dict[str, np.ndarray] = {}
         self._numbers: dict[tuple, int] = {}
 
-    def number(self, name: str, array: np.ndarray) -> int:
+    def entries(self, values: EncodedPlanes) -> dict[str, Any]:
+        """Each array's number, or the hash of one that the reader draws again."""
+        given = values.given()
+        return {
+            name: self._number(name, array) if name in given else {"sha256": array_sha256(array)}
+            for name, array in values.shared.items()
+        }
+
+    def _number(self, name: str, array: np.ndarray) -> int:
         key = name, dtype_id(array), array.shape, array.tobytes()
         number = self._numbers.setdefault(key, len(self._numbers))
         self.tensors[shared_tensor(number, name)] = array
@@ -151,7 +165,7 @@ def _layer_spec(layer: CompressedLayer, shared: _Shared) -> dict:
         "shape": list(layer.shape),
         "code": code_spec(layer.code),
         "mask": None if layer.index is None else {"codec": layer.index.codec},
-        "shared": {name: shared.number(name, array) for name, array in layer.values.shared.items()},
+        "shared": shared.entries(layer.values),
         "sha256": [plane_sha256(plane) for plane in decode_planes(layer)],
         "notes": dict(layer.values.notes),
     }

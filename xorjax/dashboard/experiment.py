@@ -19,7 +19,7 @@ from xorjax.metric import ACCURACY, Metric
 SHOWN_FAILURES = 50
 SHOWN_EVENTS = 12
 _ASKED_FOR_SECONDS = 20
-MEASURED = ("validation", "test", "dense_validation", "dense_test")
+MEASURED = ("validation", "test", "reference_validation", "reference_test", "dense_test")
 _OF_RESULT = (
     *("prune_rate", "seed", "mask_codec", "bits", "seconds", "time", "n_validation", "n_test"),
     *MEASURED,

@@ -46,17 +46,17 @@ export function drawPareto(experiment) {
       },
     })),
   ];
-  const dense = denseOf(points, split, metric);
+  const reference = referenceOf(points, split, metric);
   const style = layout(experiment.name + split, "bits per weight", `${split} ${metric.label}`);
   const [first] = points;
   const all = at([...drawn, ...faint]);
   const span = fewOf(split === "test" ? first.n_test : first.n_validation, metric);
   style.xaxis.range = rangeOf(all.x, LEAST_BITS);
-  style.yaxis.range = rangeOf(dense === null ? all.y : [...all.y, dense], span);
+  style.yaxis.range = rangeOf(reference === null ? all.y : [...all.y, reference], span);
   for (const axis of [style.xaxis, style.yaxis]) axis.tickformatstops = TWO_DECIMALS;
-  if (dense !== null) {
+  if (reference !== null) {
     const line = { color: colour("neutral"), width: 2, dash: "dash" };
-    style.shapes = [{ type: "line", layer: "between", xref: "paper", x0: 0, x1: 1, y0: dense, y1: dense, line }];
+    style.shapes = [{ type: "line", layer: "between", xref: "paper", x0: 0, x1: 1, y0: reference, y1: reference, line }];
   }
   const place = find(".plot");
   Plotly.react(place, data, style, SETTINGS);
@@ -69,7 +69,7 @@ export function drawPareto(experiment) {
   showLegend(find(".legend"), [
     ...ofRates.filter((_, i) => i % step === 0),
     { words: "front", colour: colour("ink"), line: "solid", letter: "○" },
-    ...(dense === null ? [] : [{ words: "dense model", colour: colour("neutral"), line: "dashed" }]),
+    ...(reference === null ? [] : [{ words: "reference", colour: colour("neutral"), line: "dashed" }]),
   ]);
   const what = means.length === points.length ? "A mark is one setting."
     : `A mark is the mean over the seeds of a setting${faint.length ? ", a small dot one seed" : ""}.`;
@@ -93,9 +93,9 @@ function mean(points, name) {
   return values.includes(null) ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-// Of the dense models that the points rest on, each once, as people have it; null if none is known.
-function denseOf(points, split, { scale }) {
-  const bySeed = new Map(points.map((point) => [`${point.seed} ${point[`dense_${split}`]}`, point[`dense_${split}`]]));
+// Of the references of the points, each once, as people have it; null if none is known.
+function referenceOf(points, split, { scale }) {
+  const bySeed = new Map(points.map((point) => [`${point.seed} ${point[`reference_${split}`]}`, point[`reference_${split}`]]));
   const values = [...bySeed.values()].filter((value) => value !== null);
   return values.length ? scale * values.reduce((sum, value) => sum + value, 0) / values.length : null;
 }

@@ -179,8 +179,10 @@ function detail(line, experiment, point) {
   const command = element("div", "command");
   setCommand(command, point.command);
   box.append(command);
-  if (point.dense_test !== null) {
-    box.append(element("p", "", `dense model: ${withUnit(number(point.dense_test, metric), metric)} on the test split`));
+  const others = [["reference", point.reference_test], ["dense model", point.dense_test]].filter(([, value]) => value !== null);
+  if (others.length) {
+    const values = others.map(([name, value]) => `${name}: ${withUnit(number(value, metric), metric)}`);
+    box.append(element("p", "", `${values.join(", ")} on the test split`));
   }
   if (point.note) box.append(element("p", "", point.note));
   box.append(element("p", "", `point ${point.id}`));

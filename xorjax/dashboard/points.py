@@ -17,8 +17,9 @@ from xorjax.streams import bits_over_layers
 class Result:
     """What became of a point.
 
-    `validation` and `test` are values of `metric`, `dense_*` the dense model's; `bits` are bits per weight over all its
-    encoded layers, `seconds` what its stages took. `n_*` are numbers of examples in the splits.
+    `validation` and `test` are values of `metric`, `reference_*` the reference's, `dense_test` the dense model's;
+    `bits` are bits per weight over all its encoded layers, `seconds` what its stages took. `n_*` are numbers of
+    examples in the splits.
     """
 
     status: str
@@ -31,7 +32,8 @@ class Result:
     bits: float | None = None
     validation: float | None = None
     test: float | None = None
-    dense_validation: float | None = None
+    reference_validation: float | None = None
+    reference_test: float | None = None
     dense_test: float | None = None
     seconds: float | None = None
     n_validation: float | None = None
@@ -137,7 +139,8 @@ def _of_rows(rows: list[dict[str, Any]], config: object) -> Result:
         bits=_bits(own),
         validation=number(first.get("validation_metric")),
         test=number(first.get("test_metric")),
-        dense_validation=number(first.get("dense_validation_metric")),
+        reference_validation=number(first.get("reference_validation_metric")),
+        reference_test=number(first.get("reference_metric")),
         dense_test=number(first.get("dense_metric")),
         seconds=number(first.get("wall_seconds")),
         n_validation=number(_of(config, "data", "n_validation")),

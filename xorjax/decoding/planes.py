@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from xorjax.codec.code import EncodedPlanes, Mask
+from xorjax.codec.code import CodeError, EncodedPlanes, Mask
 from xorjax.codec.encoded import Encoded
 from xorjax.decoding.words import unpack_words
 from xorjax.gf2.pack import pack_bits
@@ -107,5 +107,13 @@ def decode(encoded: Encoded) -> Bool[Array, "*shape"]:
     """The bit plane of `encoded`, decoded on the default device from its streams.
 
     Not inside jit: `encoded` is read on the host. A `CodedWeight` decodes inside.
+
+    Raises:
+        CodeError: it is not what `encode` returns.
     """
+    if not isinstance(encoded, Encoded):
+        raise CodeError(
+            f"decode takes what `encode` returns, not a {type(encoded).__name__}; a coded weight has w.to_array(), and "
+            "a layer xorjax.container.decode_weights(layer)"
+        )
     return decode_planes(pack(encoded.planes, encoded.care), jnp.asarray(encoded.care))[0]

@@ -16,20 +16,31 @@ from threading import Lock
 from types import FunctionType, ModuleType
 from typing import Any
 
-import numba
-import numba.core.config
-from numba.core.caching import FunctionCache
-
 from xorjax.errors import SetupError
+
+
+class NotCompiled(SetupError):
+    """numba is told not to compile, cannot start or has no threads, and the encoder is nothing without."""
+
+
+def _by_variables(what: str, error: Exception) -> NotCompiled:
+    given = ", ".join(
+        f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")
+    )
+    return NotCompiled(f"{what} with {given or 'none of its variables set'}: {error}")
+
+
+try:
+    import numba
+    import numba.core.config
+    from numba.core.caching import FunctionCache
+except (ValueError, RuntimeError) as error:
+    raise _by_variables("numba does not start", error) from error
 
 # Its settings are made when it is imported.
 config: Any = numba.core.config
 
 _SOURCES = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
-
-
-class NotCompiled(SetupError):
-    """numba is told not to compile, or has no threads, and the encoder is nothing without."""
 
 
 def compile_parallel(function: Callable) -> Any:
@@ -57,6 +68,13 @@ def compile_parallel(function: Callable) -> Any:
     return call
 
 
+def compile_alone(function: Callable) -> Any:
+    """Compiled for one thread, and kept on disk as `compile_parallel` does. Where numba is told not to compile, it is
+    the function itself: slow, the same answer.
+    """
+    return function if config.DISABLE_JIT else _compile(function, parallel=False)
+
+
 def _compile(function: Callable, parallel: bool) -> Any:
     """numba takes what it kept for current while the function's own file is the same, but functions of other files are
     compiled into it: it is kept under a name that holds a hash of the whole room.
@@ -78,7 +96,7 @@ def n_threads() -> int:
     try:
         return numba.get_num_threads()
     except ValueError as error:
-        raise NotCompiled(f"numba has no threads, see NUMBA_THREADING_LAYER: {error}") from error
+        raise _by_variables("numba has no threads", error) from error
 
 
 _threads = Lock()
@@ -103,8 +121,12 @@ def import_galois() -> ModuleType:
         before = config.CACHE_DIR
         with tempfile.TemporaryDirectory() as empty:
             config.CACHE_DIR = empty
-            import galois
-        config.CACHE_DIR = before
+            try:
+                import galois
+            except RuntimeError as again:  # no place to keep what it compiles
+                raise _by_variables("galois cannot be compiled", again) from again
+            finally:
+                config.CACHE_DIR = before
         places = {*galois.__path__, before} - {""}
         _tell(
             f"the *.nbi files of galois in {' or '.join(sorted(places))} cannot be read, delete them", error

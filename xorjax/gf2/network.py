@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_N_IN = 128
 _MAX_DRAWS = 1000
+_KEYS = 2**16  # drawn at a time where rows have taps: they take 64 bits for each bit of the matrix
 
 
 class NetworkError(UserError, ValueError):
@@ -37,7 +38,9 @@ class XorNetwork:
     taps: int | None = None
 
     @classmethod
-    def random(cls, n_in: int, n_out: int, seed: int = 0, taps: int | None = None) -> "XorNetwork":
+    def random(
+        cls, n_in: int, n_out: int, seed: int = 0, taps: int | None = None, max_draws: int = _MAX_DRAWS
+    ) -> "XorNetwork":
         """Draws a matrix of full column rank, uniformly among those, the same on every machine.
 
         The stream is PCG64's raw 64-bit output, which NumPy keeps fixed across versions; matrices are drawn
@@ -46,8 +49,8 @@ class XorNetwork:
         then what is drawn for, and one bit of each code word is spent without effect.
 
         Raises:
-            NetworkError: `n_in`, `n_out`, `seed` or `taps` is out of range, or no draw reaches the rank
-                (few taps and n_out close to n_in).
+            NetworkError: `n_in`, `n_out`, `seed` or `taps` is out of range, or none of `max_draws` draws reaches the
+                rank (few taps and n_out close to n_in).
         """
         _check_shape(n_in, n_out)
         if seed < 0:
@@ -58,12 +61,12 @@ class XorNetwork:
         if taps is not None:
             wanted_rank = 1 if taps == n_in else n_in - (taps % 2 == 0)
         source = np.random.PCG64(seed)
-        for _ in range(_MAX_DRAWS):
+        for _ in range(max_draws):
             net = cls(_draw(source, n_in, n_out, taps), seed, taps)
-            if net.rank == wanted_rank:
+            if _reaches(net.rows, wanted_rank):
                 return net
         raise NetworkError(
-            f"none of {_MAX_DRAWS} draws of a {n_out}x{n_in} matrix with taps={taps} has rank {wanted_rank}; "
+            f"none of {max_draws} draws of a {n_out}x{n_in} matrix with taps={taps} has rank {wanted_rank}; "
             "more taps or a larger n_out would"
         )
 
@@ -141,11 +144,27 @@ def _draw(
         words = np.asarray(source.random_raw(n_out * -(-n_in // 64)), dtype="<u8").reshape(n_out, -1)
         return np.unpackbits(words.view(np.uint8), axis=1, count=n_in, bitorder="little")
     # The columns of the k smallest of n_in random words are a uniform choice of k columns.
-    keys = np.asarray(source.random_raw(n_out * n_in), dtype=np.uint64).reshape(n_out, n_in)
-    columns = np.argsort(keys, axis=1, kind="stable")[:, :taps]
-    matrix = np.zeros((n_out, n_in), dtype=np.uint8)
-    np.put_along_axis(matrix, columns, 1, axis=1)
+    matrix, step = np.zeros((n_out, n_in), dtype=np.uint8), max(1, _KEYS // n_in)
+    for begin in range(0, n_out, step):
+        rows = matrix[begin : begin + step]
+        keys = np.asarray(source.random_raw(rows.size), dtype=np.uint64).reshape(rows.shape)
+        columns = np.argsort(keys, axis=1, kind="stable")[:, :taps]
+        np.put_along_axis(rows, columns, 1, axis=1)
     return matrix
+
+
+def _reaches(rows: UInt64[np.ndarray, "n_out code_words"], rank: int) -> bool:
+    """Whether the packed rows have this rank over GF(2), which they cannot exceed; looks at no more than it needs."""
+    basis: dict[int, int] = {}
+    for words in rows:
+        row = int.from_bytes(words.astype("<u8").tobytes(), "little")
+        while row and (other := basis.get(row.bit_length())):
+            row ^= other
+        if row:
+            basis[row.bit_length()] = row
+        if len(basis) == rank:
+            return True
+    return False
 
 
 def _check_shape(n_in: int, n_out: int) -> None:

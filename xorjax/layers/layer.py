@@ -8,23 +8,25 @@ from flax import nnx
 from jaxtyping import Array, Float, Num
 
 from xorjax.weights import CodedWeight, conv, matmul
-from xorjax.weights.products import Padding
+from xorjax.weights.products import Padding, check_weight
 
-Bias = Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | None
+Bias = Float[Array, " fan_out"] | Float[np.ndarray, " fan_out"] | Sequence[float] | None
 
 
 class XorLayer(nnx.Module):
     """A coded weight and a bias (fan_out,) or None: no float weight, and nothing trainable.
 
     Raises:
+        TypeError: the weight is neither a coded one nor an array.
         ValueError: the bias is not one number for each index of the weight's last axis.
     """
 
     def __init__(self, weight: CodedWeight, bias: Bias = None):
-        if bias is not None and bias.shape != weight.shape[-1:]:
+        check_weight(weight)
+        if bias is not None and np.shape(bias) != weight.shape[-1:]:
             raise ValueError(
-                f"a bias of shape {bias.shape} beside a weight of shape {weight.shape}, expected {weight.shape[-1:]}: "
-                "the last axis of a weight is its outputs"
+                f"a bias of shape {np.shape(bias)} beside a weight of shape {weight.shape}, expected "
+                f"{weight.shape[-1:]}: the last axis of a weight is its outputs"
             )
         self.weight = nnx.Variable(weight)
         self.bias = None if bias is None else nnx.Variable(jnp.asarray(bias))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from constriction import stream as coders  # pyright: ignore[reportAttributeAccessIssue]
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, UInt8, UInt32
 
 from xorjax.masks.base import MASK_CODECS, Streams, count_to_bytes, read_count, read_stream
 
@@ -75,6 +75,15 @@ def read_coder(streams: Streams, name: str) -> Any:
     """An `AnsCoder` on the words of the stream called `name`.
 
     Raises:
+        ValueError: as `read_words`.
+    """
+    return coders.stack.AnsCoder(read_words(streams, name))
+
+
+def read_words(streams: Streams, name: str) -> UInt32[np.ndarray, " words"]:
+    """The coder's words in the stream called `name`.
+
+    Raises:
         ValueError: the stream is missing, or is not what `words_of` writes.
     """
     stream = np.ascontiguousarray(read_stream(streams, name))
@@ -83,7 +92,7 @@ def read_coder(streams: Streams, name: str) -> Any:
     words = stream.view("<u4").astype(np.uint32)
     if len(words) and not words[-1]:
         raise ValueError(f"stream {name!r} ends in a zero word, which the coder never writes")
-    return coders.stack.AnsCoder(words)
+    return words
 
 
 class Ans:

@@ -23,6 +23,8 @@ from xorjax.masks.base import (
     set_after_runs,
 )
 
+WIDTHS = (4, 5, 6, 7, 8)
+
 
 @dataclass(frozen=True)
 class Csr:
@@ -55,5 +57,5 @@ class Csr:
         return set_after_runs("gaps", np.diff(ends, prepend=0) - 1, shape)
 
 
-for _width in (4, 5, 8):
+for _width in WIDTHS:
     MASK_CODECS.register(Csr(_width))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from xorjax.codec import CODES
+from xorjax.codec.bounds import context_entropy, sign_entropy
 from xorjax.masks import encode_mask
 from xorjax.pipeline.build import Build
 from xorjax.pipeline.lossless import LosslessError
@@ -15,12 +16,17 @@ NEEDS = ("quantize",)
 
 
 def baselines(build: Build) -> dict:
-    """For each layer the bits of its streams in each code, and in each mask codec that the code names."""
+    """For each layer the bits of its streams in each code and in each mask codec that the code names; and its signs'
+    entropies, in bits a weight.
+    """
     model = Quantized.load(build.upstream(build.plan.quantize))
+    layers = {path: (planes, model.masks[path]) for path, planes in model.planes.items()}
     return {
-        "layers": {
-            path: list(_rivals(path, planes, model.masks[path])) for path, planes in model.planes.items()
-        }
+        "layers": {path: list(_rivals(path, *layer)) for path, layer in layers.items()},
+        "entropies": {
+            path: {"sign_entropy": sign_entropy(*layer), "context_entropy": context_entropy(*layer)}
+            for path, layer in layers.items()
+        },
     }
 
 

@@ -31,6 +31,7 @@ def encode(build: Build) -> dict:
     return {
         "layers": {path: _describe(layer) for path, layer in compressed.layers.items()},
         "file_bytes": file.stat().st_size,
+        "n_parameters": compressed.n_parameters,
     }
 
 
@@ -50,5 +51,6 @@ def _describe(layer: CompressedLayer) -> dict:
         "n_planes": layer.values.n_planes,
         "code": layer.code.id,
         "mask_codec": None if layer.index is None else layer.index.codec,
+        "matrix_bits": sum(8 * array.nbytes for array in layer.values.given().values()),
         "columns": layer.code.describe(layer.values),
     }

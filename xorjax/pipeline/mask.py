@@ -14,12 +14,12 @@ from xorjax.params import layer_name
 from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.prune import importance
-from xorjax.pipeline.training import UPSTREAM_NEEDS, UPSTREAM_READS, Upstream, measured
+from xorjax.pipeline.training import MASK_READS, UPSTREAM_NEEDS, Upstream, masks_before, measured
 from xorjax.prune.masks import apply_masks
 from xorjax.train.loop import train
 from xorjax.train.metrics import write_metrics
 
-READS = (*UPSTREAM_READS, "mask", "prune.score", "prune.optim")
+READS = (*MASK_READS, "mask", "prune.score", "prune.optim")
 NEEDS = UPSTREAM_NEEDS
 
 
@@ -34,10 +34,11 @@ def mask(build: Build) -> dict:
     upstream = Upstream.load(build)
     params, inputs = upstream.params, upstream.inputs
     recipe = upstream.recipe(config, apply_masks, "prune.optim")
-    rates = {path: level.rate(layer_name(path)) for path, mask in upstream.masks.items() if mask is not None}
+    before = masks_before(build, params)
+    rates = {path: level.rate(layer_name(path)) for path, mask in before.items() if mask is not None}
     scores = {
-        path: np.where(np.asarray(upstream.masks[path]), score, np.float32(0))
-        for path, score in importance(config, params, upstream.masks).items()
+        path: np.where(np.asarray(before[path]), score, np.float32(0))
+        for path, score in importance(config, params, before).items()
     }
     first_scores = scores
     best, history, kept_score = None, [], {}

@@ -8,6 +8,7 @@ before it.
 
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +38,8 @@ class Plan:
 
     config: Config
     dense: Stage
+    unpruned: tuple[Stage, ...]
+    reference: Stage
     levels: tuple[Level, ...]
     mask: Level | None
     quantize: Stage
@@ -46,8 +49,23 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
+        _, *reference = self._reference_chain
+        _, *quantize = self._chain
+        return (self.dense, *reference, *quantize, self.baselines, self.encode, self.evaluate)
+
+    @property
+    def _reference_chain(self) -> tuple[Stage, ...]:
+        return (self.dense, *self.unpruned, self.reference)
+
+    @property
+    def _chain(self) -> tuple[Stage, ...]:
         mask = () if self.mask is None else (self.mask,)
-        return (self.dense, *self.levels, *mask, self.quantize, self.baselines, self.encode, self.evaluate)
+        return (self.dense, *self.levels, *mask, self.quantize)
+
+    @property
+    def epochs(self) -> int:
+        """Those behind the quantized model: of the dense training and of all after it."""
+        return sum(stage.epochs for stage in self._chain)
 
     @property
     def pruned(self) -> Stage:
@@ -61,9 +79,13 @@ class Plan:
 
     def needs(self, stage: Stage) -> tuple[Stage, ...]:
         """What `stage` is made from, directly: the `NEEDS` of its kind, each once."""
-        before = self.stages[self.stages.index(stage) - 1]
+        before = {
+            after: stage for chain in (self._reference_chain, self._chain) for stage, after in pairwise(chain)
+        }
         needs = _module(stage.kind).NEEDS
-        return tuple(dict.fromkeys(before if need == "before" else getattr(self, need) for need in needs))
+        return tuple(
+            dict.fromkeys(before[stage] if need == "before" else getattr(self, need) for need in needs)
+        )
 
 
 def make_plan(config: Config) -> Plan:
@@ -71,6 +93,8 @@ def make_plan(config: Config) -> Plan:
     slug = f"{config.model.name}-{config.data.name}-seed{config.seed}"
     dense = Stage("dense", _name("dense", config, None, slug), config.optim.epochs)
     levels = _levels(config, dense, slug)
+    unpruned = _unpruned(config, dense, len(levels), slug)
+    reference = _reference(config, (dense, *unpruned)[-1], len(unpruned), slug)
     pruned: Stage = levels[-1] if levels else dense
     slug = f"{slug}-S{config.prune.rate:.6g}"
     mask = None
@@ -85,7 +109,7 @@ def make_plan(config: Config) -> Plan:
     slug = f"{slug}-{config.code.id}{'x'.join(map(str, code_numbers(config).values()))}"
     encode = Stage("encode", _name("encode", config, quantize, slug))
     evaluate = Stage("evaluate", _name("evaluate", config, encode, slug))
-    return Plan(config, dense, levels, mask, quantize, baselines, encode, evaluate)
+    return Plan(config, dense, unpruned, reference, levels, mask, quantize, baselines, encode, evaluate)
 
 
 def reads(kind: str) -> tuple[str, ...]:
@@ -109,14 +133,38 @@ def _name(kind: str, config: Config, upstream: Stage | None, slug: str, **furthe
 
 def _levels(config: Config, dense: Stage, slug: str) -> tuple[Level, ...]:
     """The pruning trajectory, up to the largest rate of a layer; a mask that comes after it takes over at its own."""
-    prune, mask = config.prune, config.mask
-    epochs = prune.optim.epochs if prune.strategy == "continue" else config.optim.epochs - prune.rewind_epoch
+    prune, mask, epochs = config.prune, config.mask, _level_epochs(config)
     levels: list[Level] = []
     for rate in trajectory(replace(prune, rate=max(_rates(config).values()))):
         if is_exact(mask.codec) or rate <= mask.start_rate:
             before = levels[-1] if levels else dense
             levels.append(_level("prune", config, rate, before, f"{slug}-S{rate:.6g}", epochs))
     return tuple(levels)
+
+
+def _level_epochs(config: Config) -> int:
+    """What a level of pruning trains."""
+    prune = config.prune
+    return prune.optim.epochs if prune.strategy == "continue" else config.optim.epochs - prune.rewind_epoch
+
+
+def _unpruned(config: Config, dense: Stage, n_levels: int, slug: str) -> tuple[Stage, ...]:
+    """The trainings of the levels and of the rounds of a mask, without pruning; named by their number, not by rates.
+
+    With the strategy `rewind` they all would be one: each starts from the same early weights.
+    """
+    rounds = 0 if is_exact(config.mask.codec) else config.mask.rounds
+    n = min(n_levels, 1) if config.prune.strategy == "rewind" else n_levels + rounds
+    stages: list[Stage] = []
+    for number in range(1, n + 1):
+        name = _name("unpruned", config, (dense, *stages)[-1], f"{slug}-unpruned{number}")
+        stages.append(Stage("unpruned", name, _level_epochs(config)))
+    return tuple(stages)
+
+
+def _reference(config: Config, before: Stage, number: int, slug: str) -> Stage:
+    name = _name("reference", config, before, f"{slug}-reference{number}")
+    return Stage("reference", name, config.quantize.optim.epochs)
 
 
 def _level(kind: str, config: Config, rate: float, before: Stage, slug: str, epochs: int) -> Level:

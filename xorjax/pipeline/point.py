@@ -92,7 +92,8 @@ def outcome(rows: list[dict], metric: Metric) -> str:
     first = own[0]
     return (
         f"{total:.4f} bits/weight, {value:.4f} of them values, "
-        f"{metric.name} {metric.text(first['test_metric'])} (dense {metric.text(first['dense_metric'])})"
+        f"{metric.name} {metric.text(first['test_metric'])} "
+        f"(reference {metric.text(first['reference_metric'])}, dense {metric.text(first['dense_metric'])})"
     )
 
 
@@ -138,5 +139,12 @@ def _write(plan: Plan, status: str, rows: list[dict], error: str | None) -> None
 
 
 def _curve_title(plan: Plan, stage: Stage) -> str:
-    rate = f", S = {getattr(stage, 'prune_rate', plan.config.prune.rate):.6g}"
-    return f"{stage.kind}{'' if stage is plan.dense else rate}, seed {plan.config.seed}"
+    seed = f"seed {plan.config.seed}"
+    if stage is plan.dense:
+        return f"{stage.kind}, {seed}"
+    # Without a prune rate: points of several share it.
+    if stage is plan.reference:
+        return f"{stage.kind} after {len(plan.unpruned)} levels, {seed}"
+    if stage in plan.unpruned:
+        return f"{stage.kind}, level {plan.unpruned.index(stage) + 1}, {seed}"
+    return f"{stage.kind}, S = {getattr(stage, 'prune_rate', plan.config.prune.rate):.6g}, {seed}"

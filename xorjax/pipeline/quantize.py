@@ -11,12 +11,12 @@ from xorjax.codec.weights import weigh
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
 from xorjax.pipeline.build import Build, group, join
-from xorjax.pipeline.training import UPSTREAM_NEEDS, UPSTREAM_READS, Upstream, dataset, summary
+from xorjax.pipeline.training import MASK_READS, UPSTREAM_NEEDS, Upstream, dataset, masks_before, summary
 from xorjax.quantize.binary import Binarizer, BinaryForm
 from xorjax.train.loop import train
 from xorjax.train.predict import predict
 
-READS = (*UPSTREAM_READS, "quantize")
+READS = (*MASK_READS, "quantize")
 NEEDS = UPSTREAM_NEEDS
 TEST_LOGITS = "test_logits"
 
@@ -52,7 +52,8 @@ def quantize(build: Build) -> dict:
     """The quantized model and its logits for the test split: what every decoded model must equal."""
     config = build.config
     upstream = Upstream.load(build)
-    params, masks, inputs = upstream.params, upstream.masks, upstream.inputs
+    params, inputs = upstream.params, upstream.inputs
+    masks = masks_before(build, params)
     settings = {
         path: config.for_layer(layer_name(path)).quantize for path, mask in masks.items() if mask is not None
     }

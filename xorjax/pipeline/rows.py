@@ -29,16 +29,22 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
         command: what runs the point alone.
         artifacts: those of its stages, by name.
     """
-    stages = (plan.dense, plan.pruned, plan.quantize, plan.baselines, plan.encode, plan.evaluate)
-    dense, pruned, quantized, baselines, encoded, evaluated = (
+    stages = (
+        *(plan.dense, plan.reference, plan.pruned, plan.quantize, plan.baselines, plan.encode, plan.evaluate),
+    )
+    dense, reference, pruned, quantized, baselines, encoded, evaluated = (
         artifacts[stage.name].summary for stage in stages
     )
     shared = _row(plan, command) | {
         "status": "ok",
         "dense_metric": dense["test_metric"],
+        "reference_metric": reference["test_metric"],
         "pruned_metric": pruned["test_metric"],
         "quantized_metric": quantized["test_metric"],
         "dense_validation_metric": dense["validation_metric"],
+        "reference_validation_metric": reference["validation_metric"],
+        "dense_epochs": plan.dense.epochs,
+        "epochs": plan.epochs,
         "validation_metric": quantized["validation_metric"],
         "quantized": plan.quantize.name,
         "n_test": evaluated["n_test"],
@@ -62,6 +68,7 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
             "test_metric": evaluated["test_metric"],
             "logit_difference": evaluated["logit_difference"],
             "file_bytes": encoded["file_bytes"],
+            "file_bits_per_parameter": _per_parameter(encoded),
             # `evaluate` fails the point otherwise.
             "lossless": True,
         }
@@ -125,8 +132,16 @@ def _described(layer: dict) -> dict:
     if columns.get("n_slices") and "n_patches" in columns:
         found["patches_per_slice"] = columns["n_patches"] / columns["n_slices"]
     if columns.get("n_in") and columns.get("n_out"):
-        found["matrix_bits"] = columns["n_in"] * columns["n_out"] / layer["n_weights"]
+        # A stage that does not count it wrote a file with M in it.
+        n_bits = layer.get("matrix_bits", columns["n_in"] * columns["n_out"])
+        found["matrix_bits"] = n_bits / layer["n_weights"]
     return found
+
+
+def _per_parameter(encoded: dict) -> float | None:
+    """Bits of the whole file per parameter of the model; None where its stage did not count them."""
+    n_parameters = encoded.get("n_parameters")
+    return None if n_parameters is None else 8 * encoded["file_bytes"] / n_parameters
 
 
 def _per_weight(bits: dict, n_weights: int) -> dict[str, float]:

@@ -20,11 +20,14 @@ from xorjax.pipeline.mask import mask
 from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.prune import prune
 from xorjax.pipeline.quantize import quantize
+from xorjax.pipeline.reference import reference
+from xorjax.pipeline.unpruned import unpruned
 from xorjax.settings import plain
 from xorjax.trackers import open_trackers
 
 STAGES: dict[str, Callable[[Build], dict]] = {
-    function.__name__: function for function in (dense, prune, mask, quantize, baselines, encode, evaluate)
+    function.__name__: function
+    for function in (dense, unpruned, reference, prune, mask, quantize, baselines, encode, evaluate)
 }
 
 

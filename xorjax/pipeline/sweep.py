@@ -105,7 +105,7 @@ class _Run:
         # Before anything is written: a data set that is missing or damaged fails the command, not each of its points.
         self.unfinished, self.damaged = self._look_for_finished()
         for task, data in {(plan.config.task, plan.config.data) for plan in self.unfinished.values()}:
-            _read_data(task, data)
+            read_data(task, data)
         self.trackers = open_trackers(first.trackers, self.runs)
         for name in dict.fromkeys(plan.config.report for plan in self.plans.values()):
             own = {p: plan for p, plan in self.plans.items() if plan.config.report == name}
@@ -204,7 +204,8 @@ class _Run:
             self.reports.update(paths.report_dir(self.runs, plan.config.report))
 
 
-def _read_data(task: Task, data: DataConfig) -> None:
+def read_data(task: Task, data: DataConfig) -> None:
+    """Raises DataError: the data set is missing or damaged."""
     try:
         dataset(task, data)
     except MissingData as error:

@@ -20,8 +20,10 @@ from xorjax.train.loop import TrainResult
 from xorjax.train.predict import features, predict, score
 from xorjax.train.step import Form, Forward, Recipe
 
-UPSTREAM_READS = ("data", "model", "task", "seed", "frozen_layers", "prune.layers")
+UPSTREAM_READS = ("data", "model", "task", "seed", "frozen_layers")
 """What every stage after dense training reads: see `Upstream`."""
+MASK_READS = (*UPSTREAM_READS, "prune.layers")
+"""What those read that have masks."""
 UPSTREAM_NEEDS = ("dense", "before")
 """What each of them is made from: the features of the dense model, and what the stage before left."""
 
@@ -65,26 +67,32 @@ class Upstream:
     inputs: Dataset
     params: Params
     state: State
-    masks: Masks
 
     @classmethod
     def load(cls, build: Build) -> "Upstream":
-        """Dense training leaves no masks: full ones are then made of the layers to prune."""
-        plan, config = build.plan, build.config
-        before = build.upstream(plan.needs(build.stage)[-1])
-        params, state = load_trained(before)
-        masks = load_masks(before, params)
-        if all(mask is None for mask in masks.values()):
-            masks = full_masks(params, config.prune.layers)
+        config = build.config
+        params, state = load_trained(_before(build))
         network, _, _ = new_model(config)
-        start, dense = frozen_blocks(config, network), build.upstream(plan.dense)
+        start, dense = frozen_blocks(config, network), build.upstream(build.plan.dense)
         inputs = _inputs(config.task, config.data, network, dense, start)
-        return cls(network, start, inputs, params, state, masks)
+        return cls(network, start, inputs, params, state)
 
     def recipe(self, config: Config, form: Form, key: str) -> Recipe:
         """How `form` of the parameters is trained, by the settings at `key`."""
         forward = Forward(config.task, self.network, form, self.start)
         return Recipe(forward, attrgetter(key)(config), config.seed, frozenset(config.frozen_layers), key)
+
+
+def masks_before(build: Build, params: Params) -> Masks:
+    """The masks that the stage before left; full ones of the layers to prune where that was dense training."""
+    masks = load_masks(_before(build), params)
+    if all(mask is None for mask in masks.values()):
+        masks = full_masks(params, build.config.prune.layers)
+    return masks
+
+
+def _before(build: Build) -> Artifact:
+    return build.upstream(build.plan.needs(build.stage)[-1])
 
 
 # Two, since a sweep over seeds may alternate; a set of LeNet-5's features of MNIST takes 0.2 GB.

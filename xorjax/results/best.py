@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xorjax.metric import Metric
+from xorjax.results.losses import Loss
 from xorjax.results.names import code_name
 from xorjax.results.variants import SAID, SETTING, said
 
@@ -28,11 +29,12 @@ class Baseline:
 class Best:
     """The best point of one prune rate; means over `n_seeds` seeds, `*_spread` their sample deviation.
 
+    `loss`, and whether it `is_close`, are against the reference; `dense_metric` is the model that both come from.
+
     `point` is the one of the seed that validates best, whose file stands for all. `bounded`: every point of this prune
-    rate, chosen or not, that has slices of a bounded search, and how many. `least_with_matrix`: XOR shape and bits per
-    weight, M included, of the smallest point among those that this one was chosen from. What the code does not have is
-    None: n_in, n_out, method, patches, M. `shape`: n_in and n_out for readers, "" where there are none. `approximate`:
-    whether its mask codec chooses the mask.
+    rate, chosen or not, that has slices of a bounded search, and how many. `file_bits_per_parameter`: of the whole
+    model, None where it is not known. What the code does not have is None: n_in, n_out, method, patches. `shape`: n_in
+    and n_out for readers, "" where there are none. `approximate`: whether its mask codec chooses the mask.
     """
 
     prune_rate: float
@@ -50,10 +52,14 @@ class Best:
     n_seeds: int
     metric: Metric
     dense_metric: float
-    dense_validation_metric: float | None
+    dense_epochs: float
+    reference_metric: float
+    reference_validation_metric: float | None
+    epochs: float
     validation_metric: float | None
     test_metric: float
     test_metric_spread: float | None
+    loss: Loss
     is_close: bool
     code_bits: float
     patch_bits: float
@@ -62,8 +68,7 @@ class Best:
     bits_per_weight: float
     bits_per_weight_spread: float | None
     patches_per_slice: float | None
-    matrix_bits: float | None
-    least_with_matrix: tuple[str, float] | None
+    file_bits_per_parameter: float | None
     value_bound: float
     kept_score: float
     baselines: tuple[Baseline, ...]
@@ -89,13 +94,8 @@ class Best:
         return self.code_bits + self.patch_bits
 
     @property
-    def with_matrix(self) -> float | None:
-        """Bits per weight of a file of these layers alone, which holds M too."""
-        return None if self.matrix_bits is None else self.bits_per_weight + self.matrix_bits
-
-    @property
     def mark(self) -> str:
-        """A star behind the metric where it is not close to the dense model's."""
+        """A star behind the metric where it is not close to the reference's."""
         return "" if self.is_close else " *"
 
     @property

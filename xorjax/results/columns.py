@@ -9,11 +9,13 @@ import polars as pl
 
 METRICS = (
     "dense_metric",
+    "reference_metric",
     "pruned_metric",
     "quantized_metric",
     "test_metric",
     "validation_metric",
     "dense_validation_metric",
+    "reference_validation_metric",
 )
 """Each with a column beside it for accuracies alone, as `accuracy_column` calls it."""
 
@@ -35,11 +37,14 @@ TEXT, INTEGER, NUMBER, BOOLEAN = pl.String(), pl.Int64(), pl.Float64(), pl.Boole
 BITS, FRACTION = "bits per weight of the layer", "fraction"
 _OF = {
     "dense_metric": "the dense network on the test split",
+    "reference_metric": "the reference on the test split: the dense network trained as long and in the same way as the "
+    "quantized one, neither pruned nor quantized",
     "pruned_metric": "the pruned network on the test split, its weights still floats",
     "quantized_metric": "the quantized network on the test split",
     "test_metric": "the network that decodes its weights, on the test split",
     "validation_metric": "the quantized network on the validation split, by which points are chosen",
     "dense_validation_metric": "the dense network on the validation split",
+    "reference_validation_metric": "the reference on the validation split",
 }
 METRIC_UNIT = "as metric_unit says; a fraction for %"
 
@@ -90,6 +95,15 @@ STATED = {
     "pruned_accuracy": _accuracy("pruned_metric"),
     "validation_accuracy": _accuracy("validation_metric"),
     "dense_validation_accuracy": _accuracy("dense_validation_metric"),
+    "reference_accuracy": _accuracy("reference_metric"),
+    "reference_validation_accuracy": _accuracy("reference_validation_metric"),
+    "dense_epochs": Column(INTEGER, "Epochs of the dense training.", "epochs"),
+    "epochs": Column(
+        INTEGER,
+        "Epochs behind the quantized network: of the dense training, all levels of pruning, all rounds of an "
+        "approximate mask, and quantized training.",
+        "epochs",
+    ),
     "slicing": Column(TEXT, "How weights are cut into slices."),
     "quantized": Column(
         TEXT, "The name of the quantized network's artifact: rows that share it differ in coding alone."
@@ -108,13 +122,18 @@ STATED = {
     ),
     "matrix_bits": Column(
         NUMBER,
-        "What M would add to bits_per_weight if it were stored for this layer alone. Layers of the same n_in, n_out "
-        "and code.seed share one M, which a file stores once; layers of several n_out have one for each. code.n_out=N "
-        "gives all layers one.",
+        "What M adds to bits_per_weight if it is stored for this layer alone: 0 where it is drawn from code.seed when "
+        "the file is read.",
         BITS,
     ),
     "file_bytes": Column(
-        INTEGER, "The point's whole file: all layers, coded or not, M, and the header.", "bytes"
+        INTEGER, "The point's whole file: all layers, coded or not, and the header.", "bytes"
+    ),
+    "file_bits_per_parameter": Column(
+        NUMBER,
+        "8 file_bytes over the number of all values that the file holds: weights of coded layers, pruned ones "
+        "included, and everything else, biases and batch statistics too.",
+        "bits per parameter of the model",
     ),
     "logit_difference": Column(
         NUMBER,

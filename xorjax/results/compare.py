@@ -4,16 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev, variance
+from statistics import fmean, variance
 
 import polars as pl
-from scipy.special import stdtrit
 
 from xorjax.metric import Metric
 from xorjax.results.best import Best
 from xorjax.results.caps import listed
 from xorjax.results.collect import CollectError, Experiment, metric_of, read_experiment, tabulate
 from xorjax.results.configs import determines_nothing, distinct, plain, setting
+from xorjax.results.losses import EQUAL, half_width, t_quantile
 from xorjax.results.page import count
 from xorjax.results.tables import per_point, per_setting, summarise_points
 from xorjax.results.variants import BY_SETTING, SAID, SETTING, Varied, said, varied_keys
@@ -63,7 +63,7 @@ class Difference:
     @property
     def is_clear(self) -> bool:
         """Whether zero is outside the interval."""
-        return self.spread is not None and abs(self.value) > self.spread + 1e-12
+        return self.spread is not None and abs(self.value) > self.spread + EQUAL
 
 
 @dataclass(frozen=True)
@@ -330,17 +330,11 @@ def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Diffe
     means = fmean(first.values()), fmean(second.values())
     common = [second[seed] - first[seed] for seed in first if seed in second]
     if len(common) > 1:
-        error = stdev(common) / math.sqrt(len(common))
-        return Difference(*means, fmean(common), _t(len(common) - 1) * error)
+        return Difference(*means, fmean(common), half_width(common))
     spread = None
     if len(first) > 1 and len(second) > 1:
         parts = [variance(side.values()) / len(side) for side in (first, second)]
         freedom = [part**2 / (len(side) - 1) for part, side in zip(parts, (first, second), strict=True)]
         degrees = sum(parts) ** 2 / sum(freedom) if sum(freedom) else 1.0
-        spread = _t(degrees) * math.sqrt(sum(parts))
+        spread = t_quantile(degrees) * math.sqrt(sum(parts))
     return Difference(*means, means[1] - means[0], spread)
-
-
-def _t(degrees: int | float) -> float:
-    """How many standard errors 95 % of Student's distribution lie within."""
-    return float(stdtrit(degrees, 0.975))

@@ -19,6 +19,7 @@ from xorjax.results.compare import (
     verdict,
 )
 from xorjax.results.figure_sections import panels
+from xorjax.results.losses import heading
 from xorjax.results.notes import best_of_each
 from xorjax.results.page import Cell, count
 from xorjax.results.palette import BLUE, ORANGE
@@ -68,7 +69,8 @@ def _best(comparison: Comparison) -> str:
     metric = comparison.metric
     unit = f" ({metric.unit})" if metric.unit else ""
     points = " (pp)" if metric.unit == "%" else ""
-    headings = ["S", *("setting", "bits", f"test{unit}") * 2, "bits, difference", f"test, difference{points}"]
+    of_side = ("setting", "bits", f"test{unit}", heading(metric))
+    headings = ["S", *of_side * 2, "bits, difference", f"test, difference{points}"]
     names = [side.name for side in comparison.sides]
     rows = []
     for rate in comparison.rates:
@@ -79,10 +81,13 @@ def _best(comparison: Comparison) -> str:
     return page.section(
         "best",
         best_of_each([best for side in comparison.sides for best in side.summary]),
-        page.table(headings, rows, {"": 1, **dict.fromkeys(names, 3), " ": 2}, label="best points"),
+        page.table(
+            headings, rows, {"": 1, **dict.fromkeys(names, len(of_side)), " ": 2}, label="best points"
+        ),
         page.paragraph(
-            f"Each side's own best, the smallest whose validation {metric.name} is close to the dense network's (* "
-            f"where none is), {metric.plural} ± the sample standard deviation. Differences: the second less the first, "
+            f"Each side's own best, the smallest whose validation {metric.name} is close to its reference's (* "
+            f"where none is), {metric.plural} ± the sample standard deviation, losses against the reference of the "
+            "same seed ± their 95 % interval (Student's t). Differences: the second less the first, "
             f"{SPREAD}",
             "caption",
         ),
@@ -91,10 +96,15 @@ def _best(comparison: Comparison) -> str:
 
 def _of_best(best: Best | None) -> list[Cell]:
     if best is None:
-        return [("none", "text"), ("", ""), ("", "")]
+        return [("none", "text"), ("", ""), ("", ""), ("", "")]
     # The rate stands before it.
     setting = best.said.partition(", ")[2]
-    return [(setting, "text wrap"), (f"{best.bits_per_weight:.4f}", ""), (best.tested, "")]
+    return [
+        (setting, "text wrap"),
+        (f"{best.bits_per_weight:.4f}", ""),
+        (best.tested, ""),
+        (best.loss.number(best.metric), ""),
+    ]
 
 
 def _difference(each: Difference | None, metric: Metric | None = None) -> Cell:

@@ -8,6 +8,7 @@ from rich.text import Text
 from xorjax.metric import Metric
 from xorjax.results.caps import of_many, spread
 from xorjax.results.compare import Comparison, Difference, best_pair, shown, summed_up
+from xorjax.results.losses import heading
 from xorjax.results.notes import best_of_each
 from xorjax.results.page import count
 
@@ -15,7 +16,8 @@ ROWS = 20
 """Lines of a table; the page has the others."""
 READING = (
     "B - A: ± its 95 % interval, seed by seed where both have two or more in common; in brackets where it is "
-    "not larger than that, or where there is one seed. Bits are per weight, {values}."
+    "not larger than that, or where there is one seed. Losses are paired by seed, ± their 95 % "
+    "interval. Bits are per weight, {values}."
 )
 
 
@@ -29,7 +31,7 @@ def comparison_table(comparison: Comparison) -> RenderableType:
         else f"test is the {metric.label}"
     )
     parts: list[RenderableType] = [Text(f"A: {first.name}\nB: {second.name}\n{summed_up(comparison)}\n")]
-    parts += [_config(comparison), _best(comparison)]
+    parts += [_config(comparison), _best(comparison), _losses(comparison)]
     if comparison.pairs:
         parts.append(_pairs(comparison))
     parts.append(Text(READING.format(values=values), style="dim"))
@@ -69,6 +71,15 @@ def _best(comparison: Comparison) -> RenderableType:
         tested = [best.metric.number(best.test_metric) if best else "none" for best in both]
         differences = [_said(pair and pair.bits), _said(pair and pair.test, comparison.metric)]
         table.add_row(f"{rate:g}", *bits, differences[0], *tested, differences[1])
+    return table
+
+
+def _losses(comparison: Comparison) -> RenderableType:
+    columns = (f"{heading(comparison.metric)} {letter}" for letter in "AB")
+    table = _table("What these lose against their references", (), ("S", *columns))
+    for rate in spread(comparison.rates, ROWS):
+        *both, _ = best_pair(comparison.sides, rate)
+        table.add_row(f"{rate:g}", *(best.loss.number(best.metric) if best else "none" for best in both))
     return table
 
 

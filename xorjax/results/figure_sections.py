@@ -61,14 +61,16 @@ def metric(points: pl.DataFrame, metric: Metric) -> str:
             {
                 "dense": NEUTRAL,
                 f"with the {own}": BLUE,
-                "mean of the dense networks": "dashed",
+                "mean of the references": "dashed",
                 f"{metric.difference(metric.tolerance)} {within}, the most a choice may lose": "dotted",
             }
         ),
         panels(metric.name.capitalize(), metric_figures.metric_panels(points, metric)),
         page.paragraph(
             f"{metric.name.capitalize()} against the prune rate: a dot is a seed, n of them, each at the same place "
-            "beside every label; the bar is their mean. The best points and the headline are chosen by the validation "
+            "beside every label; the bar is their mean. A reference is the dense network of that seed, "
+            "trained as long and in the same way as the networks at this label without pruning and quantizing. The "
+            "best points and the headline are chosen by the validation "
             "split alone, within the dotted line; the test split says how good "
             "what was chosen is, so the line is not drawn there. All codings of one quantized network share its dot, "
             "since decoding is lossless; an approximate mask codec makes a network of its own.",

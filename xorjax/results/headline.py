@@ -9,7 +9,7 @@ from xorjax.results.best import Best
 from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment, split_sizes
 from xorjax.results.names import example, own_code
-from xorjax.results.notes import verdict, with_matrix
+from xorjax.results.notes import verdict
 from xorjax.results.page import count
 from xorjax.results.progress_section import is_done, state
 
@@ -71,17 +71,17 @@ def _headline(
     )
     close = [best for best in summary if best.is_close]
     tolerated = metric.difference(metric.tolerance)
-    allowed = f"the validation {metric.name} within {tolerated} of the dense network's"
+    allowed = f"the validation {metric.name} within {tolerated} of the reference's"
     if close:
         best = close[-1]
         start = f"The highest prune rate that keeps {allowed} is S = {best.prune_rate:g}, with a test {metric.name} of "
     else:
         best = summary[0]
         start = f"No prune rate keeps {allowed}. At S = {best.prune_rate:g} the "
-        validated = [best.validation_metric, best.dense_validation_metric]
+        validated = [best.validation_metric, best.reference_validation_metric]
         if None not in validated:
-            measured, dense = (metric.text(value) for value in validated if value is not None)
-            start += f"validation {metric.name} is {measured} against {dense}, the "
+            measured, reference = (metric.text(value) for value in validated if value is not None)
+            start += f"validation {metric.name} is {measured} against {reference}, the "
         start += f"test {metric.name} is "
     n_validation = split_sizes(codes)["validation"]
     unresolved, noun = "", example(codes["task"])
@@ -90,13 +90,16 @@ def _headline(
         unresolved = f" ({tolerated} are {of}, too few to tell.)"
     examples = " or ".join(f"{n:,}" for n in sorted(codes["n_test"].drop_nulls().unique()))
     tested = f"{metric.number(best.test_metric, best.test_metric_spread)} {metric.unit}".strip()
+    whole = best.file_bits_per_parameter
+    of_file = "" if whole is None else f" The whole file takes {whole:.3f} bits per parameter of the model."
     found = (
-        f"{start}{tested} of {examples} {noun}s against "
-        f"{metric.text(best.dense_metric)}, at {best.bits_per_weight:.3f} bits per weight "
+        f"{start}{tested} of {examples} {noun}s against {metric.text(best.reference_metric)} of the reference, the "
+        f"dense network ({metric.text(best.dense_metric)}) trained on in the same way: loss {best.loss.text(metric)}, "
+        f"at {best.bits_per_weight:.3f} bits per weight "
         f"({best.value_bits:.3f} for the values, {best.index_bits:.3f} for the mask, {best.scale_bits:.3f} for "
         f"the scales): about {BITS_OF_FLOAT32 / best.bits_per_weight:.0f} times fewer than float32, for the compressed "
-        f"layers alone.{unresolved} {with_matrix(best)}"
-    ).strip()
+        f"layers alone.{of_file}{unresolved}"
+    )
     wrong = codes.filter(~pl.col("lossless"))["point"].n_unique()
     check = "Every decoded care bit equals the quantized one."
     if wrong:

@@ -1,6 +1,5 @@
 """The report's figures of masks: what they cost, against the metric and against the magnitude that they keep."""
 
-from collections.abc import Sequence
 from math import log10
 from typing import Any
 
@@ -66,15 +65,19 @@ def legend(masks: pl.DataFrame) -> dict[str, tuple[str, str]]:
     return {mask_name(codec): mark_of(codec, present[codec])[1:] for codec in ordered}
 
 
-def metric_panels(masks: pl.DataFrame, metric: Metric, dense: float) -> list[Panel]:
-    """For every prune rate: the metric on the test split against index bits, a marker a mask codec."""
-    scaled = masks.with_columns(pl.col("test_metric", "test_metric_spread") * metric.scale)
-    return _panels(scaled, "test_metric", f"test {metric.label}", (2, 0.03), [metric.scale * dense])
+def metric_panels(masks: pl.DataFrame, metric: Metric) -> list[Panel]:
+    """For every prune rate: the metric on the test split against index bits, a marker a mask codec.
+
+    The references are lines, one for each length of training.
+    """
+    values = ("test_metric", "test_metric_spread", "reference_metric")
+    scaled = masks.with_columns(pl.col(values) * metric.scale)
+    return _panels(scaled, "test_metric", f"test {metric.label}", (2, 0.03), "reference_metric")
 
 
 def kept_panels(masks: pl.DataFrame) -> list[Panel]:
     """For every prune rate: the magnitude kept against index bits, a marker a mask codec."""
-    return _panels(masks, "kept_score", "kept magnitude", (3, 0.003), [])
+    return _panels(masks, "kept_score", "kept magnitude", (3, 0.003))
 
 
 def index_panel(masks: pl.DataFrame) -> Panel:
@@ -110,7 +113,7 @@ def index_panel(masks: pl.DataFrame) -> Panel:
 
 
 def _panels(
-    masks: pl.DataFrame, column: str, title: str, scale: tuple[int, float], levels: Sequence[float]
+    masks: pl.DataFrame, column: str, title: str, scale: tuple[int, float], level: str | None = None
 ) -> list[Panel]:
     """`scale`: the digits of the values, and how much there is at least above and below all of them."""
     digits, least_margin = scale
@@ -121,11 +124,12 @@ def _panels(
     for (rate,), group in masks.group_by("prune_rate", maintain_order=True):
         figure = go.Figure(layout=axes("index bits per weight", title))
         spreads = group[f"{column}_spread"].fill_null(0)
+        levels = group[level].unique().sort().to_list() if level else []
         ends = [*(group[column] - spreads), *(group[column] + spreads), *levels]
         margin = max(0.12 * (max(ends) - min(ends)), least_margin)
         y_range = [min(ends) - margin, max(ends) + margin]
-        for level in levels:
-            figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=dashes("dot"))
+        for y in levels:
+            figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=y, y1=y, line=dashes("dot"))
         # A trace, since the place of a shape on a logarithmic axis cannot be hovered over.
         hovertemplate = "H(S): %{x:.4f} bits<extra></extra>"
         figure.add_scatter(x=[entropy(rate)] * 2, y=y_range, hovertemplate=hovertemplate, **ENTROPY_LINE)

@@ -11,8 +11,8 @@ MASK_KEY = ("codec", "model_variant", "mask_of")
 
 
 def per_mask(points: pl.DataFrame) -> pl.DataFrame:
-    """Means over seeds of `index_bits`, `test_metric` and `kept_score` (1: exact), `*_spread`, `n_seeds`, and whether
-    the codec is `approximate`.
+    """Means over seeds of `index_bits`, `test_metric` and `kept_score` (1: exact), `*_spread`, `n_seeds`, whether the
+    codec is `approximate`, and the mean `reference_metric`.
 
     `points`: as `tables.per_point` gives them. A row for each `prune_rate`, `codec` (a mask codec's id) and
     `model_variant`; the exact codecs' bits come from the points' own codes and from baselines alike. `mask_of`: None,
@@ -39,6 +39,7 @@ def per_mask(points: pl.DataFrame) -> pl.DataFrame:
         .agg(
             *(pl.col(column).mean() for column in values),
             *(pl.col(column).std().alias(f"{column}_spread") for column in values),
+            reference_metric=pl.col("reference_metric").mean().round(9),
             n_seeds=pl.col("seed").n_unique(),
             approximate=pl.col("codec").eq_missing(pl.col("model_codec")).first(),
         )

@@ -38,10 +38,9 @@ def masks(points: pl.DataFrame, metric: Metric) -> list[str]:
     words = {"metric": metric.name, "up": "up" if metric.higher_is_better else "down"}
     legend = {**mask_figures.legend(of_codecs), "H(S), the entropy of a random mask": "dashed"}
     if of_codecs["approximate"].any():
-        dense = points.unique("seed", maintain_order=True)["dense_metric"].to_list()
-        measured = mask_figures.metric_panels(of_codecs, metric, sum(dense) / len(dense))
+        measured = mask_figures.metric_panels(of_codecs, metric)
         drawn = [
-            page.legend({**legend, "mean of the dense networks": "dotted"}),
+            page.legend({**legend, "mean of the references": "dotted"}),
             f"<h3>{escape(metric.name.capitalize())}</h3>",
             panels("Masks", measured),
             "<h3>Magnitude kept</h3>",

@@ -20,8 +20,9 @@ BESIDE = 0.11
 def metric_panels(points: pl.DataFrame, metric: Metric) -> list[Panel]:
     """The metric against prune rate, on the validation split, by which settings are chosen, and on the test split.
 
-    A dot a seed, their mean, the mean of the dense models as a line; what the choice tolerates below it only where it
-    applies, on the validation split. Every seed has its own place beside the label, so that none hides another.
+    A dot a seed, and their mean; of the dense models too. At every label the mean of the references as a line; what the
+    choice tolerates below it only where it applies, on the validation split. Every seed has its own place beside the
+    label, so that none hides another.
     """
     models = points.filter(~pl.col("baseline")).unique("quantized", maintain_order=True)
     models = models.sort("prune_rate", pl.col("model_variant") != "exact", "model_variant", "seed")
@@ -39,25 +40,25 @@ def metric_panels(points: pl.DataFrame, metric: Metric) -> list[Panel]:
 
 
 def _figure(models: pl.DataFrame, dense: pl.DataFrame, split: str, metric: Metric) -> go.Figure:
-    of_dense = dense.select(
-        pl.lit("dense").alias("label"),
-        "seed",
-        value=f"dense_{'' if split == 'test' else 'validation_'}metric",
-    )
+    of_split = f"{'' if split == 'test' else 'validation_'}metric"
+    of_dense = dense.select(pl.lit("dense").alias("label"), "seed", value=f"dense_{of_split}")
     dots = pl.concat([of_dense, models.select("label", "seed", value=f"{split}_metric")]).drop_nulls("value")
     dots = dots.with_columns(pl.col("value") * metric.scale)
     groups = {str(label): group for (label,), group in dots.group_by("label", maintain_order=True)}
     places = {label: place for place, label in enumerate(groups)}
     means = {label: statistics.fmean(group["value"]) for label, group in groups.items()}
-    dense_mean = means.get("dense")
-    levels: dict[float, str] = {} if dense_mean is None else {dense_mean: "dash"}
-    if dense_mean is not None and split == "validation":
-        allowed = metric.scale * metric.tolerance
-        levels[dense_mean - allowed if metric.higher_is_better else dense_mean + allowed] = "dot"
+    references = dict(models.group_by("label").agg(pl.col(f"reference_{of_split}").mean()).iter_rows())
+    worse = -metric.tolerance if metric.higher_is_better else metric.tolerance
     value = hover(metric)
     figure = go.Figure(layout=axes("prune rate S", f"{split} {metric.label}"))
-    for level, dash in levels.items():
-        figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=level, y1=level, line=dashes(dash))
+    for label, reference in references.items():
+        if label not in places or reference is None:
+            continue
+        levels = {"dash": reference} | ({"dot": reference + worse} if split == "validation" else {})
+        for dash, level in levels.items():
+            ends = {"x0": places[label] - 0.45, "x1": places[label] + 0.45}
+            y = metric.scale * level
+            figure.add_shape(type="line", **ends, y0=y, y1=y, line=dashes(dash))
     figure.add_scatter(
         x=list(places.values()),
         y=list(means.values()),

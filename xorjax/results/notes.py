@@ -2,6 +2,7 @@
 
 from xorjax.results.best import TIE, Best
 from xorjax.results.caps import listed
+from xorjax.results.losses import caption
 from xorjax.results.names import SAME_MASK, code_name, mask_name
 
 # So many points with bounded slices are named; the table of all rows has the others.
@@ -43,21 +44,6 @@ def verdict(summary: list[Best]) -> str:
     return f"{found} What the {xor} offers instead of size are {offer}."
 
 
-def with_matrix(best: Best) -> str:
-    """What becomes of the point's size where M is stored for its layers alone, "" if no other codec is smaller then."""
-    if best.with_matrix is None or best.least_with_matrix is None:
-        return ""
-    smaller = [baseline.name for baseline in best.baselines if baseline.bits_per_weight <= best.with_matrix]
-    if not smaller:
-        return ""
-    shape, least = best.least_with_matrix
-    other = "" if shape == best.shape else f"; the smallest XOR point with M, {shape}, takes {least:.3f}"
-    return (
-        f"The matrix M is not in that: stored for these layers alone it makes {best.with_matrix:.3f} bits per weight, "
-        f"not smaller than {listed(smaller)}{other}."
-    )
-
-
 def notes(summary: list[Best]) -> list[str]:
     """How to read the summary, what it leaves out, and what is not as it should be."""
     metric = summary[0].metric
@@ -71,6 +57,7 @@ def notes(summary: list[Best]) -> list[str]:
         + " Bits are per weight of the layers, pruned ones included.",
         f"{metric.name.capitalize()} does not depend on {of_coding} or an exact mask codec: decoding is lossless, so "
         "only the bits differ.",
+        caption([(best.prune_rate, best.loss) for best in summary], metric),
     ]
     masks = [
         f"{mask_name(best.mask_codec or '')} at S = {best.prune_rate:g} ({best.kept_score:.3f})"
@@ -83,33 +70,18 @@ def notes(summary: list[Best]) -> list[str]:
             f"{listed(masks)}. There the other codecs store the same masks exactly, but for the {SAME_MASK}: the "
             "mask as the point stores it, and the kept signs as they are."
         )
-    lines += _matrix([best for best in summary if best.matrix_bits is not None])
+    if any(best.file_bits_per_parameter is not None for best in summary):
+        lines.append(
+            "The whole file is that of all layers, coded or not, with its header; bits per parameter are over all "
+            "values that it holds. A file models/S*.safetensors need not be the smallest of its prune rate."
+        )
     if not all(best.is_close for best in summary):
         most = "most accurate" if metric.name == "accuracy" else "best"
         lines.append(
-            f"* no point within {metric.difference(metric.tolerance)} of the dense model on the validation split: the "
+            f"* no point within {metric.difference(metric.tolerance)} of the reference on the validation split: the "
             f"{most} one there is shown."
         )
     return [*lines, *_bounded(summary)]
-
-
-def _matrix(summary: list[Best]) -> list[str]:
-    if not summary:
-        return []
-    matrix = listed([f"{best.matrix_bits:.3f} at S = {best.prune_rate:g}" for best in summary])
-    others = [
-        f"{shape} with {least:.3f} at S = {best.prune_rate:g}"
-        for best in summary
-        for shape, least in filter(None, [best.least_with_matrix])
-        if shape != best.shape
-    ]
-    smallest = f" With M other XOR points are the smallest: {listed(others)}." if others else ""
-    return [
-        "The matrix M of the XOR network is not counted: it serves all layers of the same n_in and n_out, and a file "
-        "stores it once, one for each n_out where that is chosen for each layer (code.n_out=N gives all layers one). "
-        f"Stored for these layers alone it would add {matrix} bits per weight.{smallest} A file models/S*.safetensors "
-        "of a sweep holds M and all other layers, and so need not be the smallest file of its prune rate."
-    ]
 
 
 def _bounded(summary: list[Best]) -> list[str]:

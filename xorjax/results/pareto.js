@@ -47,10 +47,10 @@ function drawPareto() {
   const left = ALL.filter((point) => kept[POINTS.row[point]]);
   shown = dotsOf(left).filter((point) => metric[point] !== null);
   fronts = [true, false].map((isCode) => frontOf(shown.filter((point) => POINTS.isCode[point] === isCode)));
-  const dense = denseOf(left.filter((point) => POINTS.isCode[point]), axis);
+  const reference = referenceOf(left.filter((point) => POINTS.isCode[point]), axis);
   const near = inRange(shown);
   const annotations = rateNames(near, name, isLog);
-  full = { x: bitsRange(near, isLog), y: metricRange(near, name, dense, annotations.length ? 0.12 : 0) };
+  full = { x: bitsRange(near, isLog), y: metricRange(near, name, reference, annotations.length ? 0.12 : 0) };
   // Names at the sides stay inside.
   for (const rate of annotations) {
     const at = (rate.x - full.x[0]) / (full.x[1] - full.x[0]);
@@ -67,8 +67,8 @@ function drawPareto() {
     width: onPaper ? place.clientWidth : undefined, height: onPaper ? place.clientHeight : undefined, autosize: !onPaper, annotations,
     xaxis: { ...common, type: isLog ? "log" : "linear", title: title("bits per weight"), range: [...full.x] },
     yaxis: { ...common, title: title(`${axis} ${DATA.metric.label}`), tickformatstops: DATA.digits_by_step, range: [...full.y] },
-    shapes: dense === null || !shown.length ? [] : [{
-      type: "line", xref: "paper", x0: 0, x1: 1, y0: dense, y1: dense, line: { width: 2, dash: "dot" },
+    shapes: reference === null || !shown.length ? [] : [{
+      type: "line", xref: "paper", x0: 0, x1: 1, y0: reference, y1: reference, line: { width: 2, dash: "dot" },
     }],
   };
   // Over the test split the settings that validation chose need not rise: they are ringed, not joined.

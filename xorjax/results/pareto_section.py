@@ -53,7 +53,7 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
     dense_signs = "Dense 1-bit is left out, since nobody trained that network. " if len(untrained) else ""
     rates, seeds = colours(points["prune_rate"].to_list()), points["seed"].n_unique()
     ring = {"on the front by validation": ("◎", "var(--ink)")}
-    dense = {"dense networks, mean": "dotted"}
+    reference = {"references, mean": "dotted"}
     whisker = {"of a mean, ± 1 standard deviation of its seeds": ("┃", "var(--soft)")} if seeds > 1 else {}
     fronts = {f"front of the {own}": "solid", "front of the others": "dashed"}
     return "\n".join(
@@ -71,8 +71,8 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
             '<div class="keep">',
             page.legend({f"S = {rate:g}": rates[rate] for rate in spread(list(rates), NAMED_RATES)}),
             page.legend(signs),
-            f'<div data-axis="validation">{page.legend({**fronts, **dense, **whisker})}</div>',
-            f'<div data-axis="test" hidden>{page.legend({**ring, **dense, **whisker})}</div>',
+            f'<div data-axis="validation">{page.legend({**fronts, **reference, **whisker})}</div>',
+            f'<div data-axis="test" hidden>{page.legend({**ring, **reference, **whisker})}</div>',
             '<div id="frame"><div id="pareto" role="img" aria-label="Bits per weight against '
             f'{escape(name)}"></div>'
             '<p id="nothing" hidden></p><button type="button" id="unzoom" hidden>Reset zoom</button></div>',
@@ -81,7 +81,8 @@ def figure(points: pl.DataFrame, metric: Metric) -> str:
             page.paragraph(
                 "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all "
                 f"layers together. Further left is smaller, further {up} is better. The front is what no other dot of "
-                "those shown beats in both; single seeds have luck, which the means even out. It is found by "
+                "those shown beats in both; single seeds have luck, which the means even out. "
+                "A reference is the dense network trained as long without compression. The front is found by "
                 f"validation {name} and drawn over it alone; over test {name} the dots that it consists of have a "
                 f"ring. The range fits the {own} and the codecs within 1.3 times the smallest at their prune rate. "
                 f"{dense_signs}Point at a dot for its settings, click "

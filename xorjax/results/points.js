@@ -81,13 +81,12 @@ function frontOf(points) {
   });
 }
 
-// As readers have it, the mean of the dense networks that the points come from; null if there are none.
-function denseOf(points, axis) {
+// As readers have it, the mean of the references of the points, each once; null if there are none.
+function referenceOf(points, axis) {
   const found = new Map();
   for (const point of points) {
-    const row = POINTS.row[point];
-    const value = axis === "test" ? column.dense_metric[row] : POINTS.dense_validation_metric[point];
-    if (value !== null) found.set(`${column.seed[row]} ${value}`, value);
+    const value = POINTS[axis === "test" ? "reference_metric" : "reference_validation_metric"][point];
+    if (value !== null) found.set(`${column.seed[POINTS.row[point]]} ${value}`, value);
   }
   return found.size ? SCALE * [...found.values()].reduce((sum, value) => sum + value) / found.size : null;
 }
@@ -119,9 +118,9 @@ function bitsRange(dots, isLog) {
 }
 
 // As readers have it; `above` is the part of the range that is kept free above all.
-function metricRange(dots, name, dense, above) {
+function metricRange(dots, name, reference, above) {
   const all = dots.flatMap((dot) => [-1, 1].map((side) => SCALE * (POINTS[name][dot] + side * POINTS[`${name}_spread`][dot])));
-  if (dense !== null) all.push(dense);
+  if (reference !== null) all.push(reference);
   if (!all.length) return [0, SCALE];
   const [least, most] = endsOf(all);
   const missing = Math.max(0, LEAST_SPAN - (most - least)) / 2;

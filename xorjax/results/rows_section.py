@@ -12,16 +12,28 @@ from xorjax.results.names import mask_name
 Digits = Mapping[str, int | None]
 """The columns of the page's table and the digits after their point (0: as it is, None: text)."""
 DIGITS: dict[str, int | None] = {"layer": None, "codec": None, "prune_rate": 0, "bits_per_weight": 4}
-DIGITS |= {"matrix_bits": 4, "test_metric": 4, "validation_metric": 4, "seed": 0, "n_in": 0, "n_out": 0}
+DIGITS |= {"file_bits_per_parameter": 4, "matrix_bits": 4}
+DIGITS |= {"test_metric": 4, "validation_metric": 4, "seed": 0, "n_in": 0, "n_out": 0}
 DIGITS |= {"code_bits": 4, "patch_bits": 4, "index_bits": 4, "scale_bits": 4, "patches_per_slice": 2}
-DIGITS |= {"patch_format": None, "mask_codec": None, "dense_metric": 4, "pruned_metric": 4}
+DIGITS |= {"patch_format": None, "mask_codec": None, "dense_metric": 4, "reference_metric": 4}
+DIGITS |= {"pruned_metric": 4, "epochs": 0}
 DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bounded": 0, "file_bytes": 0}
 DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
 # Printed: what fits on paper.
 PRINTED = ("status", "layer", "codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "index_bits")
-PRINTED += ("bits_per_weight", "matrix_bits")
-ALWAYS = ("codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "bits_per_weight", "matrix_bits")
-ALWAYS += ("point", "command")
+PRINTED += ("bits_per_weight", "file_bits_per_parameter")
+ALWAYS = (
+    "codec",
+    "seed",
+    "prune_rate",
+    "n_in",
+    "n_out",
+    "test_metric",
+    "bits_per_weight",
+    "point",
+    "command",
+)
+ALWAYS += ("file_bits_per_parameter",)
 """Columns of the table even where they hold one value; an empty one is never there."""
 
 

@@ -4,6 +4,7 @@ import polars as pl
 
 from xorjax.results import page
 from xorjax.results.best import Best
+from xorjax.results.losses import heading
 from xorjax.results.names import mask_name, own_code
 from xorjax.results.notes import best_of_each, notes
 from xorjax.results.page import Cell
@@ -43,11 +44,15 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
         "": [("S", [(f"{best.prune_rate:g}", "strong") for best in summary])],
         "bits per weight": [
             ("total", [(three_digits(best.bits_per_weight), "strong") for best in summary]),
-            ("with M", [(three_digits(best.with_matrix), "") for best in summary]),
+        ],
+        "whole file": [
+            ("bits / parameter", [(three_digits(best.file_bits_per_parameter), "") for best in summary]),
         ],
         f"test {metric.label}": [
             (own, [(best.tested, "" if best.is_close else "bad") for best in summary]),
+            ("reference", [(metric.number(best.reference_metric), "") for best in summary]),
             ("dense", [(metric.number(best.dense_metric), "") for best in summary]),
+            (heading(metric), [(best.loss.number(metric), "strong") for best in summary]),
         ],
         point: [
             ("codec", [(best.name if own != "XOR code" else "", "text") for best in summary]),
@@ -58,6 +63,7 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
             ("mask codec", [(mask_name(best.mask_codec or "none"), "text") for best in summary]),
             ("variant", [(best.variant, "text") for best in summary]),
             ("seeds", [(str(best.n_seeds), "") for best in summary]),
+            ("epochs", [(f"{best.epochs:g} ({best.dense_epochs:g} dense)", "") for best in summary]),
         ],
         "the total, by what it is spent on": [
             (name, [(three_digits(getattr(best, stream)), "") for best in summary])

@@ -16,6 +16,7 @@ from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.collect import metric_of
 from xorjax.results.columns import METRICS
 from xorjax.results.configs import setting
+from xorjax.results.losses import heading, loss_of
 from xorjax.results.names import SAME_MASK, code_name, codec_name, own_code
 from xorjax.results.notes import best_of_each, notes, verdict
 from xorjax.results.variants import BY_SETTING, SETTING, Varied, varied_keys, with_variants
@@ -29,12 +30,11 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     """One row for each point's own code and for each rival beside it: all encoded layers of the model together.
 
     Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the
-    layers' weights, patches by their slices, `kept_score` by the kept weights; `matrix_bits` counts each matrix once,
-    as a file stores it. Layers that are coded differently are "mixed", their n_in and n_out the mean; n_out is that
-    over seeds too where it was chosen from the masks. Added columns: those of `with_variants`, which has `varied`;
-    `codec`, the code for readers; `asked`, the n_out or the rule by which it was chosen; `n_ins`, `n_outs` and `shape`,
-    the numbers for readers, a range where layers or seeds differ; `value_bound`, n_planes * kept / weights, which is
-    1 - S for one plane.
+    layers' weights, patches by their slices, `kept_score` by the kept weights. Layers that are coded differently are
+    "mixed", their n_in and n_out the mean; n_out is that over seeds too where it was chosen from the masks. Added
+    columns: those of `with_variants`, which has `varied`; `codec`, the code for readers; `asked`, the n_out or the rule
+    by which it was chosen; `n_ins`, `n_outs` and `shape`, the numbers for readers, a range where layers or seeds
+    differ; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
     pairs = rows.filter("baseline").select("code", "mask_codec").unique().rows()
@@ -54,7 +54,6 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         rows.with_columns(
             of_point.alias("prune_rate"),
             asked=pl.when(pl.col("n_out").is_not_null()).then(pl.Series(asked, dtype=pl.String)),
-            own_matrix=pl.struct("point", "xor_sha256", "n_in", "n_out").is_first_distinct(),
         )
         .join(rivals, on=["code", "mask_codec"], how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.when("baseline").then("rival"))
@@ -73,7 +72,11 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         "metric_unit",
         "higher_is_better",
         "metric_tolerance",
+        "file_bits_per_parameter",
         *METRICS,
+        "dense_epochs",
+        "epochs",
+        "n_test",
     )
     ways = ("code", "method", "patch_format", "mask_codec")
     is_one = {name: pl.col(name).min().eq_missing(pl.col(name).max()) for name in ways}
@@ -88,9 +91,6 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         *(pl.col(column).min().alias(f"{column}_least") for column in ("n_in", "n_out")),
         *(pl.col(column).max().alias(f"{column}_most") for column in ("n_in", "n_out")),
         *((pl.col(c) * n_weights).sum() / n_weights.sum() for c in (*BIT_STREAMS, "bits_per_weight")),
-        matrix_bits=pl.when(pl.col("matrix_bits").count() > 0).then(
-            (pl.col("matrix_bits") * n_weights).filter("own_matrix").sum() / n_weights.sum()
-        ),
         patches_per_slice=pl.when(n_slices.sum() > 0).then(
             (pl.col("patches_per_slice") * n_slices).sum() / n_slices.sum()
         ),
@@ -140,10 +140,13 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
     """Means over seeds of the own codes of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
     means = (
         "dense_metric",
+        "dense_epochs",
+        "reference_metric",
+        "reference_validation_metric",
+        "epochs",
         "test_metric",
-        "dense_validation_metric",
         "validation_metric",
-        "matrix_bits",
+        "file_bits_per_parameter",
         *BIT_STREAMS,
         "bits_per_weight",
         "patches_per_slice",
@@ -170,7 +173,7 @@ def summarise(table: pl.DataFrame, swept: Iterable[str] = ()) -> list[Best]:
     """The best point of every prune rate; `swept` are the settings that the points' sweep varied.
 
     It is the one with the smallest mean bits per weight among those whose mean metric on the validation split is
-    within the task's tolerance of the dense model's (nothing is chosen by the test split); where none is, the one
+    within the task's tolerance of the reference's (nothing is chosen by the test split); where none is, the one
     that validates best (`is_close` False). Codings of one quantized model share its metric, as decoding is lossless:
     among them the bits alone decide.
     """
@@ -181,7 +184,7 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
     """`summarise` of what `per_point` gives."""
     metric = metric_of(points)
     sign = 1 if metric.higher_is_better else -1
-    loss = sign * (pl.col("dense_validation_metric") - pl.col("validation_metric"))
+    loss = sign * (pl.col("reference_validation_metric") - pl.col("validation_metric"))
     settings = per_setting(points).with_columns(is_close=loss <= metric.tolerance + 1e-9)
     best = []
     for _, group in settings.group_by("prune_rate", maintain_order=True):
@@ -192,9 +195,9 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
         row = pool.sort("bits_per_weight", maintain_order=True).row(0, named=True)
         others = {
             "metric": metric,
+            "loss": loss_of(of_setting(points, (row[name] for name in SETTING)), metric),
             "baselines": _baselines(points, row),
             "bounded": _bounded(points, row["prune_rate"]),
-            "least_with_matrix": _least_with_matrix(pool),
         }
         fields = {name: row[name] for name in Best.__dataclass_fields__ if name not in others}
         best.append(Best(**fields, **others))
@@ -225,14 +228,6 @@ def _same_mask(best: dict[str, Any]) -> Baseline:
     """The mask as the point stores it, and behind it the kept signs as they are: a bit each, which needs no run."""
     kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
     return Baseline(SAME_MASK, kept, 0.0, index, scale, kept + index + scale, best["n_seeds"])
-
-
-def _least_with_matrix(pool: pl.DataFrame) -> tuple[str, float] | None:
-    total = pl.col("bits_per_weight") + pl.col("matrix_bits")
-    known = pool.with_columns(total=total).drop_nulls("total").sort("total", maintain_order=True)
-    for row in known.head(1).iter_rows(named=True):
-        return row["shape"], row["total"]
-    return None
 
 
 def _bounded(points: pl.DataFrame, prune_rate: float) -> tuple[tuple[str, int], ...]:
@@ -289,14 +284,20 @@ def _table(shown: list[Best]) -> Table:
     line("variant", lambda best: _in_lines(best.variant))
     line("patches per slice", lambda best: two_digits(best.patches_per_slice), last=True)
     line(f"dense {tested}", lambda best: metric.number(best.dense_metric))
-    spreads = any(best.test_metric_spread is not None for best in shown)
-    line(f"test {tested}", lambda best: metric.number(best.test_metric) + best.mark, last=not spreads)
-    if spreads:
-        line("± over seeds", lambda best: _deviation(best), last=True)
+    line(f"reference {tested}", lambda best: metric.number(best.reference_metric))
+    line(f"test {tested}", lambda best: metric.number(best.test_metric) + best.mark)
+    if any(best.test_metric_spread is not None for best in shown):
+        line("± over seeds", lambda best: _deviation(best))
+    intervals = any(best.loss.half_width is not None for best in shown)
+    line(heading(metric), lambda best: best.loss.numbers(metric)[0], last=not intervals)
+    if intervals:
+        line("± its 95 % interval", lambda best: best.loss.numbers(metric)[1], last=True)
     for stream in BIT_STREAMS:
         line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
-    line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold")
-    line("total with M", lambda best: three_digits(best.with_matrix), last=True)
+    of_files = any(best.file_bits_per_parameter is not None for best in shown)
+    line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=not of_files)
+    if of_files:
+        line("file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
         line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
     return table

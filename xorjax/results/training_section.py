@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from xorjax.results.curve_figures import Curve
 
 
+NOT_PRUNED = ("dense", "unpruned", "reference")
+"""Stages whose networks keep all weights, whatever the prune rate of their points."""
+
+
 def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs_dir: Path) -> list[str]:
     """The section of the training curves that are still on disk; none if there are none."""
     from xorjax.results import curve_figures
@@ -39,10 +43,10 @@ def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs
     used = {curve.prune_rate for curve in curves}
     marks = {f"S = {rate:g}": colour for rate, colour in swept.items() if rate in used}
     if NEUTRAL in of_level.values():
-        marks["levels on the way, and the dense network"] = NEUTRAL
+        marks["levels on the way, and networks that are not pruned"] = NEUTRAL
     else:
         marks |= {f"S = {rate:.3g}, a level on the way": colour for rate, colour in of_level.items()}
-        marks |= {"dense network": NEUTRAL} if None in used else {}
+        marks |= {"not pruned": NEUTRAL} if None in used else {}
     marks |= {"validation": "solid", "training (loss only)": "dotted"}
     return [
         page.section(
@@ -52,7 +56,8 @@ def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs
             panels("Training", curve_figures.curve_panels(curves, swept | of_level, metric)),
             page.paragraph(
                 f"{metric.name.capitalize()} and loss after every epoch of every training run, stage by stage: the "
-                "dense network, pruning, training with binarized weights. Hover over a line for its name."
+                "dense network; its reference, trained on as at the levels of pruning (unpruned) and then as with "
+                "binarized weights; pruning; training with binarized weights. Hover over a line for its name."
                 f"{_smoothing(results)}{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
                 "caption",
             ),
@@ -105,7 +110,8 @@ def _rate(entry: dict[str, Any]) -> float | None:
     """What a curve's own title says, since a level of pruning belongs to all rates beyond it; else its points' rate."""
     if said := re.search(r"\bS = ([\d.]+)", entry["title"]):
         return float(said[1])
-    return min(entry["rates"]) if len(entry["rates"]) == 1 and entry["stage"] != "dense" else None
+    is_pruned = entry["stage"] not in NOT_PRUNED
+    return min(entry["rates"]) if len(entry["rates"]) == 1 and is_pruned else None
 
 
 @lru_cache(maxsize=1024)

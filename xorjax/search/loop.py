@@ -11,8 +11,8 @@ from xorjax.config.axes import Axis
 from xorjax.config.schema import Config
 from xorjax.errors import UserError
 from xorjax.metric import Metric
-from xorjax.pipeline.sweep import Job, Outcome
-from xorjax.search.study import Result, Study, Trial
+from xorjax.pipeline.sweep import Job, Outcome, read_data
+from xorjax.search.study import Result, Study, Trial, database
 from xorjax.streams import bits_over_layers
 
 
@@ -25,6 +25,7 @@ class Space(Protocol):
     experiment: str
     metric: Metric
     axes: dict[str, Axis]
+    data: list[Config]
 
     def points(self, values: Mapping[str, str]) -> Sequence[tuple[Config, str]]:
         """The points of a trial and their commands; UserError, in sentences, where settings contradict."""
@@ -47,9 +48,16 @@ def search(
 
     Returns:
         The study, and the points of this command that failed.
+
+    Raises:
+        DataError: a data set that is still needed is missing or damaged.
     """
+    if not database(space.runs, space.experiment).exists():
+        _read_all(space.data)  # before anything is made
     study = Study(space.runs, space.experiment, space.name, space.axes, space.metric)
     study.repeat_failed()
+    if study.is_unfinished(n_trials):
+        _read_all(space.data)
     failures: list[Outcome] = []
     while True:
         with study.next_trial(n_trials) as trial:
@@ -80,6 +88,11 @@ def search(
             if left or (failed and jobs[0].config.sweep.on_error == "stop"):
                 break
     return study, failures
+
+
+def _read_all(data: Sequence[Config]) -> None:
+    for config in data:
+        read_data(config.task, config.data)
 
 
 def mean_result(outcomes: Sequence[Outcome]) -> Result:

@@ -26,7 +26,6 @@ from xorjax.config.axes import Axis, Choice, Steps
 from xorjax.errors import UserError
 from xorjax.metric import Metric
 
-DATABASE = "search.db"
 SECONDS_FOR_LOCK = 60
 AGAIN = "again"
 """A trial's note of the failed one that it repeats."""
@@ -62,6 +61,10 @@ class Finished:
     result: Result
 
 
+def database(runs: Path, experiment: str) -> Path:
+    return paths.report_dir(runs, experiment) / "search.db"
+
+
 class Study:
     """The trials of one space, numbered from 0 across all processes."""
 
@@ -77,12 +80,11 @@ class Study:
             DatabaseError: by any method too; what was told before is kept.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        directory = paths.report_dir(runs, experiment)
-        directory.mkdir(parents=True, exist_ok=True)
+        self._file = database(runs, experiment)
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         self.runs, self.experiment, self.name, self.axes, self.seed = runs, experiment, name, axes, seed
         self.metric = metric
         best = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
-        self._file = directory / DATABASE
         with self._alone():
             storage = optuna.storages.RDBStorage(
                 # A path may hold what has a meaning in a URL.
@@ -196,6 +198,11 @@ class Study:
     def _note(self, trial: Trial, key: str, value: Any) -> None:
         storage = self._study._storage
         storage.set_trial_user_attr(self._trials()[trial.number]._trial_id, key, value)
+
+    def is_unfinished(self, n_trials: int) -> bool:
+        """Whether a trial is left to be run: fewer than `n_trials` are begun, or one of them has no end."""
+        going = (TrialState.RUNNING, TrialState.WAITING)
+        return self.n_trials < n_trials or any(trial.state in going for trial in self._trials())
 
     @property
     def n_trials(self) -> int:

@@ -38,6 +38,7 @@ POINT_METRICS = (
     "test_metric",
     "validation_metric",
     "dense_metric",
+    "reference_metric",
 )
 """The columns of a result row that a point's settings and its results are."""
 

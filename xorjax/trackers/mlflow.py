@@ -42,7 +42,7 @@ class MLflow:
 
         self.directory.mkdir(parents=True, exist_ok=True)
         # A path may hold what has a meaning in a URL.
-        database = (self.directory / "mlflow.db").resolve()
+        database = (self.directory / "mlflow.db").absolute()
         url = URL.create("sqlite", database=str(database)).render_as_string()
         with self._alone():
             client = MlflowClient(url)
@@ -90,7 +90,7 @@ class MLflow:
         with self._alone():
             known = client.get_experiment_by_name(experiment)
             if known is None:
-                artifacts = (self.directory / "artifacts").resolve().as_uri()
+                artifacts = (self.directory / "artifacts").absolute().as_uri()
                 experiment_id = client.create_experiment(experiment, artifact_location=artifacts)
             else:
                 experiment_id = known.experiment_id

@@ -6,7 +6,7 @@ run, the optimizer - is hashable by value, so equal settings share one compilati
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -38,6 +38,14 @@ class Forward:
     network: Network
     form: Form = plain
     start: int = 0
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Kept: every call of a jitted step asks for it, and a graph takes as long to hash as a small step to run.
+        return hash((self.task, self.network, self.form, self.start))
 
     def run(
         self, module: nnx.Module, inputs: Shaped[Array, "batch ..."], stop: int | None = None

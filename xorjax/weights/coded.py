@@ -1,9 +1,9 @@
 """A weight array held as code: words, mask and scales as a pytree, decoded where it is used."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +19,16 @@ from xorjax.masks.base import EncodedMask
 Tree = TypeVar("Tree")
 
 
+class _Kind(type):
+    """jax's functions refuse what is no array by its type, and say no more of it than the type's repr."""
+
+    def __repr__(cls) -> str:
+        return f"{super().__repr__()[:-1]}, of which jax.numpy takes w.to_array()>"
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
-class CodedWeight:
+class CodedWeight(metaclass=_Kind):
     """`mask * sum_q scales[q] * (2 bits[q] - 1)`, held as its code.
 
     A pytree of packed integers and the scales, for jit, vmap, scan and checkpoints; shape and code are static, so that
@@ -38,9 +45,6 @@ class CodedWeight:
     mask: PackedMask | None
     # Any type: functions of pytrees put sizes, shardings or None in place of arrays.
     scales: Any
-
-    # NumPy arrays leave `x @ w` to this class. So do jax's as long as it has no `__jax_array__`, which they ask first.
-    __array_ufunc__ = None
 
     @classmethod
     def of(
@@ -160,20 +164,51 @@ class CodedWeight:
             )
         return self.to_array() @ x
 
+    # NumPy's `x @ w` comes here. jax's goes to this class as long as it has no `__jax_array__`, which is asked first.
+    def __array_ufunc__(self, function: np.ufunc, method: str, *given: Any, **settings: Any) -> Array:
+        if function is not np.matmul or method != "__call__" or settings:
+            self._refuse()
+        return self @ given[1] if given[0] is self else self.__rmatmul__(given[0])
+
     def _refuse(self, *_: Any) -> Any:
         raise TypeError("a coded weight has no arithmetic but @; w.to_array() has, inside jit too")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
-    __pow__ = __rpow__ = __neg__ = __abs__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = __pow__ = __rpow__ = (
+        _refuse
+    )
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _refuse
+    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _refuse
+    __neg__ = __pos__ = __abs__ = __invert__ = __round__ = __bool__ = __contains__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+    def __eq__(self, other: object) -> Any:
+        """Whether they are one object. Numbers and arrays would be compared by element, which is arithmetic."""
+        if self is not other and (isinstance(other, int | float | complex) or hasattr(other, "__array__")):
+            self._refuse()
+        return self is other
+
+    __hash__ = object.__hash__
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            arrays_have = hasattr(jax.Array, name) or hasattr(np.ndarray, name)
+            if arrays_have and not hasattr(CodedWeight, name):
+                raise AttributeError(f"a coded weight has no {name}; w.to_array() has, inside jit too")
+            return object.__getattribute__(self, name)
 
 
 def form(tree: Tree) -> Tree:
     """The tree with each coded weight decoded to its array; for use inside jit.
 
-    Takes whatever holds the weights: a dict of parameters, an `nnx.State`, a tuple.
+    Takes whatever holds the weights: a dict of parameters, an `nnx.State`, a tuple. A mapping that jax does not know,
+    such as the weights of a loaded file, becomes a dict.
     """
-    return jax.tree.map(
-        lambda leaf: leaf.to_array() if isinstance(leaf, CodedWeight) else leaf,
-        tree,
-        is_leaf=lambda leaf: isinstance(leaf, CodedWeight),
-    )
+    return jax.tree.map(_formed, tree, is_leaf=lambda leaf: isinstance(leaf, CodedWeight))
+
+
+def _formed(leaf: Any) -> Any:
+    if isinstance(leaf, Mapping):
+        return {name: form(held) for name, held in leaf.items()}
+    return leaf.to_array() if isinstance(leaf, CodedWeight) else leaf

@@ -14,8 +14,22 @@ Weight = CodedWeight | Float[Array, "..."] | Float[np.ndarray, "..."]
 Padding = str | int | Sequence[int] | Sequence[tuple[int, int]]
 
 
+def check_weight(w: Weight) -> None:
+    """Raises TypeError: it is neither a coded weight nor an array, but a layer of a file, say."""
+    if not hasattr(w, "dtype"):
+        raise TypeError(
+            f"the weight is a {type(w).__name__}, expected a coded weight, such as load(path).weights[name], or an "
+            "array"
+        )
+
+
 def matmul(x: Num[Array, "..."] | Num[np.ndarray, "..."], w: Weight) -> Array:
-    """`jnp.matmul(x, w)`."""
+    """`jnp.matmul(x, w)`.
+
+    Raises:
+        TypeError: as `check_weight`.
+    """
+    check_weight(w)
     return w.__rmatmul__(x) if isinstance(w, CodedWeight) else jnp.matmul(x, w)
 
 
@@ -38,9 +52,11 @@ def conv(
         groups: into how many the channels are divided.
 
     Raises:
+        TypeError: as `check_weight`.
         ValueError: x has too few dimensions for the window, or the channels do not go together.
         TypePromotionError: under strict promotion, x and w are of different dtypes.
     """
+    check_weight(w)
     kernel, n_space = form(w), w.ndim - 2
     if n_space < 1 or x.ndim < n_space + 1:
         raise ValueError(f"x of shape {x.shape} does not fit a convolution with a kernel of shape {w.shape}")

@@ -1,0 +1,118 @@
+"""What compression loses of the metric: reference less test, paired by seed, with the 95 % interval of the mean.
+
+A compressed model and its reference (`pipeline.reference`) come from one dense model, so that what seeds differ in
+cancels out of their difference. The interval is Student's t of these differences: mean ± t(.975, n - 1) x their sample
+standard deviation / sqrt(n).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+import polars as pl
+from scipy.special import stdtrit
+
+from xorjax.metric import Metric
+from xorjax.results.caps import listed
+
+FEW = 10
+"""Seeds below which a caption says what they cannot tell."""
+EQUAL = 1e-12
+
+
+def t_quantile(degrees: int | float) -> float:
+    """How many standard errors 95 % of Student's distribution lie within."""
+    return float(stdtrit(degrees, 0.975))
+
+
+def half_width(values: Sequence[float]) -> float | None:
+    """Half the 95 % interval of the mean of independent values; None for a single one."""
+    n = len(values)
+    return t_quantile(n - 1) * stdev(values) / math.sqrt(n) if n > 1 else None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The mean over seeds, in the metric, positive where the model is worse than its reference.
+
+    `half_width` is None for one seed. `n_test` is None where it is not known.
+    """
+
+    value: float
+    half_width: float | None
+    n_seeds: int
+    n_test: int | None
+
+    def number(self, metric: Metric) -> str:
+        """For a column whose heading has the unit: "0.061 ± 0.047"."""
+        return " ± ".join(filter(None, self.numbers(metric)))
+
+    def numbers(self, metric: Metric) -> tuple[str, str | None]:
+        """The loss and its half width, each for a line of its own."""
+        half_width = None if self.half_width is None else _number(self.half_width, metric)
+        return _number(self.value, metric), half_width
+
+    def text(self, metric: Metric) -> str:
+        """For a sentence: "0.061 ± 0.047 pp (95 %, 9 seeds, paired by seed)"."""
+        how = ONE_SEED if self.half_width is None else f"95 %, {self.n_seeds} seeds, paired by seed"
+        return f"{self.number(metric)}{_unit(metric)} ({how})"
+
+    def limit(self, metric: Metric) -> str | None:
+        """What so few seeds cannot tell: "3 seeds: cannot tell less than 0.105 pp"; None if they are not few."""
+        if self.half_width is None:
+            return ONE_SEED
+        if self.n_seeds >= FEW:
+            return None
+        if self.half_width > EQUAL:
+            least = f"{_number(self.half_width, metric)}{_unit(metric)}"
+            return f"{self.n_seeds} seeds: cannot tell less than {least}"
+        # By chance: the next seed will differ.
+        equal = f"{self.n_seeds} seeds of equal loss: "
+        if metric.unit == "%" and self.n_test:
+            least = f"{_number(1 / self.n_test, metric)}{_unit(metric)}"
+            return f"{equal}cannot tell less than one of {self.n_test:,} test examples, {least}"
+        return f"{equal}tell nothing of a spread"
+
+
+ONE_SEED = "1 seed: tells nothing of a spread"
+
+
+def loss_of(points: pl.DataFrame, metric: Metric) -> Loss:
+    """The loss of the points of one setting, one a seed."""
+    pairs = points.select("test_metric", "reference_metric").iter_rows()
+    losses = [metric.loss(test, reference) for test, reference in pairs]
+    sizes = points["n_test"].drop_nulls().unique()
+    n_test = int(sizes[0]) if len(sizes) == 1 else None
+    return Loss(fmean(losses), half_width(losses), len(losses), n_test)
+
+
+def heading(metric: Metric) -> str:
+    """Of a column of losses."""
+    return f"loss ({_unit(metric).strip()})" if _unit(metric) else "loss"
+
+
+def caption(losses: Sequence[tuple[float, Loss]], metric: Metric) -> str:
+    """How to read the losses of several prune rates, and what the seeds cannot tell."""
+    limits: dict[str, list[str]] = {}
+    for rate, loss in losses:
+        if said := loss.limit(metric):
+            limits.setdefault(said, []).append(f"{rate:g}")
+    everywhere = len(limits) == 1 and len(next(iter(limits.values()))) == len(losses)
+    told = [said if everywhere else f"{said} at S = {listed(rates)}" for said, rates in limits.items()]
+    read = (
+        "Loss: how much worse the test split is than with the reference of the same seed, the dense network trained as "
+        "long and in the same way without pruning and quantizing; the mean over seeds"
+    )
+    if any(loss.half_width is not None for _, loss in losses):
+        read += " ± its 95 % interval (Student's t)"
+    return f"{'. '.join([read, *told])}."
+
+
+def _number(value: float, metric: Metric) -> str:
+    return f"{100 * value:.3f}" if metric.unit == "%" else f"{value:.4g}"
+
+
+def _unit(metric: Metric) -> str:
+    unit = "pp" if metric.unit == "%" else metric.unit
+    return f" {unit}" if unit else ""
