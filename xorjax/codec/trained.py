@@ -41,6 +41,7 @@ class TrainedCode(Code):
 
     id: ClassVar[str] = "trained"
     beside: ClassVar[tuple[str | None, ...]] = ()
+    trained: ClassVar[bool] = True
 
     n_in: int = setting(
         8, Range(1, MAX_BITS), "Bits of a code word; a slice is one of 2^n_in vectors.", per_layer=True
@@ -138,6 +139,8 @@ class TrainedCode(Code):
 
     def clashes(self, prune_rate: float | None = None) -> Iterator[str]:
         """As `Code.clashes`."""
+        if prune_rate:
+            yield f"id is {self.id}, which has no mask: the prune rate must be 0, not {prune_rate:g}"
         if self.n_out < self.n_in:
             yield f"n_out is {self.n_out}; it must be at least n_in, {self.n_in}"
         elif self.taps is not None and self.taps > self.n_in:

@@ -20,7 +20,9 @@ def encode(build: Build) -> dict:
     """The compressed file, and for each layer the bits of its streams as written."""
     plan, config = build.plan, build.config
     model = Quantized.load(build.upstream(plan.quantize))
-    if plan.mask is None:
+    if config.code.trained:
+        index = dict.fromkeys(model.masks)
+    elif plan.mask is None:
         codecs = {path: config.for_layer(layer_name(path)).mask.codec for path in model.masks}
         index = {path: encode_mask(mask, codecs[path]) for path, mask in model.masks.items()}
     else:
@@ -35,12 +37,14 @@ def encode(build: Build) -> dict:
     }
 
 
-def compress(model: Quantized, index: Mapping[str, EncodedMask], config: Config) -> CompressedModel:
+def compress(model: Quantized, index: Mapping[str, EncodedMask | None], config: Config) -> CompressedModel:
     """Every quantized layer in its code; the other parameters and the state as they are."""
     layers = {}
     for path, planes in model.planes.items():
-        values = config.for_layer(layer_name(path)).code.encode(planes, index[path].mask)
-        layers[path] = CompressedLayer(path, values, index[path], model.scales[path])
+        of_layer = index[path]
+        mask = None if of_layer is None else of_layer.mask
+        values = config.for_layer(layer_name(path)).code.encode(planes, mask)
+        layers[path] = CompressedLayer(path, values, of_layer, model.scales[path])
     return CompressedModel(layers, model.uncoded, metadata_of(config))
 
 

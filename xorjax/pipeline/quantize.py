@@ -1,5 +1,6 @@
 """Stage 3: fine-tune the pruned layers to binary code with straight-through gradients."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 from xorjax import paths
 from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.codec.weights import weigh
+from xorjax.config.schema import Config
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
 from xorjax.pipeline.build import Build, group, join
@@ -50,14 +52,19 @@ class Quantized:
 
 def quantize(build: Build) -> dict:
     """The quantized model and its logits for the test split: what every decoded model must equal."""
+    return fine_tune(
+        build, lambda own: Binarizer(own.quantize.n_planes, own.quantize.scale, own.quantize.ste)
+    )
+
+
+def fine_tune(build: Build, binarizer: Callable[[Config], Binarizer]) -> dict:
+    """Train under what `binarizer` makes of each layer's settings; as `quantize`."""
     config = build.config
     upstream = Upstream.load(build)
     params, inputs = upstream.params, upstream.inputs
     masks = masks_before(build, params)
-    settings = {
-        path: config.for_layer(layer_name(path)).quantize for path, mask in masks.items() if mask is not None
-    }
-    binarizers = {path: Binarizer(own.n_planes, own.scale, own.ste) for path, own in settings.items()}
+    quantized = (path for path, mask in masks.items() if mask is not None)
+    binarizers = {path: binarizer(config.for_layer(layer_name(path))) for path in quantized}
     recipe = upstream.recipe(config, BinaryForm.of(binarizers), "quantize.optim")
     result = train(
         recipe,
