@@ -157,7 +157,7 @@ def run_once(
         encoder, {name: encoder.weights[name] * (matrix != 0) for name, matrix in matrices.items()}
     )
     total = result["totals"]
-    kinds = ("code_bits", "patch_bits", "index_bits", "scale_bits")
+    kinds = ("n_code_bits", "n_patch_bits", "n_index_bits", "n_scale_bits")
     streams = [total[kind] / total["n_weights"] for kind in kinds]
     run = f"{pruned.cosines.mean():.3f}, {pruned.n_found} | {seconds:.0f} | {megabytes:.0f}"
     print_row(f"{mask_codec} | {prune_rate:g} | {n_planes}", streams, left, run)

@@ -202,9 +202,14 @@ assert (shares["mask"] > 0.5).all()
 #
 # Accuracy belongs to a quantized model, not to how it is encoded: all codecs of one seed and rate share it. So take
 # one row of each model. Here *accuracy* is on the test split; the bars are standard deviations between seeds.
+#
+# The compressed models were trained on after their dense model was done, and more training alone makes a model better.
+# So the loss is against the *reference*: the same dense model, trained on in the same way without pruning and
+# quantizing.
 
 # %%
-columns = ["dense_accuracy", "test_accuracy", "validation_accuracy", "dense_validation_accuracy"]
+columns = ["dense_accuracy", "reference_accuracy", "test_accuracy"]
+columns += ["validation_accuracy", "reference_validation_accuracy"]
 models = xor.unique(["quantized"], keep="first", maintain_order=True)
 spread = (
     models.group_by("prune_rate")
@@ -212,17 +217,43 @@ spread = (
         pl.col(*columns).mean(),
         seeds=pl.len(),
         std=pl.col("test_accuracy").std(),
-        loss=(pl.col("dense_accuracy") - pl.col("test_accuracy")).mean(),
-        loss_std=(pl.col("dense_accuracy") - pl.col("test_accuracy")).std(),
     )
     .sort("prune_rate")
 )
 for row in spread.iter_rows(named=True):
     print(
         f"S = {row['prune_rate']:g}: test {row['test_accuracy']:.2%} ± {row['std']:.2%}, "
-        f"dense {row['dense_accuracy']:.2%}, lost {100 * row['loss']:.2f} ± {100 * row['loss_std']:.2f} points"
+        f"reference {row['reference_accuracy']:.2%}, dense {row['dense_accuracy']:.2%}"
     )
 assert (spread["test_accuracy"] > 0.9).all()
+
+# %% [markdown]
+# How sure is the loss? Take it seed by seed: a model and its reference come from one dense model, so that what seeds
+# differ in cancels. The mean of n such losses is off by no more than t s / sqrt(n) in 95 of 100 sweeps, s being their
+# standard deviation and t the .975 quantile of Student's distribution with n - 1 degrees of freedom, 4.303 for three
+# seeds. This is the interval of the report.
+
+# %%
+T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262}
+losses = (
+    models.with_columns(loss=100 * (pl.col("reference_accuracy") - pl.col("test_accuracy")))
+    .group_by("prune_rate")
+    .agg(seeds=pl.len(), loss=pl.col("loss").mean(), s=pl.col("loss").std())
+    .with_columns(
+        half_width=pl.col("s") / pl.col("seeds").sqrt() * (pl.col("seeds") - 1).replace_strict(T_975)
+    )
+    .sort("prune_rate")
+)
+for row in losses.iter_rows(named=True):
+    print(
+        f"S = {row['prune_rate']:g}: loss {row['loss']:.3f} ± {row['half_width']:.3f} pp "
+        f"(95 %, {row['seeds']} seeds, paired by seed)"
+    )
+assert (losses["half_width"] >= 0).all()
+
+# %% [markdown]
+# So few seeds cannot tell less than that half width, whatever the mean is. The figure shows what each codec stores the
+# same models in.
 
 # %%
 NAMES = {
@@ -230,11 +261,12 @@ NAMES = {
     "signs, golomb": "Golomb + signs",
     "ans_signs, ans": "ternary ANS",
     "signs, ans_rc": "ANS mask + signs",
+    "context_signs, ans_rc": "ANS mask + contexts",
 }
 figure, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
 smallest = xor.join(best.select("prune_rate", "n_in"), on=["prune_rate", "n_in"])
 drawn = [("XOR code, best n_in", "o", BLUE, smallest)]
-for (rival, name), mark in zip(NAMES.items(), "sD^v", strict=True):
+for (rival, name), mark in zip(NAMES.items(), "sD^v*", strict=True):
     drawn.append((name, mark, "white", baselines.filter(rival=rival)))
 for name, mark, colour, rows in reversed(drawn):
     means = rows.group_by("prune_rate").agg(
@@ -244,7 +276,7 @@ for name, mark, colour, rows in reversed(drawn):
     if colour == BLUE:
         axis.errorbar(x, y, 100 * means["std"], fmt="none", color=BLUE, lw=0.9, capsize=3)
     axis.plot(x, y, mark, ms=7, color=colour, mec="black", mew=0.7, label=name)
-axis.axhline(100 * models["dense_accuracy"].mean(), color="black", lw=0.9, ls=":", label="dense model")
+axis.axhline(100 * models["reference_accuracy"].mean(), color="black", lw=0.9, ls=":", label="references")
 axis.set(xlabel="bits per weight of FC1", ylabel="test accuracy (%)")
 axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
@@ -252,25 +284,27 @@ plt.show()
 # %% [markdown]
 # ## The best under an accuracy budget
 #
-# *The fewest bits that lose at most half a point.* Whoever looks for that on the test split has chosen by it, and
+# *The fewest bits that lose at most two points.* Whoever looks for that on the test split has chosen by it, and
 # its accuracy is no longer a fair estimate. So choose on the validation split, and read the test accuracy of what
 # was chosen once.
 
 # %%
-BUDGET = 0.005
+BUDGET = 0.02
 candidates = (
     xor.group_by("prune_rate", "n_in", "patch_format")
     .agg(pl.col("bits_per_weight", *columns).mean())
     .sort("bits_per_weight")
 )
-affordable = candidates.filter(pl.col("validation_accuracy") >= pl.col("dense_validation_accuracy") - BUDGET)
+affordable = candidates.filter(
+    pl.col("validation_accuracy") >= pl.col("reference_validation_accuracy") - BUDGET
+)
 print(f"{affordable.height} of {candidates.height} within the budget on the validation split")
 if affordable.height:
     chosen = affordable.row(0, named=True)
     print(
         f"chosen: S {chosen['prune_rate']:g}, n_in {chosen['n_in']}: "
         f"{chosen['bits_per_weight']:.4f} bits/weight, test {chosen['test_accuracy']:.2%} "
-        f"(dense {chosen['dense_accuracy']:.2%})"
+        f"(reference {chosen['reference_accuracy']:.2%})"
     )
 assert candidates["bits_per_weight"].is_sorted()
 
@@ -311,8 +345,8 @@ assert set(against["rival"]) == set(NAMES)
 
 # %% [markdown]
 # Where a baseline is smaller, it is: the signs of the kept weights packed behind the same mask are 1 - S bits with
-# nothing on top, and no code of random signs can be below that. What the XOR code has for its few per cent is that
-# every slice costs the same and decodes on its own.
+# nothing on top, and no code of random signs can be below that. These signs are not random: of trained ones more are
+# minus than plus, or the other way round, and entropy-coded ones take less (`sign_entropy`, `context_entropy`).
 #
 # The matrix of the XOR network is in no file (`matrix_bits` is 0): the reader draws it from its seed. All else is in
 # the whole file, over all parameters of the model: the other layers, which stay float32, outweigh the coded one.

@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import ml_dtypes
@@ -21,6 +21,7 @@ from xorjax.container import bits, decode_weights, load, save, verify
 from xorjax.container.tensors import from_bytes, to_bytes
 from xorjax.data import Dataset, Split
 from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
+from xorjax.results.columns import STATED
 from xorjax.settings import stated
 
 RNG = np.random.default_rng(0)
@@ -80,7 +81,7 @@ def test_compress_reports_what_the_file_holds(here, capsys):
     model = load("small.xj")
     assert [layer["name"] for layer in result["layers"]] == sorted(n for n in TENSORS if n.endswith("weight"))
     assert result["file_bytes"] == (here / "small.xj").stat().st_size
-    assert {kind: result["totals"][kind] for kind in bits(model)} == bits(model)
+    assert {kind: result["totals"][f"n_{kind}"] for kind in bits(model)} == bits(model)
     assert result["totals"]["n_weights"] == N_WEIGHTS
     assert result["totals"]["bits_per_weight"] == pytest.approx(sum(bits(model).values()) / N_WEIGHTS)
     for layer in result["layers"]:
@@ -99,7 +100,7 @@ def test_compress_prints_a_table(here, capsys):
     arguments = ("compress", "model.safetensors", "small.xj", "--layers", "*.weight", *SETTINGS)
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
-    assert out.count("\n") == 10
+    assert out.count("\n") == 9
     scales = 32 * (80 + 40 + 3 + 30) / N_WEIGHTS
     total = sum(bits(load("small.xj")).values()) / N_WEIGHTS
     for text in (
@@ -110,7 +111,7 @@ def test_compress_prints_a_table(here, capsys):
         "bounded",
         "all layers",
         "3 other tensors kept",
-        "what layers share, matrix: ",
+        " bits per parameter of the whole model; ",
         f"the scales are {scales:.3f} of {total:.3f} bits/weight: --scale-dtype float16 or bfloat16 halves them",
         "--code signs would be smaller: signs and masks of the XOR layers would take 0.",
     ):
@@ -149,7 +150,15 @@ def test_a_plainer_code_that_would_be_smaller_is_told(here, capsys, settings, co
     total = run_json(capsys, "compress", "model.safetensors", "b.xj", *layers, *kept, *plain)[1]["totals"]
     assert found["code"] == code
     assert found["n_weights"] == total["n_weights"]
-    assert found["n_bits"] == total["value_bits"] + total["index_bits"] < found["n_bits_now"]
+    assert found["n_bits"] == total["n_value_bits"] + total["n_index_bits"] < found["n_bits_now"]
+
+
+def test_no_name_of_the_json_is_that_of_a_column_with_another_unit(here, capsys):
+    result = compressed(capsys)
+    for entry in (*result["layers"], result["totals"]):
+        of_bits = {key for key in entry if key.endswith("_bits")}
+        assert of_bits
+        assert not of_bits & STATED.keys()
 
 
 def test_value_bits_are_code_words_and_patches(here, capsys):
@@ -159,8 +168,8 @@ def test_value_bits_are_code_words_and_patches(here, capsys):
     encoded = run_json(capsys, "encode", "own.xj", "--care", "mask.npy", "--bits", "mask.npy")[1]
     for result in (wrote, run_json(capsys, "inspect", "small.xj")[1], encoded):
         for entry in (*result["layers"], result["totals"]):
-            assert entry["value_bits"] == entry["code_bits"] + entry["patch_bits"]
-            kinds = ("value_bits", "index_bits", "scale_bits")
+            assert entry["n_value_bits"] == entry["n_code_bits"] + entry["n_patch_bits"]
+            kinds = ("n_value_bits", "n_index_bits", "n_scale_bits")
             assert sum(entry[kind] for kind in kinds) == round(entry["bits_per_weight"] * entry["n_weights"])
 
 
@@ -267,7 +276,7 @@ def test_every_setting_of_every_code_is_an_option(here, capsys):
 @pytest.mark.parametrize("code", CODES)
 def test_without_a_mask(here, capsys, code):
     result = compressed(capsys, "--prune-rate", "0", "--mask-codec", "none", "--code", code)
-    assert result["totals"]["index_bits"] == 0
+    assert result["totals"]["n_index_bits"] == 0
     assert {(layer["mask_codec"], layer["prune_rate"]) for layer in result["layers"]} == {(None, 0)}
     decoded = decode_weights(load("small.xj").layers[W])
     assert np.array_equal(decoded > 0, TENSORS[W] > 0)
@@ -285,7 +294,7 @@ def test_settings_by_layer(here, capsys):
         "conv.weight": 0.9, "double.weight": 0.9, "enc.0.weight": 0.8, "enc.1.weight": 0.5,
     }  # fmt: skip
     first, conv, other = (layers[f"{name}.weight"] for name in ("enc.0", "conv", "double"))
-    assert (first["n_in"], first["n_planes"], first["scale_bits"]) == (12, 2, 64)
+    assert (first["n_in"], first["n_planes"], first["n_scale_bits"]) == (12, 2, 64)
     assert first["n_out"] not in (None, 96)
     assert (conv["code"], conv["mask_codec"], conv["scale_dtype"]) == ("signs", "golomb", "float16")
     assert "n_in" not in conv
@@ -360,6 +369,45 @@ def test_decompress_gives_the_checkpoint_back(here, capsys):
     half, _ = from_bytes((here / "half.safetensors").read_bytes())
     assert code == 0
     assert half["conv.weight"].dtype == ml_dtypes.bfloat16
+
+
+@pytest.mark.parametrize("seed", [0, None])
+def test_inspect_says_what_the_whole_file_is_spent_on(here, capsys, seed):
+    """The weights of the layers and all else are parameters; a matrix that a seed gives takes nothing."""
+    made = compressed(capsys)
+    model, n = load("small.xj"), sum(array.size for array in TENSORS.values())
+    save("again.xj", with_seed(model, seed))
+    code, seen = run_json(capsys, "inspect", "again.xj")
+    size = Path("again.xj").stat().st_size
+    assert (code, seen["file_bytes"], seen["n_parameters"]) == (0, size, n)
+    assert seen["file_bits_per_parameter"] == pytest.approx(8 * size / n)
+    parts = {name: part["bytes"] for name, part in seen["parts"].items()}
+    counts = bits(model)
+    assert parts.pop("header") == 8 + int.from_bytes(Path("again.xj").read_bytes()[:8], "little")
+    assert parts == {
+        "codes": counts["code_bits"] // 8,
+        "patches": counts["patch_bits"] // 8,
+        "masks": counts["index_bits"] // 8,
+        "scales": counts["scale_bits"] // 8,
+        "shared": 0 if seed == 0 else 20 * 96 // 8,
+        "params": sum(array.nbytes for name, array in TENSORS.items() if name not in model.layers),
+    }
+    assert sum(part["bits_per_parameter"] for part in seen["parts"].values()) == pytest.approx(8 * size / n)
+    if seed == 0:
+        assert seen["parts"] == made["parts"]
+    _, out, _ = run(capsys, "inspect", "again.xj")
+    assert ("matrices M" in out) == (seed is None)
+    for text in ("uncompressed parameters", f"{n:,} parameters", f"{size:,}", f"{8 * size / n:.4f}"):
+        assert text in out
+
+
+def with_seed(model, seed):
+    """The model as if its matrix were drawn from this seed, or given."""
+    layers = {
+        name: replace(layer, values=replace(layer.values, code=replace(layer.code, seed=seed)))
+        for name, layer in model.layers.items()
+    }
+    return replace(model, layers=layers)
 
 
 def test_inspect_and_verify(here, capsys):
@@ -740,7 +788,7 @@ def test_compressed_files_cut_short_damaged_or_newer(here, capsys, command):
     flipped[-30] ^= 4
     cases = [
         (data[: len(data) // 2], "bad.xj: header: it ends at byte"),
-        (data[:-1], "bad.xj: tensor 'shared/0/matrix' ends at byte"),
+        (data[:-1], "bad.xj: tensor 'params/flags' ends at byte"),
         (bytes(flipped), "bad.xj: tensor '"),
         (data.replace(b'"format_version":"2"', b'"format_version":"3"'), "is '3', and this reads 1 to 2; a newer"),
         (data.replace(b'"format":"xorjax"', b'"format":"xorjay"', 1), "metadata: format is 'xorjay'"),

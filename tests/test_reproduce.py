@@ -123,7 +123,8 @@ def rows_of_small():
     """Five seeds of `lenet_small`: .1 to .14 index bits, .05 value bits, accuracies that fall by a hundredth."""
     row = dict.fromkeys(COLUMNS)
     for seed in range(5):
-        common = row | {"seed": seed, "status": "ok", "prune_rate": 0.93, "dense_accuracy": 0.99}
+        common = row | {"seed": seed, "status": "ok", "prune_rate": 0.93}
+        common |= {"dense_accuracy": 0.99, "reference_accuracy": 0.99}
         bits = {"code_bits": 0.04, "patch_bits": 0.01, "index_bits": 0.1 + seed / 100, "scale_bits": 0.001}
         yield (
             common

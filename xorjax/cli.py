@@ -12,8 +12,9 @@ from xorjax import __version__
 from xorjax.commands import COMMANDS
 from xorjax.commands.errors import UsageError
 from xorjax.commands.options import CommandParser
+from xorjax.commands.tables import for_json
 from xorjax.errors import UserError
-from xorjax.program import interruptible, run_program
+from xorjax.program import interruptible, run_program, wrong_variable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,13 +29,16 @@ def _run(argv: Sequence[str] | None) -> int:
         with interruptible():
             result = args.run(args)
             if args.json:
-                print(json.dumps(result, allow_nan=False))
+                print(json.dumps(for_json(result), allow_nan=False))
             else:
                 args.show(result)
     except UsageError as error:
         args.parser.error(str(error))
-    except UserError as error:
-        message = " ".join(str(error).split())
+    except (UserError, ValueError) as error:
+        wrong = wrong_variable(error)
+        if wrong is None and not isinstance(error, UserError):
+            raise
+        message = " ".join((wrong or str(error)).split())
         print(f"xorjax: error: {message}", file=sys.stderr)
         if args.json:
             print(json.dumps({"error": message}))

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -30,6 +31,15 @@ def run_program(work: Callable[[], int], prefix: str = "error") -> int:
             raise
         return 1
     return code or int(_tell_failed(output, prefix))
+
+
+def wrong_variable(error: Exception) -> str | None:
+    """The sentence for a variable JAX_... that has no such value; when it is imported, JAX raises a bare ValueError."""
+    found = re.search(r"for JAX flag (jax_\w+)$|for environment '(JAX_\w+)'$", str(error))
+    if found is None or not isinstance(error, ValueError):
+        return None
+    name = (found[1] or found[2]).upper()
+    return f"the variable {name} is {os.environ.get(name)!r}, which JAX does not take"
 
 
 class _Sink(io.FileIO):

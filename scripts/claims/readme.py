@@ -13,6 +13,7 @@ from .sweeps import (
     mean,
     n_points,
     packed_signs,
+    parts_of_files,
     rival,
     sweep,
 )
@@ -176,6 +177,13 @@ CLAIMS = (
         Sentence("decoded in parallel, the values take {} and {}."),
         (SWEEP,),
         care_bits,
+    ),
+    Claim(
+        "readme-parts",
+        README,
+        Sentence("{} of its {} bits a parameter are the other layers, which stay float32, and {} the header"),
+        (SWEEP,),
+        parts_of_files,
     ),
     Claim(
         "readme-fixed-share",

@@ -71,7 +71,10 @@ def test_the_whole_way(here, capsys):
 
     seen = json.loads(run(capsys, "inspect", "out", "--json").out)
     assert seen["totals"] == {key: result["totals"][key] for key in seen["totals"]}
-    assert seen["file_bytes"] == result["file_bytes"]
+    keys = ("file_bytes", "n_parameters", "file_bits_per_parameter", "parts")
+    assert {key: seen[key] for key in keys} == {key: result[key] for key in keys}
+    assert seen["n_parameters"] == sum(array.size for arrays in SHARDS.values() for array in arrays.values())
+    assert sum(part["bytes"] for part in seen["parts"].values()) == seen["file_bytes"]
     assert [param["name"] for param in seen["params"]] == ["l1.bias", "l2.bias", "l3.bias"]
     assert "3 other tensors" in run(capsys, "inspect", "out/m.xorjax.index.json").out
 

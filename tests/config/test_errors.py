@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from xorjax.config.errors import INTERNAL, USER, ConfigError, report
@@ -20,6 +24,16 @@ def test_whose_fault_an_error_is_its_class_says(capsys):
         assert report(error) == USER
         assert capsys.readouterr().err == "error: wrong\n"
     assert report(OwnError("wrong")) == USER
+
+
+@pytest.mark.parametrize("name", ["JAX_DEBUG_NANS", "JAX_NUM_CPU_DEVICES", "JAX_DEFAULT_MATMUL_PRECISION"])
+def test_a_variable_that_jax_does_not_take_is_named(name):
+    code = "from xorjax.config.errors import report\ntry: import jax\nexcept Exception as e: exit(report(e))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {name: "x"}, capture_output=True, text=True
+    )
+    told = f"error: the variable {name} is 'x', which JAX does not take\n"
+    assert (done.returncode, done.stderr) == (USER, told)
 
 
 def test_a_bug_shows_its_traceback(capsys):

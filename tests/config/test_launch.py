@@ -94,6 +94,13 @@ def test_a_point_is_composed_as_hydra_does(loader, compose_multirun, overrides):
         assert OmegaConf.to_container(cfg) == OmegaConf.to_container(loader.load_sweep_config(master, point))
 
 
+def test_the_sweep_of_an_experiment_can_be_left_out(loader, compose_multirun):
+    config = compose_multirun(
+        "+experiment=lenet_smoke", "code=signs", "hydra.sweeper.params=null", "seed=0,1"
+    )
+    assert [point[-1] for point in expand(loader, config)] == ["seed=0", "seed=1"]
+
+
 def test_codes_can_be_swept(loader, compose_multirun):
     master = compose_multirun("code=xor,paper,signs", "per_layer={fc1:{quantize.n_planes:2}},null")
     configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
@@ -319,6 +326,22 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
         (
             ["seed=[0,1]"],
             "error: seed=[0,1] is a list, and seed takes one value; several, to sweep over, are written seed=0,1\n",
+        ),
+        (
+            ["seed=[]"],
+            "error: seed=[] is a list, and seed takes one value; several, to sweep over, are written seed=A,B\n",
+        ),
+        (
+            ["+experiment=lenet_smoke,lenet_sweep"],
+            "error: +experiment=lenet_smoke,lenet_sweep names several experiments",
+        ),
+        (
+            ["+experiment=glob(x*)"],
+            "error: +experiment=glob(x*) matches no experiment; it must be one of lenet300_",
+        ),
+        (
+            ["+experiment=lenet_smoke", "code=signs"],
+            "error: code.n_in=12,20 is of the experiment's sweep, and code=signs has no such setting; ",
         ),
         (
             ["-m", "hydra/launcher=slurm"],

@@ -72,6 +72,7 @@ def random_model(seed=0):
         random_layer(rng, "signs/kernel", (20, 30), nets[0], 2, "ans_rc", "bfloat16", "signs"),
         random_layer(rng, "open/kernel", (13, 7), nets[0], 1, None, "float16", "ans_signs"),
         random_layer(rng, "dense/kernel", (11, 9), nets[0], 1, "csr4", "float32", "dense"),
+        random_layer(rng, "context/kernel", (17, 12), nets[0], 2, "csr6", "float32", "context_signs"),
     ]
     params = {"fc1/bias": rng.random(37, dtype=np.float32), "fc2/bias": rng.random(10)}
     return CompressedModel({layer.name: layer for layer in layers}, params, {"model": "random"})

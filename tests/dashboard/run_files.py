@@ -92,7 +92,8 @@ class RunFiles:
         row |= {
             "test_metric": 0.98,
             "dense_metric": 0.99,
-            "dense_validation_metric": 0.985,
+            "reference_metric": 0.99,
+            "reference_validation_metric": 0.985,
             "baseline": False,
         }
         row |= {"validation_metric": 0.97 + i / 1000, "finished_at": self.now.isoformat(), "code": "xor"}

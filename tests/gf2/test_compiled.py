@@ -143,6 +143,35 @@ def test_processes_forked_after_an_encode_encode(layer):
     assert (done.stdout, done.stderr) == ("the same\n", "")
 
 
+COMPILING = """
+import os, signal, threading, time
+import xorjax.gf2.compiled
+from numba.core.compiler_lock import global_compiler_lock
+
+def compile():
+    with global_compiler_lock:
+        begun.set()
+        time.sleep(0.2)
+
+begun = threading.Event()
+threading.Thread(target=compile).start()
+begun.wait()
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    with global_compiler_lock:
+        os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_process_forked_while_another_thread_compiles_compiles():
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", COMPILING]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
 THREADS = """
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np

@@ -131,6 +131,8 @@ def make_row(**values: Any) -> dict[str, Any]:
         "file_bytes": 20_500,
         "file_bits_per_parameter": 0.4123,
         "logit_difference": 0.0,
+        "sign_entropy": None,
+        "context_entropy": None,
         "wall_seconds": 1.5,
         "finished_at": "2026-11-24T05:30:00Z",
         "error": None,

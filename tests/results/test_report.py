@@ -124,11 +124,14 @@ def test_the_tolerance_is_drawn_where_it_decides(whole):
     table = collect(whole)
     validation, test = Page(whole / "report.html").figures[3:5]
     assert validation["layout"]["yaxis"]["title"]["text"] == "validation accuracy (%)"
-    levels = [shape["y0"] for shape in validation["layout"]["shapes"]]
-    dense = 100 * table.unique("seed")["dense_validation_metric"].mean()
-    assert levels == pytest.approx([dense, dense - 0.15])
+    # A line of the references at each prune rate, and one of what may be lost.
+    shapes = validation["layout"]["shapes"]
+    levels = [shape["y0"] for shape in shapes]
+    reference = 100 * table.unique("seed")["reference_validation_metric"].mean()
+    assert levels == pytest.approx(3 * [reference, reference - 0.15])
+    assert [shape["x0"] for shape in shapes] == pytest.approx([0.55, 0.55, 1.55, 1.55, 2.55, 2.55])
     assert test["layout"]["yaxis"]["title"]["text"] == "test accuracy (%)"
-    assert len(test["layout"]["shapes"]) == 1
+    assert len(test["layout"]["shapes"]) == 3
 
 
 @pytest.fixture(scope="module")

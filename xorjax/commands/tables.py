@@ -17,6 +17,7 @@ _PARTS = {
     "params": "uncompressed parameters",
     "header": "header",
 }
+_COUNTED = (*BIT_STREAMS, "value_bits", "input_bits")
 
 
 def describe_model(model: "CompressedModel") -> dict[str, Any]:
@@ -30,6 +31,15 @@ def describe_model(model: "CompressedModel") -> dict[str, Any]:
         "params": [describe_param(name, model.params[name]) for name in sorted(model.params)],
         "totals": totals(layers),
     }
+
+
+def for_json(result: Any) -> Any:
+    """A command's result with `n_code_bits` for `code_bits` and so on: by those names results have bits per weight."""
+    if isinstance(result, list):
+        return [for_json(item) for item in result]
+    if not isinstance(result, dict):
+        return result
+    return {f"n_{key}" if key in _COUNTED else key: for_json(value) for key, value in result.items()}
 
 
 def print_layers(result: dict[str, Any], *, compressed: bool = False) -> None:

@@ -9,6 +9,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from xorjax.errors import UserError
+from xorjax.program import wrong_variable
 
 USER, INTERNAL, INTERRUPTED = 2, 1, 130
 """Exit codes."""
@@ -32,6 +33,9 @@ def report(error: Exception) -> int:
         lines = error.problems if isinstance(error, ConfigError) else (_sentence(error),)
         print(*(f"error: {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)
         return USER
+    if wrong := wrong_variable(error):
+        print(f"error: {wrong}", file=sys.stderr, flush=True)
+        return USER
     traceback.print_exception(error)
     return INTERNAL
 
@@ -39,6 +43,8 @@ def report(error: Exception) -> int:
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'", text):
+        if several[1].startswith("+experiment="):
+            return f"{several[1]} names several experiments, each with its own sweep; give each a command of its own"
         return (
             f"{several[1]} has several values, and this command is for one point, by --cfg, hydra.mode=RUN or "
             "+debug=one_point; give one value"

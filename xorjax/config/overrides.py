@@ -107,6 +107,24 @@ def _missing_lines(overrides: Sequence[Override], conf: Path) -> Iterator[str]:
                 )
 
 
+def swept_in_vain(params: Sequence[Override], given: Sequence[Override], conf: Path) -> Iterator[str]:
+    """A sentence for each of an experiment's `hydra.sweeper.params` that is a setting of no kind that is chosen."""
+    groups = find_groups(conf)
+    own = {override.key_or_group for override in given}
+    for group, kinds in KINDS.items():
+        chosen = [o for o in given if o.key_or_group == group]
+        choices = _choices(chosen[-1], groups[group]) if chosen else []
+        for param in params:
+            inside, _, name = param.key_or_group.partition(".")
+            if not choices or inside != group or not name or param.key_or_group in own:
+                continue
+            if not any(name in _fields(kinds(), conf, group, choice) for choice in choices):
+                yield (
+                    f"{param.input_line} is of the experiment's sweep, and {chosen[-1].input_line} has no such "
+                    "setting; hydra.sweeper.params=null leaves that sweep out, for one of your own"
+                )
+
+
 def _lines(conf: Path, group: str, choice: str) -> dict[str, Any]:
     """What a file of a group sets, with the files of the group that it is made from."""
     own = OmegaConf.to_container(OmegaConf.load(conf / group / f"{choice}.yaml"))
@@ -173,7 +191,7 @@ def _problems(text: str, groups: dict[str, list[str]]) -> Iterator[str]:
     elif override.is_add():
         yield f"{text} adds a setting that is there already; the nearest is {text.lstrip('+')}"
     elif isinstance(override.value(), list) and key in KEYS and get_origin(KEYS[key]) is not tuple:
-        values = override.get_value_element_as_str().strip("[]")
+        values = override.get_value_element_as_str().strip("[]") or "A,B"
         yield f"{text} is a list, and {key} takes one value; several, to sweep over, are written {key}={values}"
 
 
@@ -188,6 +206,8 @@ def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterato
             )
             return
     if group in APPENDED:
+        if isinstance(override.value(), Glob) and not _choices(override, groups[group]):
+            yield f"{text} matches no {group}; it must be {one_of(groups[group])}"
         if not override.is_add() or override.package is not None:
             choice = next(iter(_choices(override, groups[group])), "...")
             yield f"{text}: {group} is appended to the defaults; write +{group}={choice}"

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from xorjax.config.engine import start_engine
 from xorjax.config.errors import ConfigError, report
-from xorjax.config.overrides import check_overrides
+from xorjax.config.overrides import check_overrides, swept_in_vain
 from xorjax.config.validate import KEYS, load_config
 
 TRAIN = "scripts/train.py"
@@ -132,12 +132,15 @@ def parse(loader: ConfigLoader, config: DictConfig) -> list[Override]:
     """The experiment's `hydra.sweeper.params`, then the command line's overrides.
 
     Raises:
-        ConfigError: one names no setting.
+        ConfigError: one names no setting, or one of the experiment's a setting of no kind that is chosen.
     """
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
     overrides = [*params, *config.hydra.overrides.task]
     check_overrides(overrides, _conf(config))
-    return OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+    if problems := list(swept_in_vain(parsed[: len(params)], parsed[len(params) :], _conf(config))):
+        raise ConfigError(problems)
+    return parsed
 
 
 def compose(loader: ConfigLoader, master: DictConfig, points: Sequence[list[str]]) -> list[DictConfig]:

@@ -110,7 +110,13 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    from numba.core.compiler_lock import global_compiler_lock as _compiling
+
     os.register_at_fork(after_in_child=_after_fork)
+    # A process that is forked while another thread compiles would wait for that thread, which it lacks.
+    os.register_at_fork(
+        before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release
+    )
 
 
 def import_galois() -> ModuleType:

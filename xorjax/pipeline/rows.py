@@ -60,6 +60,7 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
         of_layer = plan.config.for_layer(layer_name(path))
         common = shared | {key: layer[key] for key in ("n_weights", "n_kept", "n_planes")}
         common |= {"layer": layer_name(path), "prune_rate": of_layer.prune.rate}
+        common |= baselines.get("entropies", {}).get(path, {})
         own = {
             "baseline": False,
             "fill": getattr(of_layer.code, "fill", None),

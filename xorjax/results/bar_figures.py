@@ -38,8 +38,8 @@ def bits_panels(settings: pl.DataFrame) -> list[Panel]:
             continue
         ordered = group.sort("bits_per_weight", descending=True, maintain_order=True)
         figure = _lying_bars([(row["label"], row) for row in ordered.iter_rows(named=True)])
-        bound = group["value_bound"][0]
-        figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=bound, x1=bound, line=dashes())
+        for bound, dash in _bounds(group):
+            figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=bound, x1=bound, line=dashes(dash))
         figure.update_xaxes(range=[0, 1.3 * max(group["bits_per_weight"])])
         wide = group.height > WIDE_FROM_SETTINGS or max(map(len, group["label"])) > WIDE_FROM_LETTERS
         panels.append(Panel(f"S = {rate:g}", figure, wide, max(PLOT_HEIGHT, 80 + 26 * group.height), more))
@@ -57,10 +57,16 @@ def _bars_by_shape(title: str, group: pl.DataFrame, more: str) -> Panel:
             width=min(0.7, 0.2 * group.height),
             hovertemplate="%{x}: %{y:.4f} " + BIT_NAMES[stream] + " bits per weight<extra></extra>",
         )
-    bound = group["value_bound"][0]
-    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=bound, y1=bound, line=dashes())
+    for bound, dash in _bounds(group):
+        figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=bound, y1=bound, line=dashes(dash))
     figure.update_layout(barmode="stack", margin_b=74, xaxis_ticklabelstandoff=0)
     return Panel(title, figure, wide=group.height > WIDE_FROM_SHAPES, more=more)
+
+
+def _bounds(group: pl.DataFrame) -> list[tuple[float, str]]:
+    """Of value bits, each with its line; an entropy of the signs where it is known."""
+    bounds = [(group["value_bound"][0], "dash"), (group["context_entropy"][0], "dot")]
+    return [(bound, dash) for bound, dash in bounds if bound is not None]
 
 
 def _setting_labels(settings: pl.DataFrame) -> pl.Series | None:

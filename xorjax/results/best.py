@@ -8,6 +8,8 @@ from xorjax.results.losses import Loss
 from xorjax.results.names import code_name
 from xorjax.results.variants import SAID, SETTING, said
 
+ENTROPIES = {"sign_entropy": "bound: signs' entropy", "context_entropy": "bound: entropy in contexts"}
+"""Columns of entropies of the kept signs, and what readers call the totals with them."""
 TIE = " and "
 """Between the names of codecs of one size."""
 
@@ -23,6 +25,8 @@ class Baseline:
     scale_bits: float
     bits_per_weight: float
     n_seeds: int
+    best: str = ""
+    """Of one that stands for several, which."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Best:
     patches_per_slice: float | None
     file_bits_per_parameter: float | None
     value_bound: float
+    sign_entropy: float | None
+    context_entropy: float | None
     kept_score: float
     baselines: tuple[Baseline, ...]
     bounded: tuple[tuple[str, int], ...]
@@ -107,6 +113,13 @@ class Best:
     def sizes(self) -> dict[str, float]:
         """Bits per weight of the baselines by name."""
         return {baseline.name: baseline.bits_per_weight for baseline in self.baselines}
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """What the same mask and scales take with the signs in as many bits as their entropy, by name; where known."""
+        known = {name: getattr(self, column) for column, name in ENTROPIES.items()}
+        beside = self.index_bits + self.scale_bits
+        return {name: entropy + beside for name, entropy in known.items() if entropy is not None}
 
     @property
     def smallest(self) -> str:

@@ -87,7 +87,7 @@ STATED = {
         NUMBER, "The setting code.fill, from which n_out was computed; null where it was not.", "n_in"
     ),
     "xor_seed": Column(INTEGER, "What the matrix M is drawn from (code.seed)."),
-    "xor_sha256": Column(TEXT, "The SHA-256 of M. Rows of a point that have the same share one in its file."),
+    "xor_sha256": Column(TEXT, "The SHA-256 of M. Rows that have the same have one M."),
     "n_slices": Column(INTEGER, "Slices, of all bit planes.", "slices"),
     "n_planes": Column(INTEGER, "Bit planes.", "planes"),
     "n_kept": Column(INTEGER, "Weights that the mask keeps.", "weights"),
@@ -98,6 +98,17 @@ STATED = {
     "reference_accuracy": _accuracy("reference_metric"),
     "reference_validation_accuracy": _accuracy("reference_validation_metric"),
     "dense_epochs": Column(INTEGER, "Epochs of the dense training.", "epochs"),
+    "sign_entropy": Column(
+        NUMBER,
+        "The entropy of the kept signs where each is plus with its plane's share of pluses. No code without contexts "
+        "takes fewer value bits. Null where it was not recorded.",
+        BITS,
+    ),
+    "context_entropy": Column(
+        NUMBER,
+        "Their entropy under the contexts of the code context_signs. Null where it was not recorded.",
+        BITS,
+    ),
     "epochs": Column(
         INTEGER,
         "Epochs behind the quantized network: of the dense training, all levels of pruning, all rounds of an "

@@ -25,6 +25,7 @@ def bits(by_setting: pl.DataFrame) -> str:
     has_shape = by_setting["n_out"].null_count() < by_setting.height
     others = [name for name in SETTING if name != "asked"]
     several = by_setting.select(pl.col("n_outs").drop_nulls().n_unique().over(others).max()).item() > 1
+    has_entropy = by_setting["context_entropy"].null_count() < by_setting.height
     larger = "A larger n_out needs fewer code bits and more patches. " if several else ""
     return page.section(
         "bits",
@@ -34,6 +35,7 @@ def bits(by_setting: pl.DataFrame) -> str:
                 **bar_figures.STREAM_LEGEND,
                 "1 - S, the least that code + patch take for random signs": "dashed",
             }
+            | ({"the entropy of these signs in their contexts": "dotted"} if has_entropy else {})
         ),
         panels("Bits per weight", bar_figures.bits_panels(settings)),
         page.paragraph(

@@ -50,8 +50,9 @@ class Loss:
 
     def numbers(self, metric: Metric) -> tuple[str, str | None]:
         """The loss and its half width, each for a line of its own."""
-        half_width = None if self.half_width is None else _number(self.half_width, metric)
-        return _number(self.value, metric), half_width
+        return _number(self.value, metric), None if self.half_width is None else _width(
+            self.half_width, metric
+        )
 
     def text(self, metric: Metric) -> str:
         """For a sentence: "0.061 ± 0.047 pp (95 %, 9 seeds, paired by seed)"."""
@@ -65,7 +66,7 @@ class Loss:
         if self.n_seeds >= FEW:
             return None
         if self.half_width > EQUAL:
-            least = f"{_number(self.half_width, metric)}{_unit(metric)}"
+            least = f"{_width(self.half_width, metric)}{_unit(metric)}"
             return f"{self.n_seeds} seeds: cannot tell less than {least}"
         # By chance: the next seed will differ.
         equal = f"{self.n_seeds} seeds of equal loss: "
@@ -111,6 +112,10 @@ def caption(losses: Sequence[tuple[float, Loss]], metric: Metric) -> str:
 
 def _number(value: float, metric: Metric) -> str:
     return f"{100 * value:.3f}" if metric.unit == "%" else f"{value:.4g}"
+
+
+def _width(value: float, metric: Metric) -> str:
+    return _number(value, metric) if metric.unit == "%" else f"{value:.2g}"
 
 
 def _unit(metric: Metric) -> str:

@@ -19,6 +19,8 @@ MARKS = {
     "ans_rc": ("diamond-open", "◇", PINK),
     "csr4": ("triangle-up-open", "△", SKY),
     "csr5": ("triangle-down-open", "▽", SKY),
+    "csr6": ("triangle-left-open", "◁", SKY),
+    "csr7": ("pentagon-open", "⬠", SKY),
     "csr8": ("triangle-right-open", "▷", SKY),
     "golomb": ("star-open", "☆", ORANGE),
     "lowrank": ("diamond", "◆", BLUE),

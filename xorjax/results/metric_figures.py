@@ -47,7 +47,9 @@ def _figure(models: pl.DataFrame, dense: pl.DataFrame, split: str, metric: Metri
     groups = {str(label): group for (label,), group in dots.group_by("label", maintain_order=True)}
     places = {label: place for place, label in enumerate(groups)}
     means = {label: statistics.fmean(group["value"]) for label, group in groups.items()}
-    references = dict(models.group_by("label").agg(pl.col(f"reference_{of_split}").mean()).iter_rows())
+    references = dict(
+        models.group_by("label", maintain_order=True).agg(pl.col(f"reference_{of_split}").mean()).iter_rows()
+    )
     worse = -metric.tolerance if metric.higher_is_better else metric.tolerance
     value = hover(metric)
     figure = go.Figure(layout=axes("prune rate S", f"{split} {metric.label}"))

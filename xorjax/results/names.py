@@ -12,7 +12,12 @@ CODEC_NAMES: dict[tuple[str, str | None], str] = {
     ("signs", "csr5"): "5-bit gaps + signs",
     ("signs", "golomb"): "Golomb + signs",
     ("signs", "ans_rc"): "ANS mask + signs",
+    ("ans_signs", "ans_rc"): "ANS mask + entropy-coded signs",
+    ("context_signs", "ans_rc"): "ANS mask + context-coded signs",
+    **{("signs", f"csr{width}"): f"{width}-bit gaps + signs" for width in (4, 6, 7, 8)},
 }
+CSR = "CSR + signs"
+"""Of the widths of gaps the one that takes the fewest bits."""
 CODE_NAMES = {"xor": "XOR code"}
 # Of an approximate mask, which no rival stores as its code does.
 SAME_MASK = "same mask + signs"
@@ -26,6 +31,8 @@ MASK_NAMES = {
     "ans_rc": "ANS, row x column",
     "csr4": "4-bit gaps",
     "csr5": "5-bit gaps",
+    "csr6": "6-bit gaps",
+    "csr7": "7-bit gaps",
     "csr8": "8-bit gaps",
     "golomb": "Golomb",
     "lowrank": "low rank",
@@ -63,8 +70,9 @@ GLOSSARY = {
     "value bits": "code words and patches; random signs need at least 1 - S a weight",
     "exact mask codec": (
         "stores any mask as it is. bitmap: a bit a weight. ANS, one density (ans): near the entropy of one density a "
-        "layer. ANS, row x column (ans_rc): a density for every row and column. 4-, 5- and 8-bit gaps (csr4, csr5, "
-        "csr8): so many bits for the distance to the next kept weight. Golomb (golomb): that distance in a Golomb code"
+        "layer. ANS, row x column (ans_rc): a density for every row and column. 4- to 8-bit gaps (csr4, "
+        "csr5, csr6, csr7, csr8): so many bits for the distance to the next kept weight. Golomb (golomb): that "
+        "distance in a Golomb code"
     ),
     "approximate mask codec": (
         "stores only masks of its own kind, of which pruning takes the one that keeps the most magnitude. low rank "
@@ -72,13 +80,20 @@ GLOSSARY = {
         "pseudo-random masks. XOR network (xor): the AND of bit planes that an XOR network makes of code words"
     ),
     "other codecs": (
-        "ANS mask + signs: the mask as ANS, row x column stores it, then the kept signs as they are. bitmap + signs, "
-        "Golomb + signs: the same with these mask codecs. 5-bit gaps + signs: as compressed sparse rows (CSR) do. "
-        "ternary ANS: -1, 0 and 1 in one stream. dense 1-bit: the sign of every weight, and no mask"
+        "ANS mask + signs: the mask as ANS, row x column stores it, then the kept signs as they are; + entropy-coded "
+        "signs: in as many bits as their shares of plus and minus need; + context-coded signs: by what rows, columns "
+        "and neighbours have shown before. bitmap + signs, Golomb + signs: as they are, with these mask codecs. N-bit "
+        "gaps + signs: as compressed sparse rows do, CSR + signs with the best N. ternary ANS: -1, 0 and 1 in one "
+        "stream. dense 1-bit: the sign of every weight, and no mask"
     ),
     "kept magnitude": (
         "the sum of |w| over the weights that a mask keeps, over the largest sum possible at its prune rate; 1 for an "
         "exact mask codec"
+    ),
+    "bound": (
+        "the mask and the scales as the point stores them, and the kept signs in as many bits as their entropy: where "
+        "each is plus with the share of pluses, and in the contexts of the context-coded signs. Codes that know more "
+        "of the signs may take less; for even signs it is 1 - S and the mask"
     ),
     "H(S)": "the entropy of a random mask of prune rate S, in bits a weight: what an exact codec cannot beat on one",
     "scale": "a float by which the signs of a part of the layer are multiplied",

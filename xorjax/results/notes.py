@@ -3,7 +3,7 @@
 from xorjax.results.best import TIE, Best
 from xorjax.results.caps import listed
 from xorjax.results.losses import caption
-from xorjax.results.names import SAME_MASK, code_name, mask_name
+from xorjax.results.names import CSR, SAME_MASK, code_name, mask_name, own_code
 
 # So many points with bounded slices are named; the table of all rows has the others.
 NAMED_POINTS = 6
@@ -16,19 +16,10 @@ def best_of_each(summary: list[Best]) -> str:
 
 
 def verdict(summary: list[Best]) -> str:
-    """One honest statement on which codec is smallest."""
+    """Which codec is smallest, and how far the points' own is from it."""
     rates: dict[str, list[str]] = {}
     for best in summary:
         rates.setdefault(best.smallest, []).append(f"{best.prune_rate:g}")
-    xor = code_name("xor")
-    # Decoded for all weights at once, not one after another.
-    parallel = all(best.approximate or best.mask_codec == "bitmap" for best in summary)
-    in_order = any(best.patch_format == "enumerative" for best in summary)
-    mask = "" if parallel else "the mask is stored serially, as in the other codecs, and "
-    offer = (
-        f"code words{' and a mask' if parallel else ''} of a fixed rate, which need no index and decode in parallel; "
-        f"{mask}patches vary in size: {'their counts are decoded in order' if in_order else 'a running sum finds them'}"
-    )
     if len(rates) > 1:
         winners = "; ".join(f"{name} at S = {listed(where)}" for name, where in rates.items())
     else:
@@ -36,12 +27,13 @@ def verdict(summary: list[Best]) -> str:
     if any(TIE in name for name in rates):
         found = f"The smallest codecs are {winners}, tied in the digits shown where two are named."
     else:
-        found = f"The smallest codec is {'the ' if xor in rates else ''}{winners}."
-    if any(best.code != "xor" for best in summary):
-        return found
-    if any(xor in name.split(TIE) for name in rates):
-        return f"{found} Besides its size the {xor} offers {offer}."
-    return f"{found} What the {xor} offers instead of size are {offer}."
+        found = f"The smallest codec is {'the ' if code_name('xor') in rates else ''}{winners}."
+    more = [
+        f"{100 * (best.bits_per_weight / min(best.sizes.values()) - 1):.1f} % more at S = {best.prune_rate:g}"
+        for best in summary
+        if best.name not in best.smallest.split(TIE)
+    ]
+    return f"{found} The {own_code(best.code for best in summary)} takes {listed(more)}." if more else found
 
 
 def notes(summary: list[Best]) -> list[str]:
@@ -74,6 +66,18 @@ def notes(summary: list[Best]) -> list[str]:
         lines.append(
             "The whole file is that of all layers, coded or not, with its header; bits per parameter are over all "
             "values that it holds. A file models/S*.safetensors need not be the smallest of its prune rate."
+        )
+    if gaps := [
+        f"{baseline.best.removesuffix(' + signs')} at S = {best.prune_rate:g}"
+        for best in summary
+        for baseline in best.baselines
+        if baseline.name == CSR
+    ]:
+        lines.append(f"{CSR}: relative indices of the width that takes the fewest bits, {listed(gaps)}.")
+    if any(best.bounds for best in summary):
+        lines.append(
+            "Bounds: the mask and scales of the point with the entropy of its kept signs, which are not even, so that "
+            "1 - S is no bound; in contexts: given what came before in row, column and neighbourhood."
         )
     if not all(best.is_close for best in summary):
         most = "most accurate" if metric.name == "accuracy" else "best"

@@ -178,7 +178,8 @@ function ring(pen, dot, radius, lineWidth, strokeStyle) {
   pen.stroke(path);
 }
 
-const CORNERS = { square: [4, 0.125, 1.3], diamond: [4, 0, 1.4], "triangle-up": [3, -0.25, 1.4], "triangle-down": [3, 0.25, 1.4] };
+const CORNERS = { square: [4, 0.125, 1.3], diamond: [4, 0, 1.4], "triangle-up": [3, -0.25, 1.4], "triangle-down": [3, 0.25, 1.4],
+  "triangle-left": [3, 0.5, 1.4], "triangle-right": [3, 0, 1.4], pentagon: [5, -0.25, 1.3], hexagon: [6, 0, 1.3] };
 
 // Adds a sign to a path: its corners on a circle, each as a part of a turn.
 function trace(path, symbol, x, y, radius) {

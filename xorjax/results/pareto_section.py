@@ -23,7 +23,8 @@ OWN = (
 )
 OTHERS = (
     *(("square-open", "□"), ("diamond-open", "◇"), ("triangle-up-open", "△"), ("triangle-down-open", "▽")),
-    *(("star-open", "☆"), ("circle-open", "○")),
+    *(("star-open", "☆"), ("circle-open", "○"), ("pentagon-open", "⬠"), ("hexagon-open", "⬡")),
+    *(("triangle-left-open", "◁"), ("triangle-right-open", "▷")),
 )
 XOR = [code_name("xor", method) for method in ("minimum", "greedy")]
 """Own codes whose mark is always the same."""

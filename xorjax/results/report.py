@@ -15,7 +15,7 @@ from xorjax.results.names import GLOSSARY
 from xorjax.results.progress_section import progress
 from xorjax.results.settings_section import settings
 from xorjax.results.summary_section import summary_section
-from xorjax.results.tables import per_point, per_setting, summarise_points
+from xorjax.results.tables import per_point, per_setting, summarise_points, with_best_gaps
 from xorjax.results.training_section import training
 from xorjax.results.variants import varied_keys
 
@@ -41,7 +41,8 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     points = per_point(table, varied_keys((table, experiment.swept)))
     summary = summarise_points(points)
     rows = marked(table, experiment)
-    points_section = explore(rows, points, metric)
+    drawn = with_best_gaps(points)
+    points_section = explore(rows, drawn, metric)
     sections = [text for text in (progress(experiment, runs_dir), points_section) if text]
     if summary:
         by_setting = per_setting(points)
@@ -56,12 +57,12 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
             settings(experiment, results),
             page.section("glossary", "Glossary", page.definitions(GLOSSARY)),
         ]
-    scripts = [page.script_data("DATA", data(rows, points, metric)), page.resource("explore.js")]
+    scripts = [page.script_data("DATA", data(rows, drawn, metric)), page.resource("explore.js")]
     if not points.is_empty():
         from plotly.offline import get_plotlyjs
 
-        drawn = (page.resource(name) for name in ("points.js", "pareto.js", "layers.js"))
-        scripts = [get_plotlyjs(), page.resource("plots.js"), *scripts, *drawn]
+        resources = (page.resource(name) for name in ("points.js", "pareto.js", "layers.js"))
+        scripts = [get_plotlyjs(), page.resource("plots.js"), *scripts, *resources]
     scripts.append(page.resource("rows.js"))
     parts = [header(experiment, results, points, summary), _navigation(sections), *sections]
     return page.document(f"{experiment.name}: xorjax", "\n".join(parts), scripts)

@@ -91,6 +91,7 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
 
 def _sizes(summary: list[Best]) -> str:
     names = dict.fromkeys(baseline.name for best in summary for baseline in best.baselines)
+    bounds = dict.fromkeys(name for best in summary for name in best.bounds)
     rows = []
     for best in summary:
         sizes = [best.bits_per_weight, *(best.sizes.get(name) for name in names)]
@@ -98,8 +99,10 @@ def _sizes(summary: list[Best]) -> str:
         # All that read the same: less than the digits show is no reason to call one the smallest.
         least = three_digits(min(size for size in sizes if size is not None))
         row = [(text, "least" if text == least else "") for text in texts]
+        row += [(three_digits(best.bounds.get(name)), "quiet") for name in bounds]
         rows.append([(f"{best.prune_rate:g}", "strong"), *row])
-    return page.table(["S", own_code(best.code for best in summary), *names], rows, label="all codecs")
+    headings = ["S", own_code(best.code for best in summary), *names, *bounds]
+    return page.table(headings, rows, label="all codecs")
 
 
 def _layers(summary: list[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:

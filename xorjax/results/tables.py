@@ -1,7 +1,7 @@
 """From result rows to what they say: the best point of each prune rate and the baselines beside it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import Any
 
@@ -11,13 +11,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from xorjax.results.best import Baseline, Best
+from xorjax.results.best import ENTROPIES, Baseline, Best
 from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.collect import metric_of
 from xorjax.results.columns import METRICS
 from xorjax.results.configs import setting
 from xorjax.results.losses import heading, loss_of
-from xorjax.results.names import SAME_MASK, code_name, codec_name, own_code
+from xorjax.results.names import CSR, SAME_MASK, code_name, codec_name, own_code
 from xorjax.results.notes import best_of_each, notes, verdict
 from xorjax.results.variants import BY_SETTING, SETTING, Varied, varied_keys, with_variants
 from xorjax.streams import BIT_STREAMS
@@ -94,6 +94,7 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         patches_per_slice=pl.when(n_slices.sum() > 0).then(
             (pl.col("patches_per_slice") * n_slices).sum() / n_slices.sum()
         ),
+        **{name: _weighted(name, n_weights) for name in ENTROPIES},
         value_bound=(n_kept * pl.col("n_planes")).sum() / n_weights.sum(),
         kept_score=(pl.col("kept_score") * n_kept).sum() / n_kept.sum(),
         n_bounded=pl.col("n_bounded").sum(),
@@ -131,6 +132,11 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     )
 
 
+def _weighted(name: str, n_weights: pl.Expr) -> pl.Expr:
+    """The mean over layers by their weights; null unless all have it."""
+    return pl.when(pl.col(name).null_count() == 0).then((pl.col(name) * n_weights).sum() / n_weights.sum())
+
+
 def _range(name: str) -> pl.Expr:
     least, most = pl.col(f"{name}_least"), pl.col(f"{name}_most")
     return pl.when(least == most).then(least.cast(pl.String)).otherwise(pl.format("{} to {}", least, most))
@@ -151,6 +157,7 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
         "bits_per_weight",
         "patches_per_slice",
         "value_bound",
+        *ENTROPIES,
         "kept_score",
     )
     spreads = ("test_metric", "bits_per_weight", "patches_per_slice")
@@ -216,12 +223,32 @@ def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ..
     means = same_models.group_by(pl.col("codec").alias("name"), maintain_order=True).agg(
         *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight")),
         n_seeds=pl.col("seed").n_unique(),
+        gaps=_are_gaps().first(),
     )
-    baselines = [Baseline(**row) for row in means.iter_rows(named=True)]
+    found = [(row.pop("gaps"), Baseline(**row)) for row in means.iter_rows(named=True)]
+    baselines = [baseline for is_gaps, baseline in found if not is_gaps]
+    # Of all widths of relative indices the best: another is no rival.
+    if gaps := [baseline for is_gaps, baseline in found if is_gaps]:
+        least = min(gaps, key=lambda baseline: baseline.bits_per_weight)
+        baselines.append(replace(least, name=CSR, best=least.name))
     # The rows' codecs store any mask exactly, which for one that a code can tell in fewer bits is no rival.
     if best["approximate"]:
         baselines.append(_same_mask(best))
     return tuple(sorted(baselines, key=lambda baseline: baseline.bits_per_weight))
+
+
+def _are_gaps() -> pl.Expr:
+    return pl.col("baseline") & (pl.col("code") == "signs") & pl.col("mask_codec").str.starts_with("csr")
+
+
+def with_best_gaps(points: pl.DataFrame) -> pl.DataFrame:
+    """Of `per_point`, without rivals of relative indices (CSR) but those of the width that is best at a prune rate."""
+    gaps = points.filter(_are_gaps())
+    of_rate = ("prune_rate", "model_variant")
+    means = gaps.group_by(*of_rate, "codec").agg(pl.col("bits_per_weight").mean())
+    best = means.sort("bits_per_weight", "codec").unique(of_rate, keep="first")
+    others = gaps.join(best, on=(*of_rate, "codec"), how="anti").select("point", "rival")
+    return points.join(others, on=("point", "rival"), how="anti", maintain_order="left")
 
 
 def _same_mask(best: dict[str, Any]) -> Baseline:
@@ -299,7 +326,9 @@ def _table(shown: list[Best]) -> Table:
     if of_files:
         line("file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
-        line(f"{name}, total", lambda best, name=name: three_digits(best.sizes.get(name)))
+        line(name, lambda best, name=name: three_digits(best.sizes.get(name)))
+    for name in dict.fromkeys(name for best in shown for name in best.bounds):
+        line(name, lambda best, name=name: three_digits(best.bounds.get(name)), "dim")
     return table
 
 
