@@ -1,20 +1,57 @@
-"""Stage 3 of a code that is trained: fine-tune the layers in it, its code words searched in every forward pass."""
+"""Stage 3 of a code that is trained: fine-tune the layers in it, as `quantize.words` says.
+
+`search` keeps float weights, and in every forward pass each slice takes the code word that is nearest to them; `latent`
+trains the bits of the code words themselves.
+"""
+
+from collections.abc import Mapping
 
 from xorjax.codec.trained import TrainedCode
 from xorjax.config.schema import Config
+from xorjax.params import Params
 from xorjax.pipeline.build import Build
-from xorjax.pipeline.quantize import MASK_READS, NEEDS, fine_tune
-from xorjax.quantize.binary import Binarizer
+from xorjax.pipeline.quantize import NEEDS, fine_tune
+from xorjax.pipeline.training import MASK_READS
+from xorjax.quantize.binary import Binarizer, BinaryForm
+from xorjax.quantize.latent import LatentForm, LatentLayer
+
+__all__ = ["NEEDS", "READS", "train_code"]
 
 READS = (*MASK_READS, "quantize", "code")
 
 
 def train_code(build: Build) -> dict:
     """As `quantize.quantize`."""
-    return fine_tune(build, _binarizer)
+    return fine_tune(build, _searched if build.config.quantize.words == "search" else _latent)
 
 
-def _binarizer(own: Config) -> Binarizer:
-    code = own.code
-    assert isinstance(code, TrainedCode)
-    return Binarizer(own.quantize.n_planes, own.quantize.scale, own.quantize.ste, code)
+def _searched(layers: Mapping[str, Config], params: Params) -> BinaryForm:
+    return BinaryForm.of(
+        {
+            path: Binarizer(own.quantize.n_planes, own.quantize.scale, own.quantize.ste, _code(own))
+            for path, own in layers.items()
+        }
+    )
+
+
+def _latent(layers: Mapping[str, Config], params: Params) -> LatentForm:
+    return LatentForm(
+        tuple(
+            (
+                path,
+                LatentLayer(
+                    params[path].shape,
+                    own.quantize.n_planes,
+                    own.quantize.scale,
+                    _code(own),
+                    own.quantize.steepness,
+                ),
+            )
+            for path, own in layers.items()
+        )
+    )
+
+
+def _code(own: Config) -> TrainedCode:
+    assert isinstance(own.code, TrainedCode)
+    return own.code

@@ -159,6 +159,21 @@ class BinaryForm:
     def of(cls, binarizers: Mapping[str, Binarizer]) -> "BinaryForm":
         return cls(tuple(binarizers.items()))
 
+    def start(self, params: Params, masks: Masks, seed: int) -> tuple[Params, Masks]:
+        """What is trained: the weights themselves."""
+        return params, masks
+
+    def encode(
+        self, params: Params, masks: Masks
+    ) -> dict[str, tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]]:
+        """Bit planes and scales of each layer of `binarizers`."""
+        coded = {}
+        for path, binarizer in self.binarizers:
+            mask = masks[path]
+            assert mask is not None, path
+            coded[path] = binarizer.encode(params[path], mask)
+        return coded
+
     def __call__(self, params: Params, masks: Masks) -> Params:
         coded = {}
         for path, binarizer in self.binarizers:
