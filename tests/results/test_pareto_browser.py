@@ -217,4 +217,4 @@ def test_of_a_metric_that_is_to_be_low_the_front_goes_down(opened, tmp_path):
         "lines => lines.map((line) => line.cells[1].textContent)"
     )
     assert cells == ["91.2", "90.5"]
-    assert page.evaluate("denseOf(ALL, 'validation')") == pytest.approx(91)
+    assert page.evaluate("referenceOf(ALL, 'validation')") == pytest.approx(91)

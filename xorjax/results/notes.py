@@ -76,8 +76,8 @@ def notes(summary: list[Best]) -> list[str]:
         lines.append(f"{CSR}: relative indices of the width that takes the fewest bits, {listed(gaps)}.")
     if any(best.bounds for best in summary):
         lines.append(
-            "Bounds: the mask and scales of the point with the entropy of its kept signs, which are not even, so that "
-            "1 - S is no bound; in contexts: given what came before in row, column and neighbourhood."
+            "Bounds: the mask and scales of the point with the entropy of its kept signs, which is 1 - S only where as "
+            "many are plus as minus; in contexts: given what came before in row, column and neighbourhood."
         )
     if not all(best.is_close for best in summary):
         most = "most accurate" if metric.name == "accuracy" else "best"
