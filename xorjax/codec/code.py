@@ -120,7 +120,7 @@ class Code(Protocol):
     """A sweep shows the code beside every point, once for each of these mask codecs; None: without a mask."""
 
     trained: ClassVar[bool] = False
-    """Whether it holds only some signs, those of no mask: what it encodes was trained in it."""
+    """Whether it holds only some signs: what it encodes was trained in it, or projected."""
 
     def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
         """The streams of the planes; True is the sign +1. `mask`: True = kept; None: every weight is.

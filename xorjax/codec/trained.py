@@ -1,8 +1,9 @@
 """The trained XOR code: each slice is one of the few vectors that M puts out, so that no sign needs a patch.
 
 Code words are the parameters of a network, which learns through M (FleXOR, arXiv 2009.04126), and not found for signs
-that are there already. A slice is n_out inputs of one output unit, and there is no mask: n_in / n_out bits a weight,
-exactly. With the 2^n_in partial sums of each group of inputs `x @ W` is one look-up a slice (`decoding.trained`).
+that are there already. A slice is n_out inputs of one output unit: n_in / n_out bits a weight, exactly, and no mask,
+though the layer may have one. Without it `x @ W` is one look-up a slice, in the 2^n_in partial sums of each group of
+inputs (`decoding.trained`).
 """
 
 from collections.abc import Iterator
@@ -139,8 +140,6 @@ class TrainedCode(Code):
 
     def clashes(self, prune_rate: float | None = None) -> Iterator[str]:
         """As `Code.clashes`."""
-        if prune_rate:
-            yield f"id is {self.id}, which has no mask: the prune rate must be 0, not {prune_rate:g}"
         if self.n_out < self.n_in:
             yield f"n_out is {self.n_out}; it must be at least n_in, {self.n_in}"
         elif self.taps is not None and self.taps > self.n_in:

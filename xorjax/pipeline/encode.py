@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from xorjax import paths
 from xorjax.config.schema import Config
 from xorjax.container import CompressedLayer, CompressedModel, layer_bits, save
@@ -20,11 +22,8 @@ def encode(build: Build) -> dict:
     """The compressed file, and for each layer the bits of its streams as written."""
     plan, config = build.plan, build.config
     model = Quantized.load(build.upstream(plan.quantize))
-    if config.code.trained:
-        index = dict.fromkeys(model.masks)
-    elif plan.mask is None:
-        codecs = {path: config.for_layer(layer_name(path)).mask.codec for path in model.masks}
-        index = {path: encode_mask(mask, codecs[path]) for path, mask in model.masks.items()}
+    if plan.mask is None:
+        index = {path: _index(mask, config.for_layer(layer_name(path))) for path, mask in model.masks.items()}
     else:
         index = load_index(build.upstream(plan.mask), config.mask.codec)
     compressed = compress(model, index, config)
@@ -35,6 +34,11 @@ def encode(build: Build) -> dict:
         "file_bytes": file.stat().st_size,
         "n_parameters": compressed.n_parameters,
     }
+
+
+def _index(mask: np.ndarray, own: Config) -> EncodedMask | None:
+    """The mask, but for a layer that was trained in code with all its weights."""
+    return None if own.code.trained and mask.all() else encode_mask(mask, own.mask.codec)
 
 
 def compress(model: Quantized, index: Mapping[str, EncodedMask | None], config: Config) -> CompressedModel:
