@@ -17,7 +17,7 @@ def file_parts(path: str | Path) -> dict[str, int]:
         OSError: the file cannot be read.
     """
     entries, _, size = file_header(Path(path))
-    parts = dict.fromkeys(PARTS, 0)
+    parts: dict[str, int] = dict.fromkeys(PARTS, 0)
     for name, (_, _, begin, end) in entries.items():
         parts[_kind(name)] += end - begin
     return parts | {"header": size - sum(parts.values())}
