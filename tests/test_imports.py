@@ -26,7 +26,7 @@ ROOMS = {
     "gf2": set(),
     "masks": {"gf2"},
     "codec": {"gf2", "masks"},
-    "studies": {"gf2", "codec"},
+    "studies": {"gf2", "codec", "masks"},
     "decoding": {"gf2", "codec", "masks"},
     "weights": {"codec", "masks", "decoding"},
     "container": {"codec", "masks", "streams", "weights"},
