@@ -7,10 +7,12 @@ import pytest
 
 from xorjax.codec.trained import TrainedCode, from_groups
 from xorjax.gf2.vectors import draw_rows
+from xorjax.quantize.binary import BinaryForm
 from xorjax.quantize.latent import LatentForm, LatentLayer, code_words, scales_of, signs
 
 RNG = np.random.default_rng(0)
 CODE = TrainedCode(4, 7, seed=3)
+NONE = BinaryForm(())
 
 
 def by_formula(latents, shape, code, steepness, g):
@@ -50,7 +52,7 @@ def test_signs_and_their_gradient(shape, steepness):
 @pytest.mark.parametrize("n_planes", [1, 2])
 def test_a_layer_starts_at_the_nearest_code_words(scale, n_planes):
     weight, code = RNG.standard_normal((50, 6)).astype(np.float32), TrainedCode(6, 9)
-    form = LatentForm((("fc/kernel", LatentLayer(weight.shape, n_planes, scale, code, 5.0)),))
+    form = LatentForm((("fc/kernel", LatentLayer(weight.shape, n_planes, scale, code, 5.0)),), NONE)
     mask = jnp.ones(weight.shape, bool)
     params, masks = form.start(
         {"fc/kernel": jnp.asarray(weight), "fc/bias": jnp.zeros(6)}, {"fc/kernel": mask, "fc/bias": None}, 0
@@ -76,7 +78,7 @@ def test_bits_and_scales_learn():
     """Signs that the code holds are found again from elsewhere by gradient descent on the outputs."""
     code, rng = TrainedCode(3, 6), np.random.default_rng(1)
     target = jnp.asarray(0.5 * (2.0 * code.project(rng.standard_normal((12, 8))) - 1), jnp.float32)
-    form = LatentForm((("w", LatentLayer((12, 8), 1, "channel", code, 5.0)),))
+    form = LatentForm((("w", LatentLayer((12, 8), 1, "channel", code, 5.0)),), NONE)
     params, masks = form.start({"w": jnp.asarray(rng.standard_normal((12, 8)), jnp.float32)}, {"w": None}, 0)
 
     def loss(params):

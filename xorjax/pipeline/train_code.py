@@ -26,32 +26,20 @@ def train_code(build: Build) -> dict:
 
 
 def _searched(layers: Mapping[str, Config], params: Params) -> BinaryForm:
-    return BinaryForm.of(
-        {
-            path: Binarizer(own.quantize.n_planes, own.quantize.scale, own.quantize.ste, _code(own))
-            for path, own in layers.items()
-        }
-    )
+    return BinaryForm.of({path: _binarizer(own) for path, own in layers.items()})
 
 
 def _latent(layers: Mapping[str, Config], params: Params) -> LatentForm:
-    return LatentForm(
-        tuple(
-            (
-                path,
-                LatentLayer(
-                    params[path].shape,
-                    own.quantize.n_planes,
-                    own.quantize.scale,
-                    _code(own),
-                    own.quantize.steepness,
-                ),
-            )
-            for path, own in layers.items()
-        )
-    )
+    trained = {path: own.code for path, own in layers.items() if isinstance(own.code, TrainedCode)}
+    latent = {
+        path: LatentLayer(params[path].shape, own.n_planes, own.scale, code, own.steepness)
+        for path, code in trained.items()
+        for own in [layers[path].quantize]
+    }
+    others = {path: _binarizer(own) for path, own in layers.items() if path not in trained}
+    return LatentForm(tuple(latent.items()), BinaryForm.of(others))
 
 
-def _code(own: Config) -> TrainedCode:
-    assert isinstance(own.code, TrainedCode)
-    return own.code
+def _binarizer(own: Config) -> Binarizer:
+    code = own.code if isinstance(own.code, TrainedCode) else None
+    return Binarizer(own.quantize.n_planes, own.quantize.scale, own.quantize.ste, code)

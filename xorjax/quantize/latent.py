@@ -18,6 +18,7 @@ from xorjax.gf2.vectors import draw_rows
 from xorjax.masks.base import matrix_shape
 from xorjax.params import Masks, Params
 from xorjax.quantize.binarize import scale_axes
+from xorjax.quantize.binary import BinaryForm
 
 SPREAD = 1e-3
 """The standard deviation of the floats at the start."""
@@ -99,10 +100,11 @@ class LatentLayer:
 class LatentForm:
     """The forward weights of a network with layers in code: scales times the signs that their code words put out.
 
-    Hashable, so that it can be a static argument of the jitted training step.
+    `others` are quantized and not trained in code. Hashable, so that it can be a static argument of the jitted step.
     """
 
     layers: tuple[tuple[str, LatentLayer], ...]
+    others: BinaryForm
 
     def start(self, params: Params, masks: Masks, seed: int) -> tuple[Params, Masks]:
         """The parameters to train in place of `params`; these layers have no mask."""
@@ -113,14 +115,15 @@ class LatentForm:
         return started, masks | {path: None for path, _ in self.layers}
 
     def __call__(self, params: Params, masks: Masks) -> Params:
-        formed = {path: value for path, value in params.items() if path not in self._scales}
+        plain = {path: value for path, value in params.items() if path not in self._scales}
+        formed = self.others(plain, masks)
         for path, layer in self.layers:
             formed[path] = (params[scales_of(path)] * layer.signs(params[path])).sum(0)
         return formed
 
     def encode(self, params: Params, masks: Masks) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Bit planes (True = +1) and scales of each layer."""
-        return {
+        return self.others.encode(params, masks) | {
             path: (np.asarray(layer.signs(params[path]) > 0), np.asarray(params[scales_of(path)]))
             for path, layer in self.layers
         }
