@@ -1,5 +1,6 @@
 import pytest
 
+from xorjax.codec import CODES
 from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS, MASK_CODECS
 from xorjax.results import mask_figures, names
 
@@ -11,11 +12,17 @@ def test_every_mask_codec_has_a_name_and_a_mark():
 
 def test_a_code_that_is_not_known_has_a_name_too():
     assert names.codec_name("signs", "golomb") == "Golomb + signs"
-    assert names.codec_name("new", "golomb") == "new behind Golomb"
+    assert names.codec_name("new", "golomb") == "Golomb + new"
     assert names.codec_name("new", None) == "new"
-    assert names.codec_name("new", "newer") == "new behind newer"
+    assert names.codec_name("new", "newer") == "newer + new"
     assert names.code_name("xor", "minimum") == "XOR code, minimum"
     assert names.code_name("new") == "new"
+
+
+def test_every_code_of_the_suite_has_a_name_with_every_mask_codec_beside_it():
+    pairs = [(id, mask) for id, code in CODES.items() for mask in code.beside]
+    assert names.CODEC_NAMES.keys() == set(pairs)
+    assert len(set(names.CODEC_NAMES.values())) == len(pairs)
 
 
 @pytest.mark.parametrize("codec", names.MASK_NAMES)

@@ -261,7 +261,7 @@ def test_the_smallest_codec_is_named_whoever_it_is():
 def test_relative_indices_are_compared_at_their_best_width():
     """It may be another one at each prune rate, and for all seeds of one it is the same."""
     rows = [code(0.30, prune_rate=rate, seed=seed) for rate in (0.9, 0.95) for seed in (0, 1)]
-    for row, bits in zip(list(rows), ((0.40, 0.37), (0.40, 0.44), (0.30, 0.33), (0.30, 0.33)), strict=True):
+    for row, bits in zip(list(rows), ((0.40, 0.37), (0.40, 0.44), (0.33, 0.30), (0.33, 0.30)), strict=True):
         same = {key: row[key] for key in ("point", "config", "quantized", "prune_rate", "seed")}
         for width, index_bits in zip((4, 7), bits, strict=True):
             rows.append(make_baseline("csr5", index_bits, 0.1, scale_bits=0.0, **same))
@@ -272,26 +272,28 @@ def test_relative_indices_are_compared_at_their_best_width():
         {"CSR + signs": pytest.approx(0.50)},
         {"CSR + signs": pytest.approx(0.40)},
     ]
-    assert "4-bit gaps at S = 0.9, 4-bit gaps at S = 0.95" in " ".join(notes(summary))
+    assert "4-bit gaps at S = 0.9, 7-bit gaps at S = 0.95" in " ".join(notes(summary))
     drawn = with_best_gaps(per_point(table))
-    assert drawn.filter("baseline")["codec"].to_list() == ["4-bit gaps + signs"] * 4
+    assert drawn.filter("baseline")["codec"].to_list() == (
+        ["4-bit gaps + signs"] * 2 + ["7-bit gaps + signs"] * 2
+    )
     assert drawn.filter(~pl.col("baseline")).height == 4
 
 
-def test_bounds_are_the_entropy_of_the_signs_behind_the_same_mask():
+def test_totals_at_the_entropy_of_the_signs_have_the_same_mask():
     entropies = {"index_bits": 0.3, "scale_bits": 0.01, "bits_per_weight": 0.36}
     known = code(0.05, **entropies, sign_entropy=0.04, context_entropy=0.03)
     (best,) = summarise(to_frame([known]))
-    assert best.bounds == {
-        "bound: signs' entropy": pytest.approx(0.35),
-        "bound: entropy in contexts": pytest.approx(0.34),
+    assert best.at_entropy == {
+        "same mask + sign entropy": pytest.approx(0.35),
+        "same mask + context entropy": pytest.approx(0.34),
     }
     assert "0.340" in render([best])
     # A layer that does not say its entropy makes that of the whole unknown.
     rows = [known, code(0.05, layer="fc2", point=known["point"])]
     (best,) = summarise(to_frame(rows))
-    assert best.bounds == {}
-    assert "bound" not in render([best])
+    assert best.at_entropy == {}
+    assert "entropy" not in render([best])
 
 
 def test_the_terminal_table_fits_eighty_columns_and_holds_the_numbers(tmp_path):

@@ -53,7 +53,7 @@ def _report(config: Config) -> Iterator[str]:
 
 
 def text_problems(config: Config) -> Iterator[str]:
-    """A sentence for each text that is no UTF-8, as the environment's may be: results could not hold it."""
+    """A sentence for the first text that is no UTF-8, as the environment's may be: results could not hold it."""
     for key, value in flat(config).items():
         if isinstance(value, str) and not is_utf8(value):
             yield f"{key} is {value!r}; it must be UTF-8"

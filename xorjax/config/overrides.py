@@ -113,12 +113,13 @@ def swept_in_vain(params: Sequence[Override], given: Sequence[Override], conf: P
     own = {override.key_or_group for override in given}
     for group, kinds in KINDS.items():
         chosen = [o for o in given if o.key_or_group == group]
-        choices = _choices(chosen[-1], groups[group]) if chosen else []
-        for param in params:
-            inside, _, name = param.key_or_group.partition(".")
-            if not choices or inside != group or not name or param.key_or_group in own:
-                continue
-            if not any(name in _fields(kinds(), conf, group, choice) for choice in choices):
+        inside = [p for p in params if p.key_or_group.startswith(f"{group}.") and p.key_or_group not in own]
+        if not chosen or not inside:
+            continue
+        known = [_fields(kinds(), conf, group, choice) for choice in _choices(chosen[-1], groups[group])]
+        for param in inside:
+            name = param.key_or_group.removeprefix(f"{group}.")
+            if known and not any(name in fields for fields in known):
                 yield (
                     f"{param.input_line} is of the experiment's sweep, and {chosen[-1].input_line} has no such "
                     "setting; hydra.sweeper.params=null leaves that sweep out, for one of your own"

@@ -29,9 +29,8 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
         command: what runs the point alone.
         artifacts: those of its stages, by name.
     """
-    stages = (
-        *(plan.dense, plan.reference, plan.pruned, plan.quantize, plan.baselines, plan.encode, plan.evaluate),
-    )
+    trained = (plan.dense, plan.reference, plan.pruned, plan.quantize)
+    stages = (*trained, plan.baselines, plan.encode, plan.evaluate)
     dense, reference, pruned, quantized, baselines, encoded, evaluated = (
         artifacts[stage.name].summary for stage in stages
     )

@@ -8,7 +8,10 @@ from xorjax.results.losses import Loss
 from xorjax.results.names import code_name
 from xorjax.results.variants import SAID, SETTING, said
 
-ENTROPIES = {"sign_entropy": "bound: signs' entropy", "context_entropy": "bound: entropy in contexts"}
+ENTROPIES = {
+    "sign_entropy": "same mask + sign entropy",
+    "context_entropy": "same mask + context entropy",
+}
 """Columns of entropies of the kept signs, and what readers call the totals with them."""
 TIE = " and "
 """Between the names of codecs of one size."""
@@ -115,7 +118,7 @@ class Best:
         return {baseline.name: baseline.bits_per_weight for baseline in self.baselines}
 
     @property
-    def bounds(self) -> dict[str, float]:
+    def at_entropy(self) -> dict[str, float]:
         """What the same mask and scales take with the signs in as many bits as their entropy, by name; where known."""
         known = {name: getattr(self, column) for column, name in ENTROPIES.items()}
         beside = self.index_bits + self.scale_bits

@@ -87,7 +87,7 @@ STATED = {
         NUMBER, "The setting code.fill, from which n_out was computed; null where it was not.", "n_in"
     ),
     "xor_seed": Column(INTEGER, "What the matrix M is drawn from (code.seed)."),
-    "xor_sha256": Column(TEXT, "The SHA-256 of M. Rows that have the same have one M."),
+    "xor_sha256": Column(TEXT, "The SHA-256 of M. Rows with the same hash have the same M."),
     "n_slices": Column(INTEGER, "Slices, of all bit planes.", "slices"),
     "n_planes": Column(INTEGER, "Bit planes.", "planes"),
     "n_kept": Column(INTEGER, "Weights that the mask keeps.", "weights"),
@@ -106,7 +106,7 @@ STATED = {
     ),
     "context_entropy": Column(
         NUMBER,
-        "Their entropy under the contexts of the code context_signs. Null where it was not recorded.",
+        "The entropy of the kept signs under the contexts of the code context_signs. Null where it was not recorded.",
         BITS,
     ),
     "epochs": Column(

@@ -41,9 +41,9 @@ def bits(by_setting: pl.DataFrame) -> str:
         page.paragraph(
             "What one weight costs on disk, by what the bits are spent on: the mean over seeds. A bar is one XOR shape "
             "or, where more differs, one setting, named by what differs (n_in → n_out, method, patch format, mask "
-            f"codec). {larger}For random signs, "
-            "code and patch together cannot go below the dashed line. The index bits pay for the mask, whatever the "
-            f"{'shape' if has_shape else 'code'}. Each prune rate has its own scale.{more}",
+            f"codec). {larger}For random signs, code and patch together cannot go below the dashed line. The index "
+            f"bits pay for the mask, whatever the {'shape' if has_shape else 'code'}. Each prune rate has its own "
+            f"scale.{more}",
             "caption",
         ),
     )
@@ -70,10 +70,9 @@ def metric(points: pl.DataFrame, metric: Metric) -> str:
         panels(metric.name.capitalize(), metric_figures.metric_panels(points, metric)),
         page.paragraph(
             f"{metric.name.capitalize()} against the prune rate: a dot is a seed, n of them, each at the same place "
-            "beside every label; the bar is their mean. A reference is the dense network of that seed, "
-            "trained as long and in the same way as the networks at this label without pruning and quantizing. The "
-            "best points and the headline are chosen by the validation "
-            "split alone, within the dotted line; the test split says how good "
+            "beside every label; the bar is their mean. A reference is the dense network of that seed, trained as long "
+            "and in the same way as the networks at this label without pruning and quantizing. The best points and the "
+            "headline are chosen by the validation split alone, within the dotted line; the test split says how good "
             "what was chosen is, so the line is not drawn there. All codings of one quantized network share its dot, "
             "since decoding is lossless; an approximate mask codec makes a network of its own.",
             "caption",

@@ -18,7 +18,9 @@ from xorjax.results.caps import listed
 
 FEW = 10
 """Seeds below which a caption says what they cannot tell."""
+ONE_SEED = "1 seed: tells nothing of a spread"
 EQUAL = 1e-12
+"""What the rounding of sums may leave of a difference or half width of 0."""
 
 
 def t_quantile(degrees: int | float) -> float:
@@ -50,9 +52,8 @@ class Loss:
 
     def numbers(self, metric: Metric) -> tuple[str, str | None]:
         """The loss and its half width, each for a line of its own."""
-        return _number(self.value, metric), None if self.half_width is None else _width(
-            self.half_width, metric
-        )
+        width = None if self.half_width is None else _width(self.half_width, metric)
+        return _number(self.value, metric), width
 
     def text(self, metric: Metric) -> str:
         """For a sentence: "0.061 ± 0.047 pp (95 %, 9 seeds, paired by seed)"."""
@@ -74,9 +75,6 @@ class Loss:
             least = f"{_number(1 / self.n_test, metric)}{_unit(metric)}"
             return f"{equal}cannot tell less than one of {self.n_test:,} test examples, {least}"
         return f"{equal}tell nothing of a spread"
-
-
-ONE_SEED = "1 seed: tells nothing of a spread"
 
 
 def loss_of(points: pl.DataFrame, metric: Metric) -> Loss:

@@ -39,6 +39,7 @@ def per_mask(points: pl.DataFrame) -> pl.DataFrame:
         .agg(
             *(pl.col(column).mean() for column in values),
             *(pl.col(column).std().alias(f"{column}_spread") for column in values),
+            # Rounded, so that equal references are one line whatever the order of their sum.
             reference_metric=pl.col("reference_metric").mean().round(9),
             n_seeds=pl.col("seed").n_unique(),
             approximate=pl.col("codec").eq_missing(pl.col("model_codec")).first(),

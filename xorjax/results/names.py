@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import polars as pl
 
 # What readers call a code and the mask codec that the mask beside it is in; `codec_name` has a word for all others.
+# Figures give their marks in this order.
 CODEC_NAMES: dict[tuple[str, str | None], str] = {
     ("dense", None): "dense 1-bit",
     ("signs", "bitmap"): "bitmap + signs",
@@ -12,13 +13,13 @@ CODEC_NAMES: dict[tuple[str, str | None], str] = {
     ("signs", "csr5"): "5-bit gaps + signs",
     ("signs", "golomb"): "Golomb + signs",
     ("signs", "ans_rc"): "ANS mask + signs",
-    ("ans_signs", "ans_rc"): "ANS mask + entropy-coded signs",
-    ("context_signs", "ans_rc"): "ANS mask + context-coded signs",
+    ("ans_signs", "ans_rc"): "ANS mask + ANS signs",
+    ("context_signs", "ans_rc"): "ANS mask + context signs",
     **{("signs", f"csr{width}"): f"{width}-bit gaps + signs" for width in (4, 6, 7, 8)},
 }
 CSR = "CSR + signs"
 """Of the widths of gaps the one that takes the fewest bits."""
-CODE_NAMES = {"xor": "XOR code"}
+CODE_NAMES = {"xor": "XOR code", "ans_signs": "ANS signs", "context_signs": "context signs"}
 # Of an approximate mask, which no rival stores as its code does.
 SAME_MASK = "same mask + signs"
 
@@ -46,8 +47,8 @@ GLOSSARY = {
     "prune rate S": "the fraction of a layer's weights that are removed, that is set to 0",
     "mask": "which weights are kept; storing it costs the index bits",
     "M": (
-        "the matrix of the XOR network, needed to decode, and left out of totals. One serves all layers of the same "
-        "n_in and n_out; where n_out is chosen for each layer, each n_out has one. code.n_out=N gives all layers one"
+        "the matrix of the XOR network, needed to decode. A file holds the seed from which its reader draws M; a "
+        "matrix that no seed gives is stored, and left out of totals"
     ),
     "care bit": "the sign of a kept weight; the sign of a removed weight may decode to anything",
     "slice": "n_out sign bits of a layer, consecutive or (interleaved) at equal distances, that share a code word",
@@ -70,9 +71,9 @@ GLOSSARY = {
     "value bits": "code words and patches; random signs need at least 1 - S a weight",
     "exact mask codec": (
         "stores any mask as it is. bitmap: a bit a weight. ANS, one density (ans): near the entropy of one density a "
-        "layer. ANS, row x column (ans_rc): a density for every row and column. 4- to 8-bit gaps (csr4, "
-        "csr5, csr6, csr7, csr8): so many bits for the distance to the next kept weight. Golomb (golomb): that "
-        "distance in a Golomb code"
+        "layer. ANS, row x column (ans_rc): a density for every row and column. 4- to 8-bit gaps (csr4, csr5, "
+        "csr6, csr7, csr8): so many bits for the distance to the next kept weight. Golomb (golomb): that distance in a "
+        "Golomb code"
     ),
     "approximate mask codec": (
         "stores only masks of its own kind, of which pruning takes the one that keeps the most magnitude. low rank "
@@ -80,20 +81,21 @@ GLOSSARY = {
         "pseudo-random masks. XOR network (xor): the AND of bit planes that an XOR network makes of code words"
     ),
     "other codecs": (
-        "ANS mask + signs: the mask as ANS, row x column stores it, then the kept signs as they are; + entropy-coded "
-        "signs: in as many bits as their shares of plus and minus need; + context-coded signs: by what rows, columns "
-        "and neighbours have shown before. bitmap + signs, Golomb + signs: as they are, with these mask codecs. N-bit "
-        "gaps + signs: as compressed sparse rows do, CSR + signs with the best N. ternary ANS: -1, 0 and 1 in one "
-        "stream. dense 1-bit: the sign of every weight, and no mask"
+        "ANS mask + signs: the mask as ANS, row x column stores it, then a bit for each kept sign. ANS mask + ANS "
+        "signs: the kept signs entropy-coded at their share of pluses. ANS mask + context signs: entropy-coded at what "
+        "the row, the column and neighbours have shown before. bitmap + signs, Golomb + signs: a bit for each kept "
+        "sign, with these mask codecs. N-bit gaps + signs: likewise, which is compressed sparse rows; CSR + signs is "
+        "that with the best N. ternary ANS: the mask at one density, and ANS signs. dense 1-bit: the sign of every "
+        "weight, and no mask"
     ),
     "kept magnitude": (
         "the sum of |w| over the weights that a mask keeps, over the largest sum possible at its prune rate; 1 for an "
         "exact mask codec"
     ),
-    "bound": (
-        "the mask and the scales as the point stores them, and the kept signs in as many bits as their entropy: where "
-        "each is plus with the share of pluses, and in the contexts of the context-coded signs. Codes that know more "
-        "of the signs may take less; for even signs it is 1 - S and the mask"
+    "sign entropy, context entropy": (
+        "how few bits the kept signs take if each is plus with the share of pluses, and under the model of the context "
+        "signs; for even signs 1 - S a weight. A code that knows more of the signs may take fewer. Totals are with the "
+        "mask and the scales as the point stores them"
     ),
     "H(S)": "the entropy of a random mask of prune rate S, in bits a weight: what an exact codec cannot beat on one",
     "scale": "a float by which the signs of a part of the layer are multiplied",
@@ -108,7 +110,7 @@ def code_name(code: str, method: str | None = None) -> str:
 
 def codec_name(code: str, mask_codec: str | None) -> str:
     """What readers call a rival: a code with the mask codec beside it."""
-    own = code_name(code) if mask_codec is None else f"{code_name(code)} behind {mask_name(mask_codec)}"
+    own = code_name(code) if mask_codec is None else f"{mask_name(mask_codec)} + {code_name(code)}"
     return CODEC_NAMES.get((code, mask_codec), own)
 
 

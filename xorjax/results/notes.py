@@ -74,10 +74,10 @@ def notes(summary: list[Best]) -> list[str]:
         if baseline.name == CSR
     ]:
         lines.append(f"{CSR}: relative indices of the width that takes the fewest bits, {listed(gaps)}.")
-    if any(best.bounds for best in summary):
+    if any(best.at_entropy for best in summary):
         lines.append(
-            "Bounds: the mask and scales of the point with the entropy of its kept signs, which is 1 - S only where as "
-            "many are plus as minus; in contexts: given what came before in row, column and neighbourhood."
+            "Sign entropy: what the point would take if its kept signs took no more than that, which is 1 - S only "
+            "where as many are plus as minus; context entropy: given what came before in row, column and neighbours."
         )
     if not all(best.is_close for best in summary):
         most = "most accurate" if metric.name == "accuracy" else "best"

@@ -22,18 +22,8 @@ DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, 
 # Printed: what fits on paper.
 PRINTED = ("status", "layer", "codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "index_bits")
 PRINTED += ("bits_per_weight", "file_bits_per_parameter")
-ALWAYS = (
-    "codec",
-    "seed",
-    "prune_rate",
-    "n_in",
-    "n_out",
-    "test_metric",
-    "bits_per_weight",
-    "point",
-    "command",
-)
-ALWAYS += ("file_bits_per_parameter",)
+ALWAYS = ("codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "bits_per_weight")
+ALWAYS += ("point", "command", "file_bits_per_parameter")
 """Columns of the table even where they hold one value; an empty one is never there."""
 
 

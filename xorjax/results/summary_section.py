@@ -91,7 +91,7 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
 
 def _sizes(summary: list[Best]) -> str:
     names = dict.fromkeys(baseline.name for best in summary for baseline in best.baselines)
-    bounds = dict.fromkeys(name for best in summary for name in best.bounds)
+    entropies = dict.fromkeys(name for best in summary for name in best.at_entropy)
     rows = []
     for best in summary:
         sizes = [best.bits_per_weight, *(best.sizes.get(name) for name in names)]
@@ -99,9 +99,9 @@ def _sizes(summary: list[Best]) -> str:
         # All that read the same: less than the digits show is no reason to call one the smallest.
         least = three_digits(min(size for size in sizes if size is not None))
         row = [(text, "least" if text == least else "") for text in texts]
-        row += [(three_digits(best.bounds.get(name)), "quiet") for name in bounds]
+        row += [(three_digits(best.at_entropy.get(name)), "quiet") for name in entropies]
         rows.append([(f"{best.prune_rate:g}", "strong"), *row])
-    headings = ["S", own_code(best.code for best in summary), *names, *bounds]
+    headings = ["S", own_code(best.code for best in summary), *names, *entropies]
     return page.table(headings, rows, label="all codecs")
 
 

@@ -1,7 +1,7 @@
 """From result rows to what they say: the best point of each prune rate and the baselines beside it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
@@ -219,18 +219,17 @@ def of_setting(points: pl.DataFrame, values: Iterable[Any]) -> pl.DataFrame:
 
 def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ...]:
     models = of_setting(points, (best[name] for name in SETTING))["quantized"].to_list()
-    same_models = points.filter("baseline", pl.col("quantized").is_in(models))
-    means = same_models.group_by(pl.col("codec").alias("name"), maintain_order=True).agg(
+    same_models = with_best_gaps(points.filter("baseline", pl.col("quantized").is_in(models)))
+    means = same_models.group_by("codec", maintain_order=True).agg(
         *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight")),
         n_seeds=pl.col("seed").n_unique(),
-        gaps=_are_gaps().first(),
+        is_gaps=_are_gaps().first(),
     )
-    found = [(row.pop("gaps"), Baseline(**row)) for row in means.iter_rows(named=True)]
-    baselines = [baseline for is_gaps, baseline in found if not is_gaps]
-    # Of all widths of relative indices the best: another is no rival.
-    if gaps := [baseline for is_gaps, baseline in found if is_gaps]:
-        least = min(gaps, key=lambda baseline: baseline.bits_per_weight)
-        baselines.append(replace(least, name=CSR, best=least.name))
+    baselines = []
+    for row in means.iter_rows(named=True):
+        codec, is_gaps = row.pop("codec"), row.pop("is_gaps")
+        names = {"name": CSR, "best": codec} if is_gaps else {"name": codec}
+        baselines.append(Baseline(**names, **row))
     # The rows' codecs store any mask exactly, which for one that a code can tell in fewer bits is no rival.
     if best["approximate"]:
         baselines.append(_same_mask(best))
@@ -327,8 +326,8 @@ def _table(shown: list[Best]) -> Table:
         line("file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
     for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
         line(name, lambda best, name=name: three_digits(best.sizes.get(name)))
-    for name in dict.fromkeys(name for best in shown for name in best.bounds):
-        line(name, lambda best, name=name: three_digits(best.bounds.get(name)), "dim")
+    for name in dict.fromkeys(name for best in shown for name in best.at_entropy):
+        line(name, lambda best, name=name: three_digits(best.at_entropy.get(name)), "dim")
     return table
 
 

@@ -77,7 +77,7 @@ def plain(plane: Bits, mask: Bits, code: XorCode) -> int:
 
 
 def guessed(plane: Bits, mask: Bits, code: XorCode, guess: Guess, threshold: float) -> Guessed:
-    """Those where a sign of a smaller probability to be guessed wrong than `threshold` is no care bit."""
+    """The value bits where a sign is no care bit if the guess of it is wrong with less probability than `threshold`."""
     left_out = mask & (np.minimum(guess.plus, 1 - guess.plus) < threshold)
     is_wrong = left_out & ((guess.plus >= 0.5) != plane)
     encoded = code.encode(plane[None], mask & ~left_out)
@@ -88,6 +88,7 @@ def guessed(plane: Bits, mask: Bits, code: XorCode, guess: Guess, threshold: flo
     assert code.n_out is not None
     flags, care = (to_slices(a, code.n_out, code.slicing, code.slicing_seed) for a in (is_wrong, left_out))
     slices = CareSlices.of(care, code.n_in, code.patch_block)
+    # The wrong guesses as if they were patches, of code words that are not counted.
     listed = CodedPlane(
         np.zeros((len(flags), 1), np.uint64),
         flags.sum(1).astype(np.int32),
@@ -101,7 +102,7 @@ def guessed(plane: Bits, mask: Bits, code: XorCode, guess: Guess, threshold: flo
 
 
 def inverted(plane: Bits, mask: Bits, code: XorCode) -> int:
-    """Those where a slice or its complement is encoded, whichever has fewer patches, and a bit tells which."""
+    """The value bits where a slice or its complement is encoded, whichever has fewer patches, and a bit says which."""
     code = cast(XorCode, code.encode(plane[None], mask).code)
     assert code.n_out is not None
     assert code.seed is not None
