@@ -36,7 +36,7 @@ ROOMS = {
     "models": {"params", "container", "weights"},
     "config": {"codec", "data", "masks", "models", "tasks", "trackers"},
     "prune": {"config", "params", "masks"},
-    "quantize": {"config", "params"},
+    "quantize": {"config", "params", "codec", "gf2", "masks"},
     "train": {"config", "params", "models", "tasks", "weights"},
     "compression": {
         *("artifacts", "codec", "container", "engines", "masks", "paths", "prune", "quantize", "streams"),

@@ -85,9 +85,11 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def having(kinds: Mapping[str, type], group: str, name: str) -> str:
-    """The kinds of a group that have a setting, "code=xor"; "" for none."""
-    return " and ".join(
-        f"{group}={id}" for id, kind in kinds.items() if name in {field.name for field in fields(kind)}
+    """The kinds of a group that have a setting, "code=trained or code=xor"; "" for none."""
+    return " or ".join(
+        f"{group}={id}"
+        for id, kind in sorted(kinds.items())
+        if name in {field.name for field in fields(kind)}
     )
 
 

@@ -151,7 +151,7 @@ def test_a_rule_with_a_codec_of_its_own_leaves_the_options_of_the_other():
         ({"per_layer": {"fc1*": {"code": None}}}, "code is None; it must be one of .*signs"),
         ({"code": XorCode(seed=None)}, "seed is null; it must be a number"),
         ({"code": XorCode(fill=0.01)}, "fill 0.01 gives n_out 2 .* more than n_in, 20"),
-        ({"per_layer": {"fc1*": {"code": "signs", "code.n_in": 3}}}, "code.n_in .* of code=xor, not of code=signs"),
+        ({"per_layer": {"fc1*": {"code": "signs", "code.n_in": 3}}}, "of code=trained or code=xor, not of code=signs"),
         ({"per_layer": {"fc1*": {"n_planes": "two"}}}, "n_planes is 'two'; it must be an integer"),
         ({"per_layer": {"fc1*": {"n_planes": True}}}, "n_planes is True; it must be an integer"),
         ({"per_layer": {"fc1*": {"code.n_in": 2.5}}}, "n_in is 2.5; it must be an integer"),

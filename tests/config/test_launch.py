@@ -298,7 +298,7 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
         (["--optim=sgd"], "error: --optim=sgd is no option; write optim=sgd\n"),
         (
             ["code=signs", "code.n_in=12"],
-            "error: code.n_in is a setting of code=xor, which is not chosen\n",
+            "error: code.n_in is a setting of code=trained or code=xor, neither of which is chosen\n",
         ),
         (["xor.n_in=12"], "error: xor.n_in=12 is written code.n_in=12 now\n"),
         (

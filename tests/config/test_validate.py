@@ -42,7 +42,7 @@ WRONG = {
     "code": ({"code.id": "xnor"}, ["code.id is 'xnor'", "one of", "ans_signs", "nearest is xor"]),
     "setting of another code": (
         {"code": {"id": "signs", "n_in": 12}},
-        ["code.n_in (here 12)", "is a setting of code=xor, not of code=signs"],
+        ["code.n_in (here 12)", "is a setting of code=trained or code=xor, not of code=signs"],
     ),
     "setting of no code": ({"code": {"id": "signs", "nin": 12}}, ["code.nin", "nearest is code.n_in"]),
     "old key": ({"xor.n_in": 12}, ["xor.n_in (here 12) is called code.n_in now"]),
@@ -77,7 +77,7 @@ WRONG = {
     ),
     "rule of another code": (
         {"per_layer": {"fc1": {"code.id": "signs", "code.n_in": 12}}},
-        ["per_layer of fc1: code.n_in", "of code=xor, not of code=signs"],
+        ["per_layer of fc1: code.n_in", "of code=trained or code=xor, not of code=signs"],
     ),
     "rule that contradicts": (
         {"code.n_out": 40, "per_layer": {"fc1": {"code.n_in": 64}}},

@@ -50,7 +50,8 @@ def random_layer(
         settings = {"patch_format": "paper", "slicing": "row_major", "method": "greedy", **settings}
         values = random_values(rng, shape, mask, net, n_planes, **settings)
     else:
-        values = CODES[code]().encode(rng.random((n_planes, *shape)) < 0.5, mask)
+        held = [CODES[code]().project(rng.standard_normal(shape)) for _ in range(n_planes)]
+        values = CODES[code]().encode(np.stack(held), mask)
     scales = rng.random((n_planes, *(1,) * (len(shape) - 1), shape[-1]), dtype=np.float32)
     return CompressedLayer(name, values, index, scales.astype(scale_dtype))
 

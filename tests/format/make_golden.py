@@ -45,7 +45,8 @@ def agreeing(seed, shape):
 def layer(name, shape, code, index: EncodedMask | None, seed, n_planes=1, scale_shape=None, dtype="float32"):
     mask = None if index is None else index.mask
     draw = agreeing if code.id == "context_signs" else signs
-    planes = np.stack([draw(seed + 1 + p, shape) for p in range(n_planes)])
+    drawn = [draw(seed + 1 + p, shape) for p in range(n_planes)]
+    planes = np.stack([code.project(np.where(plane, np.float32(1), np.float32(-1))) for plane in drawn])
     wide = (n_planes, *(scale_shape or (1,) * len(shape)))
     scales = (np.arange(1, np.prod(wide) + 1, dtype=np.float32) / 64).reshape(wide).astype(dtype)
     return CompressedLayer(name, code.encode(planes, mask), index, scales)

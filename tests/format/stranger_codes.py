@@ -5,6 +5,7 @@ from math import gcd, prod
 import numpy as np
 from stranger_masks import MASKS, Coder, frequency, matrix_shape
 from stranger_patches import PATCHES, Bits
+from stranger_trained import trained
 
 
 def xor(streams, code, shared, mask):
@@ -109,4 +110,4 @@ def dense(streams, code, shared, mask):
 
 
 CODES = {"xor": xor, "signs": of_kept(signs), "ans_signs": of_kept(ans_signs), "dense": dense}
-CODES |= {"context_signs": context_signs}
+CODES |= {"context_signs": context_signs, "trained": trained}

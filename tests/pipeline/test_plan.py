@@ -201,7 +201,8 @@ OTHER = {
 }
 APPLYING = (
     *({}, {"code.slicing": "shuffled"}, {"code.patch_format": "blocked"}, {"prune.strategy": "rewind"}),
-    *({"mask.codec": "lowrank"}, {"task.augment": "shift"}),
+    *({"mask.codec": "lowrank"}, {"task.augment": "shift"}, {"quantize.words": "latent"}),
+    *({f"{optim}.distill": 0.5} for optim in ("optim", "prune.optim", "quantize.optim")),
 )
 """Settings beside which others apply."""
 

@@ -86,6 +86,28 @@ def test_a_step_is_a_step_of_sgd(forward, params, splits):
         )
 
 
+def test_a_teacher_has_its_share_of_the_loss(forward, params, splits):
+    """The loss by the formula, in float64, and no gradient into the teacher."""
+    train, _ = splits
+    batch = Batch(train.inputs[:8], train.targets[:8], np.ones(8, np.float32))
+    config = OptimConfig(distill=0.25, temperature=3.0, label_smoothing=0.0, batch_size=8)
+    other = {key: jnp.asarray(np.roll(value, 1, axis=-1)) for key, value in params.items()}
+
+    def logits(arrays):
+        return np.asarray(merge(forward.network, arrays)(jnp.asarray(batch.inputs), start=1), np.float64)
+
+    own, taught = logits(params), logits(other)
+    hard = -log_softmax(own)[np.arange(8), batch.targets].mean()
+    soft = -9.0 * (np.exp(log_softmax(taught / 3)) * log_softmax(own / 3)).sum(axis=1).mean()
+    optimizer = Optimizer(config, 1)
+    for teacher, wanted in (((other, {}), 0.75 * hard + 0.25 * soft), (None, hard)):
+        state = TrainState(jax.tree.map(jnp.copy, params), {}, optimizer.init(params), jnp.int32(0))
+        _, metrics = train_step(
+            forward, optimizer, state, ({}, {}), dict.fromkeys(params), KEY, batch, teacher
+        )
+        assert float(metrics["loss"]) == pytest.approx(wanted, rel=1e-4)
+
+
 def test_padding_does_not_count(forward, params, splits):
     masks = dict.fromkeys(params)
     _, validation = splits

@@ -11,14 +11,15 @@ SHAPE = (40, 24)
 CODE = XorCode(n_in=9, n_out=40)
 
 
-def parts(shape=SHAPE, n_planes=2, rate=0.3, dtype=np.float32, seed=0):
-    """Planes, mask and a scale for each output."""
+def parts(shape=SHAPE, n_planes=2, rate=0.3, dtype=np.float32, seed=0, code=CODE):
+    """Planes that the code holds, mask and a scale for each output."""
     rng = np.random.default_rng(seed)
     planes, mask = rng.random((n_planes, *shape)) < 0.5, rng.random(shape) < rate
     scales = rng.uniform(0.5, 2, (n_planes, *(1,) * (len(shape) - 1), shape[-1])) / 4 ** np.arange(
         n_planes
     ).reshape(-1, *(1,) * len(shape))
-    return planes, mask, scales.astype(dtype)
+    held = np.stack([code.project(plane) for plane in np.where(planes, np.float32(1), np.float32(-1))])
+    return held, mask, scales.astype(dtype)
 
 
 def coded(planes, mask, scales, code=CODE, codec="bitmap"):
@@ -27,7 +28,7 @@ def coded(planes, mask, scales, code=CODE, codec="bitmap"):
 
 
 def weight(shape=SHAPE, code=CODE, **settings):
-    return coded(*parts(shape, **settings), code=code)
+    return coded(*parts(shape, code=code, **settings), code=code)
 
 
 def quantized(planes, mask, scales):

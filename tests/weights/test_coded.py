@@ -33,7 +33,7 @@ def assert_same(w, other):
     ("n_planes", "shape"), [(1, SHAPE), (3, SHAPE), (3, (1,)), (3, (3, 31)), (3, (4, 5, 33))]
 )
 def test_the_array_is_the_quantized_weight_bit_for_bit(code, masked, n_planes, shape):
-    planes, mask, scales = parts(shape, n_planes)
+    planes, mask, scales = parts(shape, n_planes, code=code)
     mask.flat[0] = True
     mask = mask if masked else None
     array = array_of(coded(planes, mask, scales, code))

@@ -193,7 +193,7 @@ def test_remat():
 def test_double_precision(masked):
     with jax.enable_x64(True):
         for code in ALL_CODES:
-            planes, mask, scales = parts(dtype=np.float64)
+            planes, mask, scales = parts(dtype=np.float64, code=code)
             w = coded(planes, mask if masked else None, scales, code)
             x = np.random.default_rng(0).random((5, N))
             product = jax.jit(lambda x, w: x @ w)(x, w)
@@ -245,7 +245,7 @@ def test_a_product_without_decoding_is_used_where_it_pays(monkeypatch):
             return jnp.matmul(x, CodedWeight(planes, mask, scales).to_array())
 
         @staticmethod
-        def pays(x_shape, planes):
+        def pays(x_shape, planes, mask, scales):
             return len(x_shape) == 2 and planes.shape == SHAPE
 
     monkeypatch.setitem(DECODERS._entries, "xor", Fast)

@@ -18,7 +18,7 @@ from math import prod
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from xorjax.errors import UserError
 from xorjax.masks.base import Streams
@@ -119,6 +119,9 @@ class Code(Protocol):
     beside: ClassVar[tuple[str | None, ...]]
     """A sweep shows the code beside every point, once for each of these mask codecs; None: without a mask."""
 
+    trained: ClassVar[bool] = False
+    """Whether it holds only some signs: what it encodes was trained in it, or projected."""
+
     def encode(self, planes: Planes, mask: Mask | None, tell: Tell = lambda done: None) -> EncodedPlanes:
         """The streams of the planes; True is the sign +1. `mask`: True = kept; None: every weight is.
 
@@ -137,6 +140,10 @@ class Code(Protocol):
                 it is named.
         """
         ...
+
+    def project(self, weights: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+        """The signs (True: +1) that stand for the weights: their own, or the nearest of a code that holds only some."""
+        return weights >= 0
 
     def draw(self, n_bits: int) -> Mapping[str, np.ndarray]:
         """The shared arrays that the settings give, for planes of `n_bits` bits in all; read-only.

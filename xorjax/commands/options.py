@@ -41,14 +41,16 @@ def add_code_options(parser: argparse.ArgumentParser, codes: Mapping[str, type])
     group = parser.add_argument_group(
         "code", "Where a setting may be null, none says so, or auto where null is chosen for each layer."
     )
-    held: dict[str, list[tuple[type, Field]]] = {}
-    for cls in codes.values():
+    held: dict[str, list[tuple[Any, str]]] = {}
+    for id, cls in codes.items():
+        hints = get_type_hints(cls)
         for own in fields(cls):
-            held.setdefault(own.name, []).append((cls, own))
+            text = f"{id}: {_help(own)}" if len(codes) > 1 else _help(own)
+            held.setdefault(own.name, []).append((hints[own.name], text))
     for name, owners in held.items():
-        cls, own = owners[0]
-        of = ", ".join(cls.id for cls, _ in owners) if len(codes) > 1 else ""
-        add_setting(group, name, get_type_hints(cls)[name], own, of)
+        # Codes may differ in whether a setting of theirs may be null.
+        widest, _ = max(owners, key=lambda owner: len(_kinds(owner[0])))
+        add_setting(group, name, widest, "; ".join(text for _, text in owners))
     add_settings(group, CompressSpec, ("mask_codec",))
     for old, new in RENAMED.items():
         group.add_argument(_flag(old), type=_renamed(old, new), help=argparse.SUPPRESS)
@@ -58,24 +60,28 @@ def add_settings(group: Any, cls: type, names: Iterable[str]) -> None:
     """An option for each of these fields of `cls`."""
     hints, held = get_type_hints(cls), {own.name: own for own in fields(cls)}
     for name in names:
-        add_setting(group, name, hints[name], held[name])
+        add_setting(group, name, hints[name], _help(held[name]))
 
 
-def add_setting(group: Any, name: str, hint: Any, own: "Field", of: str = "") -> None:
+def add_setting(group: Any, name: str, hint: Any, help: str) -> None:
+    group.add_argument(
+        _FLAGS.get(name) or _flag(name),
+        dest=name,
+        type=_parser(hint),
+        default=argparse.SUPPRESS,
+        metavar={int: "N", float: "X"}.get(_kinds(hint)[0], "ID"),
+        help=help,
+    )
+
+
+def _help(own: "Field") -> str:
     from xorjax.settings import stated
 
     says = stated(own)
     allowed = f"; {says.allowed}" if says.choices is None and says.allowed is not None else ""
     allowed = f"; one of {', '.join(says.choices)}" if says.choices is not None else allowed
     default = own.default if own.default is not None else "none"
-    group.add_argument(
-        _FLAGS.get(name) or _flag(name),
-        dest=name,
-        type=_parser(hint),
-        default=argparse.SUPPRESS,
-        metavar="ID" if says.choices is not None else {int: "N"}.get(_kinds(hint)[0], "X"),
-        help=f"{says.help.rstrip('.')}{allowed}{f'; of {of}' if of else ''} (default {default})",
-    )
+    return f"{says.help.rstrip('.')}{allowed} (default {default})"
 
 
 def _flag(name: str) -> str:

@@ -133,6 +133,8 @@ def _training(config: Config) -> Iterator[str]:
         if (wanted := getattr(data, name)) is not None and wanted > n:
             yield wrong(f"data.{name}", wanted, f"at most {n}, the examples that {data.name} has", n)
     n_train = data.n_train or sizes["n_train"]
+    if config.optim.distill:
+        yield wrong("optim.distill", config.optim.distill, "0, since the dense model has no teacher", 0)
     for key in OPTIMS:
         optim = attrgetter(key)(config)
         if optim.warmup_epochs > optim.epochs:

@@ -64,5 +64,7 @@ def _sentence(error: Exception) -> str:
 
     group, name = missing.groups()
     if group in KINDS:
-        return f"{group}.{name} is a setting of {having(KINDS[group](), group, name)}, which is not chosen"
+        kinds = having(KINDS[group](), group, name)
+        told = "neither of which is chosen" if " or " in kinds else "which is not chosen"
+        return f"{group}.{name} is a setting of {kinds}, {told}"
     return f"{group} has rules of the experiment, and is merged with them; write {group}=null before, to replace them"

@@ -49,6 +49,19 @@ class OptimConfig:
     label_smoothing: float = setting(
         0.05, FRACTION, "The share of the target that is spread over all classes."
     )
+    distill: float = setting(
+        0.0,
+        Range(0, 1),
+        "The share of the loss that the dense model's outputs are the target of.",
+        added=True,
+    )
+    temperature: float = setting(
+        2.0,
+        POSITIVE,
+        "By which outputs are divided for that.",
+        added=True,
+        applies=lambda optim: optim.distill > 0,
+    )
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,19 @@ class QuantizeConfig:
     n_planes: int = setting(1, PLANES, "Bit planes a weight.", per_layer=True)
     scale: str = setting("tensor", SCALES, "What shares one scale.", per_layer=True)
     ste: str = setting("clipped", ("clipped", "identity"), "The gradient of the sign.")
+    words: str = setting(
+        "search",
+        ("search", "latent"),
+        "How a trained code is learned: searched for float weights in every step, or as bits of its own.",
+        added=True,
+    )
+    steepness: float = setting(
+        5.0,
+        POSITIVE,
+        "S of the gradient of latent bits, S (1 - tanh^2(S x)).",
+        added=True,
+        applies=lambda quantize: quantize.words == "latent",
+    )
     optim: OptimConfig = field(
         default_factory=lambda: OptimConfig(learning_rate=1e-3, epochs=5, warmup_epochs=0.0)
     )

@@ -29,7 +29,7 @@ class Decoder(Protocol):
     A decoder that multiplies without decoding also has
 
         product(x, planes: PackedPlanes, mask: PackedMask | None, scales) -> y, as jnp.matmul(x, W) but for its rounding
-        pays(x_shape, planes: PackedPlanes) -> bool: whether that is the faster way
+        pays(x_shape, planes, mask, scales) -> bool: whether that can be, and is the faster way
     """
 
     id: str

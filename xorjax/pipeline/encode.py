@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from xorjax import paths
 from xorjax.config.schema import Config
 from xorjax.container import CompressedLayer, CompressedModel, layer_bits, save
@@ -21,8 +23,7 @@ def encode(build: Build) -> dict:
     plan, config = build.plan, build.config
     model = Quantized.load(build.upstream(plan.quantize))
     if plan.mask is None:
-        codecs = {path: config.for_layer(layer_name(path)).mask.codec for path in model.masks}
-        index = {path: encode_mask(mask, codecs[path]) for path, mask in model.masks.items()}
+        index = {path: _index(mask, config.for_layer(layer_name(path))) for path, mask in model.masks.items()}
     else:
         index = load_index(build.upstream(plan.mask), config.mask.codec)
     compressed = compress(model, index, config)
@@ -35,12 +36,19 @@ def encode(build: Build) -> dict:
     }
 
 
-def compress(model: Quantized, index: Mapping[str, EncodedMask], config: Config) -> CompressedModel:
+def _index(mask: np.ndarray, own: Config) -> EncodedMask | None:
+    """The mask, but for a layer that was trained in code with all its weights."""
+    return None if own.code.trained and mask.all() else encode_mask(mask, own.mask.codec)
+
+
+def compress(model: Quantized, index: Mapping[str, EncodedMask | None], config: Config) -> CompressedModel:
     """Every quantized layer in its code; the other parameters and the state as they are."""
     layers = {}
     for path, planes in model.planes.items():
-        values = config.for_layer(layer_name(path)).code.encode(planes, index[path].mask)
-        layers[path] = CompressedLayer(path, values, index[path], model.scales[path])
+        of_layer = index[path]
+        mask = None if of_layer is None else of_layer.mask
+        values = config.for_layer(layer_name(path)).code.encode(planes, mask)
+        layers[path] = CompressedLayer(path, values, of_layer, model.scales[path])
     return CompressedModel(layers, model.uncoded, metadata_of(config))
 
 

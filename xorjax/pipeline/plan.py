@@ -103,7 +103,9 @@ def make_plan(config: Config) -> Plan:
         epochs = config.mask.rounds * config.prune.optim.epochs
         pruned = mask = _level("mask", config, max(_rates(config).values()), pruned, slug, epochs)
     slug = f"{slug}-q{config.quantize.n_planes}"
-    quantize = Stage("quantize", _name("quantize", config, pruned, slug), config.quantize.optim.epochs)
+    trained = any(config.for_layer(layer).code.trained for layer in config.pruned_layers)
+    kind = "train_code" if trained else "quantize"
+    quantize = Stage(kind, _name(kind, config, pruned, slug), config.quantize.optim.epochs)
     beside = {id: code.beside for id, code in CODES.items() if code.beside}
     baselines = Stage("baselines", _name("baselines", config, quantize, slug, beside=beside))
     slug = f"{slug}-{config.code.id}{'x'.join(map(str, code_numbers(config).values()))}"

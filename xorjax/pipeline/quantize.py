@@ -1,5 +1,6 @@
 """Stage 3: fine-tune the pruned layers to binary code with straight-through gradients."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 import jax.numpy as jnp
@@ -8,11 +9,13 @@ import numpy as np
 from xorjax import paths
 from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.codec.weights import weigh
+from xorjax.config.schema import Config
 from xorjax.models import Params, State, merge
 from xorjax.params import Masks, layer_name
 from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.training import MASK_READS, UPSTREAM_NEEDS, Upstream, dataset, masks_before, summary
 from xorjax.quantize.binary import Binarizer, BinaryForm
+from xorjax.quantize.latent import LatentForm
 from xorjax.train.loop import train
 from xorjax.train.predict import predict
 
@@ -50,31 +53,43 @@ class Quantized:
 
 def quantize(build: Build) -> dict:
     """The quantized model and its logits for the test split: what every decoded model must equal."""
+    return fine_tune(build, _binary)
+
+
+def _binary(layers: Mapping[str, Config], params: Params) -> BinaryForm:
+    settings = {path: own.quantize for path, own in layers.items()}
+    return BinaryForm.of(
+        {path: Binarizer(own.n_planes, own.scale, own.ste) for path, own in settings.items()}
+    )
+
+
+def fine_tune(
+    build: Build, form_of: Callable[[Mapping[str, Config], Params], BinaryForm | LatentForm]
+) -> dict:
+    """Train the layers that have masks as `form_of` makes of the settings of each; as `quantize`."""
     config = build.config
     upstream = Upstream.load(build)
-    params, inputs = upstream.params, upstream.inputs
-    masks = masks_before(build, params)
-    settings = {
-        path: config.for_layer(layer_name(path)).quantize for path, mask in masks.items() if mask is not None
-    }
-    binarizers = {path: Binarizer(own.n_planes, own.scale, own.ste) for path, own in settings.items()}
-    recipe = upstream.recipe(config, BinaryForm.of(binarizers), "quantize.optim")
+    inputs, masks = upstream.inputs, masks_before(build, upstream.params)
+    layers = {path: config.for_layer(layer_name(path)) for path, mask in masks.items() if mask is not None}
+    form = form_of(layers, upstream.params)
+    params, own_masks = form.start(upstream.params, masks, config.seed)
+    recipe = upstream.recipe(config, form, "quantize.optim")
     result = train(
         recipe,
         params,
         upstream.state,
-        masks,
+        own_masks,
         inputs.train,
         inputs.validation,
         build.work,
         on_epoch=build.on_epoch,
     )
-    model = _encode(binarizers, result.params, result.state, masks)
+    model = _encode(form, result.params, result.state, masks)
     weights = {path: jnp.asarray(value) for path, value in model.weights().items()}
     test = dataset(config.task, config.data).test
     outputs = predict(config.task, merge(upstream.network, weights, result.state), test)
     save_arrays(build.work / paths.ARRAYS, join(**vars(model)) | {TEST_LOGITS: outputs})
-    before = _encode(binarizers, params, upstream.state, masks)
+    before = _encode(form, params, upstream.state, masks)
     return summary(recipe, result, outputs, test) | {"flipped_signs": _flipped(before, model)}
 
 
@@ -89,11 +104,11 @@ def _flipped(before: Quantized, after: Quantized) -> dict[str, float]:
     return shares
 
 
-def _encode(binarizers: dict[str, Binarizer], params: Params, state: State, masks: Masks) -> Quantized:
+def _encode(form: BinaryForm | LatentForm, params: Params, state: State, masks: Masks) -> Quantized:
     kept = {path: mask for path, mask in masks.items() if mask is not None}
-    coded = {path: binarizers[path].encode(params[path], mask) for path, mask in kept.items()}
+    coded, formed = form.encode(params, masks), form(params, masks)
     return Quantized(
-        {path: np.asarray(value) for path, value in params.items() if path not in kept},
+        {path: np.asarray(value) for path, value in formed.items() if path not in kept},
         {path: np.asarray(value) for path, value in state.items()},
         {path: np.asarray(mask) for path, mask in kept.items()},
         {path: planes for path, (planes, _) in coded.items()},

@@ -21,13 +21,25 @@ from xorjax.pipeline.plan import Plan, make_plan
 from xorjax.pipeline.prune import prune
 from xorjax.pipeline.quantize import quantize
 from xorjax.pipeline.reference import reference
+from xorjax.pipeline.train_code import train_code
 from xorjax.pipeline.unpruned import unpruned
 from xorjax.settings import plain
 from xorjax.trackers import open_trackers
 
 STAGES: dict[str, Callable[[Build], dict]] = {
     function.__name__: function
-    for function in (dense, unpruned, reference, prune, mask, quantize, baselines, encode, evaluate)
+    for function in (
+        dense,
+        unpruned,
+        reference,
+        prune,
+        mask,
+        quantize,
+        train_code,
+        baselines,
+        encode,
+        evaluate,
+    )
 }
 
 

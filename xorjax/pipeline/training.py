@@ -67,6 +67,7 @@ class Upstream:
     inputs: Dataset
     params: Params
     state: State
+    dense: Artifact
 
     @classmethod
     def load(cls, build: Build) -> "Upstream":
@@ -75,12 +76,13 @@ class Upstream:
         network, _, _ = new_model(config)
         start, dense = frozen_blocks(config, network), build.upstream(build.plan.dense)
         inputs = _inputs(config.task, config.data, network, dense, start)
-        return cls(network, start, inputs, params, state)
+        return cls(network, start, inputs, params, state, dense)
 
     def recipe(self, config: Config, form: Form, key: str) -> Recipe:
-        """How `form` of the parameters is trained, by the settings at `key`."""
-        forward = Forward(config.task, self.network, form, self.start)
-        return Recipe(forward, attrgetter(key)(config), config.seed, frozenset(config.frozen_layers), key)
+        """How `form` of the parameters is trained, by the settings at `key`; the dense model teaches."""
+        forward, optim = Forward(config.task, self.network, form, self.start), attrgetter(key)(config)
+        teacher = load_trained(self.dense) if optim.distill else None
+        return Recipe(forward, optim, config.seed, frozenset(config.frozen_layers), key, teacher)
 
 
 def masks_before(build: Build, params: Params) -> Masks:

@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from xorjax.codec.code import Code
 from xorjax.tiles import Weights
 
 ROUNDS = 20
@@ -44,6 +45,24 @@ def binarize(
     for where, values, group in _kept(weights, mask, scale):
         planes[:, where] = _nearest(values, group, stored.astype(np.float64)).T
     return planes.reshape(n_planes, *weights.shape), np.ascontiguousarray(stored.T).reshape(n_planes, *bcast)
+
+
+def project(
+    weights: Weights, mask: Bool[np.ndarray, "*shape"], n_planes: int, scale: str, code: Code
+) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
+    """As `binarize`, in a code that holds only some signs: plane by plane the nearest, and their least squares scale.
+
+    All weights are read at once.
+    """
+    kept, axes = mask.astype(np.float64), scale_axes(scale, len(weights.shape))
+    left, planes, scales = weights.read(0, weights.size).reshape(weights.shape).astype(np.float64), [], []
+    for _ in range(n_planes):
+        planes.append(code.project(left * kept) & mask)
+        signs = np.where(planes[-1], 1.0, -1.0) * kept
+        total = (left * signs).sum(axes, keepdims=True)
+        scales.append((total / np.maximum(kept.sum(axes, keepdims=True), 1)).astype(np.float32))
+        left = left - scales[-1] * signs
+    return np.stack(planes), np.stack(scales)
 
 
 def scale_axes(scale: str, ndim: int) -> tuple[int, ...]:

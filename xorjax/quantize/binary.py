@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
+from xorjax.codec.trained import TrainedCode
 from xorjax.params import Masks, Params
 from xorjax.quantize.binarize import ROUNDS, TOLERANCE, binarize, scale_axes
+from xorjax.quantize.nearest import nearest_signs
 from xorjax.quantize.ste import SIGNS
 from xorjax.tiles import Weights
 
@@ -22,26 +24,56 @@ class Binarizer:
     """How one layer's weights become bit planes and scales.
 
     The forward pass uses exactly what `encode` gives, but for rounding.
+
+    Attributes:
+        n_planes: bit planes.
+        scale: what shares a scale.
+        ste: the gradient of the sign.
+        code: where it holds only some signs, the weights take the nearest of these in every forward pass.
     """
 
     n_planes: int = 1
     scale: str = "tensor"
     ste: str = "clipped"
+    code: TrainedCode | None = None
 
     def weight(self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The forward weight; gradient straight-through in the signs, exact in the scales."""
-        signs, scales = self._one(weight, mask) if self.n_planes == 1 else self._more(weight, mask)
+        signs, scales = self._signs(weight, mask)
         return mask.astype(weight.dtype) * (scales * signs).sum(0)
 
     def encode(
         self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]
     ) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
         """Bit planes (True = +1, False wherever the mask is) and scales, broadcastable over the planes."""
+        if self.code is not None:
+            signs, scales = self._projected(weight, mask, self.code)
+            return np.asarray(signs > 0) & np.asarray(mask), np.asarray(scales)
         planes, scales = binarize(
             Weights.of("", np.asarray(weight)), np.asarray(mask), self.n_planes, self.scale
         )
         # The mean of float64 may differ in the last bit from the one that the network was trained with.
         return planes, np.asarray(self._one(weight, mask)[1]) if self.n_planes == 1 else scales
+
+    def _signs(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Planes of +1 and -1, and scales."""
+        if self.code is not None:
+            return self._projected(weight, mask, self.code)
+        return self._one(weight, mask) if self.n_planes == 1 else self._more(weight, mask)
+
+    def _projected(
+        self, weight: jax.Array, mask: jax.Array, code: TrainedCode
+    ) -> tuple[jax.Array, jax.Array]:
+        """Greedily, a plane at a time: the nearest signs that the code holds, and their least squares scale."""
+        kept = mask.astype(weight.dtype)
+        signs, scales, left = [], [], weight
+        for _ in range(self.n_planes):
+            nearest = jax.lax.stop_gradient(nearest_signs(left * kept, code))
+            passed = SIGNS[self.ste](left)
+            signs.append(nearest + (passed - jax.lax.stop_gradient(passed)))
+            scales.append(self._mean(left * nearest, kept))
+            left = left - jax.lax.stop_gradient(scales[-1] * nearest)
+        return jnp.stack(signs), jnp.stack(scales)
 
     def _one(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The signs, and the mean magnitude."""
@@ -126,6 +158,21 @@ class BinaryForm:
     @classmethod
     def of(cls, binarizers: Mapping[str, Binarizer]) -> "BinaryForm":
         return cls(tuple(binarizers.items()))
+
+    def start(self, params: Params, masks: Masks, seed: int) -> tuple[Params, Masks]:
+        """What is trained: the weights themselves."""
+        return params, masks
+
+    def encode(
+        self, params: Params, masks: Masks
+    ) -> dict[str, tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]]:
+        """Bit planes and scales of each layer of `binarizers`."""
+        coded = {}
+        for path, binarizer in self.binarizers:
+            mask = masks[path]
+            assert mask is not None, path
+            coded[path] = binarizer.encode(params[path], mask)
+        return coded
 
     def __call__(self, params: Params, masks: Masks) -> Params:
         coded = {}

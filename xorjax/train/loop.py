@@ -162,7 +162,9 @@ def _run_epoch(
     state, metrics = progress.state, []
     key = jax.random.key(recipe.seed)
     for batch in task.train_batches(train, recipe.optim.batch_size, recipe.seed, progress.epoch):
-        state, of_step = train_step(recipe.forward, optimizer, state, frozen, masks, key, batch)
+        state, of_step = train_step(
+            recipe.forward, optimizer, state, frozen, masks, key, batch, recipe.teacher
+        )
         metrics.append(of_step)
         # Check an older loss: reading the newest would block on every step.
         if len(metrics) % STEPS_BETWEEN_LOOKS == 0 and not isfinite(metrics[-STEPS_BETWEEN_LOOKS]["loss"]):

@@ -58,7 +58,8 @@ class Forward:
 class Recipe:
     """How to train a model: layers of `frozen` stay as they are.
 
-    `key` is the setting that `optim` comes from, for messages.
+    `key` is the setting that `optim` comes from, for messages. `teacher` is whom `optim.distill` follows: parameters
+    and state of the same network.
     """
 
     forward: Forward
@@ -66,6 +67,7 @@ class Recipe:
     seed: int
     frozen: frozenset[str] = frozenset()
     key: str = "optim"
+    teacher: tuple[Params, State] | None = None
 
     @property
     def task(self) -> Task:
@@ -99,6 +101,7 @@ def train_step(
     masks: Masks,
     key: PRNGKeyArray,
     batch: Batch,
+    teacher: tuple[Params, State] | None = None,
 ) -> tuple[TrainState, dict[str, Any]]:
     """One update of `state` on a batch; `state` is donated.
 
@@ -114,6 +117,9 @@ def train_step(
         module = merge(forward.network, formed, {**frozen_state, **state.state}, of_step)
         outputs = forward.run(module, jnp.asarray(batch.inputs))
         losses = forward.task.losses(outputs, targets, optimizer.config.label_smoothing)
+        if teacher is not None and (share := optimizer.config.distill):
+            taught = forward.run(merge(forward.network, *teacher), jnp.asarray(batch.inputs))
+            losses = (1 - share) * losses + share * distilled(outputs, taught, optimizer.config.temperature)
         moved = state_of(forward.network, module)
         sums = forward.task.measure(outputs, targets, valid)
         return jnp.sum(losses * valid) / jnp.sum(valid), (sums, {path: moved[path] for path in state.state})
@@ -122,6 +128,15 @@ def train_step(
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, state.step)
     params = jax.tree.map(jnp.add, state.params, mask_updates(updates, masks))
     return TrainState(params, moved, opt_state, state.step + 1), {"loss": loss, "sums": sums}
+
+
+def distilled(
+    outputs: Float[Array, "batch ... classes"], taught: Float[Array, "batch ... classes"], temperature: float
+) -> Float[Array, " batch"]:
+    """Cross-entropy with the teacher's probabilities, both softened, times temperature^2 (Hinton et al. 2015)."""
+    targets = jax.nn.softmax(jax.lax.stop_gradient(taught) / temperature)
+    losses = -(targets * jax.nn.log_softmax(outputs / temperature)).sum(axis=-1)
+    return temperature**2 * losses.reshape(len(losses), -1).mean(axis=1)
 
 
 @partial(jax.jit, static_argnames=("forward",))

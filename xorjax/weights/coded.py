@@ -147,7 +147,7 @@ class CodedWeight(metaclass=_Kind):
                 f"{'; a weight of (out, in), as torch has them, is used as x @ w.T' if turned else ''}"
             )
         decoder: Any = DECODERS.get(self.planes.decoder)
-        if hasattr(decoder, "product") and decoder.pays(jnp.shape(x), self.planes):
+        if hasattr(decoder, "product") and decoder.pays(given, self.planes, self.mask, self.scales):
             return decoder.product(x, self.planes, self.mask, self.scales)
         return jnp.matmul(x, self.to_array())
 

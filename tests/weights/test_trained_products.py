@@ -1,0 +1,96 @@
+"""The product by look-ups: its values against float64, its gradients, its use."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from coded_weights import coded
+
+from xorjax.codec.trained import TrainedCode
+from xorjax.decoding.planes import DECODERS
+from xorjax.weights import CodedWeight
+
+RNG = np.random.default_rng(0)
+
+
+def weight(shape, code, n_planes=1, by_channel=True):
+    planes = np.stack([code.project(RNG.standard_normal(shape)) for _ in range(n_planes)])
+    scales = RNG.uniform(0.5, 2, (n_planes, 1, shape[1] if by_channel else 1)).astype(np.float32)
+    return coded(planes, None, scales, code), (scales.astype(float) * (2.0 * planes - 1)).sum(0)
+
+
+def bound(x, scales):
+    """Of a sum of K products in any order: K roundings, and those of scales and planes, of the magnitudes."""
+    magnitudes = np.abs(x).astype(float).sum(axis=-1, keepdims=True) * np.abs(scales).sum(axis=(0, 1))
+    return (x.shape[-1] + len(scales) + 1) * 2.0**-24 * magnitudes
+
+
+@pytest.mark.parametrize(
+    ("code", "shape", "n_planes"),
+    [
+        (TrainedCode(8, 32), (130, 33), 1),
+        (TrainedCode(8, 20), (64, 7), 2),
+        (TrainedCode(12, 33), (31, 500), 1),
+        (TrainedCode(2, 5), (1, 1), 2),
+    ],
+)
+@pytest.mark.parametrize("batch", [(), (1,), (3,), (16,), (2, 21)])
+def test_look_ups_sum_to_the_product(code, shape, batch, n_planes):
+    w, dense = weight(shape, code, n_planes)
+    x = RNG.standard_normal((*batch, shape[0])).astype(np.float32)
+    y = np.asarray(jax.jit(lambda x, w: DECODERS["trained"].product(x, w.planes, w.mask, w.scales))(x, w))
+    assert y.shape == (*batch, shape[1])
+    assert (np.abs(y - x.astype(float) @ dense) <= bound(x, w.scales)).all()
+
+
+def test_an_empty_batch():
+    w, _ = weight((40, 6), TrainedCode(8, 32))
+    assert (jnp.zeros((0, 40)) @ w).shape == (0, 6)
+
+
+@pytest.mark.parametrize("batch", [1, 5, 20])
+def test_gradients_are_those_of_the_product(batch):
+    w, _ = weight((70, 9), TrainedCode(8, 32), 2)
+    x = jnp.asarray(RNG.standard_normal((batch, 70)), jnp.float32)
+    weights = jnp.asarray(RNG.standard_normal((batch, 9)), jnp.float32)
+
+    def loss(x, scales, planes):
+        return (weights * jnp.tanh(x @ CodedWeight(planes, None, scales))).sum()
+
+    def reference(x, scales, planes):
+        return (weights * jnp.tanh(x @ CodedWeight(planes, None, scales).to_array())).sum()
+
+    for found, wanted in zip(
+        jax.grad(loss, (0, 1))(x, w.scales, w.planes),
+        jax.grad(reference, (0, 1))(x, w.scales, w.planes),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-5)
+
+
+def test_under_vmap():
+    w, dense = weight((70, 9), TrainedCode(8, 32))
+    x = RNG.standard_normal((4, 6, 70)).astype(np.float32)
+    np.testing.assert_allclose(jax.vmap(lambda x: x @ w)(jnp.asarray(x)), x @ dense, rtol=1e-4, atol=1e-4)
+
+
+def test_where_it_is_used():
+    """Not under a mask, for scales of inputs, for stacks of matrices, nor for short slices and many examples."""
+    pays = DECODERS["trained"].pays
+    short, long = (weight((64, 8), TrainedCode(8, n_out))[0] for n_out in (16, 32))
+    assert pays((1, 64), short.planes, None, short.scales)
+    assert not pays((256, 64), short.planes, None, short.scales)
+    assert pays((256, 64), long.planes, None, long.scales)
+    assert not pays((1, 64), long.planes, None, jnp.ones((1, 64, 1)))
+    code = TrainedCode(8, 32)
+    stack = coded(
+        code.project(RNG.standard_normal((3, 64, 8)))[None], None, np.ones((1, 1, 1, 8), np.float32), code
+    )
+    assert not pays((1, 64), stack.planes, None, stack.scales)
+    mask = RNG.random((64, 8)) < 0.5
+    masked = coded(
+        code.project(RNG.standard_normal((64, 8)))[None], mask, np.ones((1, 1, 1), np.float32), code
+    )
+    assert not pays((1, 64), masked.planes, masked.mask, masked.scales)
+    x = RNG.standard_normal((2, 64)).astype(np.float32)
+    np.testing.assert_array_equal(jnp.asarray(x) @ masked, jnp.asarray(x) @ masked.to_array())

@@ -1,0 +1,130 @@
+"""The trained XOR code inside jit: a slice is looked up among the vectors of all code words, or never formed.
+
+`x @ W` needs no weights: for each group of n_out inputs the partial sums with all 2^n_in vectors are computed once,
+and each output adds one of them a slice,
+
+    P[g, c] = sum over o of x[g n_out + o] t_c[o]        y[n] = scale[n] sum over g of P[g, code[g, n]]
+
+so that n_out weights cost one look-up and one addition.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Shaped
+
+from xorjax.codec.code import EncodedPlanes, Mask
+from xorjax.codec.trained import TrainedCode
+from xorjax.decoding.masks import PackedMask
+from xorjax.decoding.planes import DECODERS, PackedPlanes, Words
+from xorjax.masks.base import matrix_shape
+
+
+@dataclass(frozen=True)
+class TrainedFormat:
+    """What the words mean."""
+
+    n_in: int
+    n_out: int
+
+
+@DECODERS.register
+class TrainedDecoder:
+    """Words: "codes" (planes, groups, outputs), a byte or two each, and "vectors", the slice of each code word."""
+
+    id = "trained"
+
+    @staticmethod
+    def pack(values: EncodedPlanes, mask: Mask | None) -> tuple[Words, TrainedFormat]:
+        code = values.code
+        assert isinstance(code, TrainedCode)
+        codes = np.stack(list(code.read(values))).reshape(values.n_planes, -1, matrix_shape(values.shape)[1])
+        words = {
+            "codes": jnp.asarray(codes.astype(np.uint8 if code.n_in <= 8 else np.uint16)),
+            "vectors": jnp.asarray(code.vectors),
+        }
+        return words, TrainedFormat(code.n_in, code.n_out)
+
+    @staticmethod
+    def decode(planes: PackedPlanes, mask: Bool[Array, "*shape"] | None) -> Bool[Array, "planes *shape"]:
+        codes, vectors = planes.words["codes"], planes.words["vectors"]
+        n_inputs, n_outputs = matrix_shape(planes.shape)
+        # (planes, groups, n_out, outputs)
+        bits = jnp.moveaxis(vectors[codes], -1, 2)
+        matrix = bits.reshape(planes.n_planes, -1, n_outputs)[:, :n_inputs]
+        return matrix.reshape(planes.n_planes, *planes.shape)
+
+    @staticmethod
+    def pays(x_shape: tuple[int, ...], planes: PackedPlanes, mask: PackedMask | None, scales: Array) -> bool:
+        """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it."""
+        batch, n_out = prod(x_shape[:-1]), planes.format.n_out
+        can = mask is None and len(planes.shape) == 2 and scales.shape[1] == 1
+        return can and (n_out >= 32 or batch <= 16)
+
+    @staticmethod
+    def product(
+        x: Shaped[Array, "*batch inputs"],
+        planes: PackedPlanes,
+        mask: PackedMask | None,
+        scales: Float[Array, "planes ..."],
+    ) -> Float[Array, "*batch outputs"]:
+        """`jnp.matmul(x, W)` but for the order of its sums."""
+        dtype = jnp.result_type(x, scales)
+        flat = jnp.asarray(x, dtype).reshape(-1, x.shape[-1])
+        y = sum(scale * _signed(flat, planes, p) for p, scale in enumerate(scales.astype(dtype)))
+        return jnp.asarray(y).reshape(*x.shape[:-1], planes.shape[1])
+
+
+_BLOCK = 16
+"""Examples whose partial sums lie side by side: a row of them is what a look-up adds."""
+_UNROLLED = 8
+"""Groups that are added to the sums at once, which are read and written as often."""
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _signed(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Float[Array, "batch outputs"]:
+    """x times the signs of plane p."""
+    codes, n_out = planes.words["codes"][p].astype(jnp.int32), planes.format.n_out
+    signs = jnp.where(planes.words["vectors"], jnp.ones((), x.dtype), -jnp.ones((), x.dtype))
+    n_groups, n_outputs = codes.shape
+    if not len(x):
+        return jnp.zeros((0, n_outputs), x.dtype)
+    if len(x) == 1:
+        groups = jnp.pad(x[0], (0, n_groups * n_out - x.shape[1])).reshape(n_groups, n_out)
+        sums = jnp.matmul(groups, signs.T, precision="highest")
+        return jnp.take_along_axis(sums, codes, axis=1, mode="promise_in_bounds").sum(0)[None]
+    block, n_steps = min(len(x), _BLOCK), -(-n_groups // _UNROLLED)
+    n_blocks, n_padded = -(-len(x) // block), n_steps * _UNROLLED
+    # A group of padding adds what zeros sum to.
+    codes = jnp.pad(codes, ((0, n_padded - n_groups), (0, 0))).reshape(n_steps, _UNROLLED, n_outputs)
+    room = (0, n_blocks * block - len(x)), (0, n_padded * n_out - x.shape[1])
+    groups = jnp.pad(x, room).reshape(n_blocks, block, n_steps, _UNROLLED, n_out)
+
+    def add(total: Array, step: tuple[Array, Array]) -> tuple[Array, None]:
+        for sums, own in zip(*step, strict=True):
+            total += sums.at[own].get(mode="promise_in_bounds")
+        return total, None
+
+    def multiply(of_block: Float[Array, "block steps unrolled n_out"]) -> Array:
+        sums = jnp.einsum("bsuo,co->sucb", of_block, signs, precision="highest")
+        return jax.lax.scan(add, jnp.zeros((n_outputs, block), x.dtype), (sums, codes))[0].T
+
+    return jax.lax.map(multiply, groups).reshape(-1, n_outputs)[: len(x)]
+
+
+def _forward(x: Array, planes: PackedPlanes, p: int) -> tuple[Array, PackedPlanes]:
+    return _signed(x, planes, p), planes
+
+
+def _backward(p: int, planes: PackedPlanes, g: Array) -> tuple[Array, PackedPlanes]:
+    bits = TrainedDecoder.decode(planes, None)[p]
+    signs = jnp.where(bits, jnp.ones((), g.dtype), -jnp.ones((), g.dtype))
+    # Integers have no gradient.
+    return g @ signs.T, jax.tree.map(lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), planes)
+
+
+_signed.defvjp(_forward, _backward)

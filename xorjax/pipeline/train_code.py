@@ -1,0 +1,45 @@
+"""Stage 3 of a code that is trained: fine-tune the layers in it, as `quantize.words` says.
+
+`search` keeps float weights, and in every forward pass each slice takes the code word that is nearest to them; `latent`
+trains the bits of the code words themselves.
+"""
+
+from collections.abc import Mapping
+
+from xorjax.codec.trained import TrainedCode
+from xorjax.config.schema import Config
+from xorjax.params import Params
+from xorjax.pipeline.build import Build
+from xorjax.pipeline.quantize import NEEDS, fine_tune
+from xorjax.pipeline.training import MASK_READS
+from xorjax.quantize.binary import Binarizer, BinaryForm
+from xorjax.quantize.latent import LatentForm, LatentLayer
+
+__all__ = ["NEEDS", "READS", "train_code"]
+
+READS = (*MASK_READS, "quantize", "code")
+
+
+def train_code(build: Build) -> dict:
+    """As `quantize.quantize`."""
+    return fine_tune(build, _searched if build.config.quantize.words == "search" else _latent)
+
+
+def _searched(layers: Mapping[str, Config], params: Params) -> BinaryForm:
+    return BinaryForm.of({path: _binarizer(own) for path, own in layers.items()})
+
+
+def _latent(layers: Mapping[str, Config], params: Params) -> LatentForm:
+    trained = {path: own.code for path, own in layers.items() if isinstance(own.code, TrainedCode)}
+    latent = {
+        path: LatentLayer(params[path].shape, own.n_planes, own.scale, code, own.steepness)
+        for path, code in trained.items()
+        for own in [layers[path].quantize]
+    }
+    others = {path: _binarizer(own) for path, own in layers.items() if path not in trained}
+    return LatentForm(tuple(latent.items()), BinaryForm.of(others))
+
+
+def _binarizer(own: Config) -> Binarizer:
+    code = own.code if isinstance(own.code, TrainedCode) else None
+    return Binarizer(own.quantize.n_planes, own.quantize.scale, own.quantize.ste, code)
