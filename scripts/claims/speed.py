@@ -10,6 +10,8 @@ from .sweeps import RESULTS
 ENCODE = python("encode", 2, "benchmarks/encode.py")
 DECODE = python("decode", 1, "benchmarks/decode.py")
 WHOLE_DECODER = "whole decoder to a Bool plane, paper / blocked / care / enumerative, over look-up"
+SIGNS = "packed signs behind the same mask, decoded, over the XOR code (care, interleaved)"
+PRODUCTS = "`x @ W` for one x: the XOR code / packed signs, over float32 weights"
 STEP = python("train_step", 1.5, "benchmarks/train_step.py", module="torch")
 
 
@@ -39,7 +41,18 @@ def decoder_speed(results: Results) -> Found:
     }
     found = {label: [Loose(numbers_after(results, DECODE, name)[2], 2)] for name, label in names.items()}
     planes = [numbers_after(results, DECODE, f"plane, {name} ")[2] for name in PATCH_FORMATS]
-    return found | {WHOLE_DECODER: [Loose(ratio, 2) for ratio in planes]}
+    ours, signs = (
+        numbers_after(results, DECODE, f"plane, {name} ")[2] for name in ("care, interleaved", "packed signs")
+    )
+    products = [
+        numbers_after(results, DECODE, f"x @ W, {name} ")[2]
+        for name in ("care, interleaved", "packed signs", "float32")
+    ]
+    return found | {
+        WHOLE_DECODER: [Loose(ratio, 2) for ratio in planes],
+        SIGNS: [Loose(signs / ours, 2)],
+        PRODUCTS: [Loose(product / products[-1], 2) for product in products[:-1]],
+    }
 
 
 def step_speed(results: Results) -> Found:
@@ -86,6 +99,8 @@ CLAIMS = (
                 "float product modulo 2 over look-up",
                 "look-up with patches over look-up",
                 WHOLE_DECODER,
+                SIGNS,
+                PRODUCTS,
             ),
         ),
         (DECODE,),
