@@ -146,14 +146,14 @@ def rows_of_small():
 SMALL = """Text.
 
 <!-- figures: small -->
-| seed | dense % | test % | loss pp | index bits | value bits | total |
+| seed | dense % | test % | less than dense, pp | index bits | value bits | total |
 |---|---|---|---|---|---|---|
 | 0 | 99.00 | 98.00 | 1.00 | .1000 | .0500 | .1510 |
 | 3 | 99.00 | 95.00 | 4.00 | .1300 | .0500 | .1810 |
 | mean of 0 to 2 | 99.00 | 97.00 | 2.00 | .1100 | .0500 | .1610 |
 | mean of 5 | 99.00 | 96.00 | **3.00** | .1200 | .0500 | **.1710** |
 
-One seed is 5.00 off; the sample standard deviation is
+One seed is 5.00 below dense; the sample standard deviation is
 1.58 pp. The whole file takes 2.46 bits a parameter. The same mask with packed signs takes .220.
 """
 

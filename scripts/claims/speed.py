@@ -11,7 +11,7 @@ ENCODE = python("encode", 2, "benchmarks/encode.py")
 DECODE = python("decode", 1, "benchmarks/decode.py")
 WHOLE_DECODER = "whole decoder to a Bool plane, paper / blocked / care / enumerative, over look-up"
 SIGNS = "packed signs behind the same mask, decoded, over the XOR code (care, interleaved)"
-PRODUCTS = "`x @ W` for one x: the XOR code / packed signs, over float32 weights"
+PRODUCTS = "a product with one x: the XOR code / packed signs, over float32 weights"
 STEP = python("train_step", 1.5, "benchmarks/train_step.py", module="torch")
 
 
