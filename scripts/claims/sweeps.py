@@ -15,7 +15,7 @@ def sweep(name: str, minutes: float, overrides: str, experiment: str | None = No
     return Command(name, f"python scripts/train.py {overrides}", minutes, experiment or name)
 
 
-SWEEP = sweep("lenet_sweep", 9, "+experiment=lenet_sweep")
+SWEEP = sweep("lenet_sweep", 8, "+experiment=lenet_sweep")
 SMALL = sweep("lenet_small", 24, "+experiment=lenet_small")
 MASKS = sweep("lenet_masks", 16, "+experiment=lenet_masks")
 
