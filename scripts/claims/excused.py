@@ -35,6 +35,11 @@ EXCUSES = (
         Sentence("Python 3.11 to 3.13, a package index and 2 GB for the environment"),
         "versions, and the size of an environment",
     ),
+    Excuse(
+        RESULTS,
+        Sentence("cannot tell less than about .1 pp of LeNet-5's accuracy"),
+        "about what half an interval of three such seeds is",
+    ),
     Excuse(RESULTS, Sentence("± is the 95 % interval of the mean"), "a level of confidence"),
     Excuse(
         RESULTS,
