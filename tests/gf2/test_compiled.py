@@ -91,7 +91,10 @@ GIVEN = ENCODE.replace(
         (ENCODE, "NUMBA_NUM_THREADS=0"),
         (GIVEN, "NUMBA_NUM_THREADS=-3"),
         (GIVEN.replace("greedy", "minimum"), "NUMBA_NUM_THREADS=0"),
-        (ENCODE, "NUMBA_CACHE_LOCATOR_CLASSES=bogus"),
+        (
+            "from xorjax import XorNetwork; XorNetwork.random(4, 9).as_galois()",
+            "NUMBA_CACHE_LOCATOR_CLASSES=bogus",
+        ),
     ],
 )
 def test_a_variable_that_numba_does_not_take_is_named(code, variable):
