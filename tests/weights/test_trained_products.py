@@ -8,6 +8,7 @@ from coded_weights import coded
 
 from xorjax.codec.trained import TrainedCode
 from xorjax.decoding.planes import DECODERS
+from xorjax.decoding.trained import _by_kernel
 from xorjax.weights import CodedWeight
 
 RNG = np.random.default_rng(0)
@@ -41,6 +42,46 @@ def test_look_ups_sum_to_the_product(code, shape, batch, n_planes):
     y = np.asarray(jax.jit(lambda x, w: DECODERS["trained"].product(x, w.planes, w.mask, w.scales))(x, w))
     assert y.shape == (*batch, shape[1])
     assert (np.abs(y - x.astype(float) @ dense) <= bound(x, w.scales)).all()
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("batch", [1, 3, 16, 21])
+def test_the_kernel_of_gpus_interpreted(batch, dtype):
+    """Partial sums are rounded to the dtype of x, their sum to none."""
+    code = TrainedCode(8, 20)
+    w, _ = weight((130, 300), code)
+    x = jnp.asarray(RNG.standard_normal((batch, 130)), dtype)
+    codes, vectors = w.planes.words["codes"][0], w.planes.words["vectors"]
+    y = _by_kernel(x, codes, vectors, interpret=True)
+    assert y.dtype == jnp.float32
+    exact = np.asarray(x, np.float64)
+    bits = np.asarray(DECODERS["trained"].decode(w.planes, None)[0])
+    within = np.abs(exact).sum(axis=1, keepdims=True) * (2.0**-8 if dtype == jnp.bfloat16 else 2.0**-16)
+    assert (np.abs(y - exact @ (2.0 * bits - 1)) <= within).all()
+
+
+@pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated")
+@pytest.mark.parametrize("batch", [1, 16])
+def test_the_kernel_lowers_for_an_h100(batch):
+    w = weight((4096, 512), TrainedCode(8, 32))[0].astype(jnp.bfloat16)
+    like = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), w)
+    x = jax.ShapeDtypeStruct((batch, 4096), jnp.bfloat16)
+    device = jax.sharding.AbstractDevice("NVIDIA H100 80GB HBM3", 1, "gpu")
+    with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((1,), ("x",), abstract_device=device)):
+        traced = jax.jit(lambda x, w: DECODERS["trained"].product(x, w.planes, None, w.scales)).trace(x, like)
+        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert "triton" in text
+    assert "look_up" in text
+
+
+def test_narrow_inputs_are_summed_in_float32():
+    w, dense = weight((2000, 40), TrainedCode(8, 40))
+    x = jnp.asarray(RNG.standard_normal((4, 2000)), jnp.bfloat16)
+    y = jnp.asarray(DECODERS["trained"].product(x, w.planes, None, w.scales.astype(jnp.bfloat16)))
+    assert y.dtype == jnp.bfloat16
+    narrow = np.asarray(w.scales.astype(jnp.bfloat16), np.float64)[0] * np.sign(dense)
+    exact = np.asarray(x, np.float64) @ narrow
+    assert (np.abs(np.asarray(y, np.float64) - exact) <= 2.0**-8 * np.abs(exact) + 1e-2).all()
 
 
 def test_an_empty_batch():

@@ -11,14 +11,16 @@ so that n_out weights cost one look-up and one addition.
 from dataclasses import dataclass
 from functools import partial
 from math import prod
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped, UInt
 
 from xorjax.codec.code import EncodedPlanes, Mask
 from xorjax.codec.trained import TrainedCode
+from xorjax.decoding.look_up import is_available, look_up
 from xorjax.decoding.masks import PackedMask
 from xorjax.decoding.planes import DECODERS, PackedPlanes, Words
 from xorjax.masks.base import matrix_shape
@@ -63,7 +65,7 @@ class TrainedDecoder:
         """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it."""
         batch, n_out = prod(x_shape[:-1]), planes.format.n_out
         can = mask is None and len(planes.shape) == 2 and scales.shape[1] == 1
-        return can and (n_out >= 32 or batch <= 16)
+        return can and (batch <= 16 or (n_out >= 32 and jax.default_backend() == "cpu"))
 
     @staticmethod
     def product(
@@ -75,8 +77,9 @@ class TrainedDecoder:
         """`jnp.matmul(x, W)` but for the order of its sums."""
         dtype = jnp.result_type(x, scales)
         flat = jnp.asarray(x, dtype).reshape(-1, x.shape[-1])
-        y = sum(scale * _signed(flat, planes, p) for p, scale in enumerate(scales.astype(dtype)))
-        return jnp.asarray(y).reshape(*x.shape[:-1], planes.shape[1])
+        by_plane = enumerate(scales.astype(wide(dtype)))
+        y = jnp.stack([scale * _signed(flat, planes, p) for p, scale in by_plane]).sum(0)
+        return y.astype(dtype).reshape(*x.shape[:-1], planes.shape[1])
 
 
 _BLOCK = 16
@@ -87,12 +90,27 @@ _UNROLLED = 8
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _signed(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Float[Array, "batch outputs"]:
-    """x times the signs of plane p."""
-    codes, n_out = planes.words["codes"][p].astype(jnp.int32), planes.format.n_out
-    signs = jnp.where(planes.words["vectors"], jnp.ones((), x.dtype), -jnp.ones((), x.dtype))
-    n_groups, n_outputs = codes.shape
+    """x times the signs of plane p, in float32 or wider."""
+    codes, vectors = planes.words["codes"][p], planes.words["vectors"]
     if not len(x):
-        return jnp.zeros((0, n_outputs), x.dtype)
+        return jnp.zeros((0, codes.shape[1]), wide(x.dtype))
+    kernels = {"cuda": _by_kernel} if is_available() else {}
+    return jax.lax.platform_dependent(x, codes, vectors, **kernels, default=_by_gathers)
+
+
+def wide(dtype: Any) -> Any:
+    """What sums of this dtype are added in."""
+    return dtype if jnp.dtype(dtype).itemsize > 4 else jnp.float32
+
+
+def _by_gathers(
+    x: Float[Array, "batch inputs"],
+    codes: UInt[Array, "groups outputs"],
+    vectors: Bool[Array, "code_words n_out"],
+) -> Float[Array, "batch outputs"]:
+    x, codes, n_out = x.astype(wide(x.dtype)), codes.astype(jnp.int32), vectors.shape[1]
+    signs = jnp.where(vectors, jnp.ones((), x.dtype), -jnp.ones((), x.dtype))
+    n_groups, n_outputs = codes.shape
     if len(x) == 1:
         groups = jnp.pad(x[0], (0, n_groups * n_out - x.shape[1])).reshape(n_groups, n_out)
         sums = jnp.matmul(groups, signs.T, precision="highest")
@@ -116,15 +134,40 @@ def _signed(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Fl
     return jax.lax.map(multiply, groups).reshape(-1, n_outputs)[: len(x)]
 
 
-def _forward(x: Array, planes: PackedPlanes, p: int) -> tuple[Array, PackedPlanes]:
-    return _signed(x, planes, p), planes
+def _by_kernel(
+    x: Float[Array, "batch inputs"],
+    codes: UInt[Array, "groups outputs"],
+    vectors: Bool[Array, "code_words n_out"],
+    interpret: bool = False,
+) -> Float[Array, "batch outputs"]:
+    """As `_by_gathers`; of narrow x the partial sums are as narrow, since reading them takes most of the time."""
+    n_groups, n_out = len(codes), vectors.shape[1]
+    signs = jnp.where(vectors, jnp.ones((), x.dtype), -jnp.ones((), x.dtype))
+    block = min(1 << (len(x) - 1).bit_length(), _BLOCK)
+    room = (0, -len(x) % block), (0, n_groups * n_out - x.shape[1])
+    blocks = jnp.pad(x, room).reshape(-1, block, n_groups, n_out)
+
+    def multiply(of_block: Float[Array, "block groups n_out"]) -> Array:
+        of_groups = {"precision": "highest", "preferred_element_type": wide(x.dtype)}
+        sums = jnp.einsum("bgo,co->gcb", of_block, signs, **of_groups).astype(x.dtype)
+        return look_up(sums, codes, interpret).astype(wide(x.dtype))
+
+    return jax.lax.map(multiply, blocks).reshape(-1, codes.shape[1])[: len(x)]
 
 
-def _backward(p: int, planes: PackedPlanes, g: Array) -> tuple[Array, PackedPlanes]:
+def _forward(x: Array, planes: PackedPlanes, p: int) -> tuple[Array, tuple]:
+    # An empty array has the dtype, which is no array itself.
+    return _signed(x, planes, p), (planes, x[:0])
+
+
+def _backward(p: int, kept: tuple, g: Array) -> tuple[Array, PackedPlanes]:
+    planes, like = kept
     bits = TrainedDecoder.decode(planes, None)[p]
     signs = jnp.where(bits, jnp.ones((), g.dtype), -jnp.ones((), g.dtype))
     # Integers have no gradient.
-    return g @ signs.T, jax.tree.map(lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), planes)
+    return (g @ signs.T).astype(like.dtype), jax.tree.map(
+        lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), planes
+    )
 
 
 _signed.defvjp(_forward, _backward)
