@@ -376,6 +376,6 @@ assert index_bits["ans"] > value
 # scale adds 32 bits to 400,000 weights.)
 #
 # It also puts the XOR code in its place. Packed signs of the kept weights, with no don't-cares at all, attain the floor
-# `1 - S` exactly; the XOR code pays more. What it buys with the difference is a fixed rate: every slice is `n_in` bits
-# at a known place, so that all slices decode in parallel, each on its own, at one speed. `docs/method.md` has the
-# arithmetic, `docs/results.md` what was measured on networks trained in full.
+# `1 - S` exactly; the XOR code pays more. Its code words have a fixed rate: each slice is `n_in` bits at a known place.
+# On a CPU that buys no speed, since packed signs decode faster still. `docs/method.md` has the arithmetic,
+# `docs/results.md` what was measured on networks trained in full.

@@ -131,7 +131,7 @@ assert (compared["more_than_best"] >= 0).all()
 
 # %% [markdown]
 # The mask is the same for all `n_in`. What they differ in are the value bits, code words and patches, and these
-# have a bound: 1 - S for random signs. A dot is a seed.
+# would take 1 - S if they were packed signs. A dot is a seed.
 
 # %%
 xor = xor.with_columns(value_bits=pl.col("code_bits") + pl.col("patch_bits"))

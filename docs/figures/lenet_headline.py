@@ -13,6 +13,7 @@ STREAMS = {
     "code_bits": ("code words, or signs", "#0072B2"),
     "patch_bits": ("patches", "#D55E00"),
     "index_bits": ("mask", "#B8BEC6"),
+    "scale_bits": ("scale", "#000000"),
 }
 BASELINES = {
     ("signs", "ans_rc"): "packed\nsigns",

@@ -9,7 +9,7 @@ from .claim import Claim, Found, Results
 from .documents import Sentence, Table
 from .sweeps import RATES, RESULTS, best_gaps, encoded, losses, mean, rival, sweep
 
-HEADLINE = sweep("lenet_headline", 40, "+experiment=lenet_headline")
+HEADLINE = sweep("lenet_headline", 30, "+experiment=lenet_headline")
 CODECS = {
     "the same mask + packed signs": ("signs", "ans_rc"),
     "the same mask + entropy-coded signs": ("ans_signs", "ans_rc"),
@@ -66,7 +66,8 @@ def codecs_table(results: Results) -> Found:
         xor = encoded(table, n_in=n_in)
         found[f"XOR code, n_in={n_in}"] = [mean(xor, c) for c in (*columns, "file_bits_per_parameter")]
     for name, codec in CODECS.items():
-        found[name] = [mean(rival(table, *codec), column) for column in columns]
+        rows = rival(table, *codec)
+        found[name] = [mean(rows, column) for column in (*columns, "file_bits_per_parameter")]
     return found
 
 

@@ -313,7 +313,7 @@ PINNED = [
     "lenet5-mnist-seed0-S0.9-c05d249990",
     "lenet5-mnist-seed0-S0.95-a363407e71",
     "lenet5-mnist-seed0-S0.95-q1-81ab7bfe35",
-    "lenet5-mnist-seed0-S0.95-q1-c70bf75eed",
+    "lenet5-mnist-seed0-S0.95-q1-7513944d94",
     "lenet5-mnist-seed0-S0.95-q1-xor20-7b002429ab",
     "lenet5-mnist-seed0-S0.95-q1-xor20-35cdd27482",
 ]

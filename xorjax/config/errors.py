@@ -43,8 +43,6 @@ def report(error: Exception) -> int:
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'", text):
-        if several[1].startswith("+experiment="):
-            return f"{several[1]} names several experiments, each with its own sweep; give each a command of its own"
         return (
             f"{several[1]} has several values, and this command is for one point, by --cfg, hydra.mode=RUN or "
             "+debug=one_point; give one value"

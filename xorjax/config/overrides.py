@@ -206,6 +206,9 @@ def _group_problems(override: Override, groups: dict[str, list[str]]) -> Iterato
                 f"the nearest is {nearest(name, choices)}"
             )
             return
+    if group == "experiment" and len(_choices(override, groups[group])) > 1:
+        yield f"{text} names several experiments, each with its own sweep; give each a command of its own"
+        return
     if group in APPENDED:
         if isinstance(override.value(), Glob) and not _choices(override, groups[group]):
             yield f"{text} matches no {group}; it must be {one_of(groups[group])}"

@@ -68,7 +68,7 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
             "test_metric": evaluated["test_metric"],
             "logit_difference": evaluated["logit_difference"],
             "file_bytes": encoded["file_bytes"],
-            "file_bits_per_parameter": _per_parameter(encoded),
+            "file_bits_per_parameter": _per_parameter(encoded["file_bytes"], encoded),
             # `evaluate` fails the point otherwise.
             "lossless": True,
         }
@@ -80,6 +80,8 @@ def point_rows(plan: Plan, command: str, artifacts: Mapping[str, Artifact]) -> l
                 "baseline": True,
                 "test_metric": quantized["test_metric"] if measured else None,
                 "lossless": True if measured else None,
+                "file_bytes": rival.get("file_bytes"),
+                "file_bits_per_parameter": _per_parameter(rival.get("file_bytes"), encoded),
             }
             rows.append(common | _coded({"scale_bits": layer["scale_bits"]} | rival, layer) | of_rival)
     return [row | _accuracies(row) for row in rows]
@@ -138,10 +140,10 @@ def _described(layer: dict) -> dict:
     return found
 
 
-def _per_parameter(encoded: dict) -> float | None:
-    """Bits of the whole file per parameter of the model; None where its stage did not count them."""
+def _per_parameter(file_bytes: int | None, encoded: dict) -> float | None:
+    """Bits of the whole file per parameter of the model; None where no stage counted them."""
     n_parameters = encoded.get("n_parameters")
-    return None if n_parameters is None else 8 * encoded["file_bytes"] / n_parameters
+    return None if file_bytes is None or n_parameters is None else 8 * file_bytes / n_parameters
 
 
 def _per_weight(bits: dict, n_weights: int) -> dict[str, float]:

@@ -138,7 +138,9 @@ STATED = {
         BITS,
     ),
     "file_bytes": Column(
-        INTEGER, "The point's whole file: all layers, coded or not, and the header.", "bytes"
+        INTEGER,
+        "The whole file: all layers, coded or not, and the header; of a baseline, with every coded layer in its code.",
+        "bytes",
     ),
     "file_bits_per_parameter": Column(
         NUMBER,
