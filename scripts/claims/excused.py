@@ -35,17 +35,7 @@ EXCUSES = (
         Sentence("Python 3.11 to 3.13, a package index and 2 GB for the environment"),
         "versions, and the size of an environment",
     ),
-    Excuse(
-        RESULTS,
-        Sentence("cannot tell less than about .1 pp of LeNet-5's accuracy"),
-        "about what half an interval of three such seeds is",
-    ),
     Excuse(RESULTS, Sentence("± is the 95 % interval of the mean"), "a level of confidence"),
-    Excuse(
-        RESULTS,
-        Sentence("3 seeds, which cannot tell less than .1 pp"),
-        "about what half an interval of three such seeds is",
-    ),
     Excuse(RESULTS, Sentence("Measured on two cores of an AMD EPYC"), "where the figures are from"),
     Excuse(RESULTS, Sentence("For .0601 → .0550 value bits"), "two figures of claim sweep"),
     Excuse(RESULTS, Sentence("it was another one in 25 of the 54 points"), GONE),

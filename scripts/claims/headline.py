@@ -1,13 +1,8 @@
 """Claims of README.md and docs/results.md on ten fresh seeds: loss, interval, and sizes beside the entropy."""
 
-from math import sqrt
-from statistics import fmean, stdev
-
-from scipy.stats import t
-
 from .claim import Claim, Found, Results
 from .documents import Sentence, Table
-from .sweeps import RATES, RESULTS, best_gaps, encoded, losses, mean, rival, sweep
+from .sweeps import RATES, RESULTS, best_gaps, encoded, interval, losses, mean, rival, sweep
 
 HEADLINE = sweep("lenet_headline", 30, "+experiment=lenet_headline")
 CODECS = {
@@ -18,11 +13,6 @@ CODECS = {
     "Golomb-coded runs + signs": ("signs", "golomb"),
 }
 """Beside the XOR code, by their names in the documents."""
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """The mean, and half the 95 % interval by Student's t."""
-    return fmean(values), float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
 
 
 def headline_table(results: Results) -> Found:

@@ -1,8 +1,10 @@
 """Claims of docs/results.md on LeNet-5, from the tables that sweeps leave: means over seeds."""
 
+from math import sqrt
 from statistics import fmean, stdev
 
 import polars as pl
+from scipy.stats import t
 
 from .claim import Claim, Command, Found, NotMeasuredError, Results
 from .documents import Sentence, Table, label_of
@@ -59,6 +61,11 @@ def losses(table: pl.DataFrame, than: str = "reference", **settings) -> list[flo
     return by_seed(lost, "lost", **settings)
 
 
+def interval(values: list[float]) -> tuple[float, float]:
+    """The mean, and half its 95 % interval by Student's t."""
+    return fmean(values), float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+
+
 def n_points(table: pl.DataFrame) -> int:
     return encoded(table)["point"].n_unique()
 
@@ -86,6 +93,12 @@ def sweep_table(results: Results) -> Found:
         "sample standard deviation": [
             100 * deviation(table, "dense_accuracy"),
             *(100 * deviation(xor, "test_accuracy", prune_rate=rate) for rate in RATES),
+        ],
+        "reference, test accuracy, mean %": [
+            100 * mean(xor, "reference_accuracy", prune_rate=rate) for rate in RATES
+        ],
+        "loss against it, percentage points": [
+            number for rate in RATES for number in interval(losses(xor, prune_rate=rate))
         ],
         "kept signs that binarized training changed, %": [
             100 * mean(xor, "flipped_signs", prune_rate=rate) for rate in RATES
@@ -241,7 +254,9 @@ CLAIMS = (
     Claim(
         "sweep-parts",
         RESULTS,
-        Sentence("of the point at S=.95, {} of {} are the float32 of the other layers and {} the header"),
+        Sentence(
+            "of the point at S=.95, {} of {} are the float32 of the other layers, whatever the codec, and {} the header"
+        ),
         (SWEEP,),
         parts_of_files,
     ),

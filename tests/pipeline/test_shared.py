@@ -18,7 +18,8 @@ from xorjax import paths
 pytestmark = pytest.mark.slow
 # Long enough to meet each other in every kind of stage.
 SWEEP = (*QUICK, "seed=0,1", "prune.optim.epochs=3", "quantize.optim.epochs=3")
-STAGES = {"dense": 2, "prune": 4, "quantize": 4, "baselines": 4, "encode": 8, "evaluate": 8}
+STAGES = {"dense": 2, "unpruned": 4, "reference": 4, "prune": 4, "quantize": 4, "baselines": 4}
+STAGES |= {"encode": 8, "evaluate": 8}
 
 
 @pytest.fixture(scope="module")
