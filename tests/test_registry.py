@@ -1,9 +1,11 @@
 """A room's entries are found in its modules, and an unknown id names the nearest."""
 
+import subprocess
 import sys
 
 import pytest
 
+from xorjax.codec import CODES
 from xorjax.registry import Registry
 
 
@@ -74,3 +76,15 @@ def test_a_module_that_fails_is_tried_again(rooms, tmp_path):
 
 def test_registries_are_mappings():
     assert dict(Registry("xorjax.gf2", "nothing")) == {}
+
+
+def test_the_order_is_that_of_the_modules_names_whoever_was_imported_first():
+    code = "import xorjax.codec.{first}; from xorjax.codec import CODES; print(*CODES)"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code.format(first=first)], capture_output=True, text=True, check=True
+        ).stdout
+        for first in ("trained", "dense", "xor")
+    }
+    assert len(found) == 1
+    assert sorted(found.pop().split(), key=lambda id: CODES[id].__module__) == list(CODES)

@@ -77,11 +77,17 @@ class Registry(Mapping[str, Entry]):
             package = import_module(self.package)
             for module in sorted(module.name for module in iter_modules(package.__path__)):
                 import_module(f"{self.package}.{module}")
+            # Whoever imported a module before had its entries added first.
+            self._entries = dict(sorted(self._entries.items(), key=lambda item: _module(item[1])))
             self._complete = True
         return self._entries
 
 
 def _file(entry: Any) -> str:
     """Where an entry, or its class, was written."""
-    module = getattr(entry, "__module__", type(entry).__module__)
+    module = _module(entry)
     return getattr(sys.modules.get(module), "__file__", None) or module
+
+
+def _module(entry: Any) -> str:
+    return getattr(entry, "__module__", type(entry).__module__)

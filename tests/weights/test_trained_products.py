@@ -118,7 +118,7 @@ def test_under_vmap():
 def test_where_it_is_used():
     """Not under a mask, for scales of inputs, for stacks of matrices, nor for short slices and many examples."""
     pays = DECODERS["trained"].pays
-    short, long = (weight((64, 8), TrainedCode(8, n_out))[0] for n_out in (16, 32))
+    short, long = (weight((64, 8), TrainedCode(8, n_out))[0] for n_out in (12, 32))
     assert pays((1, 64), short.planes, None, short.scales)
     assert not pays((256, 64), short.planes, None, short.scales)
     assert pays((256, 64), long.planes, None, long.scales)

@@ -65,7 +65,7 @@ class TrainedDecoder:
         """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it."""
         batch, n_out = prod(x_shape[:-1]), planes.format.n_out
         can = mask is None and len(planes.shape) == 2 and scales.shape[1] == 1
-        return can and (batch <= 16 or (n_out >= 32 and jax.default_backend() == "cpu"))
+        return can and (batch <= 16 or (n_out >= 16 and jax.default_backend() == "cpu"))
 
     @staticmethod
     def product(
