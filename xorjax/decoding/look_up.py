@@ -59,13 +59,14 @@ def _add_part(sums, codes, found, *, each: int, batch: int) -> None:
     from jax.experimental.pallas import triton
 
     part, block = pl.program_id(0), pl.program_id(1)
-    columns = block * COLUMNS + jnp.arange(COLUMNS)
-    examples = jnp.arange(batch)[None, :]
+    columns = block * COLUMNS + jnp.arange(COLUMNS, dtype=jnp.int32)
+    examples = jnp.arange(batch, dtype=jnp.int32)[None, :]
 
     def add(group, total):
         row = part * each + group
         code = triton.load(codes.at[row, columns]).astype(jnp.int32)
         return total + triton.load(sums.at[row, code[:, None], examples]).astype(jnp.float32)
 
-    total = jax.lax.fori_loop(0, each, add, jnp.zeros((COLUMNS, batch), jnp.float32))
+    begin, end = jnp.int32(0), jnp.int32(each)
+    total = jax.lax.fori_loop(begin, end, add, jnp.zeros((COLUMNS, batch), jnp.float32))
     triton.store(found.at[part, columns[:, None], examples], total)
