@@ -6,7 +6,7 @@ from xorjax.results.tables import per_point
 
 from .claim import Claim, Command, Found, Results
 from .documents import Table
-from .sweeps import RATES, RESULTS, SWEEP, deviation, encoded, mean, same_mask, sweep
+from .sweeps import RATES, RESULTS, SWEEP, deviation, encoded, interval, losses, mean, same_mask, sweep
 
 LENET300 = sweep("lenet300_sweep", 4, "+experiment=lenet300_sweep")
 JOINT = sweep("lenet_joint", 23, "+experiment=lenet_joint")
@@ -32,6 +32,9 @@ def table_of(command: Command, *n_ins: int):
             "sample standard deviation": [
                 100 * deviation(xor, "dense_metric"),
                 *(100 * deviation(xor, "test_metric", prune_rate=rate) for rate in RATES),
+            ],
+            "loss against the reference, percentage points": [
+                number for rate in RATES for number in interval(losses(pruned, prune_rate=rate))
             ],
             **{f"value bits, n_in={n_in}": line(xor, "value_bits", n_in=n_in) for n_in in n_ins},
             "index bits": line(xor, "index_bits"),
