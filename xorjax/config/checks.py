@@ -91,6 +91,10 @@ def _layers(config: Config) -> Iterator[str]:
 def _code(config: Config) -> Iterator[str]:
     for clash in config.code.clashes(config.prune.rate):
         yield f"code.{clash}"
+    if config.code.trained and config.quantize.words == "latent" and config.prune.rate:
+        yield wrong(
+            "prune.rate", config.prune.rate, "0 where latent code words are trained (quantize.words)", 0
+        )
 
 
 def _prune(config: Config) -> Iterator[str]:

@@ -30,13 +30,13 @@ def _searched(layers: Mapping[str, Config], params: Params) -> BinaryForm:
 
 
 def _latent(layers: Mapping[str, Config], params: Params) -> LatentForm:
-    trained = {path: own.code for path, own in layers.items() if isinstance(own.code, TrainedCode)}
-    latent = {
-        path: LatentLayer(params[path].shape, own.n_planes, own.scale, code, own.steepness)
-        for path, code in trained.items()
-        for own in [layers[path].quantize]
-    }
-    others = {path: _binarizer(own) for path, own in layers.items() if path not in trained}
+    latent, others = {}, {}
+    for path, own in layers.items():
+        if isinstance(own.code, TrainedCode):
+            how = own.quantize
+            latent[path] = LatentLayer(params[path].shape, how.n_planes, how.scale, own.code, how.steepness)
+        else:
+            others[path] = _binarizer(own)
     return LatentForm(tuple(latent.items()), BinaryForm.of(others))
 
 

@@ -2,7 +2,7 @@
 
 Forward, output o of a slice is in {-1, +1} the XOR y_o = (-1)^(n-1) prod_j sign(x_j) over the n bits j that enter it.
 Backward, each sign counts as a steep tanh, dy_o / dx_i = S (1 - tanh^2(S x_i)) (-1)^(n-1) prod_{j != i} sign(x_j),
-which is y_o sign(x_i) S (1 - tanh^2(S x_i)) (arXiv 2009.04126, section 3).
+which is y_o sign(x_i) S (1 - tanh^2(S x_i)) (arXiv 2009.04126, as a public reproduction quotes it).
 """
 
 from dataclasses import dataclass
