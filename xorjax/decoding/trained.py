@@ -61,10 +61,17 @@ class TrainedDecoder:
 
     @staticmethod
     def pays(x_shape: tuple[int, ...], planes: PackedPlanes, mask: PackedMask | None, scales: Array) -> bool:
-        """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it."""
-        batch, n_out = prod(x_shape[:-1]), planes.format.n_out
-        can = mask is None and len(planes.shape) == 2 and scales.shape[1] == 1
-        return can and (batch <= 16 or (n_out >= 16 and jax.default_backend() == "cpu"))
+        """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it.
+
+        On a CPU, in multiplications of the dense product for a weight and example: partial sums take 2^n_in for each
+        output, a look-up as long as 12; decoding takes 4 a weight more than the multiplication.
+        """
+        if mask is not None or len(planes.shape) != 2 or scales.shape[1] != 1:
+            return False
+        batch, format = max(1, prod(x_shape[:-1])), planes.format
+        if jax.default_backend() != "cpu":
+            return batch <= 16
+        return 2**format.n_in / planes.shape[1] + 12 / format.n_out <= 0.8 + 4 / batch
 
     @staticmethod
     def product(
