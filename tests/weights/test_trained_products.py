@@ -7,9 +7,10 @@ import pytest
 from coded_weights import coded
 
 from xorjax.codec.trained import TrainedCode
+from xorjax.container import CompressedLayer, CompressedModel, load, save
 from xorjax.decoding.planes import DECODERS, PackedPlanes
 from xorjax.decoding.trained import TrainedDecoder, TrainedFormat, _by_kernel
-from xorjax.weights import CodedWeight
+from xorjax.weights import CodedWeight, conv
 
 RNG = np.random.default_rng(0)
 
@@ -162,3 +163,29 @@ def test_where_it_is_used():
     assert not pays((1, 64), masked.planes, masked.mask, masked.scales)
     x = RNG.standard_normal((2, 64)).astype(np.float32)
     np.testing.assert_array_equal(jnp.asarray(x) @ masked, jnp.asarray(x) @ masked.to_array())
+
+
+def test_convolutions_from_a_file(tmp_path):
+    """They decode: under jit, vmap and gradients, with respect to x and to the scales."""
+    code = TrainedCode(8, 20)
+    planes = code.project(RNG.standard_normal((5, 5, 3, 6)))[None]
+    scales = RNG.uniform(0.5, 2, (1, 1, 1, 1, 6)).astype(np.float32)
+    layer = CompressedLayer("conv/kernel", code.encode(planes, None), None, scales)
+    save(tmp_path / "file", CompressedModel({layer.name: layer}, {}, {}))
+    w = load(tmp_path / "file").weights["conv/kernel"]
+    kernel = jnp.asarray(scales[0] * (2 * planes[0].astype(np.float32) - 1))
+    np.testing.assert_array_equal(w.to_array(), kernel)
+    x = jnp.asarray(RNG.standard_normal((4, 9, 8, 3)), jnp.float32)
+    np.testing.assert_array_equal(jax.jit(conv)(x, w), jax.jit(conv)(x, kernel))
+    each = jax.jit(jax.vmap(conv, in_axes=(0, None)))(x, w)
+    np.testing.assert_allclose(each, conv(x, kernel), rtol=1e-4, atol=1e-4)
+
+    def loss(x, scales, signs=None):
+        return (
+            conv(x, CodedWeight(w.planes, None, scales) if signs is None else signs * scales[0]) ** 2
+        ).sum()
+
+    found = jax.jit(jax.grad(loss, (0, 1)))(x, w.scales)
+    wanted = jax.grad(loss, (0, 1))(x, w.scales, jnp.sign(kernel))
+    for mine, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-2)
