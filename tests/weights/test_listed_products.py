@@ -8,6 +8,7 @@ from coded_weights import ALL_CODES, CODE, coded, parts, quantized
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.decoding.listed import ListedDecoder, list_kept
 from xorjax.decoding.planes import PackedPlanes, decode_planes, kept
 from xorjax.masks import encode_mask, fit_mask
@@ -128,6 +129,17 @@ def test_others_are_not():
     w = CodedWeight.of(CODE.encode(planes, index.mask), index, scales)
     assert w.planes.decoder == "xor"
     np.testing.assert_array_equal(w.kept(), index.mask)
+
+
+def test_a_file_s_weights_can_stay_code():
+    """Their products are those of the decoded weight, bit for bit."""
+    planes, mask, scales = parts((80, 48), rate=0.1)
+    layer = CompressedLayer("w", CODE.encode(planes, mask), encode_mask(mask, "bitmap"), scales)
+    model = CompressedModel({"w": layer}, {}, {})
+    w = model.weights_as_code["w"]
+    assert (model.weights["w"].planes.decoder, w.planes.decoder, w.mask.codec) == ("listed", "xor", "bitmap")
+    x = jnp.asarray(RNG.standard_normal((3, 80)), jnp.float32)
+    np.testing.assert_array_equal(x @ w, x @ model.weights["w"].to_array())
 
 
 def test_weights_of_one_shape_and_prune_rate_share_a_compilation():

@@ -20,7 +20,7 @@ def check_planes(compressed: CompressedModel, model: Quantized) -> None:
     """
     if compressed.layers.keys() != model.planes.keys():
         raise LosslessError(f"the file holds {sorted(compressed.layers)}, not {sorted(model.planes)}")
-    for path, weight in compressed.weights.items():
+    for path, weight in compressed.weights_as_code.items():
         kept = weight.kept()
         mask = np.ones(weight.shape, np.bool_) if kept is None else np.asarray(kept)
         if not np.array_equal(mask, model.masks[path]):

@@ -54,10 +54,12 @@ class CodedWeight(metaclass=_Kind):
         values: EncodedPlanes,
         index: EncodedMask | None,
         scales: Float[np.ndarray, "planes ..."] | Float[Array, "planes ..."],
+        listed: bool = True,
     ) -> "CodedWeight":
         """Puts the parts of a layer on the default device.
 
-        A pruned matrix that products are faster of so is held as lists of its kept weights (`decoding.listed`).
+        With `listed`, a pruned matrix that so multiplies faster is held as lists of its kept weights
+        (`decoding.listed`), decoded once; without, as its code.
 
         Raises:
             ValueError: the mask or the scales do not fit the planes, or a stream is malformed; it is named.
@@ -67,9 +69,8 @@ class CodedWeight(metaclass=_Kind):
         if index is None:
             return cls(pack(values, None), None, jnp.asarray(scales))
         mask = pack_mask(index)
-        if mask.codec == "bitmap" and is_listed(
-            values.shape, scales.shape, int(np.count_nonzero(index.mask))
-        ):
+        n_kept = int(np.count_nonzero(index.mask))
+        if listed and mask.codec == "bitmap" and is_listed(values.shape, scales.shape, n_kept):
             return cls(pack_listed(values, index.mask), None, jnp.asarray(scales))
         return cls(pack(values, index.mask), mask, jnp.asarray(scales))
 
