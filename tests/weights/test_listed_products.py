@@ -78,6 +78,16 @@ def test_narrow_inputs_are_summed_in_float32():
     assert (np.abs(np.asarray(y, np.float64) - exact) <= 2.0**-8 * np.abs(exact) + 1e-2).all()
 
 
+def test_double_precision():
+    planes, mask, scales = random_parts(60, 7, 1, 0.2)
+    with jax.enable_x64(True):
+        w = listed(planes, mask, scales.astype(np.float64))
+        x = RNG.standard_normal((3, 60))
+        y = x @ w
+        assert y.dtype == np.float64
+        np.testing.assert_allclose(y, x @ w.to_array(), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("batch", [1, 5, 20])
 def test_gradients_are_those_of_the_product(batch):
     planes, mask, scales = random_parts(70, 9, 2, 0.2)
