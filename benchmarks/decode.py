@@ -87,8 +87,10 @@ def main() -> None:
     x = jnp.asarray(rng.standard_normal((1, shape[0])), jnp.float32)
     index, scale = encode_mask(care, "bitmap"), np.ones((1, 1, 1), np.float32)
     products = {
-        "x @ W, care, interleaved": CodedWeight.of(planes["plane, care, interleaved"].planes, index, scale),
-        "x @ W, packed signs": CodedWeight.of(packed_signs, index, scale),
+        "x @ W, care, interleaved": CodedWeight.of(
+            planes["plane, care, interleaved"].planes, index, scale, False
+        ),
+        "x @ W, packed signs": CodedWeight.of(packed_signs, index, scale, False),
         "x @ W, float32": jnp.asarray(np.where(care, np.where(bits, 1, -1), 0), jnp.float32),
     }
     for name, weight in products.items():

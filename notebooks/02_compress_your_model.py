@@ -215,10 +215,10 @@ assert all(np.array_equal(loaded.params[name], array) for name, array in second.
 # %% [markdown]
 # ## A loaded weight in your own jitted function
 #
-# `loaded.weights` has a `CodedWeight` for each layer: code words, patches and the mask, no float weight. It goes where
-# an array goes on the right of `@`, and is decoded there; so the function above takes it as it is. It is a pytree,
-# which `jax.jit` takes as an argument. Of what it holds, most is the look-up tables of the XOR network, which do not
-# grow with the layer, and a bitmap of the mask, whose own code is serial.
+# `loaded.weights` has a `CodedWeight` for each layer, and no float weight. It goes where an array goes on the right of
+# `@`; so the function above takes it as it is. It is a pytree, which `jax.jit` takes as an argument. So few weights are
+# kept here that it holds them as lists, one word of 16 bits a kept weight, and the product goes through these. With
+# more, or on a GPU, it holds code words, patches and the mask, and is decoded in the product.
 
 # %%
 kept = {n: {kind: loaded.params.get(f"{n}/{kind}") for kind in ("kernel", "bias")} for n in SIZES}

@@ -7,9 +7,10 @@ import pytest
 from coded_weights import coded
 
 from xorjax.codec.trained import TrainedCode
-from xorjax.decoding.planes import DECODERS
-from xorjax.decoding.trained import _by_kernel
-from xorjax.weights import CodedWeight
+from xorjax.container import CompressedLayer, CompressedModel, load, save
+from xorjax.decoding.planes import DECODERS, PackedPlanes
+from xorjax.decoding.trained import TrainedDecoder, TrainedFormat, _by_kernel
+from xorjax.weights import CodedWeight, conv
 
 RNG = np.random.default_rng(0)
 
@@ -18,6 +19,10 @@ def weight(shape, code, n_planes=1, by_channel=True):
     planes = np.stack([code.project(RNG.standard_normal(shape)) for _ in range(n_planes)])
     scales = RNG.uniform(0.5, 2, (n_planes, 1, shape[1] if by_channel else 1)).astype(np.float32)
     return coded(planes, None, scales, code), (scales.astype(float) * (2.0 * planes - 1)).sum(0)
+
+
+def by_look_ups(x, w):
+    return TrainedDecoder.product(x, w.planes, w.mask, w.scales)
 
 
 def bound(x, scales):
@@ -39,7 +44,7 @@ def bound(x, scales):
 def test_look_ups_sum_to_the_product(code, shape, batch, n_planes):
     w, dense = weight(shape, code, n_planes)
     x = RNG.standard_normal((*batch, shape[0])).astype(np.float32)
-    y = np.asarray(jax.jit(lambda x, w: DECODERS["trained"].product(x, w.planes, w.mask, w.scales))(x, w))
+    y = np.asarray(jax.jit(by_look_ups)(jnp.asarray(x), w))
     assert y.shape == (*batch, shape[1])
     assert (np.abs(y - x.astype(float) @ dense) <= bound(x, w.scales)).all()
 
@@ -68,7 +73,7 @@ def test_the_kernel_lowers_for_an_h100(batch):
     x = jax.ShapeDtypeStruct((batch, 4096), jnp.bfloat16)
     device = jax.sharding.AbstractDevice("NVIDIA H100 80GB HBM3", 1, "gpu")
     with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((1,), ("x",), abstract_device=device)):
-        traced = jax.jit(lambda x, w: DECODERS["trained"].product(x, w.planes, None, w.scales)).trace(x, like)
+        traced = jax.jit(by_look_ups).trace(x, like)
         text = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "triton" in text
     assert "look_up" in text
@@ -77,7 +82,7 @@ def test_the_kernel_lowers_for_an_h100(batch):
 def test_narrow_inputs_are_summed_in_float32():
     w, dense = weight((2000, 40), TrainedCode(8, 40))
     x = jnp.asarray(RNG.standard_normal((4, 2000)), jnp.bfloat16)
-    y = jnp.asarray(DECODERS["trained"].product(x, w.planes, None, w.scales.astype(jnp.bfloat16)))
+    y = by_look_ups(x, w.astype(jnp.bfloat16))
     assert y.dtype == jnp.bfloat16
     narrow = np.asarray(w.scales.astype(jnp.bfloat16), np.float64)[0] * np.sign(dense)
     exact = np.asarray(x, np.float64) @ narrow
@@ -86,7 +91,7 @@ def test_narrow_inputs_are_summed_in_float32():
 
 def test_an_empty_batch():
     w, _ = weight((40, 6), TrainedCode(8, 32))
-    assert (jnp.zeros((0, 40)) @ w).shape == (0, 6)
+    assert by_look_ups(jnp.zeros((0, 40)), w).shape == (0, 6)
 
 
 @pytest.mark.parametrize("batch", [1, 5, 20])
@@ -96,7 +101,8 @@ def test_gradients_are_those_of_the_product(batch):
     weights = jnp.asarray(RNG.standard_normal((batch, 9)), jnp.float32)
 
     def loss(x, scales, planes):
-        return (weights * jnp.tanh(x @ CodedWeight(planes, None, scales))).sum()
+        w = CodedWeight(planes, None, scales)
+        return (weights * jnp.tanh(by_look_ups(x, w))).sum()
 
     def reference(x, scales, planes):
         return (weights * jnp.tanh(x @ CodedWeight(planes, None, scales).to_array())).sum()
@@ -112,16 +118,38 @@ def test_gradients_are_those_of_the_product(batch):
 def test_under_vmap():
     w, dense = weight((70, 9), TrainedCode(8, 32))
     x = RNG.standard_normal((4, 6, 70)).astype(np.float32)
-    np.testing.assert_allclose(jax.vmap(lambda x: x @ w)(jnp.asarray(x)), x @ dense, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        jax.vmap(lambda x: by_look_ups(x, w))(jnp.asarray(x)), x @ dense, rtol=1e-4, atol=1e-4
+    )
+
+
+def random_weight(shape, n_out):
+    """As a layer's, without looking for code words."""
+    words = {"codes": jnp.zeros((1, -(-shape[0] // n_out), shape[1]), jnp.uint8)}
+    planes = PackedPlanes(words, "trained", shape, 1, TrainedFormat(8, n_out))
+    return CodedWeight(planes, None, jnp.ones((1, 1, shape[1])))
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_out", "most"),
+    [
+        *(((4096, 4096), n_out, most) for n_out, most in ((12, 8), (16, 256), (32, 256))),
+        *(((800, 500), n_out, most) for n_out, most in ((16, 8), (32, 32), (128, 256))),
+        ((500, 10), 32, 0),
+    ],
+)
+def test_how_many_examples_pay(shape, n_out, most):
+    """Up to as many as `benchmarks/product.py` showed."""
+    w = random_weight(shape, n_out)
+    for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256):
+        assert TrainedDecoder.pays((batch, shape[0]), w.planes, None, w.scales) == (batch <= most)
 
 
 def test_where_it_is_used():
-    """Not under a mask, for scales of inputs, for stacks of matrices, nor for short slices and many examples."""
-    pays = DECODERS["trained"].pays
-    short, long = (weight((64, 8), TrainedCode(8, n_out))[0] for n_out in (12, 32))
-    assert pays((1, 64), short.planes, None, short.scales)
-    assert not pays((256, 64), short.planes, None, short.scales)
-    assert pays((256, 64), long.planes, None, long.scales)
+    """Not under a mask, for scales of inputs, nor for stacks of matrices."""
+    pays = TrainedDecoder.pays
+    long = weight((64, 100), TrainedCode(8, 32))[0]
+    assert pays((1, 64), long.planes, None, long.scales)
     assert not pays((1, 64), long.planes, None, jnp.ones((1, 64, 1)))
     code = TrainedCode(8, 32)
     stack = coded(
@@ -135,3 +163,29 @@ def test_where_it_is_used():
     assert not pays((1, 64), masked.planes, masked.mask, masked.scales)
     x = RNG.standard_normal((2, 64)).astype(np.float32)
     np.testing.assert_array_equal(jnp.asarray(x) @ masked, jnp.asarray(x) @ masked.to_array())
+
+
+def test_convolutions_from_a_file(tmp_path):
+    """They decode: under jit, vmap and gradients, with respect to x and to the scales."""
+    code = TrainedCode(8, 20)
+    planes = code.project(RNG.standard_normal((5, 5, 3, 6)))[None]
+    scales = RNG.uniform(0.5, 2, (1, 1, 1, 1, 6)).astype(np.float32)
+    layer = CompressedLayer("conv/kernel", code.encode(planes, None), None, scales)
+    save(tmp_path / "file", CompressedModel({layer.name: layer}, {}, {}))
+    w = load(tmp_path / "file").weights["conv/kernel"]
+    kernel = jnp.asarray(scales[0] * (2 * planes[0].astype(np.float32) - 1))
+    np.testing.assert_array_equal(w.to_array(), kernel)
+    x = jnp.asarray(RNG.standard_normal((4, 9, 8, 3)), jnp.float32)
+    np.testing.assert_array_equal(jax.jit(conv)(x, w), jax.jit(conv)(x, kernel))
+    each = jax.jit(jax.vmap(conv, in_axes=(0, None)))(x, w)
+    np.testing.assert_allclose(each, conv(x, kernel), rtol=1e-4, atol=1e-4)
+
+    def loss(x, scales, signs=None):
+        return (
+            conv(x, CodedWeight(w.planes, None, scales) if signs is None else signs * scales[0]) ** 2
+        ).sum()
+
+    found = jax.jit(jax.grad(loss, (0, 1)))(x, w.scales)
+    wanted = jax.grad(loss, (0, 1))(x, w.scales, jnp.sign(kernel))
+    for mine, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-2)

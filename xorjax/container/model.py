@@ -132,8 +132,13 @@ class CompressedModel:
 
     @cached_property
     def weights(self) -> "Mapping[str, CodedWeight]":
-        """The layers as weights on the device, each made when it is first asked for."""
+        """The layers as weights on the device, each made when it is first asked for and held as it multiplies best."""
         return _Weights(self.layers)
+
+    @cached_property
+    def weights_as_code(self) -> "Mapping[str, CodedWeight]":
+        """`weights` that all hold their code and decode inside jit: products are the decoded weight's, bit for bit."""
+        return _Weights(self.layers, listed=False)
 
 
 def _listed(names: Mapping[str, object], most: int = 8) -> str:
@@ -161,8 +166,8 @@ def check_params(params: Iterable[str], metadata: Mapping[str, str], error: type
 
 
 class _Weights(Mapping[str, "CodedWeight"]):
-    def __init__(self, layers: Mapping[str, CompressedLayer]):
-        self._layers, self._made = layers, {}
+    def __init__(self, layers: Mapping[str, CompressedLayer], listed: bool = True):
+        self._layers, self._listed, self._made = layers, listed, {}
 
     def __repr__(self) -> str:
         return f"Weights(layers {_listed(self._layers)})"
@@ -173,7 +178,7 @@ class _Weights(Mapping[str, "CodedWeight"]):
 
         layer = self._layers[name]
         if name not in self._made:
-            self._made[name] = CodedWeight.of(layer.values, layer.index, layer.scales)
+            self._made[name] = CodedWeight.of(layer.values, layer.index, layer.scales, self._listed)
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The bit planes of a layer as a device holds them, and their decoding inside jit.
 
 A code that has a decoder here, in a module of its name, stays encoded. The planes of all others are decoded when they
-are packed, and held as one bit a weight.
+are packed, and held as one bit a weight. So are pruned matrices, of any code, that are held as lists: `listed`.
 """
 
 from collections.abc import Hashable
@@ -30,6 +30,10 @@ class Decoder(Protocol):
 
         product(x, planes: PackedPlanes, mask: PackedMask | None, scales) -> y, as jnp.matmul(x, W) but for its rounding
         pays(x_shape, planes, mask, scales) -> bool: whether that can be, and is the faster way
+
+    and one whose words tell which weights are kept
+
+        kept(planes) -> mask
     """
 
     id: str
@@ -101,6 +105,12 @@ def decode_planes(
         return DECODERS[planes.decoder].decode(planes, mask)
     n_weights = int(np.prod(planes.shape, dtype=np.int64))
     return unpack_words(planes.words, n_weights).reshape(planes.n_planes, *planes.shape)
+
+
+def kept(planes: PackedPlanes) -> Bool[Array, "*shape"] | None:
+    """The mask, where the words hold it."""
+    decoder: Any = DECODERS.get(planes.decoder)
+    return decoder.kept(planes) if hasattr(decoder, "kept") else None
 
 
 def decode(encoded: Encoded) -> Bool[Array, "*shape"]:

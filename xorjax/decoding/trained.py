@@ -9,9 +9,7 @@ so that n_out weights cost one look-up and one addition.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from math import prod
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +21,7 @@ from xorjax.codec.trained import TrainedCode
 from xorjax.decoding.look_up import is_available, look_up
 from xorjax.decoding.masks import PackedMask
 from xorjax.decoding.planes import DECODERS, PackedPlanes, Words
+from xorjax.decoding.products import BLOCK, UNROLLED, multiply, wide
 from xorjax.masks.base import matrix_shape
 
 
@@ -62,10 +61,17 @@ class TrainedDecoder:
 
     @staticmethod
     def pays(x_shape: tuple[int, ...], planes: PackedPlanes, mask: PackedMask | None, scales: Array) -> bool:
-        """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it."""
-        batch, n_out = prod(x_shape[:-1]), planes.format.n_out
-        can = mask is None and len(planes.shape) == 2 and scales.shape[1] == 1
-        return can and (batch <= 16 or (n_out >= 16 and jax.default_backend() == "cpu"))
+        """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it.
+
+        On a CPU, in multiplications of the dense product for a weight and example: partial sums take 2^n_in for each
+        output, a look-up as long as 12; decoding takes 4 a weight more than the multiplication.
+        """
+        if mask is not None or len(planes.shape) != 2 or scales.shape[1] != 1:
+            return False
+        batch, format = max(1, prod(x_shape[:-1])), planes.format
+        if jax.default_backend() != "cpu":
+            return batch <= 16
+        return 2**format.n_in / planes.shape[1] + 12 / format.n_out <= 0.8 + 4 / batch
 
     @staticmethod
     def product(
@@ -75,32 +81,13 @@ class TrainedDecoder:
         scales: Float[Array, "planes ..."],
     ) -> Float[Array, "*batch outputs"]:
         """`jnp.matmul(x, W)` but for the order of its sums."""
-        dtype = jnp.result_type(x, scales)
-        flat = jnp.asarray(x, dtype).reshape(-1, x.shape[-1])
-        by_plane = enumerate(scales.astype(wide(dtype)))
-        y = jnp.stack([scale * _signed(flat, planes, p) for p, scale in by_plane]).sum(0)
-        return y.astype(dtype).reshape(*x.shape[:-1], planes.shape[1])
+        return multiply(_look_up, x, planes, scales)
 
 
-_BLOCK = 16
-"""Examples whose partial sums lie side by side: a row of them is what a look-up adds."""
-_UNROLLED = 8
-"""Groups that are added to the sums at once, which are read and written as often."""
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _signed(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Float[Array, "batch outputs"]:
-    """x times the signs of plane p, in float32 or wider."""
-    codes, vectors = planes.words["codes"][p], planes.words["vectors"]
-    if not len(x):
-        return jnp.zeros((0, codes.shape[1]), wide(x.dtype))
+def _look_up(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Float[Array, "batch outputs"]:
     kernels = {"cuda": _by_kernel} if is_available() else {}
+    codes, vectors = planes.words["codes"][p], planes.words["vectors"]
     return jax.lax.platform_dependent(x, codes, vectors, **kernels, default=_by_gathers)
-
-
-def wide(dtype: Any) -> Any:
-    """What sums of this dtype are added in."""
-    return dtype if jnp.dtype(dtype).itemsize > 4 else jnp.float32
 
 
 def _by_gathers(
@@ -115,23 +102,23 @@ def _by_gathers(
         groups = jnp.pad(x[0], (0, n_groups * n_out - x.shape[1])).reshape(n_groups, n_out)
         sums = jnp.matmul(groups, signs.T, precision="highest")
         return jnp.take_along_axis(sums, codes, axis=1, mode="promise_in_bounds").sum(0)[None]
-    block, n_steps = min(len(x), _BLOCK), -(-n_groups // _UNROLLED)
-    n_blocks, n_padded = -(-len(x) // block), n_steps * _UNROLLED
+    block, n_steps = min(len(x), BLOCK), -(-n_groups // UNROLLED)
+    n_blocks, n_padded = -(-len(x) // block), n_steps * UNROLLED
     # A group of padding adds what zeros sum to.
-    codes = jnp.pad(codes, ((0, n_padded - n_groups), (0, 0))).reshape(n_steps, _UNROLLED, n_outputs)
+    codes = jnp.pad(codes, ((0, n_padded - n_groups), (0, 0))).reshape(n_steps, UNROLLED, n_outputs)
     room = (0, n_blocks * block - len(x)), (0, n_padded * n_out - x.shape[1])
-    groups = jnp.pad(x, room).reshape(n_blocks, block, n_steps, _UNROLLED, n_out)
+    groups = jnp.pad(x, room).reshape(n_blocks, block, n_steps, UNROLLED, n_out)
 
     def add(total: Array, step: tuple[Array, Array]) -> tuple[Array, None]:
         for sums, own in zip(*step, strict=True):
             total += sums.at[own].get(mode="promise_in_bounds")
         return total, None
 
-    def multiply(of_block: Float[Array, "block steps unrolled n_out"]) -> Array:
+    def add_groups(of_block: Float[Array, "block steps unrolled n_out"]) -> Array:
         sums = jnp.einsum("bsuo,co->sucb", of_block, signs, precision="highest")
         return jax.lax.scan(add, jnp.zeros((n_outputs, block), x.dtype), (sums, codes))[0].T
 
-    return jax.lax.map(multiply, groups).reshape(-1, n_outputs)[: len(x)]
+    return jax.lax.map(add_groups, groups).reshape(-1, n_outputs)[: len(x)]
 
 
 def _by_kernel(
@@ -143,31 +130,13 @@ def _by_kernel(
     """As `_by_gathers`; of narrow x the partial sums are as narrow, since reading them takes most of the time."""
     n_groups, n_out = len(codes), vectors.shape[1]
     signs = jnp.where(vectors, jnp.ones((), x.dtype), -jnp.ones((), x.dtype))
-    block = min(1 << (len(x) - 1).bit_length(), _BLOCK)
+    block = min(1 << (len(x) - 1).bit_length(), BLOCK)
     room = (0, -len(x) % block), (0, n_groups * n_out - x.shape[1])
     blocks = jnp.pad(x, room).reshape(-1, block, n_groups, n_out)
 
-    def multiply(of_block: Float[Array, "block groups n_out"]) -> Array:
+    def add_groups(of_block: Float[Array, "block groups n_out"]) -> Array:
         of_groups = {"precision": "highest", "preferred_element_type": wide(x.dtype)}
         sums = jnp.einsum("bgo,co->gcb", of_block, signs, **of_groups).astype(x.dtype)
         return look_up(sums, codes, interpret).astype(wide(x.dtype))
 
-    return jax.lax.map(multiply, blocks).reshape(-1, codes.shape[1])[: len(x)]
-
-
-def _forward(x: Array, planes: PackedPlanes, p: int) -> tuple[Array, tuple]:
-    # An empty array has the dtype, which is no array itself.
-    return _signed(x, planes, p), (planes, x[:0])
-
-
-def _backward(p: int, kept: tuple, g: Array) -> tuple[Array, PackedPlanes]:
-    planes, like = kept
-    bits = TrainedDecoder.decode(planes, None)[p]
-    signs = jnp.where(bits, jnp.ones((), g.dtype), -jnp.ones((), g.dtype))
-    # Integers have no gradient.
-    return (g @ signs.T).astype(like.dtype), jax.tree.map(
-        lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), planes
-    )
-
-
-_signed.defvjp(_forward, _backward)
+    return jax.lax.map(add_groups, blocks).reshape(-1, codes.shape[1])[: len(x)]

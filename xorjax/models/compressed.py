@@ -16,12 +16,14 @@ class FileModelError(UserError, ValueError):
     """A compressed file that does not hold the model that it is taken for."""
 
 
-def coded_model(name: str, compressed: CompressedModel, sizes: Mapping[str, int] | None = None) -> nnx.Module:
+def coded_model(
+    name: str, compressed: CompressedModel, sizes: Mapping[str, int] | None = None, as_code: bool = False
+) -> nnx.Module:
     """The registry's model `name` with the file's parameters and state, the compressed ones as `CodedWeight`s of its
     dtypes.
 
     It runs as it is where the model multiplies by `xorjax.weights.matmul` and `conv`, else with
-    `xorjax.weights.form` of its state, inside jit.
+    `xorjax.weights.form` of its state, inside jit. With `as_code` all weights are decoded from their code words there.
 
     Raises:
         FileModelError: the file's parameters are not those of the model, by name, shape or dtype.
@@ -31,7 +33,8 @@ def coded_model(name: str, compressed: CompressedModel, sizes: Mapping[str, int]
     initial = params | state
     _check(name, {**compressed.params, **compressed.layers}, initial)
     held: dict[str, Any] = {path: jnp.asarray(value) for path, value in compressed.params.items()}
-    held |= {path: weight.astype(initial[path].dtype) for path, weight in compressed.weights.items()}
+    weights = compressed.weights_as_code if as_code else compressed.weights
+    held |= {path: weight.astype(initial[path].dtype) for path, weight in weights.items()}
     return merge(network, *network.split(held))
 
 

@@ -22,7 +22,7 @@ def evaluate(build: Build) -> dict:
     task, test = config.task, dataset(config.task, config.data).test
     try:
         compressed = load(file)
-        model = coded_model(config.model.name, compressed, task.datasets[config.data.name])
+        model = coded_model(config.model.name, compressed, task.datasets[config.data.name], as_code=True)
     except (ContainerError, FileModelError) as error:
         raise LosslessError(f"the file that encode wrote is refused: {error}") from error
     check_planes(compressed, Quantized.load(quantized))

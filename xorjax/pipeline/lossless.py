@@ -3,7 +3,6 @@
 import numpy as np
 
 from xorjax.container import CompressedModel
-from xorjax.decoding.masks import decode_mask
 from xorjax.decoding.planes import decode_planes
 from xorjax.pipeline.quantize import Quantized
 from xorjax.tasks.task import Task
@@ -21,8 +20,8 @@ def check_planes(compressed: CompressedModel, model: Quantized) -> None:
     """
     if compressed.layers.keys() != model.planes.keys():
         raise LosslessError(f"the file holds {sorted(compressed.layers)}, not {sorted(model.planes)}")
-    for path, weight in compressed.weights.items():
-        kept = None if weight.mask is None else decode_mask(weight.mask)
+    for path, weight in compressed.weights_as_code.items():
+        kept = weight.kept()
         mask = np.ones(weight.shape, np.bool_) if kept is None else np.asarray(kept)
         if not np.array_equal(mask, model.masks[path]):
             raise LosslessError(f"{path}: the mask in the file is not the quantized model's")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from xorjax.codec.code import EncodedPlanes
 from xorjax.codec.weights import weigh
+from xorjax.decoding.listed import is_listed, pack_listed
 from xorjax.decoding.masks import PackedMask, decode_mask, pack_mask
-from xorjax.decoding.planes import DECODERS, PackedPlanes, decode_planes, pack
+from xorjax.decoding.planes import DECODERS, PackedPlanes, decode_planes, kept, pack
 from xorjax.masks.base import EncodedMask
 
 Tree = TypeVar("Tree")
@@ -37,7 +38,8 @@ class CodedWeight(metaclass=_Kind):
 
     Attributes:
         planes: the bit planes.
-        mask: None where every weight is kept. One whose codec decodes inside jit stays encoded; others are a bitmap.
+        mask: None where every weight is kept, or the planes tell which are; `kept` is right either way. One whose codec
+            decodes inside jit stays encoded; others are a bitmap.
         scales: floats; one array a plane, which broadcasts over the weights.
     """
 
@@ -52,16 +54,25 @@ class CodedWeight(metaclass=_Kind):
         values: EncodedPlanes,
         index: EncodedMask | None,
         scales: Float[np.ndarray, "planes ..."] | Float[Array, "planes ..."],
+        listed: bool = True,
     ) -> "CodedWeight":
         """Puts the parts of a layer on the default device.
+
+        With `listed`, a pruned matrix that so multiplies faster is held as lists of its kept weights
+        (`decoding.listed`), decoded once; without, as its code.
 
         Raises:
             ValueError: the mask or the scales do not fit the planes, or a stream is malformed; it is named.
         """
         for misfit in values.misfits(None if index is None else index.shape, scales.shape):
             raise ValueError(f"coded weight: {misfit}")
-        mask = None if index is None else pack_mask(index)
-        return cls(pack(values, None if index is None else index.mask), mask, jnp.asarray(scales))
+        if index is None:
+            return cls(pack(values, None), None, jnp.asarray(scales))
+        mask = pack_mask(index)
+        n_kept = int(np.count_nonzero(index.mask))
+        if listed and mask.codec == "bitmap" and is_listed(values.shape, scales.shape, n_kept):
+            return cls(pack_listed(values, index.mask), None, jnp.asarray(scales))
+        return cls(pack(values, index.mask), mask, jnp.asarray(scales))
 
     def __repr__(self) -> str:
         arrays = all(hasattr(leaf, "size") for leaf in (self.scales, *jax.tree.leaves(self)))
@@ -102,9 +113,13 @@ class CodedWeight(metaclass=_Kind):
         """The same code with scales of another dtype."""
         return replace(self, scales=self.scales.astype(dtype))
 
+    def kept(self) -> Bool[Array, "*shape"] | None:
+        """The mask, True where a weight is kept; None where all are."""
+        return kept(self.planes) if self.mask is None else decode_mask(self.mask)
+
     def to_array(self) -> Float[Array, "*shape"]:
         """The weight, equal to the quantized one bit for bit; planes are summed in float32, or wider."""
-        mask = None if self.mask is None else decode_mask(self.mask)
+        mask = self.kept()
         wide = self.dtype if self.dtype.itemsize > 4 else jnp.float32
         return weigh(decode_planes(self.planes, mask), self.scales.astype(wide), mask).astype(self.dtype)
 
@@ -148,7 +163,7 @@ class CodedWeight(metaclass=_Kind):
             )
         decoder: Any = DECODERS.get(self.planes.decoder)
         if hasattr(decoder, "product") and decoder.pays(given, self.planes, self.mask, self.scales):
-            return decoder.product(x, self.planes, self.mask, self.scales)
+            return decoder.product(jnp.asarray(x), self.planes, self.mask, self.scales)
         return jnp.matmul(x, self.to_array())
 
     def __matmul__(self, x: Any) -> Array:
