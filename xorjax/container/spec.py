@@ -10,22 +10,28 @@ from xorjax.errors import about
 from xorjax.settings import coerce, leaves, stated, type_name
 
 LAYER_KEYS = {"shape", "code", "mask", "shared", "sha256", "notes"}
+LAYER_DEFAULTS: dict[str, Any] = {"mask": None, "shared": {}, "notes": {}}
 TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
 
 
 def code_spec(code: Code) -> dict[str, Any]:
-    """A code's id and settings. A setting is left out that determines nothing, or was added and has its default."""
+    """A code's id and settings. A setting is left out that determines nothing or has its default."""
     assert is_dataclass(code)
     return {"id": code.id} | {
         own.name: value
         for own in fields(code)
-        if (says := stated(own)).determines
-        and ((value := getattr(code, own.name)) != own.default or not says.added)
+        if stated(own).determines and (value := getattr(code, own.name)) != own.default
     }
 
 
+def code_defaults(entry: dict[str, Any]) -> dict[str, Any]:
+    """The settings that `code_spec` may leave out; none for an id that no code has, which `read_code` refuses."""
+    cls: Any = CODES.get(entry["id"]) if isinstance(entry.get("id"), str) else None
+    return {} if cls is None else {own.name: own.default for own in fields(cls) if stated(own).determines}
+
+
 def read_code(entry: object, where: str) -> Code:
-    """The code that `code_spec` wrote.
+    """The code of an entry with all settings, but for those at their default that were added later.
 
     Raises:
         ValueError: its id or a setting is unknown, of the wrong type or out of range, or a setting is missing.
