@@ -220,7 +220,9 @@ def test_the_first_rule_that_matches_a_layer_counts():
 
 
 def test_layers_may_have_what_is_said_of_one_layer():
-    assert PER_LAYER[:4] == ("prune.rate", "quantize.n_planes", "quantize.scale", "code.id")
+    assert PER_LAYER[:5] == (
+        *("prune.rate", "quantize.n_planes", "quantize.scale", "quantize.scale_bits", "code.id"),
+    )
     assert {"mask.codec", "code.n_in", "code.method"} < set(PER_LAYER)
     assert not {"prune.scope", "mask.seed", "seed", "task.id"} & set(PER_LAYER)
 
