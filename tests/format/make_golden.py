@@ -7,7 +7,7 @@ they hold every id that there was. New ids get new files.
 
 import hashlib
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -19,8 +19,8 @@ from xorjax.codec.slicing import SLICINGS
 from xorjax.codec.trained import TrainedCode
 from xorjax.codec.xor import XorCode
 from xorjax.container import CompressedLayer, CompressedModel, decode_weights, load, save
+from xorjax.container.spec import code_spec
 from xorjax.masks import EncodedMask, encode_mask
-from xorjax.settings import stated
 
 GOLDEN = Path(__file__).parent / "golden"
 EXPECTED = GOLDEN / "expected.json"
@@ -203,12 +203,7 @@ def digests(model):
         name: {
             "mask": hashlib.sha256(np.ascontiguousarray(layer.mask)).hexdigest(),
             "weights": hashlib.sha256(np.ascontiguousarray(decode_weights(layer), "<f4")).hexdigest(),
-            "code": {"id": layer.code.id}
-            | {
-                own.name: getattr(layer.code, own.name)
-                for own in fields(layer.code)
-                if stated(own).determines
-            },
+            "code": code_spec(layer.code),
         }
         for name, layer in model.layers.items()
     }

@@ -15,17 +15,25 @@ TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached
 
 
 def code_spec(code: Code) -> dict[str, Any]:
-    """A code's id and settings. A setting is left out that determines nothing or has its default."""
+    """A code's id and settings. A setting is left out that determines nothing, or was added and has its default."""
     assert is_dataclass(code)
     return {"id": code.id} | {
         own.name: value
         for own in fields(code)
-        if stated(own).determines and (value := getattr(code, own.name)) != own.default
+        if (says := stated(own)).determines
+        and ((value := getattr(code, own.name)) != own.default or not says.added)
     }
 
 
+def short_code_spec(code: Code) -> dict[str, Any]:
+    """As `code_spec`, without any setting that has its default."""
+    spec = code_spec(code)
+    usual = code_defaults(spec)
+    return {key: value for key, value in spec.items() if key == "id" or value != usual[key]}
+
+
 def code_defaults(entry: dict[str, Any]) -> dict[str, Any]:
-    """The settings that `code_spec` may leave out; none for an id that no code has, which `read_code` refuses."""
+    """The settings that `short_code_spec` may leave out; none for an id that no code has, which `read_code` refuses."""
     cls: Any = CODES.get(entry["id"]) if isinstance(entry.get("id"), str) else None
     return {} if cls is None else {own.name: own.default for own in fields(cls) if stated(own).determines}
 

@@ -23,7 +23,7 @@ from xorjax.container.format import (
 from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
 from xorjax.container.narrow import narrowed
 from xorjax.container.packed import entry_of, is_small, pack
-from xorjax.container.spec import LAYER_DEFAULTS, code_spec
+from xorjax.container.spec import LAYER_DEFAULTS, short_code_spec
 from xorjax.container.tensors import Description, Raw, describe, dtype_id, make_header, write_made
 from xorjax.errors import about
 from xorjax.files import replacing
@@ -172,7 +172,7 @@ def _layer_spec(layer: CompressedLayer, shared: _Shared) -> dict[str, Any]:
     """What is as usual is left out."""
     spec = {
         "shape": list(layer.shape),
-        "code": code_spec(layer.code),
+        "code": short_code_spec(layer.code),
         "mask": None if layer.index is None else {"codec": layer.index.codec},
         "shared": shared.entries(layer.values),
         "sha256": [plane_sha256(plane)[:HASH_DIGITS] for plane in decode_planes(layer)],
