@@ -1,8 +1,11 @@
 """Whole files: round trip, determinism, counted bits, atomic writing, what makes no layer."""
 
+import json
 import os
 import re
-from dataclasses import dataclass, fields, replace
+import zlib
+from dataclasses import dataclass, replace
+from unittest.mock import ANY
 
 import jaxtyping
 import numpy as np
@@ -26,12 +29,18 @@ from xorjax.container import (
     file_bytes,
     layer_bits,
     load,
+    packed,
     save,
     verify,
     write,
 )
 from xorjax.container.model import decode_planes
+from xorjax.container.narrow import narrow
+from xorjax.container.packed import MAX_RATIO, unpack
 from xorjax.container.parts import file_parts
+from xorjax.container.spec import LAYER_KEYS, code_defaults
+from xorjax.container.tensors import DTYPES as DTYPES_BY_ID
+from xorjax.container.tensors import from_bytes
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import encode_mask
 
@@ -59,6 +68,21 @@ def test_equal_models_give_equal_bytes():
     assert serialize(random_model(seed=1)) != serialize(model)
 
 
+def stored_bytes(path):
+    """The bytes of every tensor in the file: those of the header by safetensors, and those in "packed"."""
+    with safetensors.safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a dict
+    inflate = zlib.decompressobj(-15)
+    spec = json.loads(inflate.decompress(tensors.pop("packed").tobytes()[4:]))
+    small = {
+        name: np.prod(entry["shape"], dtype=int) * DTYPES_BY_ID[entry["dtype"]].itemsize
+        for name, entry in spec["tensors"].items()
+        if "shape" in entry
+    }
+    assert sum(small.values()) == len(inflate.unused_data)
+    return small | {name: array.nbytes for name, array in tensors.items()}
+
+
 @given(plan=plans)
 def test_bits_are_the_bytes_in_the_file(tmp_path_factory, plan):
     model = planned_model(plan)
@@ -67,26 +91,25 @@ def test_bits_are_the_bytes_in_the_file(tmp_path_factory, plan):
     counted = {name: dict.fromkeys(layer_bits(layer), 0) for name, layer in model.layers.items()}
     rest = 0
     patches = {"patch_counts": "patch_bits", "patch_positions": "patch_bits"}
-    with safetensors.safe_open(path, framework="numpy") as file:
-        for tensor in file.keys():  # noqa: SIM118 - a file, not a dict
-            n_bits = 8 * file.get_tensor(tensor).nbytes
-            group, _, rest_of_name = tensor.partition("/")
-            if group != "layers":
-                rest += n_bits
-                continue
-            layer = "/".join(rest_of_name.split("/")[:2])
-            part, *stream = rest_of_name.removeprefix(f"{layer}/").split("/")
-            kind = {"mask": "index_bits", "scales": "scale_bits"}.get(part) or patches.get(
-                stream[-1], "code_bits"
-            )
-            counted[layer][kind] += n_bits
+    for tensor, n_bytes in stored_bytes(path).items():
+        n_bits = 8 * n_bytes
+        group, _, rest_of_name = tensor.partition("/")
+        if group != "layers":
+            rest += n_bits
+            continue
+        layer = "/".join(rest_of_name.split("/")[:2])
+        part, *stream = rest_of_name.removeprefix(f"{layer}/").split("/")
+        kind = {"mask": "index_bits", "scales": "scale_bits"}.get(part) or patches.get(
+            stream[-1], "code_bits"
+        )
+        counted[layer][kind] += n_bits
     assert counted == {name: layer_bits(layer) for name, layer in model.layers.items()}
     assert bits(model) == {kind: sum(layer[kind] for layer in counted.values()) for kind in bits(model)}
     matrices = {
         matrix.tobytes() for layer in model.layers.values() for matrix in layer.values.given().values()
     }
     assert rest == sum(8 * len(matrix) for matrix in matrices) + sum(
-        8 * param.nbytes for param in model.params.values()
+        8 * narrow(param)[0].nbytes for param in model.params.values()
     )
     assert file_bytes(model) == os.path.getsize(path)
     parts, kinds = (
@@ -118,8 +141,7 @@ def test_what_layers_share_is_stored_once(tmp_path):
     nets = [XorNetwork.from_matrix(XorNetwork.random(5, 20, seed).matrix) for seed in (0, 0, 1)]
     layers = {f"{i}/kernel": random_layer(rng, f"{i}/kernel", (9, 9), net) for i, net in enumerate(nets)}
     save(tmp_path / "file", CompressedModel(layers))
-    with safetensors.safe_open(tmp_path / "file", framework="numpy") as file:
-        matrices = [name for name in file.keys() if name.startswith("shared/")]  # noqa: SIM118
+    matrices = [name for name in stored_bytes(tmp_path / "file") if name.startswith("shared/")]
     assert matrices == ["shared/0/matrix", "shared/1/matrix"]
     loaded = load(tmp_path / "file")
     assert [network(loaded.layers[name].values) for name in layers] == nets
@@ -195,17 +217,59 @@ def test_an_encoded_layer_comes_back_right_on_every_kept_weight(tmp_path, code, 
     assert np.array_equal(model.weights["fc/kernel"].to_array(), decode_weights(loaded).astype(dtype))
 
 
-def test_a_setting_added_later_is_not_written_at_its_default_and_reads_as_it(tmp_path, monkeypatch):
-    """As a setting that a later version adds, so that files of before stay valid."""
-    layer = random_layer(np.random.default_rng(0), "a", (9, 9), XorNetwork.random(5, 20))
-    assert b"taps" in serialize(CompressedModel({"a": layer}))
-    (taps,) = (own for own in fields(XorCode) if own.name == "taps")
-    monkeypatch.setattr(
-        taps, "metadata", {key: replace(says, added=True) for key, says in taps.metadata.items()}
+def spec_of(data):
+    return unpack(from_bytes(data)[0])[1]
+
+
+def test_what_is_as_usual_is_not_written(tmp_path):
+    """A layer of plain signs has nothing but its shape, its code and its hash; and reads as if it had all."""
+    layer = random_layer(
+        np.random.default_rng(0), "a", (9, 9), XorNetwork.random(5, 20), 1, None, code="trained"
     )
     save(tmp_path / "file", CompressedModel({"a": layer}))
-    assert b"taps" not in (tmp_path / "file").read_bytes()
+    assert len((tmp_path / "file").read_bytes()) < 450
+    held = from_bytes((tmp_path / "file").read_bytes())[0]["packed"]
+    spec = json.loads(zlib.decompressobj(-15).decompress(held.tobytes()[4:]))
+    assert spec["layers"] == {"a": {"code": {"id": "trained"}, "sha256": [ANY], "shape": [9, 9]}}
+    assert spec_of((tmp_path / "file").read_bytes())["layers"]["a"].keys() == LAYER_KEYS
     assert same_layer(load(tmp_path / "file").layers["a"], layer)
+
+
+def test_a_setting_that_a_later_version_has_reads_as_its_default(tmp_path, monkeypatch):
+    layer = random_layer(np.random.default_rng(0), "a", (9, 9), XorNetwork.random(5, 20))
+    save(tmp_path / "file", CompressedModel({"a": layer}))
+    before = code_defaults({"id": "xor"})
+    monkeypatch.setattr(
+        packed, "code_defaults", lambda code: {k: v for k, v in before.items() if k != "fill"}
+    )
+    with pytest.raises(ContainerError, match="code xor lacks 'fill'"):
+        load(tmp_path / "file")
+
+
+def test_large_tensors_are_tensors_of_their_own(tmp_path):
+    """Any reader of safetensors finds them under their names; a narrowed one in its shorter form."""
+    rng = np.random.default_rng(0)
+    params = {
+        "a/kernel": rng.standard_normal((60, 50), dtype=np.float32),
+        "a/bias": rng.integers(0, 9, 5000).astype(np.float32),
+        "b/bias": rng.integers(0, 9, 4096).astype(np.float32),
+    }
+    model = CompressedModel({}, params)
+    save(tmp_path / "file", model)
+    with safetensors.safe_open(tmp_path / "file", framework="numpy") as file:
+        held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert held.keys() == {"packed", "params/a/kernel", "params/a/bias"}
+    assert np.array_equal(held["params/a/kernel"], params["a/kernel"])
+    assert held["params/a/bias"].dtype == np.uint8
+    assert same_model(load(tmp_path / "file"), model)
+    assert file_parts(tmp_path / "file")["params"] == 4 * 3000 + 5000 + 4096
+
+
+def test_a_spec_that_would_be_deflated_too_well_is_stored(tmp_path):
+    model = CompressedModel({}, {}, {"note": "a" * 100_000})
+    assert MAX_RATIO * len(serialize(model)) > 100_000
+    save(tmp_path / "file", model)
+    assert load(tmp_path / "file").metadata == model.metadata
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Damaged files, and whole files with wrong content: each is refused, and file and tensor are named."""
 
-import hashlib
 import json
 import re
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from serialized import serialize
 
 from xorjax.container import CompressedModel, ContainerError, decode_weights, load
-from xorjax.container.format import BITS_PER_BYTE, checksum
+from xorjax.container.format import BITS_PER_BYTE
 from xorjax.container.model import plane_sha256
-from xorjax.container.tensors import from_bytes, to_bytes
+from xorjax.container.narrow import narrowed
+from xorjax.container.packed import entry_of, is_small, pack, unpack
+from xorjax.container.tensors import Raw, from_bytes, to_bytes
 from xorjax.gf2.network import XorNetwork
 
 GOLDEN = Path(__file__).parents[1] / "format" / "golden"
@@ -69,8 +71,7 @@ def damage(rng, data, other):
 
 def forgery(rng, data, other):
     """Damage to a stream, a shared array or the spec, every checksum made right again; and the part that is damaged."""
-    tensors, metadata = from_bytes(data)
-    spec = json.loads(metadata["spec"])
+    tensors, spec = opened(data)
     if rng.random() < 0.4:
         places = [place for place in all_places(spec) if place[0] == "layers"]
         place = places[int(rng.integers(len(places)))]
@@ -145,25 +146,31 @@ def same_weights(a, b):
 
 @pytest.fixture(scope="module")
 def files(data):
-    """The golden files of version 2 that are not long, and one of random content: bytes and model."""
-    golden = {path.stem: path for path in GOLDEN.glob("v2-*.safetensors") if path.stat().st_size < 16_000}
+    """The golden files of versions 2 and 3 that are not long, and one of random content: bytes and model."""
+    golden = {path.stem: path for path in GOLDEN.glob("v[23]-*.safetensors") if path.stat().st_size < 16_000}
     return {"random": (data, random_model())} | {
         n: (p.read_bytes(), load(p)) for n, p in sorted(golden.items())
     }
 
 
-def test_1_500_damages_are_refused_or_harmless(tmp_path, files):
+@pytest.fixture(scope="module")
+def written(files):
+    """The same models, as this version writes them."""
+    return {name: (serialize(model), model) for name, (_, model) in files.items()}
+
+
+def test_1_500_damages_are_refused_or_harmless(tmp_path, files, written):
     path = tmp_path / "damaged.safetensors"
     assert check_damages(path, files, 1_000, seed=0, forged=False) > 970
-    assert check_damages(path, files, 500, seed=1, forged=True) > 300
+    assert check_damages(path, written, 500, seed=1, forged=True) > 300
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
-def test_20_000_damages_are_refused_or_harmless(tmp_path, files):
+def test_20_000_damages_are_refused_or_harmless(tmp_path, files, written):
     path = tmp_path / "damaged.safetensors"
     assert check_damages(path, files, 14_000, seed=2, forged=False) > 13_700
-    assert check_damages(path, files, 6_000, seed=3, forged=True) > 3_600
+    assert check_damages(path, written, 6_000, seed=3, forged=True) > 3_600
 
 
 @pytest.mark.slow
@@ -187,16 +194,25 @@ def test_a_file_cut_anywhere_is_refused_and_the_first_missing_tensor_named(tmp_p
         assert f"tensor {name!r} ends at byte" in str(caught.value) if name else "header" in str(caught.value)
 
 
-def forge(data, change):
-    """Changes tensors and spec, then makes every checksum right again: another writer's mistake."""
-    tensors, metadata = from_bytes(data)
-    spec = json.loads(metadata["spec"])
+def opened(data):
+    """All tensors, and the spec with what it leaves out."""
+    return unpack(from_bytes(data)[0])
+
+
+def forge(data, change, enter=lambda entries, own: None):
+    """Changes tensors and spec, then makes every entry and checksum right again: another writer's mistake.
+
+    `enter` changes the entries of the tensors in the spec, and the tensors in the header.
+    """
+    (tensors, spec), metadata = opened(data), from_bytes(data)[1]
     change(tensors, spec, metadata)
-    if isinstance(spec["checksums"], dict):
-        spec["checksums"] = {name: checksum(array) for name, array in tensors.items()}
-    metadata["spec"] = json.dumps(spec)
-    metadata["spec_sha256"] = hashlib.sha256(metadata["spec"].encode()).hexdigest()
-    return to_bytes(tensors, metadata)
+    stored = {name: narrowed(array) for name, array in tensors.items()}
+    own = {name: array for name, (array, _) in stored.items() if not is_small(array)}
+    small = {name: array for name, (array, _) in stored.items() if is_small(array)}
+    if isinstance(spec["tensors"], dict):
+        spec["tensors"] = {name: entry_of(*of) for name, of in stored.items()}
+        enter(spec["tensors"], own)
+    return to_bytes(own | {"packed": pack(spec, small)}, metadata)
 
 
 def put(keys, value):
@@ -243,7 +259,7 @@ CODES = f"{PLANE}/codes"
     ("change", "match"),
     [
         (string("format", "xorjay"), "metadata: format is 'xorjay'"),
-        (string("format_version", "3"), "format_version is '3', and this reads 1 to 2; a newer xorjax"),
+        (string("format_version", "4"), "format_version is '4', and this reads 1 to 3; a newer xorjax"),
         (string("format_version", "one"), "format_version is 'one'"),
         (string("extra", "1"), "the keys are"),
         (
@@ -288,7 +304,6 @@ CODES = f"{PLANE}/codes"
         (put((*FC1, "code", "n_in"), 129), "code xor: n_in is 129; it must be at least 1 and at most 128"),
         (put((*FC1, "code", "n_in"), 0), "code xor: n_in is 0; it must be"),
         (put((*FC1, "code", "patch_format"), "care"), "'layers/fc1/kernel/planes': stream"),
-        (drop((*FC1, "code", "n_in")), "code xor lacks 'n_in'"),
         (put((*FC1, "shape"), [-60, -37]), r"layers/fc1/kernel has shape \[-60, -37\]"),
         (put((*FC1, "shape"), [-(10**30)]), "layers/fc1/kernel has shape"),
         (put((*FC1, "shape"), [60, 47]), "'layers/fc1/kernel/mask': stream 'words' does not decode"),
@@ -344,11 +359,11 @@ CODES = f"{PLANE}/codes"
         (put((*FC1, "notes"), {"n_bounded": 10**6}), "'layers/fc1/kernel/planes': n_bounded"),
         (put((*FC1, "notes", "n_patches"), 10**6), "'layers/fc1/kernel/planes': n_patches"),
         (put((*FC1, "order"), 7), "layers/fc1/kernel does not have the keys code, mask, notes"),
-        (drop((*FC1, "notes")), "layers/fc1/kernel does not have the keys code, mask, notes"),
+        (drop((*FC1, "sha256")), "layers/fc1/kernel does not have the keys code, mask, notes"),
         (put(FC1, 7), "layers/fc1/kernel does not have the keys code, mask, notes"),
         (put(("layers",), []), "lacks 'layers'"),
         (put(("metadata",), {"a": 1}), "metadata is not a map"),
-        (put(("checksums",), None), "the spec lacks 'checksums'"),
+        (put(("tensors",), None), "the spec lacks 'tensors'"),
         (
             tensor(SCALES, lambda a: np.where(a == a.max(), np.nan, a)),
             "'layers/fc1/kernel/scales': .* not finite",
@@ -403,26 +418,124 @@ def test_wrong_content_with_right_checksums_is_refused_by_name(tmp_path, data, c
     assert str(path) in str(caught.value)
 
 
-def test_a_missing_or_foreign_tensor_is_named(tmp_path, data):
+LARGE = "params/large"
+
+
+def entry(name, **changed):
+    return lambda entries, own: entries.setdefault(name, {}).update(changed)
+
+
+@pytest.mark.parametrize(
+    ("enter", "match"),
+    [
+        (lambda entries, own: own.pop(LARGE), f"tensor '{LARGE}' is missing"),
+        (lambda entries, own: entries.pop(LARGE), f"tensor '{LARGE}' is not in the spec"),
+        (lambda entries, own: own.update(extra=own[LARGE]), "tensor 'extra' is not in the spec"),
+        (lambda entries, own: own.update({LARGE: own[LARGE][::-1]}), f"'{LARGE}' is damaged: its CRC-32 is"),
+        (lambda entries, own: own.update({LARGE: own[LARGE][None]}), f"'{LARGE}' is damaged: its CRC-32 is"),
+        (entry(LARGE, crc32=None), f"'{LARGE}' is damaged: its CRC-32 is not None"),
+        (entry(LARGE, dtype="U8"), f"the entry of tensor '{LARGE}' has the keys "),
+        (entry(LARGE, exponent=3), f"tensor '{LARGE}': float32 times 2\\^3 is no float32 in another form"),
+        (entry("params/raw", exponent=0), "tensor 'params/raw' is F4 with exponent 0"),
+        (entry(CODES, exponent=128), f"tensor '{CODES}': uint8 times 2\\^128"),
+        (entry(CODES, exponent=2.5), f"tensor '{CODES}' is uint8 with exponent 2.5"),
+        (entry(CODES, exponent=0), f"'{CODES}' is float32.*, not a stream of bytes"),
+        (entry(CODES, dtype="F4"), f"tensor '{CODES}' is packed and has dtype F4, expected one of"),
+        (entry(CODES, dtype="u8"), f"tensor '{CODES}' has dtype 'u8'"),
+        (entry(CODES, shape=[2**40]), "tensor '.*' ends .* bytes behind tensor 'packed'"),
+        (entry(CODES, shape=[2**62, 0, 2**62]), f"tensor '{CODES}' has shape"),
+        (entry(CODES, shape=[1] * 65), f"tensor '{CODES}' has shape"),
+        (entry(CODES, shape=[-1]), rf"tensor '{CODES}' has shape \[-1\]"),
+        (entry(CODES, shape=3), f"tensor '{CODES}' has shape 3"),
+        (entry("zeta", dtype="U8", shape=[1]), "tensor 'zeta' ends 1 bytes behind tensor 'packed'"),
+        (entry("zeta", dtype="U8", shape=[0]), "tensor 'zeta' belongs to no layer"),
+        (entry("zeta", shape=[0]), "the entry of tensor 'zeta' has the keys "),
+        (lambda entries, own: entries.update({CODES: 3}), f"the entry of tensor '{CODES}' is not an object"),
+        (lambda entries, own: entries.popitem(), "tensor 'packed' has .* bytes behind those of the spec's"),
+    ],
+)
+def test_a_wrong_entry_of_a_tensor_is_refused_by_name(tmp_path, data, enter, match):
+    """The last entry that `popitem` takes is of a parameter."""
+
+    def change(tensors, spec, metadata):
+        tensors[LARGE] = np.linspace(0, 1, 5000, dtype=np.float32)
+        tensors["params/raw"] = Raw("F4", (3,), np.zeros(2, np.uint8))
+        tensors["params/last"] = np.ones(3)
+
     path = tmp_path / "file.safetensors"
-    tensors, metadata = from_bytes(data)
-    path.write_bytes(to_bytes({name: a for name, a in tensors.items() if name != CODES}, metadata))
-    with pytest.raises(ContainerError, match=f"tensor '{CODES}' is missing"):
+    path.write_bytes(forge(data, change, lambda entries, own: None))
+    assert load(path).params.keys() >= {"large", "raw", "last"}
+    path.write_bytes(forge(data, change, enter))
+    with pytest.raises(ContainerError, match=match):
         load(path)
-    path.write_bytes(to_bytes({**tensors, "extra": tensors[CODES]}, metadata))
+
+
+def with_packed(data, content):
+    """The file with other bytes in "packed", behind their checksum."""
+    whole = zlib.crc32(content).to_bytes(4, "little") + content
+    return to_bytes({"packed": np.frombuffer(whole, np.uint8)}, from_bytes(data)[1])
+
+
+def deflated(text):
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return deflate.compress(text) + deflate.flush()
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "'packed': its spec is cut short"),
+        (deflated(b"{}")[:-1], "'packed': its spec is cut short"),
+        (b"\xff" * 9, "'packed' begins with no deflated spec"),
+        (deflated(b"[" * 3), "spec: it is not JSON"),
+        (deflated(b"[]"), "spec: it is not a JSON object"),
+        (deflated(b"\xff{}"), "spec: it is not JSON"),
+        (deflated(b"[" * 10**6), "'packed': its spec is longer than any"),
+    ],
+)
+def test_a_packed_tensor_without_a_spec_is_refused(tmp_path, data, content, match):
+    path = tmp_path / "file.safetensors"
+    path.write_bytes(with_packed(data, content))
+    with pytest.raises(ContainerError, match=match):
+        load(path)
+
+
+@pytest.mark.parametrize("packed", [None, np.zeros(3, np.uint8), np.zeros(9), np.zeros((9, 1), np.uint8)])
+def test_a_file_without_a_packed_tensor_is_refused(tmp_path, data, packed):
+    path = tmp_path / "file.safetensors"
+    path.write_bytes(to_bytes({} if packed is None else {"packed": packed}, from_bytes(data)[1]))
+    with pytest.raises(ContainerError, match="tensor 'packed' is "):
+        load(path)
+
+
+def test_a_missing_or_foreign_tensor_of_version_2_is_named(tmp_path):
+    path, data = tmp_path / "file.safetensors", (GOLDEN / "v2-mask-csr6.safetensors").read_bytes()
+    tensors, metadata = from_bytes(data)
+    signs, scales = "layers/0/planes/0/signs", "layers/0/scales"
+    path.write_bytes(to_bytes({name: a for name, a in tensors.items() if name != signs}, metadata))
+    with pytest.raises(ContainerError, match=f"tensor '{signs}' is missing"):
+        load(path)
+    path.write_bytes(to_bytes({**tensors, "extra": tensors[signs]}, metadata))
     with pytest.raises(ContainerError, match="tensor 'extra' is not in the spec"):
         load(path)
-    other = np.ascontiguousarray(tensors[SCALES].reshape(1, 37, 1))
-    path.write_bytes(to_bytes({**tensors, SCALES: other}, metadata))
-    with pytest.raises(ContainerError, match=f"tensor '{SCALES}' is damaged"):
+    path.write_bytes(to_bytes({**tensors, scales: tensors[scales].reshape(1, -1)}, metadata))
+    with pytest.raises(ContainerError, match=f"tensor '{scales}' is damaged"):
         load(path)
+    for changed, match in (
+        ({"spec": metadata["spec"] + " "}, "spec does not have the SHA-256"),
+        ({"format_version": "3"}, "metadata: the keys are"),
+        ({"more": ""}, "metadata: the keys are"),
+    ):
+        path.write_bytes(to_bytes(tensors, metadata | changed))
+        with pytest.raises(ContainerError, match=match):
+            load(path)
 
 
 @pytest.mark.parametrize("plane", ["fc1/kernel/planes/0", "signs/kernel/planes/1", "dense/kernel/planes/0"])
 def test_a_plane_that_is_not_the_one_saved_is_named(tmp_path, data, plane):
     path = tmp_path / "forged.safetensors"
     (stream,) = (
-        name for name in from_bytes(data)[0] if re.fullmatch(f"layers/{plane}/(codes|signs|dense|bits)", name)
+        name for name in opened(data)[0] if re.fullmatch(f"layers/{plane}/(codes|signs|dense|bits)", name)
     )
     path.write_bytes(forge(data, tensor(stream, lambda bits: bits ^ (np.arange(len(bits)) == 3))))
     with pytest.raises(ContainerError, match=f"'layers/{plane}' does not decode to the plane that was saved"):
@@ -437,11 +550,7 @@ def all_places(value, path=()):
         yield from all_places(child, (*path, key))
 
 
-PLACES = [
-    place
-    for place in all_places(json.loads(from_bytes(serialize(random_model()))[1]["spec"]))
-    if place[0] != "checksums"
-]
+PLACES = [place for place in all_places(opened(serialize(random_model()))[1]) if place[0] != "tensors"]
 numbers = st.integers(-3, 70) | st.sampled_from([2**31, 2**63, 2**64, 10**30, -(10**30), 0.5, True, None])
 values = st.recursive(numbers | st.text(), lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(), v))
 
@@ -479,6 +588,13 @@ def hostile_files(data):
         {"n_in": 128, "n_out": 2**20},
     ):
         yield f"drawn {drawn}", forge(data, update((*FC2, "code"), drawn))
+    yield (
+        "deflated",
+        with_packed(data, deflated(b'{"layers":{"a":[' + b"[]," * 10**6 + b"[]]}}") + bytes(9_000)),
+    )
+    for name in (CODES, SCALES):
+        for shape in ([2**40], [2**62, 0], [10**9]):
+            yield f"{name} {shape}", forge(data, lambda *_: None, entry(name, shape=shape))
     for kernel in ("bare", "signs", "open", "dense"):
         for sizes in ([2**40, 1], [10**6, 7]):
             yield f"{kernel} {sizes}", forge(data, put(("layers", f"{kernel}/kernel", "shape"), sizes))
@@ -527,7 +643,7 @@ def test_memory_is_bounded_by_the_files_size(tmp_path):
     def tall(n_slices):
         def change(tensors, spec, metadata):
             n = 60_000 * n_slices
-            sha256 = [plane_sha256(np.zeros(n, np.bool_))]
+            sha256 = [plane_sha256(np.zeros(n, np.bool_))[:16]]
             spec["layers"]["a"] |= {"shape": [n, 1], "sha256": sha256, "notes": {}}
             tensors["layers/a/planes/0/codes"] = np.zeros(-(-n_slices // 8), np.uint8)
             tensors["layers/a/planes/0/patch_counts"] = np.zeros(1, np.uint8)

@@ -1,8 +1,8 @@
 """Writes the golden files that are not there yet: `python tests/format/make_golden.py`.
 
 A file that was written stays as it is and opens for ever; `expected.json` holds the SHA-256 of what each of its layers
-decoded to when it was written. Those whose names do not begin with "v2-" are of version 1, which nothing writes any
-more: they hold every patch format, slicing and mask codec. New ids get new files.
+decoded to when it was written. Nothing writes versions 1 and 2 any more, whose names do not begin with "v3-": together
+they hold every id that there was. New ids get new files.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from make_version1 import bits
 
 from xorjax.codec.code import CODES
 from xorjax.codec.slicing import SLICINGS
+from xorjax.codec.trained import TrainedCode
 from xorjax.codec.xor import XorCode
 from xorjax.container import CompressedLayer, CompressedModel, decode_weights, load, save
 from xorjax.container.spec import code_spec
@@ -27,6 +28,7 @@ EXPECTED = GOLDEN / "expected.json"
 # Code words of less than one word, of one and of two; K > 256; two rANS states, in the layer "many".
 NETS = {"small": (6, 31), "words": (70, 160), "long": (20, 300), "tiny": (3, 9)}
 SHAPES = {"small": (3, 3, 2, 7), "words": (30, 41), "long": (30, 31), "tiny": (9, 4200)}
+V2_CODES = ("xor", "signs", "ans_signs", "context_signs", "dense", "trained")
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -141,13 +143,57 @@ def params_file():
     return model(fc, params={**integers, **floats, "bool": np.array([True, False, True])})
 
 
+def narrow_file():
+    """float32 in each form that a file has it in, as scales and as parameters, large ones too."""
+    rng = np.random.default_rng(900)
+    bfloat16 = rng.standard_normal(2100).astype(ml_dtypes.bfloat16).astype(np.float32)
+    arrays = {
+        "u8": rng.integers(0, 256, 4200).astype(np.float32) * 2.0**-9,
+        "i8": rng.integers(-128, 128, 41).astype(np.float32) * 2.0**-130,
+        "u16": rng.integers(0, 65536, 41).astype(np.float32) * 2.0**100,
+        "i16": rng.integers(-32768, 32768, 41).astype(np.float32) * 2.0**-149,
+        "bf16": bfloat16,
+        "f32": rng.standard_normal(41).astype(np.float32),
+        "zeros": np.zeros(5, np.float32),
+        "minus": np.array([-0.0, 3], np.float32),
+    }
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    scales = {name: array[:41].reshape(1, 1, -1) for name, array in arrays.items()}
+    layers = [
+        replace(layer(name, (3, array.size), CODES["signs"](), None, 910), scales=array)
+        for name, array in scales.items()
+    ]
+    return model(*layers, params={f"{name} alone": array for name, array in arrays.items()})
+
+
+def network_file():
+    """Every layer of a network in the trained code, with all that can be left out left out."""
+    shapes, n_outs = {"conv": (5, 5, 1, 4), "fc": (80, 30)}, {"conv": 8, "fc": 20}
+    layers = [
+        layer(
+            f"{name}/kernel",
+            shape,
+            TrainedCode(n_out=n_outs[name]),
+            None,
+            950,
+            1,
+            (1,) * (len(shape) - 1) + shape[-1:],
+        )
+        for name, shape in shapes.items()
+    ]
+    return model(*layers, params={f"{name}/bias": np.arange(-2, 2, dtype=np.float32) / 64 for name in shapes})
+
+
 FILES = {
-    **{f"v2-code-{id}": (code_file, id) for id in CODES},
+    **{f"{'v2' if id in V2_CODES else 'v3'}-code-{id}": (code_file, id) for id in CODES},
     **{f"v2-mask-{codec}": (mask_file, codec) for codec in ("csr6", "csr7")},
     "v2-patches-care": (patch_file, "care"),
     "v2-patches-enumerative": (patch_file, "enumerative"),
     "v2-matrix": (matrix_file,),
     "v2-params": (params_file,),
+    "v3-narrow": (narrow_file,),
+    "v3-network": (network_file,),
+    "v3-matrix": (matrix_file,),
 }
 
 

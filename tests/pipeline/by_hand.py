@@ -1,13 +1,24 @@
 """A finished point recomputed from its files with NumPy alone, by docs/format.md and a printed table of Student's t."""
 
 import json
+import math
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
 """By degrees of freedom."""
-TYPES = {"U8": "<u1", "F32": "<f4", "F16": "<f2", "I32": "<i4", "BOOL": "?"}
+TYPES = {
+    "U8": "<u1",
+    "I8": "<i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I32": "<i4",
+    "BOOL": "?",
+}
 
 
 def safetensors(file: Path) -> dict[str, np.ndarray]:
@@ -22,9 +33,27 @@ def safetensors(file: Path) -> dict[str, np.ndarray]:
     return found
 
 
+def compressed(file: Path) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """The tensors of a compressed file, those that are packed too, and the bytes of each as it is stored."""
+    tensors = safetensors(file)
+    inflate = zlib.decompressobj(-15)
+    spec = json.loads(inflate.decompress(tensors.pop("packed").tobytes()[4:]))
+    behind, found = inflate.unused_data, {}
+    for name, entry in sorted(spec["tensors"].items()):
+        if "dtype" in entry:
+            n_bytes = np.dtype(TYPES[entry["dtype"]]).itemsize * math.prod(entry["shape"])
+            tensors[name] = np.frombuffer(behind[:n_bytes], TYPES[entry["dtype"]]).reshape(entry["shape"])
+            behind = behind[n_bytes:]
+        wide = "exponent" in entry
+        found[name] = (
+            tensors[name].astype(np.float32) * np.float32(2.0 ** entry["exponent"]) if wide else tensors[name]
+        )
+    return found, {name: tensor.nbytes for name, tensor in tensors.items()}
+
+
 def decoded(file: Path, layer: str, shape: tuple[int, ...]) -> tuple[dict[str, np.ndarray], float]:
     """The parameters of a file with one layer, its signs packed behind a bitmap; and its bits per weight."""
-    tensors = safetensors(file)
+    tensors, n_bytes = compressed(file)
     params = {name.removeprefix("params/"): v for name, v in tensors.items() if name.startswith("params/")}
     own = {name: v for name, v in tensors.items() if name.startswith(f"layers/{layer}/")}
     n = int(np.prod(shape))
@@ -35,7 +64,7 @@ def decoded(file: Path, layer: str, shape: tuple[int, ...]) -> tuple[dict[str, n
     weights[kept] = np.where(bits == 1, np.float32(1), np.float32(-1))
     (scale,) = own[f"layers/{layer}/scales"].ravel()
     params[layer] = (scale * weights).reshape(shape)
-    return params, 8 * sum(value.nbytes for value in own.values()) / n
+    return params, 8 * sum(n_bytes[name] for name in own) / n
 
 
 def lenet5(params: dict[str, np.ndarray], images: np.ndarray) -> np.ndarray:

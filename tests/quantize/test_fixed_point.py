@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xorjax.codec.trained import TrainedCode
+from xorjax.container.narrow import narrow
 from xorjax.quantize.binary import Binarizer
 from xorjax.quantize.fixed_point import fixed_point
 from xorjax.quantize.latent import LatentLayer
@@ -33,6 +34,27 @@ def test_nearest_multiples(values, bits):
     found = np.asarray(fixed_point(jnp.asarray(values), bits))
     assert [Fraction(float(value)) for value in found] == by_definition(values, bits)
     np.testing.assert_array_equal(fixed_point(jnp.asarray(found), bits), found)
+
+
+@given(
+    hnp.arrays(np.float32, st.integers(1, 6), elements=FLOATS | FLOATS.map(lambda value: -value)),
+    st.sampled_from([2, 8, 16]),
+)
+def test_nearest_multiples_with_a_sign(values, bits):
+    found = np.asarray(fixed_point(jnp.asarray(values), bits, signed=True))
+    sizes = by_definition(np.abs(values), bits - 1)
+    wanted = [size if value > 0 else -size for size, value in zip(sizes, values, strict=True)]
+    assert [Fraction(float(value)) for value in found] == wanted
+    assert not np.signbit(found[found == 0]).any()
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(8, np.int8), (16, np.int16), (4, np.int8)])
+def test_a_file_holds_them_in_so_many_bits(bits, dtype):
+    values = np.random.default_rng(0).standard_normal(99).astype(np.float32)
+    signed = np.asarray(jax.jit(lambda x: fixed_point(x, bits, signed=True))(values))
+    assert narrow(signed)[0].dtype == dtype
+    positive = np.asarray(fixed_point(jnp.abs(values), bits))
+    assert narrow(positive)[0].dtype.itemsize == np.dtype(dtype).itemsize
 
 
 def test_32_bits_are_floats_and_none_is_below_0():

@@ -126,6 +126,12 @@ class QuantizeConfig:
         per_layer=True,
         added=True,
     )
+    rest_bits: int = setting(
+        32,
+        Range(2, 32),
+        "Bits of each value that is in no code, such as a bias: 32, a float, or fewer as fixed point.",
+        added=True,
+    )
     ste: str = setting("clipped", ("clipped", "identity"), "The gradient of the sign.")
     words: str = setting(
         "search",

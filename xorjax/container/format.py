@@ -10,8 +10,12 @@ from xorjax.container.tensors import Raw, data_of, dtype_id
 from xorjax.errors import UserError
 
 FORMAT = "xorjax"
-VERSION = 2
-METADATA_KEYS = {"format", "format_version", "spec", "spec_sha256"}
+VERSION = 3
+METADATA_KEYS = {"format", "format_version"}
+"""Of a file; one of version 1 or 2 has its spec beside them."""
+HASH_DIGITS = 16
+"""Of a hash: 64 bits, since what is compared may be wrong but is not forged."""
+PACKED = "packed"
 PARAMS = "params/"
 # From the end: a layer may be called anything.
 OF_LAYER = re.compile(r"layers/(.*)/(scales|mask/[^/]+|planes/\d+/[^/]+)", re.DOTALL)
@@ -43,6 +47,12 @@ def checksum(array: np.ndarray | Raw) -> str:
     """CRC-32 (zlib's), 8 hex digits, over the dtype, the shape and the bytes: "F32[500,10]" and the data."""
     prefix = f"{dtype_id(array)}[{','.join(map(str, array.shape))}]".encode()
     return f"{zlib.crc32(data_of(array), zlib.crc32(prefix)):08x}"
+
+
+def check_sum(name: str, array: np.ndarray | Raw, expected: object) -> None:
+    """Raises ValueError: the tensor does not have this checksum."""
+    if checksum(array) != expected:
+        raise ValueError(f"tensor {name!r} is damaged: its CRC-32 is not {expected}")
 
 
 def array_sha256(array: np.ndarray) -> str:

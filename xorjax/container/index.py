@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xorjax.container.format import PARAMS, ContainerError
+from xorjax.container.format import ContainerError
 from xorjax.container.model import CompressedModel
-from xorjax.container.read import load, verify
-from xorjax.container.tensors import file_header
+from xorjax.container.read import load, planes_of
 from xorjax.errors import about
 from xorjax.files import sha256, write_text
 
@@ -155,22 +154,15 @@ def verify_shard(index: ShardIndex, name: str) -> list[str]:
         OSError: the file cannot be read.
     """
     path = index.path.parent / name
-    planes = verify(path)
+    model = load(path)
     if hash_file(path) != index.files[name]:
         raise ContainerError(f"{path}: it is whole, but not the file whose SHA-256 {index.path.name} gives")
-    _check_names(index, name, _names(path))
-    return planes
+    _check_names(index, name, model.layers.keys() | model.params.keys())
+    return planes_of(model)
 
 
 def hash_file(path: Path) -> ShardFile:
     return ShardFile(path.stat().st_size, sha256(path))
-
-
-def _names(path: Path) -> set[str]:
-    """The layers and parameters of a file that has been verified, from its header."""
-    tensors, metadata, _ = file_header(path)
-    params = {name.removeprefix(PARAMS) for name in tensors if name.startswith(PARAMS)}
-    return params | json.loads(metadata["spec"])["layers"].keys()
 
 
 def _check_names(index: ShardIndex, name: str, held: Set[str]) -> None:

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Float32
 from xorjax.codec.code import Code, EncodedPlanes
 from xorjax.codec.weights import weigh
 from xorjax.container.format import SCALES, ContainerError, layer_tensor
+from xorjax.container.narrow import narrow
 from xorjax.container.tensors import DTYPES, check_name, check_text
 from xorjax.errors import about
 from xorjax.masks.base import EncodedMask, bits_to_bytes
@@ -221,7 +222,7 @@ def layer_bits(layer: CompressedLayer) -> dict[str, int]:
     counts = {
         **layer.values.bits,
         "index_bits": sum(index.values()),
-        "scale_bits": 8 * layer.scales.nbytes,
+        "scale_bits": 8 * narrow(layer.scales)[0].nbytes,
     }
     return {kind: counts[kind] for kind in BIT_STREAMS}
 

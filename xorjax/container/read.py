@@ -1,7 +1,6 @@
 """A safetensors file to a compressed model; whatever does not fit is refused by the tensor's name."""
 
 import hashlib
-import json
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -13,19 +12,21 @@ from xorjax.codec.code import EncodedPlanes
 from xorjax.container.format import (
     BITS_PER_BYTE,
     FORMAT,
+    HASH_DIGITS,
     METADATA_KEYS,
     OF_LAYER,
     PARAMS,
     VERSION,
     ContainerError,
     array_sha256,
-    checksum,
+    check_sum,
     layer_tensor,
     shared_tensor,
 )
 from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
+from xorjax.container.packed import unpack
 from xorjax.container.spec import LAYER_KEYS, check_count, get, get_counts, get_list, read_code, read_shape
-from xorjax.container.tensors import Raw, from_bytes
+from xorjax.container.tensors import Raw, from_bytes, parse_json
 from xorjax.container.version1 import upgrade, with_patches_noted
 from xorjax.errors import about
 from xorjax.masks import MASK_CODECS, EncodedMask
@@ -50,11 +51,12 @@ def load(path: str | Path) -> CompressedModel:
         raise type(error)(error.errno, f"{error.strerror}, {wanted}", str(path)) from None
     with about(str(path), ContainerError):
         tensors, metadata = from_bytes(data)
-        version, spec = _spec(metadata)
-        _check_sums(tensors, get(spec, "checksums", dict))
+        version = _version(metadata)
+        tensors, spec = unpack(tensors) if version > 2 else (tensors, _checked(tensors, metadata))
         if version == 1:
             tensors, spec = upgrade(tensors, spec)
-        model = _model(tensors, spec, BITS_PER_BYTE * len(data))
+        digits = HASH_DIGITS if version > 2 else None
+        model = _model(tensors, spec, BITS_PER_BYTE * len(data), digits)
         if version == 1:
             layers = {name: with_patches_noted(layer) for name, layer in model.layers.items()}
             model = replace(model, layers=layers)
@@ -68,11 +70,15 @@ def verify(path: str | Path) -> list[str]:
         ContainerError: as `load`.
         OSError: the file cannot be read.
     """
-    return [name for layer in load(path).layers.values() for name in layer.plane_names]
+    return planes_of(load(path))
 
 
-def _spec(metadata: dict[str, str]) -> tuple[int, dict[str, Any]]:
-    """The version and the JSON spec, once the format, its version and the spec's hash are right."""
+def planes_of(model: CompressedModel) -> list[str]:
+    return [name for layer in model.layers.values() for name in layer.plane_names]
+
+
+def _version(metadata: dict[str, str]) -> int:
+    """The version of the format, once format and keys are right."""
     format, version = metadata.get("format"), metadata.get("format_version", "")
     if format != FORMAT:
         if format is None:
@@ -83,33 +89,34 @@ def _spec(metadata: dict[str, str]) -> tuple[int, dict[str, Any]]:
     if version not in [str(known) for known in range(1, VERSION + 1)]:
         newer = "; a newer xorjax wrote it" if version.isdecimal() and int(version) > VERSION else ""
         raise ValueError(f"metadata: format_version is {version!r}, and this reads 1 to {VERSION}{newer}")
-    if set(metadata) != METADATA_KEYS:
-        raise ValueError(f"metadata: the keys are {sorted(metadata)}, not {sorted(METADATA_KEYS)}")
+    keys = METADATA_KEYS if int(version) > 2 else {*METADATA_KEYS, "spec", "spec_sha256"}
+    if set(metadata) != keys:
+        raise ValueError(f"metadata: the keys are {sorted(metadata)}, not {sorted(keys)}")
+    return int(version)
+
+
+def _checked(tensors: dict[str, Any], metadata: dict[str, str]) -> dict[str, Any]:
+    """The spec of a file of version 1 or 2, once its hash and the tensors' checksums are right."""
     if hashlib.sha256(metadata["spec"].encode()).hexdigest() != metadata["spec_sha256"]:
         raise ValueError("metadata: spec does not have the SHA-256 that spec_sha256 gives")
-    try:
-        spec = json.loads(metadata["spec"])
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"spec: it is not JSON ({error})") from error
-    if not isinstance(spec, dict):
-        raise ValueError("spec: it is not a JSON object")
-    return int(version), spec
-
-
-def _check_sums(tensors: dict[str, Any], checksums: dict[str, Any]) -> None:
+    spec = parse_json(metadata["spec"].encode(), "spec")
+    checksums = get(spec, "checksums", dict)
     for name in sorted(tensors.keys() ^ checksums.keys()):
         raise ValueError(f"tensor {name!r} is {'missing' if name in checksums else 'not in the spec'}")
     for name, array in tensors.items():
-        if checksum(array) != checksums[name]:
-            raise ValueError(f"tensor {name!r} is damaged: its CRC-32 is not {checksums[name]}")
+        check_sum(name, array, checksums[name])
+    return spec
 
 
-def _model(tensors: dict[str, Any], spec: dict[str, Any], max_bits: int) -> CompressedModel:
+def _model(
+    tensors: dict[str, Any], spec: dict[str, Any], max_bits: int, digits: int | None
+) -> CompressedModel:
+    """`digits`: how many a hash has; None: all."""
     params, shared, parts = _sorted_out(tensors)
     used: set[str] = set()
     layers = {}
     for name, entry in get(spec, "layers", dict).items():
-        layer = _layer(name, entry, parts.pop(name, {}), shared, used, max_bits)
+        layer = _layer(name, entry, parts.pop(name, {}), shared, used, max_bits, digits)
         max_bits -= layer.values.n_planes * layer.n_weights
         layers[name] = layer
     for name in parts:
@@ -146,7 +153,13 @@ def _sorted_out(
 
 
 def _layer(
-    name: str, entry: object, parts: Parts, shared: dict[str, np.ndarray], used: set[str], max_bits: int
+    name: str,
+    entry: object,
+    parts: Parts,
+    shared: dict[str, np.ndarray],
+    used: set[str],
+    max_bits: int,
+    digits: int | None,
 ) -> CompressedLayer:
     """The layer; which shared arrays it uses is added to `used`."""
     where = f"layers/{name}"
@@ -170,7 +183,8 @@ def _layer(
         },
         notes=get_counts(entry, "notes", where),
     )
-    values = replace(values, shared=_shared(values, get(entry, "shared", dict, where), shared, used, where))
+    entries = get(entry, "shared", dict, where)
+    values = replace(values, shared=_shared(values, entries, shared, used, where, digits))
     index = _index(name, get(entry, "mask", dict | None, where), parts, shape)
     scales = _pop(parts, name, "scales")
     for part in parts:
@@ -180,19 +194,24 @@ def _layer(
     with about(f"tensor {layer_tensor(name, 'planes')!r}"):
         planes = decode_planes(layer)
     for tensor, plane, sha256 in zip(layer.plane_names, planes, hashes, strict=True):
-        if plane_sha256(plane) != sha256:
+        if plane_sha256(plane)[:digits] != sha256:
             raise ValueError(f"tensor {tensor!r} does not decode to the plane that was saved")
     return layer
 
 
 def _shared(
-    values: EncodedPlanes, entries: dict[str, Any], shared: dict[str, np.ndarray], used: set[str], where: str
+    values: EncodedPlanes,
+    entries: dict[str, Any],
+    shared: dict[str, np.ndarray],
+    used: set[str],
+    where: str,
+    digits: int | None,
 ) -> dict[str, np.ndarray]:
     """The arrays that the layer shares: the tensor of a number, and drawn again where there is a hash."""
     arrays = {}
     for name, entry in entries.items():
         if isinstance(entry, dict) and entry.keys() == {"sha256"}:
-            arrays[name] = _drawn(values, name, entry["sha256"], where)
+            arrays[name] = _drawn(values, name, entry["sha256"], where, digits)
             continue
         tensor = shared_tensor(check_count(entry, f"{where} has 'shared' with {name!r}"), name)
         if tensor not in shared:
@@ -202,11 +221,11 @@ def _shared(
     return arrays
 
 
-def _drawn(values: EncodedPlanes, name: str, sha256: object, where: str) -> np.ndarray:
+def _drawn(values: EncodedPlanes, name: str, sha256: object, where: str, digits: int | None) -> np.ndarray:
     drawn = values.drawn()
     if name not in drawn:
         raise ValueError(f"spec: {where} has no tensor for {name!r}, which its code's settings do not give")
-    if array_sha256(drawn[name]) != sha256:
+    if array_sha256(drawn[name])[:digits] != sha256:
         raise ValueError(
             f"spec: {where} gives another {name!r} than was saved: its SHA-256 is not {sha256!r}"
         )

@@ -10,6 +10,7 @@ from xorjax.errors import about
 from xorjax.settings import coerce, leaves, stated, type_name
 
 LAYER_KEYS = {"shape", "code", "mask", "shared", "sha256", "notes"}
+LAYER_DEFAULTS: dict[str, Any] = {"mask": None, "shared": {}, "notes": {}}
 TOO_MANY = 2**48  # more than any file holds; NumPy's own limits are not reached below it
 
 
@@ -24,8 +25,21 @@ def code_spec(code: Code) -> dict[str, Any]:
     }
 
 
+def short_code_spec(code: Code) -> dict[str, Any]:
+    """As `code_spec`, without any setting that has its default."""
+    spec = code_spec(code)
+    usual = code_defaults(spec)
+    return {key: value for key, value in spec.items() if key == "id" or value != usual[key]}
+
+
+def code_defaults(entry: dict[str, Any]) -> dict[str, Any]:
+    """The settings that `short_code_spec` may leave out; none for an id that no code has, which `read_code` refuses."""
+    cls: Any = CODES.get(entry["id"]) if isinstance(entry.get("id"), str) else None
+    return {} if cls is None else {own.name: own.default for own in fields(cls) if stated(own).determines}
+
+
 def read_code(entry: object, where: str) -> Code:
-    """The code that `code_spec` wrote.
+    """The code of an entry with all settings, but for those at their default that were added later.
 
     Raises:
         ValueError: its id or a setting is unknown, of the wrong type or out of range, or a setting is missing.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import ml_dtypes
 import numpy as np
@@ -170,16 +170,22 @@ def from_bytes(data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     """
     start = header_end(data[:8], len(data))
     entries, metadata = read_header(data[8:start], start, len(data))
-    tensors = {}
-    for name, (id, shape, begin, end) in entries.items():
-        if id not in DTYPES:
-            tensors[name] = Raw(id, shape, np.frombuffer(data, np.uint8, end - begin, begin))
-            continue
-        array = np.frombuffer(data, dtype=DTYPES[id], count=prod(shape), offset=begin)
-        if id == "BOOL" and (array.view(np.uint8) > 1).any():
-            raise ValueError(f"tensor {name!r} has a byte that is neither true nor false")
-        tensors[name] = array.astype(array.dtype.newbyteorder("="), copy=False).reshape(shape)
-    return tensors, metadata
+    return {name: tensor_of(name, data, entry) for name, entry in entries.items()}, metadata
+
+
+def tensor_of(name: str, data: bytes | memoryview, entry: Entry) -> Any:
+    """The tensor in `data`, read-only and without a copy: an array, or `Raw`.
+
+    Raises:
+        ValueError: it is of booleans, and a byte is none.
+    """
+    id, shape, begin, end = entry
+    if id not in DTYPES:
+        return Raw(id, shape, np.frombuffer(data, np.uint8, end - begin, begin))
+    array = np.frombuffer(data, dtype=DTYPES[id], count=prod(shape), offset=begin)
+    if id == "BOOL" and (array.view(np.uint8) > 1).any():
+        raise ValueError(f"tensor {name!r} has a byte that is neither true nor false")
+    return array.astype(array.dtype.newbyteorder("="), copy=False).reshape(shape)
 
 
 def file_header(path: Path) -> tuple[dict[str, Entry], dict[str, str], int]:
@@ -219,7 +225,7 @@ def read_header(text: bytes, start: int, size: int) -> tuple[dict[str, Entry], d
     Raises:
         ValueError: the header is damaged, or a tensor is cut short or overlaps another; the message names it.
     """
-    header = _json(text)
+    header = parse_json(text, "header")
     metadata = header.pop(_METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("header: __metadata__ is not a map from strings to strings")
@@ -241,14 +247,19 @@ def read_header(text: bytes, start: int, size: int) -> tuple[dict[str, Entry], d
     return entries, metadata
 
 
-def _json(text: bytes) -> dict:
+def parse_json(text: bytes, what: str) -> dict[str, Any]:
+    """The JSON object that is the `what` of a file.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
-        header = json.loads(text.decode())
+        parsed = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"header: it is not JSON ({error})") from error
-    if not isinstance(header, dict):
-        raise ValueError("header: it is not a JSON object")
-    return header
+        raise ValueError(f"{what}: it is not JSON ({error})") from error
+    if not isinstance(parsed, dict):
+        raise ValueError(f"{what}: it is not a JSON object")
+    return parsed
 
 
 def _width(id: str) -> int:
@@ -262,14 +273,21 @@ def _entry(name: str, entry: object) -> Entry:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"tensor {name!r} has a header entry other than dtype, shape and data_offsets")
     id, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(id, str) or not _DTYPE.fullmatch(id):
-        raise ValueError(f"tensor {name!r} has dtype {id!r}, expected one such as {', '.join(DTYPES)}")
-    if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2 or len(shape) > MAX_NDIM:
+    check_described(name, id, shape)
+    if not _are_counts(offsets) or len(offsets) != 2:
         raise ValueError(f"tensor {name!r} has shape {shape!r} and offsets {offsets!r}")
-    if _width(id) * prod(max(size, 1) for size in shape) >= 2**63:
-        raise ValueError(f"tensor {name!r} has shape {shape!r}, which no array has")
     return id, tuple(shape), offsets[0], offsets[1]
 
 
-def _are_counts(values: object) -> bool:
+def check_described(name: str, id: object, shape: object) -> None:
+    """Raises ValueError: no tensor has this dtype, or no array this shape."""
+    if not isinstance(id, str) or not _DTYPE.fullmatch(id):
+        raise ValueError(f"tensor {name!r} has dtype {id!r}, expected one such as {', '.join(DTYPES)}")
+    if not _are_counts(shape) or len(shape) > MAX_NDIM:
+        raise ValueError(f"tensor {name!r} has shape {shape!r}")
+    if _width(id) * prod(max(size, 1) for size in shape) >= 2**63:
+        raise ValueError(f"tensor {name!r} has shape {shape!r}, which no array has")
+
+
+def _are_counts(values: object) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)

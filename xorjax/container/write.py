@@ -1,10 +1,8 @@
 """A compressed model to one safetensors file: the same model always gives the same bytes."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,18 +10,21 @@ from xorjax.codec.code import EncodedPlanes
 from xorjax.container.format import (
     BITS_PER_BYTE,
     FORMAT,
+    HASH_DIGITS,
+    PACKED,
     PARAMS,
     VERSION,
     ContainerError,
     array_sha256,
-    checksum,
     layer_tensor,
     param_tensor,
     shared_tensor,
 )
 from xorjax.container.model import CompressedLayer, CompressedModel, decode_planes, plane_sha256
-from xorjax.container.spec import code_spec
-from xorjax.container.tensors import Raw, describe, dtype_id, make_header, write_made
+from xorjax.container.narrow import narrowed
+from xorjax.container.packed import entry_of, is_small, pack
+from xorjax.container.spec import LAYER_DEFAULTS, short_code_spec
+from xorjax.container.tensors import Description, Raw, describe, dtype_id, make_header, write_made
 from xorjax.errors import about
 from xorjax.files import replacing
 
@@ -75,7 +76,9 @@ def file_bytes(model: CompressedModel) -> int:
 
 
 class _Content:
-    """A file's tensors, those of the layers held and the parameters read when they are asked for, and its metadata."""
+    """A file's tensors, large parameters read when they are asked for and all others held, and its metadata."""
+
+    metadata: ClassVar[dict[str, str]] = {"format": FORMAT, "format_version": str(VERSION)}
 
     def __init__(
         self,
@@ -83,40 +86,43 @@ class _Content:
         params: Mapping[str, Any],
         metadata: Mapping[str, str],
     ):
-        self._held: dict[str, np.ndarray] = {}
+        self._held: dict[str, np.ndarray | Raw] = {}
         self._params = params
+        self.described: dict[str, Description] = {}
         self.n_plane_bits = 0
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._small: dict[str, np.ndarray] = {}
         specs = {}
         shared = _Shared()
         for layer in layers:
-            self._held |= {
-                layer_tensor(layer.name, part): data for part, data in layer_tensors(layer).items()
-            }
+            for part, array in layer_tensors(layer).items():
+                self._add(layer_tensor(layer.name, part), array, hold=True)
             specs[layer.name] = _layer_spec(layer, shared)
             self.n_plane_bits += layer.values.n_planes * layer.n_weights
             del layer  # the next one is made before the name is bound again
-        self._held |= shared.tensors
-        checksums = {name: checksum(array) for name, array in self._held.items()}
-        self.described = {name: describe(array) for name, array in self._held.items()}
+        for name, array in shared.tensors.items():
+            self._add(name, array, hold=True)
         for name in params:
-            array = self._read_param(name)
-            self.described[param_tensor(name)] = describe(array)
-            checksums[param_tensor(name)] = checksum(array)
-            del array
-        spec = {"layers": specs, "checksums": checksums, "metadata": dict(metadata)}
-        text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
-        self.metadata = {
-            "format": FORMAT,
-            "format_version": str(VERSION),
-            "spec": text,
-            "spec_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        }
+            self._add(param_tensor(name), self._param(name), hold=False)
+        spec = {"layers": specs, "tensors": self._entries, "metadata": dict(metadata)}
+        packed = pack(spec, self._small)
+        self._held[PACKED], self.described[PACKED] = packed, describe(packed)
+
+    def _add(self, name: str, array: np.ndarray | Raw, hold: bool) -> None:
+        stored, exponent = narrowed(array)
+        self._entries[name] = entry_of(stored, exponent)
+        if is_small(stored):
+            self._small[name] = stored
+            return
+        self.described[name] = describe(stored)
+        if hold:
+            self._held[name] = stored
 
     def read(self, tensor: str) -> np.ndarray | Raw:
         held = self._held.get(tensor)
-        return self._read_param(tensor.removeprefix(PARAMS)) if held is None else held
+        return narrowed(self._param(tensor.removeprefix(PARAMS)))[0] if held is None else held
 
-    def _read_param(self, name: str) -> np.ndarray | Raw:
+    def _param(self, name: str) -> np.ndarray | Raw:
         array = self._params[name]
         array = array if isinstance(array, Raw) else np.asanyarray(array)
         with about(f"parameter {name!r}", ContainerError):
@@ -149,7 +155,9 @@ class _Shared:
         """Each array's number, or the hash of one that the reader draws again."""
         given = values.given()
         return {
-            name: self._number(name, array) if name in given else {"sha256": array_sha256(array)}
+            name: self._number(name, array)
+            if name in given
+            else {"sha256": array_sha256(array)[:HASH_DIGITS]}
             for name, array in values.shared.items()
         }
 
@@ -160,12 +168,14 @@ class _Shared:
         return number
 
 
-def _layer_spec(layer: CompressedLayer, shared: _Shared) -> dict:
-    return {
+def _layer_spec(layer: CompressedLayer, shared: _Shared) -> dict[str, Any]:
+    """What is as usual is left out."""
+    spec = {
         "shape": list(layer.shape),
-        "code": code_spec(layer.code),
+        "code": short_code_spec(layer.code),
         "mask": None if layer.index is None else {"codec": layer.index.codec},
         "shared": shared.entries(layer.values),
-        "sha256": [plane_sha256(plane) for plane in decode_planes(layer)],
+        "sha256": [plane_sha256(plane)[:HASH_DIGITS] for plane in decode_planes(layer)],
         "notes": dict(layer.values.notes),
     }
+    return {key: value for key, value in spec.items() if LAYER_DEFAULTS.get(key, value is None) != value}

@@ -15,7 +15,7 @@ from xorjax.params import Masks, layer_name
 from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.training import MASK_READS, UPSTREAM_NEEDS, Upstream, dataset, masks_before, summary
 from xorjax.quantize.binary import Binarizer, BinaryForm
-from xorjax.quantize.latent import LatentForm
+from xorjax.quantize.rest import CodedForm, RestForm, with_rest
 from xorjax.train.loop import train
 from xorjax.train.predict import predict
 
@@ -66,15 +66,14 @@ def _binary(layers: Mapping[str, Config], params: Params) -> BinaryForm:
     )
 
 
-def fine_tune(
-    build: Build, form_of: Callable[[Mapping[str, Config], Params], BinaryForm | LatentForm]
-) -> dict:
+def fine_tune(build: Build, form_of: Callable[[Mapping[str, Config], Params], CodedForm]) -> dict:
     """Train the layers that have masks as `form_of` makes of the settings of each; as `quantize`."""
     config = build.config
     upstream = Upstream.load(build)
     inputs, masks = upstream.inputs, masks_before(build, upstream.params)
     layers = {path: config.for_layer(layer_name(path)) for path, mask in masks.items() if mask is not None}
-    form = form_of(layers, upstream.params)
+    coded, rest_bits = form_of(layers, upstream.params), config.quantize.rest_bits
+    form = with_rest(coded, upstream.params, layers, config.frozen_layers, rest_bits)
     params, own_masks = form.start(upstream.params, masks, config.seed)
     recipe = upstream.recipe(config, form, "quantize.optim")
     result = train(
@@ -107,7 +106,7 @@ def _flipped(before: Quantized, after: Quantized) -> dict[str, float]:
     return shares
 
 
-def _encode(form: BinaryForm | LatentForm, params: Params, state: State, masks: Masks) -> Quantized:
+def _encode(form: CodedForm | RestForm, params: Params, state: State, masks: Masks) -> Quantized:
     kept = {path: mask for path, mask in masks.items() if mask is not None}
     coded, formed = form.encode(params, masks), form(params, masks)
     return Quantized(
