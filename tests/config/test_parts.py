@@ -100,9 +100,9 @@ def test_a_part_takes_the_place_of_what_holds_for_all(loader, sweep):
 
 
 def test_values_of_a_part_may_be_of_any_kind(loader, sweep):
-    parts = {"one": {"prune.through": [0.9, 0.95], "code.taps": None, "prune.schedule": {"levels": 2}}}
+    parts = {"one": {"prune.through": [0.9, 0.95], "code.taps": None, "freeze": ["conv*"], "prune.rate": 0.9}}
     (config,) = configs(loader, sweep(None, parts))
-    assert (config.prune.through, config.code.taps, config.prune.schedule.levels) == ((0.9, 0.95), None, 2)
+    assert (config.prune.through, config.code.taps, config.freeze) == ((0.9, 0.95), None, ("conv*",))
 
 
 KEYS = ("seed", "prune.rate", "code.n_in", "optim.epochs")
@@ -161,7 +161,7 @@ def test_parts_are_in_the_order_of_the_experiment(loader, compose_multirun):
         (
             {"low": {}, "high": {}},
             ["hihg"],
-            "hydra.sweeper.only names 'hihg'; it must be parts: high or low; the nearest is high",
+            "hydra.sweeper.only names 'hihg'; it must be one of low, high; the nearest is high",
         ),
         ({"low": {}, "high": {}}, [], "hydra.sweeper.only names ''"),
         (None, ["low"], "hydra.sweeper.only is ['low'], and the sweep has no parts"),
@@ -173,9 +173,9 @@ def test_parts_are_in_the_order_of_the_experiment(loader, compose_multirun):
             "hydra.sweeper.only=[high] leaves it out",
         ),
         (
-            {"low": {"code": "trained", "code.fill": 0.9}, "high": {}},
+            {"low": {"prune": {"rate": 0.9}}, "high": {}},
             None,
-            "part low: code.fill is a setting of code=xor",
+            "hydra.sweeper.parts.low: prune is a mapping; write dotted keys, as prune.rate: VALUE",
         ),
         (
             {"low": {"prune.rate": "interval(0.5,0.9)"}, "high": {}},
@@ -211,7 +211,7 @@ def test_what_is_wrong_with_a_part_is_refused(loader, sweep, parts, only, error)
         ),
         (["quantize.optim.epochs=-1"], "error: quantize.optim.epochs is -1; it must be"),
         (["seed=1", "prune.rte=1"], "error: prune.rte (in prune.rte=1) is not a setting"),
-        (["hydra.sweeper.only=[serch]"], "error: hydra.sweeper.only names 'serch'; it must be parts:"),
+        (["hydra.sweeper.only=[serch]"], "error: hydra.sweeper.only names 'serch'; it must be one of"),
         (
             ["hydra.sweeper.only=search,latent"],
             "error: hydra.sweeper.only=search,latent is of Hydra's own settings, which take one value; a list is "

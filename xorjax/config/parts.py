@@ -90,7 +90,7 @@ def _chosen(config: DictConfig) -> dict[str, list[str]]:
     names = [str(name) for name in only] if isinstance(only, ListConfig) else [str(only)]
     _refuse(
         [
-            f"hydra.sweeper.only names {name!r}; it must be parts: {one_of(tuple(own))}; the nearest is "
+            f"hydra.sweeper.only names {name!r}; it must be {one_of(tuple(own))}; the nearest is "
             f"{nearest(name, tuple(own))}"
             for name in names or [""]
             if name not in own
@@ -103,7 +103,14 @@ def _texts(where: str, overrides: Any) -> list[str]:
     """Overrides as they are written on a command line."""
     if not isinstance(overrides, DictConfig | None):
         raise ConfigError([f"{where} is {overrides!r}; it must be overrides by key, as prune.rate: 0.9,0.95"])
-    items = () if overrides is None else overrides.items()
+    items = [] if overrides is None else list(overrides.items())
+    _refuse(
+        [
+            f"{where}: {key} is a mapping; write dotted keys, as {key}.{next(iter(value), 'NAME')}: VALUE"
+            for key, value in items
+            if isinstance(value, DictConfig)
+        ]
+    )
     return [f"{key}={'null' if value is None else value}" for key, value in items]
 
 
