@@ -107,7 +107,10 @@ WRONG = {
         {"data.name": "mnits"},
         ["data.name is 'mnits'", "mnist, fashion_mnist", "nearest is mnist"],
     ),
-    "model": ({"model.name": "lenet"}, ["model.name is 'lenet'", "lenet5, lenet300", "nearest is lenet5"]),
+    "model": (
+        {"model.name": "lenet"},
+        ["model.name is 'lenet'", "lenet5, lenet5_wide, lenet300", "nearest is lenet5"],
+    ),
     "optimizer": ({"prune.optim.name": "adan"}, ["prune.optim.name is 'adan'", "nearest is adam"]),
     "optimizer's schedule": ({"optim.schedule": "cos"}, ["optim.schedule is 'cos'", "nearest is cosine"]),
     "strategy": ({"prune.strategy": "rewnd"}, ["prune.strategy is 'rewnd'", "nearest is rewind"]),
