@@ -41,7 +41,7 @@ ROOMS = {
     "compression": {
         *("artifacts", "codec", "container", "engines", "masks", "paths", "prune", "quantize", "streams"),
     },
-    "results": {"masks", "paths", "studies", "streams"},
+    "results": {"codec", "masks", "paths", "studies", "streams"},
     "trackers": {"locks", "paths"},
     "pipeline": {
         *("config", "params", "paths", "data", "tasks", "models", "prune", "quantize", "train", "results"),

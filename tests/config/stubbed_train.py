@@ -16,8 +16,8 @@ SIZES = {"n_train": 55_000, "n_validation": 5_000, "n_test": 10_000}
 @dataclass(frozen=True)
 class Images:
     id = "images"
-    datasets = {"mnist": SIZES}  # noqa: RUF012
-    augment: str = setting("none", ("none",))
+    datasets = {"mnist": SIZES, "fashion_mnist": SIZES}  # noqa: RUF012
+    augment: str = setting("none", ("none", "shift_flip"))
     max_shift: int = setting(2, Range(1))
 
 

@@ -63,7 +63,7 @@ def test_the_files_and_examples_of_help_are_right():
     assert {"conf/train.yaml", "conf/prune/magnitude.yaml", "conf/experiment"} <= files
     assert all((CONF.parent / file).exists() for file in files)
     examples = re.findall(r"^ {6}(\S.*?) {2,}", text, re.MULTILINE)
-    assert len(examples) == 5
+    assert len(examples) == 6
     for example in examples:
         assert check_arguments(example.split(), CONF) is None
 

@@ -18,6 +18,7 @@ from xorjax.config.validate import ConfigError, load_config
 from xorjax.engines import EngineError
 
 ROOT = Path(__file__).resolve().parents[2]
+BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 class Recorder:
@@ -28,8 +29,8 @@ class Recorder:
         return []
 
 
-def hydras_jobs(loader, master, tmp_path):
-    """What Hydra's own sweeper hands to its launcher."""
+def jobs(loader, master, tmp_path):
+    """What the sweeper hands to its launcher."""
     OmegaConf.update(master, "hydra.sweep.dir", str(tmp_path))
     sweeper = Plugins.instance().instantiate_sweeper(
         config=master,
@@ -56,9 +57,16 @@ def hydras_jobs(loader, master, tmp_path):
         (["seed=3"], 1),
     ],
 )
-def test_the_points_are_hydras_jobs(loader, compose_multirun, tmp_path, overrides, n):
-    points = expand(loader, compose_multirun(*overrides))
-    assert points == hydras_jobs(loader, compose_multirun(*overrides), tmp_path)
+def test_the_points_without_parts_are_those_of_hydras_sweeper(
+    loader, compose_multirun, tmp_path, overrides, n
+):
+    master = compose_multirun(*overrides)
+    points = expand(loader, master)
+    assert points == jobs(loader, master, tmp_path)
+    basic = {"_target_": BASIC, "max_batch_size": None, "params": master.hydra.sweeper.params}
+    with open_dict(master.hydra):
+        master.hydra.sweeper = basic
+    assert points == jobs(loader, master, tmp_path)
     assert len(points) == n
 
 
@@ -188,8 +196,8 @@ def test_a_sweep_is_handed_over_with_all_points(train, tmp_path):
         call[2] == "python scripts/train.py +experiment=lenet_sweep prune.rate=.9,.98 code.patch_format=care"
     )
     assert lines(done.stdout, "point")[17][1:4] == ["0.98", "64", "2"]
-    # No folder with a job's number, none of a point: only Hydra's own record of the last sweep.
-    assert [path.name for path in (tmp_path / "runs").rglob("*")] == [".hydra", "multirun.yaml"]
+    # No folder with a job's number, none of a point, no record of Hydra's.
+    assert list((tmp_path / "runs").rglob("*")) == []
 
 
 def test_one_point_runs_and_leaves_nothing_of_hydras(train, tmp_path):
@@ -227,7 +235,7 @@ def test_another_launcher_runs_point_after_point(train):
 
 
 def test_a_sweep_in_batches_is_refused(train, tmp_path):
-    done = train("-m", "seed=0,1,2", "hydra.sweeper.max_batch_size=2")
+    done = train("-m", "seed=0,1,2", "hydra/sweeper=basic", "hydra.sweeper.max_batch_size=2")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: hydra.sweeper.max_batch_size is 2; it must be null")
     assert done.stderr.count("\n") == 1
@@ -337,7 +345,7 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
         ),
         (
             ["+experiment=glob(x*)"],
-            "error: +experiment=glob(x*) matches no experiment; it must be one of lenet300_",
+            "error: +experiment=glob(x*) matches no experiment; it must be one of front, lenet300_",
         ),
         (
             ["+experiment=lenet_smoke", "code=signs"],

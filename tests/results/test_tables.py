@@ -6,11 +6,20 @@ from typing import Any
 import polars as pl
 import pytest
 from rich.console import Console
-from synthetic import make_baseline, make_config, make_failure, make_row, sweep
+from synthetic import N_WEIGHTS, make_baseline, make_config, make_failure, make_row, sweep
 
+from xorjax.results.masks import per_mask
 from xorjax.results.notes import notes, verdict
 from xorjax.results.rows import to_frame
-from xorjax.results.tables import SummaryTable, per_point, per_setting, summarise, with_best_gaps
+from xorjax.results.tables import (
+    ModelsTable,
+    SummaryTable,
+    per_point,
+    per_setting,
+    summarise,
+    summarise_models,
+    with_best_gaps,
+)
 from xorjax.results.variants import varied_keys
 from xorjax.streams import BIT_STREAMS, bits_over_layers
 
@@ -171,6 +180,69 @@ def test_settings_of_an_approximate_mask_are_models_and_of_an_exact_one_are_not(
     models = ["lowrank, mask.rank=8", "lowrank, mask.rank=16", "exact", "exact"]
     assert points["model_variant"].to_list() == models
     assert points["quantized"].n_unique() == 3
+
+
+def front() -> list[dict[str, Any]]:
+    """Two seeds of trained codes, and of a searched code behind an exact mask and one that a codec chooses."""
+    rows = []
+    for seed in (0, 1):
+        for words, n_out, bits in (("search", 20, 0.41), ("search", 160, 0.06), ("latent", 20, 0.41)):
+            shape = {"code": {"id": "trained", "n_in": 8, "n_out": n_out}, "prune__rate": 0.0}
+            config = make_config(seed=seed, quantize__words=words, **shape)
+            values = {
+                "mask_codec": None,
+                "method": None,
+                "patch_format": None,
+                "prune_rate": 0.0,
+                "code": "trained",
+            }
+            values |= {"point": f"{words}{n_out}-s{seed}", "n_in": 8, "n_out": n_out, "n_kept": N_WEIGHTS}
+            values["quantized"] = values["point"]
+            rows.append(code(bits, seed=seed, config=config, **values))
+        for mask, n_in, bits in (("ans", 20, 0.34), ("ans", 64, 0.33), ("lowrank", 20, 0.12)):
+            config = make_config(
+                seed=seed, mask__codec=mask, code__n_in=n_in, code__n_out=None, quantize__words="search"
+            )
+            values = {"mask_codec": mask, "kept_score": 1.0 if mask == "ans" else 0.9, "n_in": n_in}
+            rows.append(code(bits, seed=seed, config=config, point=f"{mask}{n_in}-s{seed}", **values))
+    return rows
+
+
+def test_a_network_that_is_trained_in_a_code_is_a_model_of_its_own():
+    table = to_frame(front())
+    points = per_point(table, varied_keys((table, ["quantize.words", "code.n_out"])))
+    assert points.filter(seed=0).select("prune_rate", "model_variant").rows() == [
+        (0.0, "trained, 8 → 20, quantize.words=search"),
+        (0.0, "trained, 8 → 160, quantize.words=search"),
+        (0.0, "trained, 8 → 20, quantize.words=latent"),
+        (0.95, "exact"),
+        (0.95, "exact"),
+        (0.95, "lowrank"),
+    ]
+    # A model that keeps all weights has no mask.
+    assert per_mask(points).select("prune_rate", "codec").rows() == [(0.95, "ans"), (0.95, "lowrank")]
+
+
+def test_models_of_one_prune_rate_are_all_told_each_in_its_smallest_code():
+    table = to_frame(front())
+    points = per_point(table, varied_keys((table, ["quantize.words"])))
+    models = summarise_models(points)
+    assert [(best.bits_per_weight, best.n_seeds, best.said) for best in models] == [
+        (pytest.approx(0.06), 2, "S 0, trained, 8 → 160, quantize.words=search"),
+        (pytest.approx(0.12), 2, "S 0.95, 20 → 320, greedy, paper, low rank"),
+        (pytest.approx(0.33), 2, "S 0.95, 64 → 320, greedy, paper, ANS, one density"),
+        (pytest.approx(0.41), 2, "S 0, trained, 8 → 20, quantize.words=latent"),
+        (pytest.approx(0.41), 2, "S 0, trained, 8 → 20, quantize.words=search"),
+    ]
+    text = render(ModelsTable(models))
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("0.410") == 2
+    assert "…" not in text
+    (trained, searched) = summarise(table)
+    assert "there accuracy depends on n_in → n_out" in " ".join(notes([trained, searched]))
+    assert not any("decoding is lossless" in line for line in notes([trained]))
+    one_model = points.filter(pl.col("model_variant") == "exact")
+    assert summarise_models(one_model) == []
 
 
 def test_the_file_of_the_best_is_of_the_seed_that_validates_best():
@@ -348,7 +420,7 @@ def test_an_empty_summary_still_has_a_table():
     assert "No point has a result yet" in render([])
 
 
-def render(summary: list, width: int = 80) -> str:
+def render(summary: list | ModelsTable, width: int = 80) -> str:
     text = io.StringIO()
-    Console(width=width, file=text).print(SummaryTable(summary))
+    Console(width=width, file=text).print(SummaryTable(summary) if isinstance(summary, list) else summary)
     return text.getvalue()

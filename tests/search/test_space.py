@@ -103,6 +103,18 @@ def test_a_trial_has_a_point_for_each_seed():
         assert "prune.rate=0.95" in command
 
 
+def test_one_part_can_be_searched():
+    with open_space(CONF, ["+experiment=front", "hydra.sweeper.only=[search]", "seed=0"]) as space:
+        assert list(space.axes) == ["code.n_out"]
+        ((config, _),) = space.points({"code.n_out": "34"})
+        assert (config.code.id, config.code.n_out, config.quantize.words) == ("trained", 34, "search")
+    problem = (
+        r"has the parts search, latent, exact_masks, xor_masks, and a search has one space; .*only=\[search\]"
+    )
+    with pytest.raises(ConfigError, match=problem), open_space(CONF, ["+experiment=front"]):
+        pass
+
+
 def test_settings_that_contradict_are_refused_by_point():
     with open_space(CONF, ["mask.index_bits=0.1", "mask=choice(ans_rc,xor)"]) as space:
         assert len(space.points({"mask": "xor"})) == 1

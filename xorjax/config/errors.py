@@ -30,8 +30,7 @@ def report(error: Exception) -> int:
     that cannot be written), and Hydra's own about the command line.
     """
     if isinstance(error, (UserError, OSError, HydraException, OmegaConfBaseException)):
-        lines = error.problems if isinstance(error, ConfigError) else (_sentence(error),)
-        print(*(f"error: {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)
+        print(*(f"error: {line}" for line in sentences(error)), sep="\n", file=sys.stderr, flush=True)
         return USER
     if wrong := wrong_variable(error):
         print(f"error: {wrong}", file=sys.stderr, flush=True)
@@ -40,12 +39,22 @@ def report(error: Exception) -> int:
     return INTERNAL
 
 
+def sentences(error: Exception) -> tuple[str, ...]:
+    """A sentence for each problem that the user has to mend."""
+    return error.problems if isinstance(error, ConfigError) else (_sentence(error),)
+
+
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'", text):
         return (
             f"{several[1]} has several values, and this command is for one point, by --cfg, hydra.mode=RUN or "
             "+debug=one_point; give one value"
+        )
+    if several := re.match(r"Sweeping over Hydra's configuration is not supported : '(.*?)=(.*)'", text):
+        return (
+            f"{several[1]}={several[2]} is of Hydra's own settings, which take one value; a list is written "
+            f"{several[1]}=[{several[2]}]"
         )
     if re.search(r"Could not find 'hydra/launcher/(slurm|submitit\w*)'", text):
         return (

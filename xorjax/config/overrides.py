@@ -107,8 +107,10 @@ def _missing_lines(overrides: Sequence[Override], conf: Path) -> Iterator[str]:
                 )
 
 
-def swept_in_vain(params: Sequence[Override], given: Sequence[Override], conf: Path) -> Iterator[str]:
-    """A sentence for each of an experiment's `hydra.sweeper.params` that is a setting of no kind that is chosen."""
+def swept_in_vain(
+    params: Sequence[Override], given: Sequence[Override], conf: Path, key: str
+) -> Iterator[str]:
+    """A sentence for each of an experiment's overrides under `key` that is a setting of no kind that is chosen."""
     groups = find_groups(conf)
     own = {override.key_or_group for override in given}
     for group, kinds in KINDS.items():
@@ -122,7 +124,7 @@ def swept_in_vain(params: Sequence[Override], given: Sequence[Override], conf: P
             if known and not any(name in fields for fields in known):
                 yield (
                     f"{param.input_line} is of the experiment's sweep, and {chosen[-1].input_line} has no such "
-                    "setting; hydra.sweeper.params=null leaves that sweep out, for one of your own"
+                    f"setting; {key}=null leaves that sweep out, for one of your own"
                 )
 
 

@@ -19,9 +19,10 @@ from xorjax.config.axes import Axis, Choice, LogScale, Steps
 from xorjax.config.errors import ConfigError
 from xorjax.config.identity import identity
 from xorjax.config.overrides import check_overrides
+from xorjax.config.parts import parse
 from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config
-from xorjax.config.sweep import compose, parse, point_command, refuse_empty
+from xorjax.config.sweep import compose, point_command, refuse_empty
 from xorjax.config.validate import KEYS, KINDS, load_config, load_groups, plain_settings
 from xorjax.metric import Metric
 from xorjax.settings import flattened
@@ -46,8 +47,15 @@ class Space:
         self._loader = loader
         check_overrides(overrides, conf)
         self._master = loader.load_configuration("train", list(overrides), RunMode.MULTIRUN)
-        # The command line's in place of the experiment's.
-        given = {override.get_key_element(): override for override in parse(loader, self._master)}
+        parts = parse(loader, self._master)
+        if len(parts) > 1:
+            raise ConfigError(
+                [
+                    f"the sweep has the parts {', '.join(parts)}, and a search has one space; choose one, as in "
+                    f"hydra.sweeper.only=[{next(iter(parts))}]"
+                ]
+            )
+        (given,) = parts.values()
         # Of a range `_axis` says it for searches.
         refuse_empty(
             o for o in given.values() if o.key_or_group == "seed" or isinstance(o.value(), ChoiceSweep | Glob)

@@ -4,13 +4,12 @@ import copy
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from itertools import product
 from typing import Any
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from xorjax.config.engine import start_engine
 from xorjax.config.errors import ConfigError, report
-from xorjax.config.overrides import check_overrides, swept_in_vain
+from xorjax.config.parts import for_each, parse, refuse_only
 from xorjax.config.validate import KEYS, load_config
 
 TRAIN = "scripts/train.py"
@@ -35,17 +34,18 @@ class SweepCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
+            refuse_only(config)
             load_config(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         loader = GlobalHydra.instance().config_loader()
         with _exit_on_error():
-            points = expand(loader, config)
-            composed = compose(loader, config, points)
-            for cfg in composed:
-                load_config(cfg)
-        # Hydra would compose every point twice more, to see whether it can and to run it, 0.1 s each time.
-        ready = {tuple(overrides): cfg for overrides, cfg in zip(points, composed, strict=True)}
+            points: dict[str, list[list[str]]] = {}
+            for part, overrides in _expand(loader, config):
+                points.setdefault(part, []).append(overrides)
+            composed = for_each(points, lambda own: _composed_right(loader, config, own))
+        # Hydra's launchers would compose every point once more to run it, 0.1 s each time.
+        ready = {key: cfg for part in composed.values() for key, cfg in part.items()}
         loader.load_sweep_config = lambda master_config, sweep_overrides: ready[tuple(sweep_overrides)]
 
 
@@ -85,25 +85,50 @@ def _exit_on_error():
 
 
 def expand(loader: ConfigLoader, config: DictConfig) -> list[list[str]]:
-    """The overrides of every point of a sweep, in order: all combinations of the experiment's
-    `hydra.sweeper.params`, the command line's in their place.
+    """The overrides of every point of a sweep, in order: all combinations of what holds for a part, part after part.
 
-    By Hydra's own code, so that the points are those that it will run.
+    What holds for all parts varies outermost, so that a command that is stopped leaves the first seeds whole.
 
     Raises:
         ConfigError: a parameter of the experiment names no setting, or has a range to be searched; a sweep has no
-            values.
+            values; a part that is not there is chosen.
     """
-    parsed = parse(loader, config)
-    if ranges := [
-        text.input_line for text in parsed if text.is_sweep_override() and not text.is_discrete_sweep()
-    ]:
-        raise ConfigError(
-            [f"{text} cannot be swept: search it, by python scripts/search.py" for text in ranges]
-        )
-    # Of a key that is given twice the last one counts.
-    refuse_empty({text.get_key_element(): text for text in parsed}.values())
-    return BasicSweeper.split_arguments(parsed, None)[0]
+    return [overrides for _, overrides in _expand(loader, config)]
+
+
+def _expand(loader: ConfigLoader, config: DictConfig) -> Iterator[tuple[str, list[str]]]:
+    """As `expand`, each with the name of its part."""
+    parts = parse(loader, config)
+    for_each(parts, lambda part: refuse_ranges(part.values()))
+    for_each(parts, lambda part: refuse_empty(part.values()))
+    first, *others = parts.values()
+    shared = {key: override for key, override in first.items() if all(o.get(key) is override for o in others)}
+    for outer in _combinations(shared):
+        for name, part in parts.items():
+            for inner in _combinations({key: part[key] for key in part if key not in shared}):
+                texts = outer | inner
+                yield name, [texts[key] for key in part]
+
+
+def _combinations(overrides: Mapping[str, Override]) -> Iterator[dict[str, str]]:
+    """All combinations of the values of overrides: of each key an override with one value."""
+    values = [
+        o.sweep_string_iterator() if o.is_sweep_override() else [o.get_value_element_as_str()]
+        for o in overrides.values()
+    ]
+    for combination in product(*values):
+        yield {key: f"{key}={value}" for key, value in zip(overrides, combination, strict=True)}
+
+
+def refuse_ranges(overrides: Iterable[Override]) -> None:
+    """Raises `ConfigError` for a sweep over what has no single values."""
+    problems = [
+        f"{text.input_line} cannot be swept: search it, by python scripts/search.py"
+        for text in overrides
+        if text.is_sweep_override() and not text.is_discrete_sweep()
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def refuse_empty(overrides: Iterable[Override]) -> None:
@@ -126,21 +151,6 @@ def refuse_empty(overrides: Iterable[Override]) -> None:
             problems.append(f"{override.input_line} has no values, so that there are no points; {why}")
     if problems:
         raise ConfigError(problems)
-
-
-def parse(loader: ConfigLoader, config: DictConfig) -> list[Override]:
-    """The experiment's `hydra.sweeper.params`, then the command line's overrides.
-
-    Raises:
-        ConfigError: one names no setting, or one of the experiment's a setting of no kind that is chosen.
-    """
-    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    overrides = [*params, *config.hydra.overrides.task]
-    check_overrides(overrides, _conf(config))
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
-    if problems := list(swept_in_vain(parsed[: len(params)], parsed[len(params) :], _conf(config))):
-        raise ConfigError(problems)
-    return parsed
 
 
 def compose(loader: ConfigLoader, master: DictConfig, points: Sequence[list[str]]) -> list[DictConfig]:
@@ -170,14 +180,19 @@ def compose(loader: ConfigLoader, master: DictConfig, points: Sequence[list[str]
     return composed
 
 
+def _composed_right(
+    loader: ConfigLoader, master: DictConfig, points: Sequence[list[str]]
+) -> dict[tuple[str, ...], DictConfig]:
+    """What Hydra composes for each point, each of them checked."""
+    composed = compose(loader, master, points)
+    for cfg in composed:
+        load_config(cfg)
+    return {tuple(overrides): cfg for overrides, cfg in zip(points, composed, strict=True)}
+
+
 def _is_value(override: Override) -> bool:
     """Whether an override does nothing but put a value in the place of another."""
     return override.type == OverrideType.CHANGE and override.key_or_group in KEYS
-
-
-def _conf(config: DictConfig) -> Path:
-    """The directory of our groups, from Hydra's list of where it looks."""
-    return Path(next(s.path for s in config.hydra.runtime.config_sources if s.provider == "main"))
 
 
 def given_command(script: str = TRAIN) -> str:
@@ -202,6 +217,8 @@ def point_command(hydra: Any) -> str:
     # Only an experiment sweeps by itself and must be told not to.
     mode = ["hydra.mode=RUN"] if any(o.startswith("+experiment=") for o in appended) else []
     own = [
-        o for o in hydra.overrides.hydra if not o.startswith(("hydra.mode=", "hydra.sweep", "hydra/sweeper="))
+        o
+        for o in hydra.overrides.hydra
+        if not o.lstrip("+~").startswith(("hydra.mode=", "hydra.sweep", "hydra/sweeper="))
     ]
     return _command(TRAIN, [*appended, *mode, *own, *task[len(appended) :]])

@@ -56,14 +56,25 @@ class Reports:
     def conclude(self, console: Console) -> None:
         """Build all of them whole, copy the best models beside them, print the summary."""
         from xorjax.results.collect import read_experiment, tabulate
-        from xorjax.results.tables import SummaryTable, summarise
+        from xorjax.results.tables import (
+            ModelsTable,
+            SummaryTable,
+            per_point,
+            summarise_models,
+            summarise_points,
+        )
+        from xorjax.results.variants import varied_keys
 
         for report, page in zip(self._built, self.build(), strict=True):
             experiment = read_experiment(report)
-            best_points = summarise(tabulate(experiment), experiment.swept)
+            table = tabulate(experiment)
+            points = per_point(table, varied_keys((table, experiment.swept)))
+            best_points = summarise_points(points)
             told = self._copy_models(
                 report, {point.name: point.compressed for point in experiment.points}, best_points
             )
+            if models := summarise_models(points):
+                console.print(ModelsTable(models))
             console.print(SummaryTable(best_points))
             for line in told:
                 console.print(line, markup=False)

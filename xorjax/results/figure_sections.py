@@ -74,7 +74,8 @@ def metric(points: pl.DataFrame, metric: Metric) -> str:
             "and in the same way as the networks at this label without pruning and quantizing. The best points and the "
             "headline are chosen by the validation split alone, within the dotted line; the test split says how good "
             "what was chosen is, so the line is not drawn there. All codings of one quantized network share its dot, "
-            "since decoding is lossless; an approximate mask codec makes a network of its own.",
+            "since decoding is lossless; an approximate mask codec makes a network of its own, and so does a code that "
+            "networks are trained in.",
             "caption",
         ),
     )

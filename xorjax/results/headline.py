@@ -53,6 +53,13 @@ def _nothing(experiment: Experiment) -> str:
     return f"No point of this experiment has a result yet.{failed}"
 
 
+def _done(layers: str, summary: list[Best]) -> str:
+    if summary[0].prune_rate > 0:
+        return f"Most weights of {layers} were pruned, the kept ones quantized to signs"
+    pruned = ", most of them pruned where S is above 0" if summary[-1].prune_rate > 0 else ""
+    return f"The weights of {layers} were quantized to signs{pruned}"
+
+
 def _names(ids: pl.Series) -> str:
     names: list[str] = sorted(set(ids))
     return " and ".join(DISPLAY_NAMES.get(name, name) for name in names)
@@ -70,8 +77,8 @@ def _headline(
     pairs = f"{count(shapes, 'pair')} of prune rate and XOR shape, " if shapes else ""
     layers = listed(results["layer"].unique(maintain_order=True).to_list())
     what = (
-        f"Most weights of {layers} were pruned, the kept ones quantized to signs, the signs stored with "
-        f"the {own}. {count(codes['point'].n_unique(), 'point')}: {count(len(summary), 'prune rate')}, "
+        f"{_done(layers, summary)}, the signs stored with the {own}. "
+        f"{count(codes['point'].n_unique(), 'point')}: {count(len(summary), 'prune rate')}, "
         f"{pairs}{count(codes['seed'].n_unique(), 'seed')}."
     )
     close = [best for best in summary if best.is_close]

@@ -16,8 +16,10 @@ def per_mask(points: pl.DataFrame) -> pl.DataFrame:
 
     `points`: as `tables.per_point` gives them. A row for each `prune_rate`, `codec` (a mask codec's id) and
     `model_variant`; the exact codecs' bits come from the points' own codes and from baselines alike. `mask_of`: None,
-    or the approximate codec whose mask an exact one stores here, as where a prune rate has no exact mask.
+    or the approximate codec whose mask an exact one stores here, as where a prune rate has no exact mask. Models that
+    keep all weights have no mask.
     """
+    points = points.filter(pl.col("prune_rate") > 0)
     codes = points.filter(~pl.col("baseline"))
     models = codes.unique("quantized", maintain_order=True).select(
         "quantized", "kept_score", model_codec=pl.when("approximate").then("mask_codec")
@@ -56,7 +58,7 @@ def order_of(codec: str) -> tuple[int, str]:
 
 def entropy(rate: float) -> float:
     """Bits of a random mask per weight."""
-    return -sum(p * log2(p) for p in (rate, 1 - rate) if p > 0)
+    return sum(-p * log2(p) for p in (rate, 1 - rate) if p > 0)
 
 
 def of_model(mask_of: str | None, variant: str) -> str:

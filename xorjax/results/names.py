@@ -133,6 +133,13 @@ def approximate_masks(rows: pl.DataFrame) -> frozenset[str]:
     return frozenset(known | {*rows.filter(pl.col("kept_score") < 1)["mask_codec"].drop_nulls()})
 
 
+def trained_codes() -> frozenset[str]:
+    """The codes that a network is trained in: with them, and not after it, the quantized model is made."""
+    from xorjax.codec import CODES
+
+    return frozenset(id for id, code in CODES.items() if code.trained)
+
+
 def mask_name(codec: str) -> str:
     """What readers call a mask codec."""
     return MASK_NAMES.get(codec, codec)

@@ -3,7 +3,7 @@
 from xorjax.results.best import TIE, Best
 from xorjax.results.caps import listed
 from xorjax.results.losses import caption
-from xorjax.results.names import CSR, SAME_MASK, code_name, mask_name, own_code
+from xorjax.results.names import CSR, SAME_MASK, code_name, mask_name, own_code, trained_codes
 
 # So many points with bounded slices are named; the table of all rows has the others.
 NAMED_POINTS = 6
@@ -39,16 +39,13 @@ def verdict(summary: list[Best]) -> str:
 def notes(summary: list[Best]) -> list[str]:
     """How to read the summary, what it leaves out, and what is not as it should be."""
     metric = summary[0].metric
-    has_shape = any(best.n_in is not None for best in summary)
-    of_coding = "XOR shape, method, patch format" if has_shape else "the code"
     seeds = sorted({best.n_seeds for best in summary})
     over = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
     means = f"Means over {over} seeds, ± the sample standard deviation."
     lines = [
         ("One seed a line." if seeds == [1] else means)
         + " Bits are per weight of the layers, pruned ones included.",
-        f"{metric.name.capitalize()} does not depend on {of_coding} or an exact mask codec: decoding is lossless, so "
-        "only the bits differ.",
+        *_lossless(summary),
         caption([(best.prune_rate, best.loss) for best in summary], metric),
     ]
     masks = [
@@ -86,6 +83,23 @@ def notes(summary: list[Best]) -> list[str]:
             f"{most} one there is shown."
         )
     return [*lines, *_bounded(summary)]
+
+
+def _lossless(summary: list[Best]) -> list[str]:
+    """What the metric depends on, and what it does not."""
+    name, trained = summary[0].metric.name, trained_codes()
+    others = [best for best in summary if best.code not in trained]
+    has_shape = any(best.n_in is not None for best in others)
+    of_coding = "XOR shape, method, patch format" if has_shape else "the code"
+    lines = []
+    if others:
+        lines.append(
+            f"{name.capitalize()} does not depend on {of_coding} or an exact mask codec: decoding is lossless, so only "
+            "the bits differ."
+        )
+    if own := sorted({best.code for best in summary} & trained):
+        lines.append(f"Networks are trained in the code {listed(own)}: there {name} depends on n_in → n_out.")
+    return lines
 
 
 def _bounded(summary: list[Best]) -> list[str]:

@@ -8,7 +8,14 @@ from xorjax.results.losses import heading
 from xorjax.results.names import mask_name, own_code
 from xorjax.results.notes import best_of_each, notes
 from xorjax.results.page import Cell
-from xorjax.results.tables import of_setting, three_digits, two_digits
+from xorjax.results.tables import (
+    MODELS,
+    models_columns,
+    of_setting,
+    summarise_models,
+    three_digits,
+    two_digits,
+)
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
 MAY_BE_SAID = ("codec", "method", "patch format", "mask codec", "variant", "seeds", "scale")
@@ -19,6 +26,7 @@ def summary_section(summary: list[Best], results: pl.DataFrame, points: pl.DataF
     """The best point of each prune rate, beside all codecs, and by layer where there are several."""
     parts = [
         *_best(summary),
+        *_models(points),
         "<h3>All codecs on the same weights: bits per weight</h3>",
         _sizes(summary),
         *(page.paragraph(line, "caption") for line in notes(summary)),
@@ -87,6 +95,15 @@ def _best(summary: list[Best]) -> tuple[str, ...]:
     table = page.table([name for name, _ in shown], rows, groups, label=f"best {point}s")
     said = page.paragraph(f"The same in every row: {'; '.join(same)}.", "caption") if same else ""
     return table, said
+
+
+def _models(points: pl.DataFrame) -> tuple[str, ...]:
+    """The table of all models, where a prune rate has several."""
+    if not (models := summarise_models(points)):
+        return ()
+    headings, rows = models_columns(models)
+    cells = [[*((text, "") for text in row[:-1]), (row[-1], "text")] for row in rows]
+    return f"<h3>{MODELS}</h3>", page.table(headings, cells, label="all models")
 
 
 def _sizes(summary: list[Best]) -> str:

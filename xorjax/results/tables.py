@@ -11,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from xorjax.metric import Metric
 from xorjax.results.best import ENTROPIES, Baseline, Best
 from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.collect import metric_of
@@ -191,24 +192,47 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
     """`summarise` of what `per_point` gives."""
     metric = metric_of(points)
     sign = 1 if metric.higher_is_better else -1
-    loss = sign * (pl.col("reference_validation_metric") - pl.col("validation_metric"))
-    settings = per_setting(points).with_columns(is_close=loss <= metric.tolerance + 1e-9)
     best = []
-    for _, group in settings.group_by("prune_rate", maintain_order=True):
+    for _, group in _judged(points, metric).group_by("prune_rate", maintain_order=True):
         pool = group.filter("is_close")
         if pool.is_empty():
             validated = sign * pl.col("validation_metric").round(9)
             pool = group.filter(validated.eq_missing(validated.max()))
-        row = pool.sort("bits_per_weight", maintain_order=True).row(0, named=True)
-        others = {
-            "metric": metric,
-            "loss": loss_of(of_setting(points, (row[name] for name in SETTING)), metric),
-            "baselines": _baselines(points, row),
-            "bounded": _bounded(points, row["prune_rate"]),
-        }
-        fields = {name: row[name] for name in Best.__dataclass_fields__ if name not in others}
-        best.append(Best(**fields, **others))
+        best.append(_best(points, metric, pool))
     return best
+
+
+def summarise_models(points: pl.DataFrame) -> list[Best]:
+    """Every way in which models were trained, in its smallest coding, the smallest first; of what `per_point` gives.
+
+    Empty if each prune rate has one: `summarise_points` tells all then.
+    """
+    metric = metric_of(points)
+    models = _judged(points, metric).group_by("prune_rate", "model_variant", maintain_order=True)
+    best = [_best(points, metric, group) for _, group in models]
+    if len({one.prune_rate for one in best}) == len(best):
+        return []
+    return sorted(best, key=lambda one: one.bits_per_weight)
+
+
+def _judged(points: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+    """`per_setting`, and whether each setting `is_close` to its reference."""
+    sign = 1 if metric.higher_is_better else -1
+    loss = sign * (pl.col("reference_validation_metric") - pl.col("validation_metric"))
+    return per_setting(points).with_columns(is_close=loss <= metric.tolerance + 1e-9)
+
+
+def _best(points: pl.DataFrame, metric: Metric, settings: pl.DataFrame) -> Best:
+    """The smallest of settings."""
+    row = settings.sort("bits_per_weight", maintain_order=True).row(0, named=True)
+    others = {
+        "metric": metric,
+        "loss": loss_of(of_setting(points, (row[name] for name in SETTING)), metric),
+        "baselines": _baselines(points, row),
+        "bounded": _bounded(points, row["prune_rate"]),
+    }
+    fields = {name: row[name] for name in Best.__dataclass_fields__ if name not in others}
+    return Best(**fields, **others)
 
 
 def of_setting(points: pl.DataFrame, values: Iterable[Any]) -> pl.DataFrame:
@@ -283,6 +307,44 @@ class SummaryTable:
         more = of_many(len(self.summary), n, "prune rates, evenly spread; all are in the report").strip()
         for note in [*([more] if more else []), *notes(self.summary), verdict(self.summary)]:
             yield Text(note, style="dim")
+
+
+MODELS = "All models, each in its smallest code"
+
+
+@dataclass(frozen=True)
+class ModelsTable:
+    """`summarise_models` for the terminal, a line each."""
+
+    models: list[Best]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        headings, rows = models_columns(self.models)
+        table = Table(title=MODELS, title_justify="left")
+        for name in headings[:-1]:
+            # A word a line: the settings need the room.
+            table.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
+        table.add_column(headings[-1])
+        for row in rows:
+            table.add_row(*row)
+        yield table
+
+
+def models_columns(models: list[Best]) -> tuple[list[str], list[list[str]]]:
+    """The headings and the rows of the table of `summarise_models`; the last column is text."""
+    metric = models[0].metric
+    headings = ["bits / weight", "whole file", f"test {metric.label}", heading(metric), "setting"]
+    rows = [
+        [
+            three_digits(best.bits_per_weight),
+            three_digits(best.file_bits_per_parameter),
+            best.tested,
+            best.loss.number(metric),
+            best.said,
+        ]
+        for best in models
+    ]
+    return headings, rows
 
 
 def _table(shown: list[Best]) -> Table:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from xorjax.results.configs import plain, setting
-from xorjax.results.names import approximate_masks, code_name, mask_name
+from xorjax.results.names import approximate_masks, code_name, mask_name, trained_codes
 
 SETTING = ("prune_rate", "code", "n_in", "asked", "method", "patch_format", "mask_codec", "variant")
 """What one point of the sweep is, its seed aside; `variant` is for whatever else differs.
@@ -28,8 +28,8 @@ def with_variants(rows: pl.DataFrame, varied: Varied) -> pl.DataFrame:
     """Finished rows with three more columns; `varied` as `varied_keys` gives it.
 
     `variant`: the swept settings that tell points apart beyond the other columns of `SETTING`, "" if none.
-    `model_variant`: what tells apart quantized models of one prune rate, their seeds aside. The settings of an
-    approximate mask codec do, those of an exact one and of the code do not.
+    `model_variant`: what tells apart quantized models of one prune rate, their seeds aside. The settings of a code that
+    they are trained in and of an approximate mask codec do, those of an exact one and of other codes do not.
     `approximate`: whether the point's mask codec chooses the mask, and with it the quantized model.
     """
     configs = rows["config"]
@@ -39,26 +39,42 @@ def with_variants(rows: pl.DataFrame, varied: Varied) -> pl.DataFrame:
         key: [f"{key}={plain(value, key)}" for value in setting(configs, key).to_list()]
         for key in sorted(set().union(*varied.values()))
     }
-    several = len({mask if mask in lossy else None for _, mask in coded_as}) > 1
-    exact = {key for (_, mask), keys in varied.items() if mask not in lossy for key in keys}
+    # What makes the models of a coding: a code that they are trained in, a mask codec that chooses the mask.
+    trained = trained_codes()
+    makers = {
+        coding: [*({coding[0]} & trained), *({coding[1]} & lossy)] for coding in dict.fromkeys(coded_as)
+    }
+    several = len({tuple(made) for made in makers.values()}) > 1
+    coded = {key for coding, keys in varied.items() if not makers.get(coding) for key in keys}
+    shapes = _shapes(configs, [code in trained for code, _ in coded_as])
     # For each coding its keys, those of its models, and what its models are called beyond them.
     of_coding: dict[tuple, tuple[list[str], list[str], str]] = {}
-    for coding in dict.fromkeys(coded_as):
+    for coding, made in makers.items():
         own = varied.get(coding, frozenset[str]())
-        approximate = coding[1] if coding[1] in lossy else None
-        groups = ("code.",) if approximate else ("code.", "mask.")
-        of_model = sorted(key for key in (own if approximate else exact) if not key.startswith(groups))
-        of_coding[coding] = sorted(own), of_model, (approximate or "exact") if several else ""
+        of_code = () if coding[0] in trained else ("code.",)
+        of_mask = () if coding[1] in lossy else ("mask.",)
+        of_model = sorted(key for key in (own if made else coded) if not key.startswith((*of_code, *of_mask)))
+        of_coding[coding] = sorted(own), of_model, (", ".join(made) or "exact") if several else ""
     variants, models = [], []
     for i, coding in enumerate(coded_as):
         own, of_model, name = of_coding[coding]
         variants.append(", ".join(said[key][i] for key in own))
-        models.append(", ".join([*([name] if name else []), *(said[key][i] for key in of_model)]))
+        models.append(", ".join(filter(None, (name, shapes[i], *(said[key][i] for key in of_model)))))
     return rows.with_columns(
         variant=pl.Series(variants, dtype=pl.String),
         model_variant=pl.Series(models, dtype=pl.String),
         approximate=pl.Series([mask in lossy for _, mask in coded_as], dtype=pl.Boolean),
     )
+
+
+def _shapes(configs: pl.Series, are_trained: list[bool]) -> list[str]:
+    """The n_in and n_out of the points whose code is trained, "" for the others or if all are alike."""
+    numbers = [setting(configs, f"code.{name}").to_list() for name in ("n_in", "n_out")]
+    shapes = [
+        f"{n_in} → {n_out}" if trained else ""
+        for trained, n_in, n_out in zip(are_trained, *numbers, strict=True)
+    ]
+    return shapes if len({*shapes} - {""}) > 1 else [""] * len(shapes)
 
 
 def said(*settings: Iterable[Any]) -> str:
