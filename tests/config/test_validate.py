@@ -126,6 +126,10 @@ WRONG = {
         {"mask.codec": "lowrank", "mask.start_rate": 0.97},
         ["mask.start_rate is 0.97", "at most prune.rate, 0.95", "nearest is 0.95"],
     ),
+    "a loop without a last round": (
+        {"mask.codec": "xor", "mask.search": "loop", "mask.rounds": 1},
+        ["mask.rounds is 1", "at least 2 for mask.search=loop", "nearest is 2"],
+    ),
     "rewinding to an approximate mask": (
         {"mask.codec": "xor", "prune.strategy": "rewind"},
         ["prune.strategy is 'rewind'", "continue for masks by xor"],

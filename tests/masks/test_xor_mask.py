@@ -5,13 +5,14 @@ import hashlib
 import numpy as np
 import pytest
 from hypothesis import assume, given
+from hypothesis import strategies as st
 from test_codebook import code_arguments
 from uneven import block_streams, decode_blocks_by_the_book, kept_share, uneven_scores
 
 from xorjax.gf2.network import XorNetwork
 from xorjax.masks import EncodedMask, fit_mask
 from xorjax.masks.blocks import BlockCode
-from xorjax.masks.words import WordBeam, WordTable
+from xorjax.masks.words import WordBeam, WordTable, _compiled
 from xorjax.masks.xor import network, number_tables
 
 
@@ -83,6 +84,24 @@ def test_the_search_is_exact_up_to_16_bits():
         bits, kept = words(n_in, step).best(values, thresholds, start)
         np.testing.assert_array_equal(bits[:4], start)
         assert (kept * values).sum() == totals[(streams & 15) == 9].max()
+
+
+@given(st.integers(1, 3), st.integers(0, 4), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_paths_equal_those_of_whole_rows_in_numpy(step, more, n_blocks, seed):
+    rng = np.random.default_rng(seed)
+    fan, n_rest = 1 << step, 1 << more
+    # Few values: many paths are equal, and the first of them must be taken.
+    gains = rng.integers(-2, 3, (n_blocks, fan, fan, n_rest)).astype(np.float32)
+    metric = rng.integers(-5, 1, fan * n_rest).astype(np.float32)
+    expected, back = metric, np.empty((n_blocks, fan * n_rest), np.uint8)
+    found, found_back = metric.copy(), back.copy()
+    for i, gain in enumerate(gains):
+        paths = (gain + expected.reshape(-1, fan).T[:, None]).reshape(fan, -1)
+        back[i] = paths.argmax(axis=0)
+        expected = np.maximum(paths.max(axis=0) - paths.max(), np.float32(-6))
+    _compiled()(gains, found, found_back, np.float32(-6))
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found_back, back)
 
 
 def test_a_wide_beam_is_as_good_as_trying_all():

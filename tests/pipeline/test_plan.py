@@ -107,7 +107,8 @@ def test_rate_zero_has_no_level():
 
 
 def test_the_reference_has_the_trainings_of_its_point():
-    for config in (point(), point(mask=MaskConfig("lowrank", rounds=3)), strategy("rewind_lr")):
+    masks = (MaskConfig("lowrank", rounds=3), MaskConfig("lowrank", rounds=3, search="loop"))
+    for config in (point(), *(point(mask=mask) for mask in masks), strategy("rewind_lr")):
         plan = make_plan(config)
         epochs = sum(stage.epochs for stage in (plan.dense, *plan.unpruned, plan.reference))
         assert epochs == plan.epochs
@@ -201,7 +202,8 @@ OTHER = {
 }
 APPLYING = (
     *({}, {"code.slicing": "shuffled"}, {"code.patch_format": "blocked"}, {"prune.strategy": "rewind"}),
-    *({"mask.codec": "lowrank"}, {"task.augment": "shift"}, {"quantize.words": "latent"}),
+    *({"mask.codec": "lowrank"}, {"mask.codec": "lowrank", "mask.search": "loop"}),
+    *({"task.augment": "shift"}, {"quantize.words": "latent"}),
     *({f"{optim}.distill": 0.5} for optim in ("optim", "prune.optim", "quantize.optim")),
 )
 """Settings beside which others apply."""
@@ -238,6 +240,7 @@ def test_every_setting_names_a_stage_or_is_said_to_determine_nothing(key):
 def test_what_does_not_apply_names_nothing():
     assert names(Config(code=XorCode(slicing_seed=3, patch_block=8))) == names(Config())
     assert names(Config(mask=MaskConfig(rounds=3, seed=5))) == names(Config())
+    assert names(Config(mask=MaskConfig("xor", choices=7))) == names(Config(mask=MaskConfig("xor")))
 
 
 def test_names_are_pinned():

@@ -481,16 +481,19 @@ def test_a_diverging_training_fails_with_its_step_and_setting(swept, tmp_path, k
 
 
 @pytest.mark.parametrize(
-    "codec",
+    ("codec", "search"),
     [
-        pytest.param("lowrank", marks=pytest.mark.slow),
-        "codebook",
-        pytest.param("xor", marks=pytest.mark.slow),
+        pytest.param("lowrank", "rounds", marks=pytest.mark.slow),
+        pytest.param("lowrank", "loop", marks=pytest.mark.slow),
+        ("codebook", "rounds"),
+        ("codebook", "loop"),
+        pytest.param("xor", "rounds", marks=pytest.mark.slow),
+        pytest.param("xor", "loop", marks=pytest.mark.slow),
     ],
 )
-def test_an_approximate_mask_is_trained_under_and_is_the_files(codec, tmp_path):
+def test_an_approximate_mask_is_trained_under_and_is_the_files(codec, search, tmp_path):
     base = tiny(tmp_path)
-    mask = MaskConfig(codec, index_bits=0.1, rounds=2)
+    mask = MaskConfig(codec, index_bits=0.1, rounds=2, search=search, choices=2)
     config = replace(base, prune=replace(base.prune, rate=0.9), mask=mask)
     run_sweep([config])
     plan = make_plan(config)

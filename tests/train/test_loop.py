@@ -18,6 +18,7 @@ import pytest
 from resuming import Killed, assert_same, kill_after, same_arrays
 
 from xorjax.data import Split
+from xorjax.pipeline.mask import straight_through
 from xorjax.train import TrainingError, evaluate, loop, train
 from xorjax.train.checkpoint import CheckpointError, Checkpoints
 
@@ -87,6 +88,36 @@ def test_killed_after_any_epoch_it_resumes_to_the_same_bits(whole, recipe, param
     assert_same(run(recipe, params, splits, tmp_path, on_epoch=seen.append), whole[0])
     assert [row["epoch"] for row in seen] == [1, 2, 3, 4]
     assert epochs_in(tmp_path / "metrics.jsonl") == [1, 2, 3, 4]
+
+
+def largest_half(seen):
+    """Chooses the larger half of fc2, and notes the weights that it is asked about."""
+
+    def choose(params):
+        size = np.abs(np.asarray(params["fc2/kernel"]))
+        seen.append(np.array(params["fc2/kernel"]))
+        return dict.fromkeys(params) | {"fc2/kernel": jnp.asarray(size > np.median(size))}
+
+    return choose
+
+
+def test_masks_that_are_chosen_in_the_loop_resume_to_the_same_bits(recipe, params, splits, tmp_path):
+    """Of 3 steps an epoch masks are chosen before the first and the third; what they remove learns on."""
+    recipe = dataclasses.replace(
+        recipe, forward=dataclasses.replace(recipe.forward, form=straight_through, all_move=True)
+    )
+    seen, again = [], []
+    searched = run(recipe, params, splits, tmp_path / "whole", choose=largest_half(seen), choices=2)
+    assert len(seen) == 2 * 4
+    np.testing.assert_array_equal(seen[0], params["fc2/kernel"])
+    smaller = np.abs(seen[0]) <= np.median(np.abs(seen[0]))
+    assert (seen[1] != seen[0])[smaller].all()
+    with pytest.raises(Killed):
+        options = {"choose": largest_half([]), "choices": 2}
+        run(recipe, params, splits, tmp_path / "killed", on_epoch=kill_after(2), **options)
+    resumed = run(recipe, params, splits, tmp_path / "killed", choose=largest_half(again), choices=2)
+    assert_same(resumed, searched)
+    np.testing.assert_array_equal(again, seen[4:])
 
 
 @pytest.mark.parametrize("moment", ["train_step", "save", "append_metrics"])

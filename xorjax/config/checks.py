@@ -118,6 +118,8 @@ def _mask(config: Config) -> Iterator[str]:
         return
     if rate == 0:
         yield wrong("prune.rate", rate, f"more than 0 for masks by {mask.codec}", 0.5)
+    if mask.search == "loop" and mask.rounds == 1:
+        yield wrong("mask.rounds", 1, "at least 2 for mask.search=loop: the mask of the last stays", 2)
     if mask.start_rate > rate:
         yield wrong("mask.start_rate", mask.start_rate, f"at most prune.rate, {rate}", rate)
     if config.prune.strategy != "continue":

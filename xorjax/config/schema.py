@@ -171,7 +171,21 @@ class MaskConfig:
     start_rate: float = setting(
         0.5, FRACTION, "The prune rate whose scores choose the mask.", applies=_makes_masks
     )
-    rounds: int = setting(2, Range(1, 10), "Times that the mask is chosen.", applies=_makes_masks)
+    rounds: int = setting(2, Range(1, 10), "Trainings under a mask.", applies=_makes_masks)
+    search: str = setting(
+        "rounds",
+        ("rounds", "loop"),
+        "When the mask is chosen: before each round, or all through the rounds before the last.",
+        added=True,
+        applies=_makes_masks,
+    )
+    choices: int = setting(
+        4,
+        Range(1, 100),
+        "Times an epoch that it is chosen there.",
+        added=True,
+        applies=lambda mask: _makes_masks(mask) and mask.search == "loop",
+    )
     seed: int = setting(0, SEED, "What pseudo-random masks are drawn from.", applies=_makes_masks)
 
 

@@ -4,8 +4,10 @@ All words of up to 16 bits are tried on every block; where windows overlap, the 
 Of longer words, the best paths are followed from the stream's beginning.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import cache
+from typing import Protocol, no_type_check, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Integer, UInt8, UInt16, UInt64
@@ -82,12 +84,10 @@ def _viterbi(
         metric[:] = _UNREACHED
         metric[start @ (1 << np.arange(n_in - step))] = 0
     back = np.empty((len(values), n_states), dtype=np.uint8)
+    follow = _compiled()
     for begin in range(0, len(values), _CHUNK):
         gains = (values[begin : begin + _CHUNK] @ table).reshape(-1, fan, fan, n_states // fan)
-        for i, gain in enumerate(gains, begin):
-            paths = gain + metric.reshape(-1, fan).T[:, None]
-            metric, back[i] = _best_row(paths.reshape(fan, n_states))
-            metric = np.maximum(metric - metric.max(), _UNREACHED)
+        follow(gains, metric, back[begin : begin + _CHUNK], _UNREACHED)
     windows = np.empty(len(values), dtype=np.int64)
     state = int(metric.argmax())
     for i in range(len(values) - 1, -1, -1):
@@ -96,16 +96,43 @@ def _viterbi(
     return windows
 
 
-def _best_row(
-    paths: Float32[np.ndarray, "fan states"],
-) -> tuple[Float32[np.ndarray, " states"], UInt8[np.ndarray, " states"]]:
-    """The largest of each column and the row it is in, the first of equal ones."""
-    best, row = paths[0], np.zeros(paths.shape[1], dtype=np.uint8)
-    for i in range(1, len(paths)):
-        better = paths[i] > best
-        best = np.maximum(best, paths[i])
-        row[better] = i
-    return best, row
+@cache
+def _compiled() -> Callable:
+    # numba takes long to import, and what only decodes does without.
+    from xorjax.gf2.compiled import compile_alone
+
+    return compile_alone(_follow)
+
+
+@no_type_check
+def _follow(gains, metric, back, unreached):
+    """One block after another: the best path to each state, and the branch that it comes by, the first of equal ones.
+
+    `gains` (blocks, oldest bits, newest bits, rest) are the words' values; `metric` (states) is changed, `back`
+    (blocks, states) filled.
+    """
+    _, fan, _, n_rest = gains.shape
+    before = np.empty((fan, n_rest), np.float32)
+    for i in range(len(gains)):
+        for rest in range(n_rest):
+            for old in range(fan):
+                before[old, rest] = metric[rest * fan + old]
+        for new in range(fan):
+            # Loops over `rest` within: the compiler makes vectors of them.
+            best, branch = (
+                metric[new * n_rest : (new + 1) * n_rest],
+                back[i, new * n_rest : (new + 1) * n_rest],
+            )
+            for rest in range(n_rest):
+                best[rest], branch[rest] = gains[i, 0, new, rest] + before[0, rest], 0
+            for old in range(1, fan):
+                for rest in range(n_rest):
+                    path = gains[i, old, new, rest] + before[old, rest]
+                    if path > best[rest]:
+                        best[rest], branch[rest] = path, old
+        largest = metric.max()
+        for state in range(len(metric)):
+            metric[state] = max(metric[state] - largest, unreached)
 
 
 @dataclass(frozen=True, eq=False)

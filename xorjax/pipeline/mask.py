@@ -1,7 +1,9 @@
 """After pruning, for approximate mask codecs: a mask that the code can express, and training under it."""
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -10,14 +12,15 @@ from xorjax.artifacts.artifact import Artifact, save_arrays
 from xorjax.config.schema import MaskConfig
 from xorjax.masks import APPROXIMATE_CODECS, EncodedMask, fit_mask
 from xorjax.masks.base import n_kept
-from xorjax.params import layer_name
+from xorjax.params import Masks, Params, layer_name
 from xorjax.pipeline.build import Build, group, join
 from xorjax.pipeline.plan import Level
 from xorjax.pipeline.prune import importance
 from xorjax.pipeline.training import MASK_READS, UPSTREAM_NEEDS, Upstream, masks_before, measured
 from xorjax.prune.masks import apply_masks
-from xorjax.train.loop import train
+from xorjax.train.loop import TrainResult, train
 from xorjax.train.metrics import write_metrics
+from xorjax.train.step import Recipe
 
 READS = (*MASK_READS, "mask", "prune.score", "prune.optim")
 NEEDS = UPSTREAM_NEEDS
@@ -28,28 +31,37 @@ def mask(build: Build) -> dict:
 
     A round fits a mask to the scores and trains the weights that it keeps. In the next one these have the scores that
     training gave them, and the others those of before: a weight that was left out can come back.
+
+    With `mask.search=loop` all rounds but the last are one training, in which the mask is chosen `mask.choices` times
+    an epoch; the weights that it leaves out learn what they would do if they were kept, and the last round fits a
+    mask to what all have become.
     """
     level, config = build.stage, build.config
     assert isinstance(level, Level)
     upstream = Upstream.load(build)
-    params, inputs = upstream.params, upstream.inputs
+    params, state, inputs = upstream.params, upstream.state, upstream.inputs
     recipe = upstream.recipe(config, apply_masks, "prune.optim")
     before = masks_before(build, params)
     rates = {path: level.rate(layer_name(path)) for path, mask in before.items() if mask is not None}
+    rounds, history = config.mask.rounds, []
     scores = {
         path: np.where(np.asarray(before[path]), score, np.float32(0))
         for path, score in importance(config, params, before).items()
     }
+    if config.mask.search == "loop":
+        looped = _search(build, upstream, recipe, before, rates)
+        (params, state), history, rounds = looped.kept[len(looped.history)], looped.history, 1
+        scores = importance(config, params, before)
     first_scores = scores
-    best, history, kept_score = None, [], {}
-    for number in range(config.mask.rounds):
+    best, kept_score = None, {}
+    for number in range(config.mask.rounds - rounds, config.mask.rounds):
         fitted = {path: _fit(config.mask, score, rates[path]) for path, score in scores.items()}
-        masks = {path: jnp.asarray(fitted[path].mask) if path in fitted else None for path in params}
+        masks = _masks(fitted, params)
         epochs = len(history)
         result = train(
             recipe,
             apply_masks(params, masks),
-            upstream.state,
+            state,
             masks,
             inputs.train,
             inputs.validation,
@@ -69,6 +81,52 @@ def mask(build: Build) -> dict:
     arrays = join(params=result.params, state=result.state, masks=masks, index=streams)
     save_arrays(build.work / paths.ARRAYS, arrays)
     return measured(recipe, result, inputs.test) | {"prune_rate": level.prune_rate, "kept_score": kept_score}
+
+
+def straight_through(params: Params, masks: Masks) -> Params:
+    """As `apply_masks`; the gradient reaches every weight as if all were kept."""
+    return {
+        path: params[path] + jax.lax.stop_gradient(kept - params[path])
+        for path, kept in apply_masks(params, masks).items()
+    }
+
+
+def _search(
+    build: Build, upstream: Upstream, recipe: Recipe, before: Masks, rates: Mapping[str, float]
+) -> TrainResult:
+    """The training in which masks are chosen: the epochs of all rounds but the last, on one schedule.
+
+    The arrays after its last epoch are kept. A choice depends on nothing but the weights, so that any epoch can be
+    resumed.
+    """
+    config = build.config
+    epochs = (config.mask.rounds - 1) * recipe.optim.epochs
+
+    def choose(params: Params) -> Masks:
+        scores = importance(config, params, before)
+        return _masks({path: _fit(config.mask, score, rates[path]) for path, score in scores.items()}, params)
+
+    return train(
+        replace(
+            recipe,
+            forward=replace(recipe.forward, form=straight_through, all_move=True),
+            optim=replace(recipe.optim, epochs=epochs),
+        ),
+        upstream.params,
+        upstream.state,
+        before,
+        upstream.inputs.train,
+        upstream.inputs.validation,
+        build.work / "round0",
+        keep_epochs=(epochs,),
+        on_epoch=build.on_epoch,
+        choose=choose,
+        choices=config.mask.choices,
+    )
+
+
+def _masks(fitted: Mapping[str, EncodedMask], params: Params) -> Masks:
+    return {path: jnp.asarray(fitted[path].mask) if path in fitted else None for path in params}
 
 
 def _later(row: dict, epochs: int) -> dict:

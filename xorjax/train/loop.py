@@ -28,6 +28,9 @@ from xorjax.train.step import Forward, Recipe, TrainState, eval_step, train_step
 STEPS_BETWEEN_LOOKS = 50
 """The loss is looked at so often: once it is not finite it stays so."""
 
+Choose = Callable[[Params], Masks]
+"""Masks anew, from parameters."""
+
 
 class TrainingError(UserError, ValueError):
     """Training cannot go on."""
@@ -64,6 +67,8 @@ def train(
     first_epoch: int = 0,
     keep_epochs: tuple[int, ...] = (),
     on_epoch: Callable[[dict], None] = lambda row: None,
+    choose: Choose | None = None,
+    choices: int = 1,
 ) -> TrainResult:
     """Train `params` from epoch `first_epoch` to `recipe.optim.epochs`; resume what `work_dir` holds of it.
 
@@ -71,6 +76,9 @@ def train(
     All arrays returned are full: those of frozen layers included. `on_epoch` is called with each new line of
     `work_dir/metrics.jsonl` once its checkpoint is written, and with those that it resumes from. A checkpoint that is
     damaged or another run's is dropped, with a line on standard error.
+
+    `choose` gives masks that take the place of `masks`, from the parameters as they are: `choices` times an epoch,
+    first at its beginning.
 
     Raises:
         TrainingError: the loss is not finite, or a layer has collapsed; names the epoch and the step.
@@ -102,7 +110,7 @@ def train(
         for row in progress.history:
             on_epoch(row)
         while progress.epoch < last_epoch:
-            row = _run_epoch(recipe, optimizer, progress, frozen, masks, train, validation)
+            row = _run_epoch(recipe, optimizer, progress, frozen, masks, train, validation, choose, choices)
             if progress.epoch in keep_epochs:
                 progress.kept[progress.epoch] = _to_host(progress.state)
             save(checkpoints, progress, run)
@@ -155,13 +163,18 @@ def _run_epoch(
     masks: Masks,
     train: Split,
     validation: Split,
+    choose: Choose | None,
+    choices: int,
 ) -> dict:
     """Train one epoch, validate, and note both in `progress`; returns the line for the metrics."""
     epoch, task = progress.epoch + 1, recipe.task
     first_step = progress.epoch * optimizer.steps_per_epoch
     state, metrics = progress.state, []
     key = jax.random.key(recipe.seed)
+    every = -(-optimizer.steps_per_epoch // choices)
     for batch in task.train_batches(train, recipe.optim.batch_size, recipe.seed, progress.epoch):
+        if choose is not None and len(metrics) % every == 0:
+            masks = choose({**frozen[0], **state.params})
         state, of_step = train_step(
             recipe.forward, optimizer, state, frozen, masks, key, batch, recipe.teacher
         )

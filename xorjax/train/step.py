@@ -32,12 +32,16 @@ def plain(params: Params, masks: Masks) -> Params:
 
 @dataclass(frozen=True)
 class Forward:
-    """A forward pass without its arrays. Blocks before number `start` are not run: the inputs are their features."""
+    """A forward pass without its arrays. Blocks before number `start` are not run: the inputs are their features.
+
+    Weights that a mask removes do not move; all do where `all_move`, by the gradients that `form` gives them.
+    """
 
     task: Task
     network: Network
     form: Form = plain
     start: int = 0
+    all_move: bool = False
 
     def __hash__(self) -> int:
         return self._hash
@@ -45,7 +49,7 @@ class Forward:
     @cached_property
     def _hash(self) -> int:
         # Kept: every call of a jitted step asks for it, and a graph takes as long to hash as a small step to run.
-        return hash((self.task, self.network, self.form, self.start))
+        return hash((self.task, self.network, self.form, self.start, self.all_move))
 
     def run(
         self, module: nnx.Module, inputs: Shaped[Array, "batch ..."], stop: int | None = None
@@ -126,7 +130,9 @@ def train_step(
 
     (loss, (sums, moved)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, state.step)
-    params = jax.tree.map(jnp.add, state.params, mask_updates(updates, masks))
+    params = jax.tree.map(
+        jnp.add, state.params, updates if forward.all_move else mask_updates(updates, masks)
+    )
     return TrainState(params, moved, opt_state, state.step + 1), {"loss": loss, "sums": sums}
 
 
