@@ -27,4 +27,6 @@ class PartsSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
+        assert self.launcher is not None
+        assert self.config is not None
         return self.launcher.launch(expand(self.loader, self.config), initial_job_idx=0)
