@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xorjax.codec.dense import DenseCode
     from xorjax.codec.encoded import Encoded, encode
     from xorjax.codec.signs import SignsCode
+    from xorjax.codec.trained import TrainedCode
     from xorjax.codec.xor import XorCode
     from xorjax.compression import CompressSpec, compress
     from xorjax.container import load, save
@@ -29,6 +30,7 @@ __all__ = [
     "DenseCode",
     "Encoded",
     "SignsCode",
+    "TrainedCode",
     "XorCode",
     "XorConv",
     "XorLinear",
@@ -54,6 +56,7 @@ _HOMES = {
     "DenseCode": "xorjax.codec.dense",
     "Encoded": "xorjax.codec.encoded",
     "SignsCode": "xorjax.codec.signs",
+    "TrainedCode": "xorjax.codec.trained",
     "XorCode": "xorjax.codec.xor",
     "XorConv": "xorjax.layers",
     "XorLinear": "xorjax.layers",

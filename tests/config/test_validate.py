@@ -107,7 +107,10 @@ WRONG = {
         {"data.name": "mnits"},
         ["data.name is 'mnits'", "mnist, fashion_mnist", "nearest is mnist"],
     ),
-    "model": ({"model.name": "lenet"}, ["model.name is 'lenet'", "lenet5, lenet300", "nearest is lenet5"]),
+    "model": (
+        {"model.name": "lenet"},
+        ["model.name is 'lenet'", "lenet5, lenet5_wide, lenet300", "nearest is lenet5"],
+    ),
     "optimizer": ({"prune.optim.name": "adan"}, ["prune.optim.name is 'adan'", "nearest is adam"]),
     "optimizer's schedule": ({"optim.schedule": "cos"}, ["optim.schedule is 'cos'", "nearest is cosine"]),
     "strategy": ({"prune.strategy": "rewnd"}, ["prune.strategy is 'rewnd'", "nearest is rewind"]),
@@ -220,7 +223,9 @@ def test_the_first_rule_that_matches_a_layer_counts():
 
 
 def test_layers_may_have_what_is_said_of_one_layer():
-    assert PER_LAYER[:4] == ("prune.rate", "quantize.n_planes", "quantize.scale", "code.id")
+    assert PER_LAYER[:5] == (
+        *("prune.rate", "quantize.n_planes", "quantize.scale", "quantize.scale_bits", "code.id"),
+    )
     assert {"mask.codec", "code.n_in", "code.method"} < set(PER_LAYER)
     assert not {"prune.scope", "mask.seed", "seed", "task.id"} & set(PER_LAYER)
 

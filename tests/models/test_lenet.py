@@ -20,6 +20,16 @@ SHAPES = {
         "fc2/bias": (10,),
         "fc2/kernel": (500, 10),
     },
+    "lenet5_wide": {
+        "conv1/bias": (32,),
+        "conv1/kernel": (5, 5, 1, 32),
+        "conv2/bias": (64,),
+        "conv2/kernel": (5, 5, 32, 64),
+        "fc1/bias": (512,),
+        "fc1/kernel": (1024, 512),
+        "fc2/bias": (10,),
+        "fc2/kernel": (512, 10),
+    },
     "lenet300": {
         "fc1/bias": (300,),
         "fc1/kernel": (784, 300),
@@ -29,7 +39,7 @@ SHAPES = {
         "fc3/kernel": (100, 10),
     },
 }
-N_PARAMS = {"lenet5": 431_080, "lenet300": 266_610}
+N_PARAMS = {"lenet5": 431_080, "lenet5_wide": 582_026, "lenet300": 266_610}
 
 
 def images(n=3):

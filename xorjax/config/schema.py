@@ -119,6 +119,13 @@ class QuantizeConfig:
 
     n_planes: int = setting(1, PLANES, "Bit planes a weight.", per_layer=True)
     scale: str = setting("tensor", SCALES, "What shares one scale.", per_layer=True)
+    scale_bits: int = setting(
+        32,
+        Range(2, 32),
+        "Bits of a scale: 32, a float, or fewer as fixed point.",
+        per_layer=True,
+        added=True,
+    )
     ste: str = setting("clipped", ("clipped", "identity"), "The gradient of the sign.")
     words: str = setting(
         "search",

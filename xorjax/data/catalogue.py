@@ -57,7 +57,7 @@ DATASETS = {
     # and date), have the SHA-256 that the TFDS catalogue lists for those.
     "fashion_mnist": DatasetSpec(
         "FashionMNIST",
-        "Debian's package dataset-fashion-mnist has them",
+        "scripts/get_data.py fetches them",
         10,
         {
             "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",

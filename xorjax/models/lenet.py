@@ -48,13 +48,14 @@ class LeNet5(nnx.Module):
     blocks = layers
     following = chain(layers)
     multiplies_codes = True
+    widths: tuple[int, int, int] = (20, 50, 500)
 
     def __init__(self, *, rngs: nnx.Rngs, n_classes: int = 10):
-        he = nnx.initializers.he_normal()
-        self.conv1 = Conv(1, 20, 5, rngs=rngs)
-        self.conv2 = Conv(20, 50, 5, rngs=rngs)
-        self.fc1 = Linear(800, 500, kernel_init=he, rngs=rngs)
-        self.fc2 = Linear(500, n_classes, rngs=rngs)
+        he, (of_conv1, of_conv2, of_fc1) = nnx.initializers.he_normal(), self.widths
+        self.conv1 = Conv(1, of_conv1, 5, rngs=rngs)
+        self.conv2 = Conv(of_conv1, of_conv2, 5, rngs=rngs)
+        self.fc1 = Linear(16 * of_conv2, of_fc1, kernel_init=he, rngs=rngs)
+        self.fc2 = Linear(of_fc1, n_classes, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch ..."], start: int = 0, stop: int | None = None) -> Array:
         """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, n_classes) out when all are run."""
@@ -70,6 +71,14 @@ class LeNet5(nnx.Module):
                 case "fc2":
                     x = self.fc2(x)
         return x
+
+
+@MODELS.register
+class WideLeNet5(LeNet5):
+    """32C5-MP2-64C5-MP2-512FC-10, otherwise as `LeNet5`: the widths of FleXOR (arXiv 2009.04126); `fc1` is 1024x512."""
+
+    id = "lenet5_wide"
+    widths = (32, 64, 512)
 
 
 @MODELS.register

@@ -59,7 +59,10 @@ def quantize(build: Build) -> dict:
 def _binary(layers: Mapping[str, Config], params: Params) -> BinaryForm:
     settings = {path: own.quantize for path, own in layers.items()}
     return BinaryForm.of(
-        {path: Binarizer(own.n_planes, own.scale, own.ste) for path, own in settings.items()}
+        {
+            path: Binarizer(own.n_planes, own.scale, own.ste, None, own.scale_bits)
+            for path, own in settings.items()
+        }
     )
 
 

@@ -34,12 +34,14 @@ def _latent(layers: Mapping[str, Config], params: Params) -> LatentForm:
     for path, own in layers.items():
         if isinstance(own.code, TrainedCode):
             how = own.quantize
-            latent[path] = LatentLayer(params[path].shape, how.n_planes, how.scale, own.code, how.steepness)
+            latent[path] = LatentLayer(
+                params[path].shape, how.n_planes, how.scale, own.code, how.steepness, how.scale_bits
+            )
         else:
             others[path] = _binarizer(own)
     return LatentForm(tuple(latent.items()), BinaryForm.of(others))
 
 
 def _binarizer(own: Config) -> Binarizer:
-    code = own.code if isinstance(own.code, TrainedCode) else None
-    return Binarizer(own.quantize.n_planes, own.quantize.scale, own.quantize.ste, code)
+    code, how = own.code if isinstance(own.code, TrainedCode) else None, own.quantize
+    return Binarizer(how.n_planes, how.scale, how.ste, code, how.scale_bits)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Float32
 from xorjax.codec.trained import TrainedCode
 from xorjax.params import Masks, Params
 from xorjax.quantize.binarize import ROUNDS, TOLERANCE, binarize, scale_axes
+from xorjax.quantize.fixed_point import FLOAT_BITS, fixed_point
 from xorjax.quantize.nearest import nearest_signs
 from xorjax.quantize.ste import SIGNS
 from xorjax.tiles import Weights
@@ -30,17 +31,19 @@ class Binarizer:
         scale: what shares a scale.
         ste: the gradient of the sign.
         code: where it holds only some signs, the weights take the nearest of these in every forward pass.
+        scale_bits: of a scale; below 32 they are in fixed point.
     """
 
     n_planes: int = 1
     scale: str = "tensor"
     ste: str = "clipped"
     code: TrainedCode | None = None
+    scale_bits: int = FLOAT_BITS
 
     def weight(self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The forward weight; gradient straight-through in the signs, exact in the scales."""
         signs, scales = self._signs(weight, mask)
-        return mask.astype(weight.dtype) * (scales * signs).sum(0)
+        return mask.astype(weight.dtype) * (fixed_point(scales, self.scale_bits) * signs).sum(0)
 
     def encode(
         self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]
@@ -48,12 +51,14 @@ class Binarizer:
         """Bit planes (True = +1, False wherever the mask is) and scales, broadcastable over the planes."""
         if self.code is not None:
             signs, scales = self._projected(weight, mask, self.code)
-            return np.asarray(signs > 0) & np.asarray(mask), np.asarray(scales)
-        planes, scales = binarize(
-            Weights.of("", np.asarray(weight)), np.asarray(mask), self.n_planes, self.scale
-        )
-        # The mean of float64 may differ in the last bit from the one that the network was trained with.
-        return planes, np.asarray(self._one(weight, mask)[1]) if self.n_planes == 1 else scales
+            planes = np.asarray(signs > 0) & np.asarray(mask)
+        else:
+            planes, scales = binarize(
+                Weights.of("", np.asarray(weight)), np.asarray(mask), self.n_planes, self.scale
+            )
+            # The mean of float64 may differ in the last bit from the one that the network was trained with.
+            scales = self._one(weight, mask)[1] if self.n_planes == 1 else jnp.asarray(scales)
+        return planes, np.asarray(fixed_point(scales, self.scale_bits))
 
     def _signs(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Planes of +1 and -1, and scales."""

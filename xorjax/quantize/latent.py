@@ -19,6 +19,7 @@ from xorjax.masks.base import matrix_shape
 from xorjax.params import Masks, Params
 from xorjax.quantize.binarize import scale_axes
 from xorjax.quantize.binary import BinaryForm
+from xorjax.quantize.fixed_point import FLOAT_BITS, fixed_point
 
 SPREAD = 1e-3
 """The standard deviation of the floats at the start."""
@@ -72,6 +73,7 @@ class LatentLayer:
     scale: str
     code: TrainedCode
     steepness: float
+    scale_bits: int = FLOAT_BITS
 
     def start(
         self, weight: Float[np.ndarray, "*shape"], seed: int
@@ -94,6 +96,10 @@ class LatentLayer:
 
     def signs(self, latents: Float[Array, "planes n_in groups outputs"]) -> Float[Array, "planes *shape"]:
         return jnp.stack([signs(plane, self.shape, self.code, self.steepness) for plane in latents])
+
+    def scales(self, trained: Float[Array, "planes ..."]) -> Float[Array, "planes ..."]:
+        """In `scale_bits`."""
+        return fixed_point(trained, self.scale_bits)
 
 
 @dataclass(frozen=True)
@@ -118,13 +124,16 @@ class LatentForm:
         plain = {path: value for path, value in params.items() if path not in self._scales}
         formed = self.others(plain, masks)
         for path, layer in self.layers:
-            formed[path] = (params[scales_of(path)] * layer.signs(params[path])).sum(0)
+            formed[path] = (layer.scales(params[scales_of(path)]) * layer.signs(params[path])).sum(0)
         return formed
 
     def encode(self, params: Params, masks: Masks) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Bit planes (True = +1) and scales of each layer."""
         return self.others.encode(params, masks) | {
-            path: (np.asarray(layer.signs(params[path]) > 0), np.asarray(params[scales_of(path)]))
+            path: (
+                np.asarray(layer.signs(params[path]) > 0),
+                np.asarray(layer.scales(params[scales_of(path)])),
+            )
             for path, layer in self.layers
         }
 

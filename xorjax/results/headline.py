@@ -13,7 +13,12 @@ from xorjax.results.notes import verdict
 from xorjax.results.page import count
 from xorjax.results.progress_section import is_done, state
 
-DISPLAY_NAMES = {"lenet5": "LeNet-5", "lenet300": "LeNet-300-100", "mnist": "MNIST"}
+DISPLAY_NAMES = {
+    "lenet5": "LeNet-5",
+    "lenet5_wide": "LeNet-5 (wide)",
+    "lenet300": "LeNet-300-100",
+    "mnist": "MNIST",
+}
 GUESSING = 0.2
 """A dense network of less accuracy has learned nothing that pruning could lose: ten classes are guessed at .1."""
 FEWEST_EXAMPLES = 5

@@ -1,0 +1,70 @@
+"""Fixed point: nearest, exact in float32, and gradients that pass."""
+
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from xorjax.codec.trained import TrainedCode
+from xorjax.quantize.binary import Binarizer
+from xorjax.quantize.fixed_point import fixed_point
+from xorjax.quantize.latent import LatentLayer
+
+FLOATS = st.floats(2**-60, 2**60, width=32)
+
+
+def by_definition(values: np.ndarray, bits: int) -> list[Fraction]:
+    """The least power of two that holds the largest, and the nearest multiple of it, ties to even."""
+    largest, step = Fraction(float(values.max())), Fraction(1)
+    while largest >= step * 2**bits:
+        step *= 2
+    while largest < step * 2 ** (bits - 1):
+        step /= 2
+    return [min(round(Fraction(float(value)) / step), 2**bits - 1) * step for value in values]
+
+
+@given(hnp.arrays(np.float32, st.integers(1, 6), elements=FLOATS), st.sampled_from([2, 8, 16]))
+def test_nearest_multiples(values, bits):
+    found = np.asarray(fixed_point(jnp.asarray(values), bits))
+    assert [Fraction(float(value)) for value in found] == by_definition(values, bits)
+    np.testing.assert_array_equal(fixed_point(jnp.asarray(found), bits), found)
+
+
+def test_32_bits_are_floats_and_none_is_below_0():
+    values = jnp.asarray([-1.0, 0.0, 0.3])
+    assert fixed_point(values, 32) is values
+    np.testing.assert_array_equal(fixed_point(values, 2), [0, 0, 0.25])
+    np.testing.assert_array_equal(fixed_point(jnp.zeros(3), 8), 0)
+
+
+def test_the_gradient_passes_straight():
+    gradient = jax.jit(jax.grad(lambda x: (fixed_point(x, 8) * jnp.arange(3.0)).sum()))(
+        jnp.asarray([0.1, 0.7, -0.2])
+    )
+    np.testing.assert_array_equal(gradient, [0, 1, 2])
+
+
+@pytest.mark.parametrize("n_planes", [1, 2])
+@pytest.mark.parametrize("code", [None, TrainedCode(8, 20)])
+def test_what_is_encoded_is_what_was_trained(n_planes, code):
+    rng = np.random.default_rng(0)
+    weight, mask = jnp.asarray(rng.standard_normal((70, 11)), jnp.float32), jnp.ones((70, 11), bool)
+    binarizer = Binarizer(n_planes, "channel", code=code, scale_bits=8)
+    planes, scales = binarizer.encode(weight, mask)
+    formed = (scales * (2.0 * planes - 1)).sum(0)
+    np.testing.assert_allclose(binarizer.weight(weight, mask), formed, rtol=1e-6)
+    np.testing.assert_array_equal(fixed_point(jnp.asarray(scales), 8), scales)
+    assert len(np.unique(scales / scales.max())) <= 256
+
+
+def test_latent_scales():
+    layer = LatentLayer((12, 8), 1, "channel", TrainedCode(8, 6), 5.0, scale_bits=4)
+    _, scales = layer.start(np.random.default_rng(0).standard_normal((12, 8)).astype(np.float32), 0)
+    found = np.asarray(layer.scales(jnp.asarray(scales)))
+    assert len(np.unique(found)) <= 16
+    np.testing.assert_allclose(found, scales, atol=scales.max() / 8)
