@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import zlib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressSpec, compress
 from xorjax.container import bits, decode_weights, load, save, verify
+from xorjax.container.narrow import narrow
 from xorjax.container.tensors import from_bytes, to_bytes
 from xorjax.data import Dataset, Split
 from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS
@@ -384,14 +386,18 @@ def test_inspect_says_what_the_whole_file_is_spent_on(here, capsys, seed):
     assert seen["file_bits_per_parameter"] == pytest.approx(8 * size / n)
     parts = {name: part["bytes"] for name, part in seen["parts"].items()}
     counts = bits(model)
-    assert parts.pop("header") == 8 + int.from_bytes(Path("again.xj").read_bytes()[:8], "little")
+    data = Path("again.xj").read_bytes()
+    packed, inflate = from_bytes(data)[0]["packed"].tobytes(), zlib.decompressobj(-15)
+    inflate.decompress(packed[4:])
+    spec_bytes = len(packed) - len(inflate.unused_data)
+    assert parts.pop("header") == 8 + int.from_bytes(data[:8], "little") + spec_bytes
     assert parts == {
         "codes": counts["code_bits"] // 8,
         "patches": counts["patch_bits"] // 8,
         "masks": counts["index_bits"] // 8,
         "scales": counts["scale_bits"] // 8,
         "shared": 0 if seed == 0 else 20 * 96 // 8,
-        "params": sum(array.nbytes for name, array in TENSORS.items() if name not in model.layers),
+        "params": sum(narrow(array)[0].nbytes for name, array in TENSORS.items() if name not in model.layers),
     }
     assert sum(part["bits_per_parameter"] for part in seen["parts"].values()) == pytest.approx(8 * size / n)
     if seed == 0:
