@@ -112,9 +112,9 @@ def test_masks_that_are_chosen_in_the_loop_resume_to_the_same_bits(recipe, param
     np.testing.assert_array_equal(seen[0], params["fc2/kernel"])
     smaller = np.abs(seen[0]) <= np.median(np.abs(seen[0]))
     assert (seen[1] != seen[0])[smaller].all()
+    killed = {"choose": largest_half([]), "choices": 2, "on_epoch": kill_after(2)}
     with pytest.raises(Killed):
-        options = {"choose": largest_half([]), "choices": 2}
-        run(recipe, params, splits, tmp_path / "killed", on_epoch=kill_after(2), **options)
+        run(recipe, params, splits, tmp_path / "killed", **killed)
     resumed = run(recipe, params, splits, tmp_path / "killed", choose=largest_half(again), choices=2)
     assert_same(resumed, searched)
     np.testing.assert_array_equal(again, seen[4:])
