@@ -794,10 +794,11 @@ def test_compressed_files_cut_short_damaged_or_newer(here, capsys, command):
     flipped = bytearray(data)
     flipped[-30] ^= 4
     cases = [
-        (data[: len(data) // 2], "bad.xj: header: it ends at byte"),
-        (data[:-1], "bad.xj: tensor 'params/flags' ends at byte"),
+        (data[:20], "bad.xj: header: it ends at byte"),
+        (data[: len(data) // 2], "bad.xj: tensor 'packed' ends at byte"),
+        (data[:-1], "bad.xj: tensor 'packed' ends at byte"),
         (bytes(flipped), "bad.xj: tensor '"),
-        (data.replace(b'"format_version":"2"', b'"format_version":"3"'), "is '3', and this reads 1 to 2; a newer"),
+        (data.replace(b'"format_version":"3"', b'"format_version":"4"'), "is '4', and this reads 1 to 3; a newer"),
         (data.replace(b'"format":"xorjax"', b'"format":"xorjay"', 1), "metadata: format is 'xorjay'"),
         (b"", "bad.xj: header: it ends at byte 8"),
         ((here / "model.safetensors").read_bytes(), "metadata: format is 'pt', not 'xorjax'"),

@@ -34,17 +34,6 @@ CODEC = Command(
 )
 
 
-MEMORY = Command(
-    "memory",
-    'python -c "from xorjax import load; from xorjax.container.model import layer_bits; '
-    "file = load('zoo/lenet5-mnist-S0.95.safetensors'); "
-    "layer, w = file.layers['fc1/kernel'], file.weights['fc1/kernel']; "
-    "sizes = sum(layer_bits(layer).values()), 8 * w.nbytes, 8 * w.planes.words['tables'].nbytes; "
-    'print(*(size / w.size for size in sizes))"',
-    0.2,
-)
-
-
 def smoke_row(results: Results) -> Found:
     table = results.table(SMOKE)
     bits = mean(encoded(table), "value_bits", prune_rate=0.95, n_in=20)
@@ -100,10 +89,6 @@ def codec_bits(results: Results) -> Found:
     return {"": [parse(number) for number in NUMBER.findall(results.output(CODEC))]}
 
 
-def memory(results: Results) -> Found:
-    return {"": [parse(number) for number in NUMBER.findall(results.output(MEMORY))]}
-
-
 def _row(name: str, find, *commands: Command) -> Claim:
     """A row of README's table of commands, that of the last command."""
     label = commands[-1].line.removeprefix("python scripts/train.py ")
@@ -127,13 +112,6 @@ CLAIMS = (
         Sentence("{} of its {} bits a parameter are the other layers, which stay float32, and {} the header"),
         (SWEEP,),
         parts_of_files,
-    ),
-    Claim(
-        "readme-memory",
-        README,
-        Sentence("takes {} bits/weight in the file and {} in memory, of which {} are tables"),
-        (MEMORY,),
-        memory,
     ),
     Claim("readme-codec", README, Sentence("# about {}: the values"), (CODEC,), codec_bits),
 )

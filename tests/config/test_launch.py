@@ -345,7 +345,7 @@ def test_an_error_at_the_start_stops_before_any_point(train, tmp_path):
         ),
         (
             ["+experiment=glob(x*)"],
-            "error: +experiment=glob(x*) matches no experiment; it must be one of front, lenet300_",
+            "error: +experiment=glob(x*) matches no experiment; it must be one of flexor_lenet, front, lenet300_",
         ),
         (
             ["+experiment=lenet_smoke", "code=signs"],
