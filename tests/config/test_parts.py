@@ -35,7 +35,7 @@ ALONE = {
     "search": [*TRAINED, "quantize.words=search", "code.n_out=20,34,89,160"],
     "latent": [*TRAINED, "quantize.words=latent", "code.n_out=20"],
     "exact_masks": [*MASKS, "prune.through=[0.9,0.95,0.98]", "prune.rate=0.9,0.95,0.98"],
-    "xor_masks": [*MASKS, "mask=xor", "prune.rate=0.95,0.98"],
+    "xor_masks": [*MASKS, "mask=xor", "mask.search=loop", "prune.rate=0.95,0.98"],
 }
 
 
