@@ -1,4 +1,4 @@
-.PHONY: check format lint types test slow soak wheel
+.PHONY: check format lint types test slow soak wheel docs
 
 # The one entry: everything that must hold before a commit.
 check: format lint types test wheel
@@ -26,3 +26,7 @@ wheel:
 # An hour of random kills: kills, resumes and differences are printed.
 soak:
 	uv run python scripts/soak.py
+
+# README.md and docs/results.md from docs/source and the tables in docs/tables.
+docs:
+	uv run python scripts/docs.py

@@ -11,8 +11,10 @@ and compared.
 """
 
 import argparse
+import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 import numba
@@ -44,6 +46,23 @@ class Row:
     @property
     def value_bits(self) -> float:
         return fmean(m.value_bits(self.patch_format) for m in self.measured)
+
+    def cells(self) -> dict[str, object]:
+        """For `--json`."""
+        first, bits = self.measured[0], [m.value_bits(self.patch_format) for m in self.measured]
+        sums = {name: sum(getattr(m, name) for m in self.measured) for name in ("n_bounded", "n_slices")}
+        return {
+            "prune_rate": first.prune_rate,
+            "n_in": first.n_in,
+            "method": self.method,
+            "patch_format": self.patch_format,
+            "n_out": first.n_out,
+            "value_bits": self.value_bits,
+            "spread": max(bits) - min(bits),
+            "predicted": self.predicted,
+            **sums,
+            "goal": GOALS[first.prune_rate, first.n_in],
+        }
 
     def __str__(self) -> str:
         first, bits = self.measured[0], [m.value_bits(self.patch_format) for m in self.measured]
@@ -78,6 +97,7 @@ def main() -> None:
     parser.add_argument("--weights", type=int, default=20_000_000, help="of a plane")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=numba.get_num_threads())
+    parser.add_argument("--json", type=Path, help="write the rows there")
     arguments = parser.parse_args()
     numba.set_num_threads(arguments.threads)
     print(f"{arguments.weights} weights, {arguments.seeds} seeds; {cpu()}, {arguments.threads} threads")
@@ -91,6 +111,8 @@ def main() -> None:
         for row in measure_rows(prune_rate, n_in, arguments.weights, range(arguments.seeds)):
             rows.append(row)
             print(row, flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([row.cells() for row in rows], indent=1) + "\n")
     worst = max(abs(row.predicted / row.value_bits - 1) for row in rows)
     verdict = "within" if worst <= PREDICTION_LIMIT else "NOT within"
     print(f"prediction off by {worst:.2%} at most, {verdict} {PREDICTION_LIMIT:.0%}")

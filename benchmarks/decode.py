@@ -11,10 +11,12 @@ last columns are value bits/weight and the temporary memory of the compiled deco
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +36,12 @@ from xorjax.masks import encode_mask
 from xorjax.weights import CodedWeight
 
 SIGNS = "plane, packed signs"
+RATIOS = [
+    (SIGNS, "plane, care, interleaved"),
+    ("x @ W, care, interleaved", "x @ W, float32"),
+    ("x @ W, packed signs", "x @ W, float32"),
+]
+"""Told in `--json` beside those over the look-up."""
 
 
 def main() -> None:
@@ -47,6 +55,7 @@ def main() -> None:
     parser.add_argument("--method", choices=METHODS, default="minimum")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path, help="write the ratios there")
     arguments = parser.parse_args()
 
     net = XorNetwork.random(arguments.n_in, arguments.n_out, arguments.seed)
@@ -117,6 +126,11 @@ def main() -> None:
             f"{name:26s} {np.median(times) * 1e3:8.2f} ms {rate:7.2f} billion weights/s  ratio {ratio:6.2f} "
             f"{value:>7s} {decoders[name][1] / 1e6:6.0f} MB"
         )
+    if arguments.json:
+        medians = {name: float(np.median(times)) for name, times in seconds.items()}
+        pairs = [(name, "look-up") for name in medians if not name.startswith("x @ W")] + RATIOS
+        rows = [{"what": own, "over": peer, "ratio": medians[own] / medians[peer]} for own, peer in pairs]
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def compiled(decode: Callable[..., jax.Array], *arguments) -> tuple[Callable[[], jax.Array], int]:

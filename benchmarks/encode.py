@@ -11,6 +11,7 @@ slice over greedy's, and greedy's over minimum's.
 """
 
 import argparse
+import json
 import platform
 import time
 from pathlib import Path
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--sample", type=int, default=40, help="slices that galois encodes in each round")
     parser.add_argument("--threads", type=int, default=numba.get_num_threads())
+    parser.add_argument("--json", type=Path, help="write rates and ratios there")
     arguments = parser.parse_args()
 
     numba.set_num_threads(arguments.threads)
@@ -69,8 +71,10 @@ def main() -> None:
         np.testing.assert_array_equal(sample[1], n_patches[begin : begin + arguments.sample])
         np.testing.assert_array_equal(sample[2], positions[first : first + count])
 
+    found = []
     for name, encoder in (("greedy", elimination), ("minimum", minimum)):
         rate, best = n / np.median(seconds[encoder]) / 1e6, n / min(seconds[encoder]) / 1e6
+        found.append({"what": f"{name}, weights/s", "median": rate * 1e6, "least": None, "most": best * 1e6})
         print(
             f"{name}: {rate:.0f} million weights/s (best {best:.0f}), {answers[encoder][1].mean():.3f} patches a slice"
         )
@@ -86,6 +90,10 @@ def main() -> None:
             for r in (ratios.min(), np.median(ratios), ratios.max())
         )
         print(f"{name}, times: {middle} (rounds {low} to {high})")
+        ends = {"least": ratios.min(), "most": ratios.max()}
+        found.append({"what": name, "median": np.median(ratios), **ends})
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def cpu() -> str:

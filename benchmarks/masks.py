@@ -8,6 +8,7 @@ pruning keeps at the same prune rate, so that the exact codecs have 1. H(S) is w
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--n-in", type=int, default=12, help="of codebook and xor")
     parser.add_argument("--step", type=int, default=3)
     parser.add_argument("--beam", type=int, default=256, help="for n_in above 16")
+    parser.add_argument("--json", type=Path, help="write the approximate codecs' rows there")
     arguments = parser.parse_args()
 
     path = find(arguments.runs, arguments.seed, arguments.pruned)
@@ -47,6 +49,7 @@ def main() -> None:
         ("codebook", "windows overlap", block),
         ("xor", "windows overlap", block | {"beam": arguments.beam}),
     ]
+    found = []
     for rate in arguments.rates:
         n_keep = scores.size - round(rate * scores.size)
         largest = np.argsort(-scores.ravel(), kind="stable")[:n_keep]
@@ -67,7 +70,19 @@ def main() -> None:
             for codec, method, chosen in settings:
                 started = time.perf_counter()
                 encoded = fit_mask(scores, rate, codec, index_bits=target, **chosen)
-                row(encoded, method, best, scores, entropy, time.perf_counter() - started)
+                share = row(encoded, method, best, scores, entropy, time.perf_counter() - started)
+                found.append(
+                    {
+                        "prune_rate": rate,
+                        "codec": codec,
+                        "method": method,
+                        "of_entropy": round(target / entropy, 6),
+                        "index_bits": encoded.bits_per_weight,
+                        "kept_score": share,
+                    }
+                )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def find(runs: Path, seed: int, pruned: float | None) -> Path:
@@ -78,7 +93,8 @@ def find(runs: Path, seed: int, pruned: float | None) -> Path:
     return found[0]
 
 
-def row(encoded, method: str, best: float, scores: np.ndarray, entropy: float, seconds: float) -> None:
+def row(encoded, method: str, best: float, scores: np.ndarray, entropy: float, seconds: float) -> float:
+    """Prints one; gives the share of the magnitude that it keeps."""
     mask, bits = encoded.mask, encoded.bits_per_weight
     share = scores[mask].sum(dtype=np.float64) / best
     print(
@@ -86,6 +102,7 @@ def row(encoded, method: str, best: float, scores: np.ndarray, entropy: float, s
         f"{seconds:7.1f}",
         flush=True,
     )
+    return share
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ def main() -> None:
     parser.add_argument("--n-in", type=int, default=64)
     parser.add_argument("--scale", choices=("row", "tensor"), default="row", help="what shares a scale")
     parser.add_argument("--index-bits", type=float, help="for an approximate mask codec, bits a weight")
+    parser.add_argument("--json", type=Path, help="write the rows there")
     arguments = parser.parse_args()
     encoder = read_encoder(arguments.weights)
     n_weights = sum(encoder.weights[name].size for name in NAMES)
@@ -108,11 +109,15 @@ def main() -> None:
         "| cosine | least | found | pruned only | seconds | MB |\n" + "|---" * 18 + "|",
         flush=True,
     )
-    for n_planes in arguments.planes:
-        measure_planes(encoder, n_planes, arguments.scale)
+    rows = [measure_planes(encoder, n_planes, arguments.scale) for n_planes in arguments.planes]
     runs = list(product(arguments.mask_codecs, arguments.prune_rates, arguments.planes))
-    left = {run: run_once(encoder, *run, arguments) for run in runs}
+    left = {}
+    for run in runs:
+        left[run], row = run_once(encoder, *run, arguments)
+        rows.append(row)
     print_by_matrix(left)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def read_encoder(folder: Path) -> Encoder:
@@ -136,7 +141,8 @@ def read_encoder(folder: Path) -> Encoder:
 
 def run_once(
     encoder: Encoder, mask_codec: str, prune_rate: float, n_planes: int, arguments: argparse.Namespace
-) -> Left:
+) -> tuple[Left, dict]:
+    """What is left, and its row."""
     with tempfile.TemporaryDirectory() as folder:
         out, back = Path(folder) / "out.xorjax", Path(folder) / "back.safetensors"
         settings = ["--prune-rate", str(prune_rate), "--planes", str(n_planes), "--n-in", str(arguments.n_in)]
@@ -159,12 +165,11 @@ def run_once(
     total = result["totals"]
     kinds = ("n_code_bits", "n_patch_bits", "n_index_bits", "n_scale_bits")
     streams = [total[kind] / total["n_weights"] for kind in kinds]
-    run = f"{pruned.cosines.mean():.3f}, {pruned.n_found} | {seconds:.0f} | {megabytes:.0f}"
-    print_row(f"{mask_codec} | {prune_rate:g} | {n_planes}", streams, left, run)
-    return left
+    settings = {"mask_codec": mask_codec, "prune_rate": prune_rate, "n_planes": n_planes}
+    return left, print_row(settings, streams, left, pruned, f"{seconds:.0f} | {megabytes:.0f}")
 
 
-def measure_planes(encoder: Encoder, n_planes: int, scale: str) -> None:
+def measure_planes(encoder: Encoder, n_planes: int, scale: str) -> dict:
     """Nothing pruned and nothing encoded: what binarizing alone costs and does."""
     matrices, n_scales, n_weights = {}, 0, 0
     for name in NAMES:
@@ -173,22 +178,33 @@ def measure_planes(encoder: Encoder, n_planes: int, scale: str) -> None:
         matrices[name] = np.where(bits, scales, -scales).sum(axis=0)
         n_scales, n_weights = n_scales + scales.size, n_weights + weights.size
     streams = [n_planes, 0.0, 0.0, 32 * n_scales / n_weights]
-    print_row(
-        f"none | 0 | {n_planes}",
-        streams,
-        measure(encoder, matrices),
-        f"1.000, {n_found(encoder.embeddings)} | |",
-    )
+    settings = {"mask_codec": "none", "prune_rate": 0.0, "n_planes": n_planes}
+    whole = measure(encoder, {name: encoder.weights[name] for name in NAMES})
+    return print_row(settings, streams, measure(encoder, matrices), whole, " |")
 
 
-def print_row(settings: str, streams: Sequence[float], left: Left, run: str) -> None:
+def print_row(settings: dict, streams: Sequence[float], left: Left, pruned: Left, run: str) -> dict:
+    """Prints a row and gives it; `pruned` is the network that was pruned and nothing else."""
     errors, total = list(left.output_errors.values()), sum(streams)
-    print(
-        f"| {settings} | {' | '.join(f'{bits:.4f}' for bits in streams)} | {total:.4f} | {32 / total:.1f} "
-        f"| {left.weight_error:.3f} | {np.mean(errors):.3f} | {max(errors):.3f} | {left.cosines.mean():.3f} "
-        f"| {left.cosines.min():.3f} | {left.n_found} | {run} |",
-        flush=True,
-    )
+    cells = [*settings.values(), *(f"{bits:.4f}" for bits in streams), f"{total:.4f}", f"{32 / total:.1f}"]
+    cells += [f"{error:.3f}" for error in (left.weight_error, np.mean(errors), max(errors))]
+    cells += [f"{left.cosines.mean():.3f}", f"{left.cosines.min():.3f}", left.n_found]
+    cells += [f"{pruned.cosines.mean():.3f}, {pruned.n_found}", run]
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    code, patch, index, scale = streams
+    return {
+        **settings,
+        "value_bits": code + patch,
+        "index_bits": index,
+        "scale_bits": scale,
+        "bits_per_weight": total,
+        "weight_error": left.weight_error,
+        "output_error": float(np.mean(errors)),
+        "cosine": float(left.cosines.mean()),
+        "found": left.n_found,
+        "pruned_cosine": float(pruned.cosines.mean()),
+        "pruned_found": pruned.n_found,
+    }
 
 
 def command(*arguments: str | Path) -> tuple[dict, float, float]:

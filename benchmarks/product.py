@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--prune-rate", type=float, nargs="*", default=(0.9, 0.98), help="of searched codes")
     parser.add_argument("--batch", type=int, nargs="+", default=(1, 8, 32, 256))
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", type=Path, help="write the ratios of `x @ w` there, and of CSR and BCSR")
+    parser.add_argument("--json", type=Path, help="write the ratios there")
     arguments = parser.parse_args()
 
     on_cpu = jax.default_backend() == "cpu"
@@ -75,7 +75,8 @@ def main() -> None:
         goal = TRAINED_GOAL if n_out >= 32 else None
         for x in xs:
             runs = of_trained(x, weight) | {"dense": partial(product, x, dense)}
-            found += measure(f"{size} n_out={n_out} batch={len(x)}", runs, goal, arguments.rounds)
+            about = {"shape": size, "n_out": n_out, "batch": len(x)}
+            found += measure(about, runs, goal, arguments.rounds)
     for rate in arguments.prune_rate if on_cpu else ():
         pruned = Pruned(shape, rate, rng)
         print(
@@ -85,7 +86,8 @@ def main() -> None:
         for x in xs:
             runs = of_pruned(x, pruned) | {"dense": partial(product, x, dense)}
             goal = SEARCHED_GOAL if len(x) in (1, 32) else None
-            found += measure(f"{size} S={rate} batch={len(x)}", runs, goal, arguments.rounds)
+            about = {"shape": size, "prune_rate": rate, "batch": len(x)}
+            found += measure(about, runs, goal, arguments.rounds)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
@@ -165,23 +167,26 @@ def by_bcsr(weight: BCSR, x: jax.Array) -> jax.Array:
     return (weight @ x.T).T
 
 
-def measure(name: str, runs: Runs, goal: float | None, rounds: int) -> Iterator[dict]:
-    """Prints a row of ratios; gives those of what multiplies."""
+def measure(about: dict[str, object], runs: Runs, goal: float | None, rounds: int) -> Iterator[dict]:
+    """Prints a row of ratios, and gives them."""
     seconds = take_times(runs, rounds)
     of_peer = seconds.pop("dense")
+    shape, *others = about.items()
+    name = " ".join((str(shape[1]), *(f"{key}={value}" for key, value in others))).replace("prune_rate", "S")
     text = f"{name:30s}"
     for own, times in seconds.items():
         ratios = times / of_peer
         text += f"  {own} {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
-        if own in ("x @ w", "scipy CSR", "jax BCSR"):
-            yield {
-                "name": name if own == "x @ w" else f"{name} {own}",
-                "peer": "dense float32" if jax.default_backend() == "cpu" else "dense bfloat16",
-                "ratio_min": float(ratios.min()),
-                "ratio_median": float(np.median(ratios)),
-                "ratio_max": float(ratios.max()),
-                "goal": goal if own == "x @ w" else None,
-            }
+        yield {
+            "name": name if own == "x @ w" else f"{name} {own}",
+            **about,
+            "way": own,
+            "peer": "dense float32" if jax.default_backend() == "cpu" else "dense bfloat16",
+            "ratio_min": float(ratios.min()),
+            "ratio_median": float(np.median(ratios)),
+            "ratio_max": float(ratios.max()),
+            "goal": goal if own == "x @ w" else None,
+        }
     print(f"{text}  dense {np.median(of_peer) * 1e3:.2f} ms", flush=True)
 
 

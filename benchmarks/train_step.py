@@ -8,9 +8,11 @@ and with its fused one; the better of the two is the peer. Before any timing, on
 """
 
 import argparse
+import json
 import os
 import platform
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -116,8 +118,8 @@ def batches_of(n: int, batch_size: int, rng: np.random.Generator) -> list[Batch]
     ]
 
 
-def compare(batch_size: int, n_steps: int, n_blocks: int) -> None:
-    """Alternate blocks of `n_steps` and print each program's median time a step and the ratio."""
+def compare(batch_size: int, n_steps: int, n_blocks: int) -> list[dict]:
+    """Alternate blocks of `n_steps` and print each program's median time a step; a ratio for each peer."""
     network, params, _ = create_model("lenet5", seed=0)
     ours = Jax(params, network)
     peers = [Torch(params, fused=False), Torch(params, fused=True)]
@@ -140,6 +142,14 @@ def compare(batch_size: int, n_steps: int, n_blocks: int) -> None:
         print(f"batch {batch_size:4}  {name:20} {median * 1e3:7.2f} ms a step  (10-90 %: {spread.round(2)})")
     best = min(medians[peer.name] for peer in peers)
     print(f"batch {batch_size:4}  ratio xorjax / torch   {medians['xorjax'] / best:.3f}   (target <= 1.15)")
+    rows = []
+    for peer in peers:
+        ratios = np.divide(seconds["xorjax"], seconds[peer.name])
+        ends = {"median": np.median(ratios), "least": ratios.min(), "most": ratios.max()}
+        rows.append(
+            {"batch": batch_size, "peer": peer.name} | {key: float(value) for key, value in ends.items()}
+        )
+    return rows
 
 
 def main() -> None:
@@ -148,6 +158,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10, help="steps in a block")
     parser.add_argument("--blocks", type=int, default=15, help="timed blocks of each program")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--json", type=Path, help="write the ratios there")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     settings = {name: os.environ.get(name, "") for name in SETTINGS}
@@ -156,8 +167,11 @@ def main() -> None:
         f"{torch.get_num_threads()} threads, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"load {os.getloadavg()[0]:.1f}, {settings}"
     )
+    found = []
     for batch_size in arguments.batch_sizes:
-        compare(batch_size, arguments.steps, arguments.blocks)
+        found += compare(batch_size, arguments.steps, arguments.blocks)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ codec_limits.html in runs/figures (5 MB, not committed). Then a table of the few
 """
 
 import argparse
+import json
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=ROOT / "runs" / "figures", help="the page's folder")
     parser.add_argument("--weights", type=int, default=1_000_000, help="of a plane")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the fewest value bits there")
     arguments = parser.parse_args()
     for folder in (arguments.out, arguments.page):
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,9 @@ def main() -> None:
         draw(panels, arguments.out / f"codec_{name}.png", STUDIES[name].n_columns, HEIGHTS.get(name, 2.7))
     about = f"Planes of {arguments.weights} weights, {arguments.seeds} seeds; lines join means."
     write_page(studies, arguments.page / "codec_limits.html", about)
-    print_best(measured)
+    found = print_best(measured)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def draw(panels: list[Panel], path: Path, n_columns: int, height: float) -> None:
@@ -93,8 +97,9 @@ def _legend(colours: dict[str | None, str], kinds: dict[str, str]) -> Iterable[L
         )
 
 
-def print_best(measured: list[Measured]) -> None:
+def print_best(measured: list[Measured]) -> list[dict]:
     """The fewest value bits for each prune rate and n_in."""
+    rows = []
     schemes = (PAPER, CARE, FLOOR)
     print(
         "| S | n_in |" + "".join(f" {method}, {patch_format} (n_out) |" for method, patch_format in schemes)
@@ -106,8 +111,12 @@ def print_best(measured: list[Measured]) -> None:
             cells = []
             for method, patch_format in schemes:
                 found = best(own, method, patch_format)
-                cells.append(f" {fmean(m.value_bits(patch_format) for m in found):.4f} ({found[0].n_out}) |")
+                bits, n_out = fmean(m.value_bits(patch_format) for m in found), found[0].n_out
+                cells.append(f" {bits:.4f} ({n_out}) |")
+                settings = {"prune_rate": rate, "n_in": n_in, "method": method, "patch_format": patch_format}
+                rows.append({**settings, "value_bits": bits, "n_out": n_out})
             print(f"| {rate:g} | {n_in} |" + "".join(cells))
+    return rows
 
 
 if __name__ == "__main__":

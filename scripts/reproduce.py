@@ -1,170 +1,124 @@
-"""Every number of docs/results.md and README.md, made again and compared: `python scripts/reproduce.py`, some hours.
+"""A table of docs/tables made again, and its differences: `python scripts/reproduce.py NAME`.
 
-    python scripts/reproduce.py --list                      claims, commands, minutes; nothing is run
-    python scripts/reproduce.py --quick                     what takes less than 2 minutes
-    python scripts/reproduce.py --only sweep paper          these claims
-    python scripts/reproduce.py --runs DIR                  keep the run directory, and resume in it
-    python scripts/reproduce.py --runs runs --as-is         compare with what is there, run nothing
+    python scripts/reproduce.py --list                                 tables, commands, minutes; nothing is run
+    python scripts/reproduce.py lenet_sweep --runs DIR                 keep the run directory, and resume in it
+    python scripts/reproduce.py lenet_sweep --runs runs --as-is        of what is there, run nothing
+    python scripts/reproduce.py lenet_sweep --write                    put the new table in place of the old one
 
-Bits, accuracies and counts must be those of the documents to the digit on one type of machine, ratios of times within
-a factor; times and memory are reported. What is not made again, and why, ends the list. Exit code 1: a number differs,
-or a command failed.
+Bits, accuracies and counts must be those of the table to the digit on one type of machine, ratios of times within a
+factor. Exit code 1: a figure differs, or a command failed.
 """
 
 import argparse
 import json
 import os
+import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Sequence
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
-from claims import codec, greedy, headline, pretrained, readme, speed, sweeps, unfrozen
-from claims.claim import Claim, Command, NotMeasuredError, Results, compare
-from claims.documents import PlaceError, Sentence, read
-from claims.excused import EXCUSES
+from documents.measured import TABLES, Measured, Source, differences, of_sweep
+from documents.sources import SOURCES
 
-from xorjax.files import check_name, replacing, write_text
+from xorjax.artifacts.provenance import provenance
+from xorjax.files import check_name, write_text
 from xorjax.program import run_program
 
-ROOT = Path(__file__).resolve().parent.parent
-CLAIMS: tuple[Claim, ...] = (
-    *readme.CLAIMS,
-    *headline.CLAIMS,
-    *sweeps.CLAIMS,
-    *unfrozen.CLAIMS,
-    *greedy.CLAIMS,
-    *codec.CLAIMS,
-    *pretrained.CLAIMS,
-    *speed.CLAIMS,
-)
-QUICK_MINUTES = 2
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class CommandError(Exception):
     """A command did not come to its end; one sentence with its last words."""
 
 
-class Runner:
-    """Runs each command once in a run directory, or, if `as_is`, none."""
+def make(name: str, runs: Path, as_is: bool) -> Measured:
+    """The table as its command makes it.
 
-    def __init__(self, runs: Path, as_is: bool):
-        self.results = Results(runs)
-        self.as_is = as_is
-        self.failed: dict[str, str] = {}
-
-    def minutes(self, claim: Claim) -> float:
-        """What the commands take that were not run here yet."""
-        return sum(command.minutes for command in claim.commands if self.results.record(command) is None)
-
-    def run(self, command: Command) -> None:
-        """Run a command if it was not run here yet, and keep what it leaves.
-
-        Raises:
-            CommandError: it failed.
-            NotMeasuredError: it needs a module or a network that is not there.
-        """
-        if self.as_is or self.results.record(command) is not None:
-            return
-        if command.name in self.failed:
-            raise CommandError(self.failed[command.name])
-        if command.module is not None and find_spec(command.module) is None:
-            raise NotMeasuredError(f"{command.module} is not installed")
-        print(f"running    {command.line} (about {command.minutes:g} minutes)", flush=True)
-        kept, began = self.results.kept, time.monotonic()
-        kept.mkdir(parents=True, exist_ok=True)
-        log = kept / f"{command.name}.log"
-        with log.open("w", encoding="utf-8") as errors:
-            process = subprocess.run(
-                words(command, self.results.runs),
-                cwd=ROOT,
-                env=os.environ | {"XORJAX_RUNS": str(self.results.runs)},
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        if process.returncode != 0:
-            said = log.read_text(encoding="utf-8").strip().splitlines() or [f"exit code {process.returncode}"]
-            if command.network:
-                raise NotMeasuredError(f"{command.name}: {said[-1]}")
-            self.failed[command.name] = f"{command.name} failed: {said[-1]} ({log})"
-            raise CommandError(self.failed[command.name])
-        if command.experiment is not None:
-            with replacing(self.results.kept_table(command)) as temporary:
-                shutil.copyfile(self.results.left_table(command), temporary)
-        record = {"line": command.line, "seconds": time.monotonic() - began, "output": process.stdout}
-        write_text(kept / f"{command.name}.json", json.dumps(record, indent=1))
+    Raises:
+        CommandError: it failed, or there is nothing of it in `runs`.
+    """
+    source, rows = SOURCES[name], runs / f"{name}.json"
+    if not as_is:
+        run(source, runs, rows)
+    left = rows if source.report is None else runs / "reports" / source.report / "results.parquet"
+    if not left.is_file():
+        raise CommandError(f"there is no {left}")
+    if source.report is not None:
+        return of_sweep(origin(source), left)
+    return Measured.of(origin(source), json.loads(left.read_text(encoding="utf-8")))
 
 
-def words(command: Command, runs: Path) -> list[str]:
-    """The command line for a process of this Python."""
-    program, *arguments = shlex.split(command.line.replace("{runs}", shlex.quote(str(runs))))
-    assert program == "python", command.line
-    return [sys.executable, *arguments]
+def run(source: Source, runs: Path, rows: Path) -> None:
+    """Run the command of a source.
+
+    Raises:
+        CommandError: it failed, or needs a module that is not there.
+    """
+    if source.module is not None and find_spec(source.module) is None:
+        raise CommandError(f"{source.module} is not installed")
+    line = source.command.replace("{json}", shlex.quote(str(rows))).replace("{runs}", shlex.quote(str(runs)))
+    print(f"running {line} (about {source.minutes:g} minutes)", flush=True)
+    command = [sys.executable, *shlex.split(line)[1:]]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"XORJAX_RUNS": str(runs)}, stderr=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise CommandError(said[-1])
 
 
-def check(claim: Claim, runner: Runner) -> str:
-    """Run what the claim needs, print what comes of it, and return the first word of that."""
-    document = (ROOT / claim.document).read_text(encoding="utf-8")
+def origin(source: Source) -> dict[str, str]:
+    """What a table says of where it is from."""
+    made = provenance()
+    return {
+        "command": source.command.removesuffix(" --json {json}"),
+        "commit": f"{made['commit']}, {date.today()}",
+        "versions": f"Python {made['python_version']}, jax {made['jax_version']}, numpy {made['numpy_version']}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+    }
+
+
+def check(name: str, runs: Path, as_is: bool, write: bool) -> bool:
+    """Whether a table was made again as it is; prints what differs."""
     try:
-        read(document, claim.place)  # before hours are spent on it
-        for command in claim.commands:
-            runner.run(command)
-        outcome = compare(claim, document, runner.results)
-    except NotMeasuredError as error:
-        verdict, about, lines = "not measured", str(error), []
+        new, kept = make(name, runs, as_is), Measured.read(name)
     except CommandError as error:
-        verdict, about, lines = "failed", str(error), []
-    except PlaceError as error:
-        verdict, about, lines = "differs", f"{claim.document}: {error}", []
-    except (LookupError, ValueError) as error:
-        left = f"what {claim.commands[-1].name} left is not as expected"
-        verdict, about, lines = "failed", f"{left}: {error!r}", []
-    else:
-        verdict = "differs" if outcome.differences else "ok"
-        about = f"{claim.document}, {outcome.n_numbers} numbers"
-        lines = [f"DIFFERS  {line}" for line in outcome.differences]
-        lines += [f"varies   {line}" for line in outcome.reported]
-    print(f"{verdict:13}{claim.name:20} {about}", flush=True)
+        print(f"failed    {name}: {error}")
+        return False
+    lines = list(differences(kept, new, SOURCES[name].keys, SOURCES[name].loose))
+    print(f"{'differs' if lines else 'ok':10}{name}, {len(kept.rows)} rows")
     for line in lines:
-        print(f"{'':13}{line}", flush=True)
-    return verdict
+        print(f"{'':10}{line}")
+    if write:
+        write_text(TABLES / f"{name}.csv", new.text())
+    return write or not lines
 
 
-def show(claims: Sequence[Claim]) -> None:
-    """Claims by what makes them, and what nothing makes again."""
-    commands = {command.name: command for claim in claims for command in claim.commands}
-    for name, command in commands.items():
-        made = [claim.name for claim in claims if claim.commands[-1].name == name]
-        print(f"{command.minutes:6.1f} min  {command.line}\n{'':12}{', '.join(made) or 'for others'}")
-    print(f"{sum(command.minutes for command in commands.values()):6.1f} min  in all\n\nnot made again")
-    for excuse in EXCUSES:
-        place = excuse.place
-        where = (
-            place.text
-            if isinstance(place, Sentence)
-            else f"table {place.anchor}: {', '.join(place.rows) or 'all'}"
-        )
-        print(f"{'':12}{excuse.document}: {where}\n{'':14}{excuse.reason}")
+def show() -> None:
+    for path in sorted(TABLES.glob("*.csv")):
+        source, command = SOURCES.get(path.stem), Measured.read(path.stem).origin["command"]
+        print(f"{path.stem:18}{f'{source.minutes:g} min' if source else 'by hand':10}{command}")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [claim.name for claim in CLAIMS]
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, default=names, help="see --list")
-    parser.add_argument("--list", action="store_true", help="show claims and commands, run nothing")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="tables; all if none is given")
+    parser.add_argument("--list", action="store_true", help="show tables and commands, run nothing")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="the run directory; else a temporary one")
     parser.add_argument("--as-is", action="store_true", help="run nothing: what --runs holds")
-    parser.add_argument("--quick", action="store_true", help=f"only what takes under {QUICK_MINUTES} minutes")
+    parser.add_argument("--write", action="store_true", help="replace the tables")
     arguments = parser.parse_args(argv)
+    if arguments.list:
+        show()
+        return 0
+    if unknown := [name for name in arguments.names if name not in SOURCES]:
+        parser.error(f"no command makes {unknown[0]!r} again, only {', '.join(SOURCES)}")
     if arguments.as_is and arguments.runs is None:
         parser.error("--as-is needs --runs")
     if arguments.runs is not None:
@@ -173,21 +127,17 @@ def main(argv: list[str] | None = None) -> int:
             check_name(arguments.runs)
         except OSError as error:
             parser.error(f"argument --runs: {error.strerror}")
-    chosen = [claim for claim in CLAIMS if claim.name in arguments.only]
-    if arguments.list:
-        show(chosen)
-        return 0
     with tempfile.TemporaryDirectory() as temporary:
-        runner = Runner(arguments.runs or Path(temporary).resolve(), arguments.as_is)
-        if arguments.quick:
-            chosen = [claim for claim in chosen if runner.minutes(claim) < QUICK_MINUTES]
+        runs = arguments.runs or Path(temporary).resolve()
+        runs.mkdir(parents=True, exist_ok=True)
         try:
-            verdicts = Counter(check(claim, runner) for claim in chosen)
+            found = [
+                check(name, runs, arguments.as_is, arguments.write) for name in arguments.names or SOURCES
+            ]
         except KeyboardInterrupt:
             print("interrupted; with --runs DIR the same command resumes")
             return 130
-    print(", ".join(f"{n} {verdict}" for verdict, n in verdicts.items()))
-    return 1 if verdicts["differs"] or verdicts["failed"] else 0
+    return 0 if all(found) else 1
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def test_the_readme(tmp_path, options):
     *printed, found = run(program, tmp_path, *options)
     *exact, bits = re.findall(r"print\(.*\) +# (?:about )?(\([^)]*\)|[\d.]+)", program)
     assert printed == exact == ["(1, 500)", "0.0"]
-    assert bits == f"{float(found):.3f}".removeprefix("0")
+    assert bits == f"{float(found):.3f}"
 
 
 def test_the_memory_of_coded_weights(tmp_path):

@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
         (("train.py", "+experiment=lenet_smoke"), 2),
         (("search.py", "+experiment=lenet_search", "--trials", "1"), 2),
         (("slurm.py", "--cluster", "local", "--jobs", "1"), 2),
-        (("reproduce.py", "--quick", "--runs", "{runs}"), 2),
+        (("reproduce.py", "lenet_sweep", "--runs", "{runs}"), 2),
         (("report.py", "{runs}/reports/tiny"), 1),
         (("report.py", "--compare", "here", "{runs}/reports/tiny"), 1),
         (("-m", "xorjax.cli", "dashboard", "--port", "0"), 1),

@@ -1,0 +1,1 @@
+"""README.md and docs/results.md, rendered from tables of what was measured."""

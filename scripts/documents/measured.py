@@ -1,0 +1,165 @@
+"""What was measured: tables kept in docs/tables, each with the command, commit, versions and machine that made it.
+
+A table is a CSV file whose first lines, "# key: value", say where it is from. Cells are compared as they are written:
+a new figure agrees if it rounds to the digits that are kept.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from xorjax.results.configs import setting
+
+TABLES = Path(__file__).resolve().parents[2] / "docs" / "tables"
+
+SETTINGS = (
+    "dataset", "model", "layer", "seed", "prune_rate", "code", "mask_codec", "baseline",
+    "n_in", "n_out", "fill", "method", "patch_format", "slicing", "n_planes", "words", "mask",
+    "mask_search",
+)  # fmt: skip
+"""Columns of a sweep's table that say which row it is."""
+CHOSEN = {"words": "quantize.words", "mask": "mask.codec", "mask_search": "mask.search"}
+"""Settings that have no column in a report."""
+FIGURES = (
+    "n_weights", "dense_metric", "reference_metric", "pruned_metric", "quantized_metric", "test_metric",
+    "validation_metric", "dense_validation_metric", "epochs", "dense_epochs", "n_test", "code_bits", "patch_bits",
+    "index_bits", "scale_bits", "bits_per_weight", "patches_per_slice", "file_bytes", "file_bits_per_parameter",
+    "sign_entropy", "context_entropy", "kept_score", "flipped_signs", "n_bounded", "logit_difference",
+)  # fmt: skip
+"""Columns of a sweep's table that were measured."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a table is made: a command, and what of it is kept.
+
+    Attributes:
+        command: run in the repository; "{json}" is the file that a benchmark writes its rows to, "{runs}" the run
+            directory, which XORJAX_RUNS names too.
+        minutes: on two cores, by itself.
+        report: of a sweep, the name of its report.
+        after: sweeps that are run before, whose stages it shares.
+        keys: columns that say which row it is; a sweep's are `SETTINGS`.
+        loose: columns, and the factor within which they may vary; `inf` for what is only told. Times and memory.
+        module: what must be importable.
+        network: whether it may fail where there is none.
+    """
+
+    command: str
+    minutes: float
+    report: str | None = None
+    after: tuple[str, ...] = ()
+    keys: tuple[str, ...] = SETTINGS
+    loose: Mapping[str, float] = field(default_factory=dict)
+    module: str | None = None
+    network: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A table: where it is from, its columns, and its cells as they are written."""
+
+    origin: dict[str, str]
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    @classmethod
+    def read(cls, name: str) -> "Measured":
+        """Raises `FileNotFoundError` if there is no such table."""
+        lines = (TABLES / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+        heads = [line for line in lines if line.startswith("# ")]
+        columns, *rows = csv.reader(lines[len(heads) :])
+        origin = dict(line.removeprefix("# ").split(": ", 1) for line in heads)
+        return cls(origin, tuple(columns), [tuple(row) for row in rows])
+
+    @classmethod
+    def of(cls, origin: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> "Measured":
+        """Of rows of values in their order; columns without any value are left out."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = tuple(name for name in names if any(row.get(name) is not None for row in rows))
+        cells = [tuple(written(row.get(name)) for name in columns) for row in rows]
+        return cls(dict(origin), columns, cells)
+
+    def text(self) -> str:
+        file = io.StringIO()
+        file.writelines(f"# {key}: {value}\n" for key, value in self.origin.items())
+        csv.writer(file, lineterminator="\n").writerows([self.columns, *self.rows])
+        return file.getvalue()
+
+    def dicts(self) -> list[dict[str, str]]:
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def frame(self) -> pl.DataFrame:
+        """With `value_bits` where it is a sweep's."""
+        frame = pl.read_csv(io.StringIO(self.text()), comment_prefix="#", infer_schema_length=None)
+        if "code_bits" in frame.columns:
+            patches = pl.col.patch_bits.fill_null(0) if "patch_bits" in frame.columns else 0
+            frame = frame.with_columns(value_bits=pl.col.code_bits + patches)
+        return frame
+
+
+def of_sweep(origin: Mapping[str, str], report: Path) -> Measured:
+    """The table of a report's `results.parquet`, a row a layer of each point and of each baseline beside it.
+
+    Raises:
+        ValueError: a point has failed.
+    """
+    table = pl.read_parquet(report)
+    if failed := table.filter(pl.col.status != "ok").height:
+        raise ValueError(f"{failed} rows of {report} have failed")
+    chosen = {name: setting(table["config"], key) for name, key in CHOSEN.items()}
+    table = table.with_columns(**chosen)
+    columns = [name for name in (*SETTINGS, *FIGURES) if name in table.columns]
+    rows = table.select(columns).unique().sort(pl.all()).rows(named=True)
+    return Measured.of(origin, rows)
+
+
+def written(value: object) -> str:
+    """A cell: floats with six significant digits, nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def differences(
+    kept: Measured, new: Measured, keys: Sequence[str], loose: Mapping[str, float]
+) -> Iterator[str]:
+    """A line for each cell that does not agree, and for each row that only one of them has."""
+    if odd := set(kept.columns) ^ set(new.columns):
+        yield f"only one of them has: {', '.join(sorted(odd))}"
+        return
+    named = [name for name in keys if name in kept.columns]
+    before, after = ({tuple(row[name] for name in named): row for row in t.dicts()} for t in (kept, new))
+    for key in (key for key in {**before, **after} if not (key in before and key in after)):
+        yield f"{'not found again' if key in before else 'not in the table'}: {_label(named, key)}"
+    for key in filter(after.__contains__, before):
+        for column in kept.columns:
+            was, now = before[key][column], after[key][column]
+            if not agrees(was, now, loose.get(column, 1)):
+                yield f"{_label(named, key)}: {column} is {now}, in the table {was}"
+
+
+def _label(names: Sequence[str], cells: Sequence[str]) -> str:
+    return ", ".join(f"{name}={cell}" for name, cell in zip(names, cells, strict=True) if cell)
+
+
+def agrees(kept: str, new: str, factor: float) -> bool:
+    """Whether a new cell rounds to the digits of the one that is kept, or is within the factor of it."""
+    try:
+        was, now = float(kept), float(new)
+    except ValueError:
+        return kept == new
+    if factor == 1:
+        return abs(was - now) <= unit(kept) * (0.5 + 1e-6)
+    return math.isinf(factor) or max(was, now) <= factor * min(was, now)
+
+
+def unit(number: str) -> float:
+    """What the last digit of a number stands for: 0.0001 for "0.1310", 1e7 for "1.09e9"."""
+    mantissa, _, exponent = number.partition("e")
+    return 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))

@@ -1,0 +1,34 @@
+"""How the tables of docs/tables are made, one command each."""
+
+from math import inf
+
+from .measured import Source
+
+
+def _sweep(overrides: str, minutes: float, report: str) -> Source:
+    return Source(f"python scripts/train.py {overrides}", minutes, report)
+
+
+def _benchmark(program: str, minutes: float, keys: str, **needs) -> Source:
+    return Source(f"python {program} --json {{json}}", minutes, keys=tuple(keys.split()), **needs)
+
+
+TIMES = {"median": 2, "least": inf, "most": inf}
+SOURCES = {
+    "lenet_headline": _sweep("+experiment=lenet_headline", 30, "lenet_headline"),
+    "lenet_sweep": _sweep("+experiment=lenet_sweep", 8, "lenet_sweep"),
+    "lenet_masks": _sweep("+experiment=lenet_masks", 24, "lenet_masks"),
+    "lenet300_sweep": _sweep("+experiment=lenet300_sweep", 4, "lenet300_sweep"),
+    "codec_limits": _benchmark(
+        "benchmarks/codec_limits.py --threads 1", 25, "prune_rate n_in method patch_format"
+    ),
+    "codec_studies": _benchmark(
+        "scripts/figures.py --out {runs}/figures --page {runs}/figures",
+        3,
+        "prune_rate n_in method patch_format",
+    ),
+    "encode": _benchmark("benchmarks/encode.py", 2, "what", loose=TIMES),
+    "decode": _benchmark("benchmarks/decode.py", 1, "what over", loose={"ratio": 2}),
+    "train_step": _benchmark("benchmarks/train_step.py", 2, "batch peer", loose=TIMES, module="torch"),
+}
+"""By name. A table that is not among them was put together by hand, or of runs that are no longer there."""

@@ -1,0 +1,224 @@
+"""README.md and docs/results.md say what their tables do, and a table that is made again is compared cell by cell."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "scripts"))
+
+import reproduce  # noqa: E402
+from documents import figures, measured, render  # noqa: E402
+from documents.measured import TABLES, Measured, Source, agrees, differences, of_sweep, written  # noqa: E402
+from documents.sources import SOURCES  # noqa: E402
+
+import docs  # noqa: E402
+from xorjax.results.rows import COLUMNS, to_frame  # noqa: E402
+
+NAMES = sorted(path.stem for path in TABLES.glob("*.csv"))
+
+
+@pytest.fixture
+def tables(monkeypatch, tmp_path):
+    """A copy of the tables, which the documents are rendered from."""
+    for path in TABLES.glob("*.csv"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    for module in (measured, reproduce):
+        monkeypatch.setattr(module, "TABLES", tmp_path)
+    figures.table.cache_clear()
+    yield tmp_path
+    figures.table.cache_clear()
+
+
+@pytest.mark.parametrize("name", render.DOCUMENTS)
+def test_documents_are_what_their_sources_say(name):
+    assert render.DOCUMENTS[name].read_text() == render.render(name), "run make docs"
+
+
+def test_a_figure_that_changes_changes_its_documents(tables, capsys):
+    assert docs.main(["--check"]) == 0
+    table = tables / "lenet_headline.csv"
+    kept = Measured.read("lenet_headline")
+    table.write_text(Measured.of(kept.origin, [row | {"patch_bits": "0.9"} for row in kept.dicts()]).text())
+    figures.table.cache_clear()
+    before = {path: path.read_bytes() for path in render.DOCUMENTS.values()}
+    assert docs.main(["--check"]) == 1
+    assert before == {path: path.read_bytes() for path in before}
+    shown = capsys.readouterr().out
+    assert "+++ results.md" in shown
+    assert "-| values, XOR code" in shown
+
+
+def test_make_docs_writes_what_changed(tables, tmp_path, monkeypatch):
+    document = tmp_path / "README.md"
+    document.write_text("old")
+    monkeypatch.setattr(docs, "DOCUMENTS", {"README.md": document})
+    assert docs.main([]) == 0
+    assert document.read_text() == render.render("README.md")
+    assert docs.main(["--check"]) == 0
+
+
+def test_a_table_without_what_a_document_says_of_it_is_refused(tables):
+    table = tables / "lenet_headline.csv"
+    table.write_text(re.sub(r"^.*,0\.95,.*\n", "", table.read_text(), flags=re.M))
+    figures.table.cache_clear()
+    with pytest.raises(LookupError, match=r"no row with .*0\.95"):
+        render.render("README.md")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_says_where_it_is_from_and_is_used(name):
+    assert {"command", "commit", "versions", "machine"} <= Measured.read(name).origin.keys()
+    used = "".join(path.read_text() for path in render.FOLDER.iterdir())
+    assert f'table("{name}")' in used
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_has_a_table_with_its_columns(name):
+    kept, source = Measured.read(name), SOURCES[name]
+    named = [column for column in source.keys if column in kept.columns]
+    rows = [tuple(row[column] for column in named) for row in kept.dicts()]
+    assert len(set(rows)) == len(rows) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_is_read_as_it_is_written(name):
+    assert Measured.read(name).text() == (TABLES / f"{name}.csv").read_text()
+
+
+def test_no_document_has_a_number_without_its_zero():
+    for path in render.FOLDER.iterdir():
+        prose = re.sub(r"\{[{%].*?[%}]\}|`[^`]*`|\S+/\S+", "", path.read_text())
+        assert not re.findall(r"(?<![\w.])\.\d+", prose)
+
+
+# Comparing
+
+
+@given(st.floats(1e-6, 1e6), st.integers(0, 5))
+def test_a_figure_agrees_with_itself_rounded(value, digits):
+    assert agrees(f"{value:.{digits}f}", repr(value), 1)
+
+
+@given(st.floats(1e-3, 1e6))
+def test_a_figure_agrees_with_itself_written(value):
+    assert agrees(written(value), written(value * (1 + 1e-9)), 1)
+
+
+@pytest.mark.parametrize(
+    ("kept", "new", "factor", "same"),
+    [
+        ("0.1310", "0.13104", 1, True),
+        ("0.1310", "0.13106", 1, False),
+        ("1.09e+09", "1094000000", 1, True),
+        ("17.7", "30", 2, True),
+        ("17.7", "36", 2, False),
+        ("17.7", "3600", float("inf"), True),
+        ("care", "care", 1, True),
+        ("care", "paper", 2, False),
+        ("", "", 1, True),
+        ("", "1", 1, False),
+    ],
+)
+def test_what_agrees(kept, new, factor, same):
+    assert agrees(kept, new, factor) is same
+
+
+def of(*rows):
+    return Measured.of({"command": "x"}, rows)
+
+
+def test_differences_are_told_by_row():
+    kept = of({"n_in": 20, "bits": 0.25, "seconds": 2.0}, {"n_in": 64, "bits": 0.5, "seconds": 2.0})
+    new = of({"n_in": 64, "bits": 0.75, "seconds": 3.0}, {"n_in": 20, "bits": 0.25, "seconds": 9.0})
+    assert list(differences(kept, kept, ["n_in"], {})) == []
+    assert list(differences(kept, new, ["n_in"], {"seconds": 2})) == [
+        "n_in=20: seconds is 9, in the table 2",
+        "n_in=64: bits is 0.75, in the table 0.5",
+    ]
+
+
+def test_rows_and_columns_that_only_one_has_are_told():
+    kept = of({"n_in": 20, "bits": 0.25})
+    assert list(differences(kept, of({"n_in": 12, "bits": 0.25}), ["n_in"], {})) == [
+        "not found again: n_in=20",
+        "not in the table: n_in=12",
+    ]
+    assert list(differences(kept, of({"n_in": 20, "total": 1}), ["n_in"], {})) == [
+        "only one of them has: bits, total"
+    ]
+
+
+# Making again
+
+
+@pytest.fixture
+def made(monkeypatch, tables):
+    """A source of two rows, whose table is there."""
+    rows = "[{'n': 1, 'bits': 0.5}, {'n': 2, 'bits': 0.25}]"
+    program = f"import json, sys; json.dump({rows}, open(sys.argv[1], 'w'))"
+    source = Source(f'python -c "{program}" {{json}}', 0.1, keys=("n",))
+    monkeypatch.setattr(reproduce, "SOURCES", {"two": source})
+    (tables / "two.csv").write_text(of({"n": 1, "bits": 0.5}, {"n": 2, "bits": 0.25}).text())
+    return tables / "two.csv"
+
+
+def test_a_table_that_is_made_again(made, capsys):
+    assert reproduce.main(["two"]) == 0
+    assert "ok        two, 2 rows" in capsys.readouterr().out
+
+
+def test_a_table_that_has_changed_is_told_and_replaced(made, capsys):
+    made.write_text(made.read_text().replace("0.25", "0.125"))
+    assert reproduce.main(["two"]) == 1
+    assert "n=2: bits is 0.25, in the table 0.125" in capsys.readouterr().out
+    assert reproduce.main(["two", "--write"]) == 0
+    assert "# commit: " in made.read_text()
+    assert reproduce.main(["two"]) == 0
+
+
+def test_a_kept_directory_is_looked_at_as_it_is(made, tmp_path, capsys):
+    assert reproduce.main(["two", "--runs", str(tmp_path / "kept"), "--as-is"]) == 1
+    assert "failed    two: there is no" in capsys.readouterr().out
+    assert reproduce.main(["two", "--runs", str(tmp_path / "kept")]) == 0
+    assert reproduce.main(["two", "--runs", str(tmp_path / "kept"), "--as-is"]) == 0
+    assert json.loads((tmp_path / "kept" / "two.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (Source('python -c "raise SystemExit(3)"', 1), "exit code 3"),
+        (Source("python -c 'import nothing_of_this_name'", 1), "No module named 'nothing_of_this_name'"),
+        (Source("python -c ''", 1, module="nothing_of_this_name"), "nothing_of_this_name is not installed"),
+    ],
+)
+def test_a_command_that_fails(made, monkeypatch, capsys, source, said):
+    monkeypatch.setattr(reproduce, "SOURCES", {"two": source})
+    assert reproduce.main(["two", "--write"]) == 1
+    assert said in capsys.readouterr().out
+    assert "0.25" in made.read_text()
+
+
+def test_every_table_is_listed(capsys):
+    assert reproduce.main(["--list"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == NAMES
+
+
+@pytest.mark.parametrize("arguments", [["masks_exact"], ["lenet_sweep", "--as-is"]])
+def test_what_cannot_be_asked(arguments):
+    with pytest.raises(SystemExit):
+        reproduce.main(arguments)
+
+
+def test_a_sweep_with_a_failed_point_is_refused(tmp_path):
+    row = dict.fromkeys(COLUMNS) | {"status": "failed", "config": {"seed": 0}}
+    to_frame([row]).write_parquet(tmp_path / "results.parquet")
+    with pytest.raises(ValueError, match=r"1 rows of .* have failed"):
+        of_sweep({}, tmp_path / "results.parquet")
