@@ -19,7 +19,12 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="write nothing, show what would change")
+    parser.add_argument("--pictures", action="store_true", help="draw the pictures of docs/figures too")
     arguments = parser.parse_args(argv)
+    if arguments.pictures:
+        from documents.pictures import draw
+
+        draw()
     changed = 0
     for name, path in DOCUMENTS.items():
         before, after = path.read_text(encoding="utf-8"), render(name)

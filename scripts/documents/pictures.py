@@ -1,0 +1,95 @@
+"""The pictures of README.md, from the same tables as its text: `python scripts/docs.py --pictures`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from xorjax.results.palette import BLUE, GREEN, ORANGE, PINK, SKY
+
+from .figures import RATES, Rows, means, plus_minus, table
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "figures"
+STREAMS = {
+    "code_bits": ("code words, or signs", "#0072B2"),
+    "patch_bits": ("patches", "#D55E00"),
+    "index_bits": ("mask", "#B8BEC6"),
+    "scale_bits": ("scale", "#000000"),
+}
+
+
+def draw() -> None:
+    draw_headline()
+    draw_front()
+
+
+def draw_headline() -> None:
+    """Bits of each stream by codec and prune rate."""
+    rows = table("lenet_headline")
+    codecs = {
+        "XOR\nn_in=20": rows.coded(n_in=20),
+        "XOR\nn_in=64": rows.coded(n_in=64),
+        "packed\nsigns": rows.rival("signs", "ans_rc"),
+        "entropy-\ncoded": rows.rival("ans_signs", "ans_rc"),
+        "in\ncontexts": rows.rival("context_signs", "ans_rc"),
+        "ternary\nANS": rows.rival("ans_signs", "ans"),
+        "Golomb\n+ signs": rows.rival("signs", "golomb"),
+    }
+    bits = {name: {stream: means(own, stream) for stream in STREAMS} for name, own in codecs.items()}
+    figure, axes = plt.subplots(1, len(RATES), figsize=(10, 3.4), sharey=True, layout="constrained")
+    for i, (axis, rate) in enumerate(zip(axes, RATES, strict=True)):
+        bottom = [0.0] * len(codecs)
+        for stream, (name, colour) in STREAMS.items():
+            heights = [of[stream][i] for of in bits.values()]
+            axis.bar(range(len(codecs)), heights, 0.72, bottom, label=name, color=colour)
+            bottom = [b + h for b, h in zip(bottom, heights, strict=True)]
+        for x, total in enumerate(bottom):
+            axis.annotate(f"{total:.3f}", (x, total), ha="center", va="bottom", fontsize=7)
+        loss = plus_minus(rows.coded(prune_rate=rate).interval())
+        axis.set_title(f"S = {rate:g}: loss {loss} points", fontsize=10)
+        axis.set_xticks(range(len(codecs)), codecs, fontsize=6)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("bits per weight of FC1")
+    axes[-1].legend(frameon=False, fontsize=8, loc="upper left")
+    figure.savefig(FOLDER / "lenet_headline.png", dpi=160)
+    plt.close(figure)
+
+
+def draw_front() -> None:
+    """Bits against loss, all ways of storing FC1 under one recipe."""
+    figure, axis = plt.subplots(figsize=(7.5, 4), layout="constrained")
+    for (name, colour, marker), points in families():
+        x = [bits for bits, _, _ in points]
+        y = [loss for _, loss, _ in points]
+        axis.errorbar(
+            x, y, [half for _, _, half in points], label=name, color=colour, marker=marker, capsize=3
+        )
+    axis.set_xscale("log")
+    ticks = [0.05, 0.1, 0.2, 0.4, 0.6]
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+    axis.set(
+        xlabel="bits per weight of FC1, everything counted", ylabel="loss, percentage points", ylim=(0, None)
+    )
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=8)
+    figure.savefig(FOLDER / "front.png", dpi=160)
+    plt.close(figure)
+
+
+def families() -> Iterator[tuple[tuple[str, str, str], list[tuple[float, float, float]]]]:
+    """Name, colour and marker of each, and bits, loss and half its interval of its points."""
+    rows = table("front")
+    trained, exact = rows.coded(code="trained"), {"mask_codec": "ans_rc", "code": "xor"}
+    yield ("trained code, search", BLUE, "o"), points(trained(words="search"), "n_out")
+    yield ("trained code, latent bits", SKY, "D"), points(trained(words="latent"), "n_out")
+    yield ("XOR-coded mask and signs", ORANGE, "s"), points(rows.coded(mask_codec="xor"), "prune_rate")
+    yield ("exact mask, XOR-coded signs", GREEN, "^"), points(rows.coded(**exact), "prune_rate")
+    smaller = rows(words="search").rival("context_signs", "ans_rc")
+    yield ("exact mask, signs coded in context", PINK, "v"), points(smaller(mask="ans_rc"), "prune_rate")
+
+
+def points(rows: Rows, axis: str) -> list[tuple[float, float, float]]:
+    """For each value of an axis."""
+    found = [rows(**{axis: value}) for value in rows.values(axis)]
+    return [(own.mean("bits_per_weight"), *own.interval()) for own in found]
