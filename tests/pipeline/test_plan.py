@@ -193,6 +193,7 @@ OTHER = {
     "freeze": ("conv1",),
     "prune.layers": ("fc2",),
     "prune.through": (0.93,),
+    "quantize.steepness_doubles": (0.5,),
     "seed": 7,
     "data.dir": "x",
     "data.cache_dir": "x",

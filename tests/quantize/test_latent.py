@@ -1,5 +1,7 @@
 """Latent bits: the network's outputs, FleXOR's gradient by its formula, and what is trained."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,3 +91,20 @@ def test_bits_and_scales_learn():
         gradient = jax.grad(loss)(params)
         params = {key: value - 0.05 * gradient[key] for key, value in params.items()}
     assert loss(params) < 0.1 * before
+
+
+def test_the_steepness_doubles():
+    """The weights stay; the gradients are those of the steepness that it has by then."""
+    code, masks = TrainedCode(3, 6), {"w": None}
+    layer = LatentLayer((12, 8), 1, "channel", code, 5.0, doubles=(0.5, 0.75))
+    form = LatentForm((("w", layer),), NONE)
+    params, masks = form.start({"w": jnp.asarray(RNG.standard_normal((12, 8)), jnp.float32)}, masks, 0)
+
+    def gradient(form):
+        return jax.grad(lambda p: (form(p, masks)["w"] ** 3).sum())(params)["w"]
+
+    for share, steepness in ((0.0, 5.0), (0.49, 5.0), (0.5, 10.0), (0.75, 20.0), (0.9, 20.0)):
+        steeper = LatentForm((("w", replace(layer, steepness=steepness, doubles=())),), NONE)
+        assert form.at(share) == steeper
+        np.testing.assert_array_equal(form.at(share)(params, masks)["w"], form(params, masks)["w"])
+    assert not np.allclose(gradient(form.at(0.5)), gradient(form))

@@ -120,6 +120,35 @@ def test_masks_that_are_chosen_in_the_loop_resume_to_the_same_bits(recipe, param
     np.testing.assert_array_equal(again, seen[4:])
 
 
+@dataclasses.dataclass(frozen=True)
+class Changing:
+    """Weights as they are, and the share of the training that is over."""
+
+    share: float = 0
+
+    def at(self, share):
+        return Changing(share)
+
+    def __call__(self, params, masks):
+        return params
+
+
+def test_a_form_may_change_with_the_training(recipe, params, splits, tmp_path, monkeypatch):
+    """Of 4 epochs of 3 steps; a run that is resumed goes on with the form as it is by then."""
+    recipe = dataclasses.replace(recipe, forward=dataclasses.replace(recipe.forward, form=Changing()))
+    seen, step = [], loop.train_step
+
+    def train_step(forward, *rest):
+        seen.append(forward.form.share)
+        return step(forward, *rest)
+
+    monkeypatch.setattr(loop, "train_step", train_step)
+    with pytest.raises(Killed):
+        run(recipe, params, splits, tmp_path, on_epoch=kill_after(2))
+    run(recipe, params, splits, tmp_path)
+    assert seen == [0.0] * 3 + [0.25] * 3 + [0.5] * 3 + [0.75] * 3
+
+
 @pytest.mark.parametrize("moment", ["train_step", "save", "append_metrics"])
 def test_killed_within_an_epoch_it_resumes_to_the_same_bits(
     whole, recipe, params, splits, tmp_path, monkeypatch, moment

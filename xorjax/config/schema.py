@@ -146,6 +146,13 @@ class QuantizeConfig:
         added=True,
         applies=lambda quantize: quantize.words == "latent",
     )
+    steepness_doubles: tuple[float, ...] = setting(
+        (),
+        BETWEEN,
+        "Shares of the training after which S doubles.",
+        added=True,
+        applies=lambda quantize: quantize.words == "latent",
+    )
     optim: OptimConfig = field(
         default_factory=lambda: OptimConfig(learning_rate=1e-3, epochs=5, warmup_epochs=0.0)
     )

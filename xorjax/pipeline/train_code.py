@@ -35,7 +35,13 @@ def _latent(layers: Mapping[str, Config], params: Params) -> LatentForm:
         if isinstance(own.code, TrainedCode):
             how = own.quantize
             latent[path] = LatentLayer(
-                params[path].shape, how.n_planes, how.scale, own.code, how.steepness, how.scale_bits
+                params[path].shape,
+                how.n_planes,
+                how.scale,
+                own.code,
+                how.steepness,
+                how.scale_bits,
+                how.steepness_doubles,
             )
         else:
             others[path] = _binarizer(own)

@@ -5,7 +5,7 @@ Backward, each sign counts as a steep tanh, dy_o / dx_i = S (1 - tanh^2(S x_i)) 
 which is y_o sign(x_i) S (1 - tanh^2(S x_i)) (arXiv 2009.04126, as a public reproduction quotes it).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -66,7 +66,10 @@ signs.defvjp(_forward, _backward)
 
 @dataclass(frozen=True)
 class LatentLayer:
-    """How one layer is trained: in the weight's place a parameter for the bits of code words, and one for scales."""
+    """How one layer is trained: in the weight's place a parameter for the bits of code words, and one for scales.
+
+    The steepness doubles after each of the shares `doubles` of the training.
+    """
 
     shape: tuple[int, ...]
     n_planes: int
@@ -74,6 +77,12 @@ class LatentLayer:
     code: TrainedCode
     steepness: float
     scale_bits: int = FLOAT_BITS
+    doubles: tuple[float, ...] = ()
+
+    def at(self, share: float) -> "LatentLayer":
+        """As it is when that share of the training is over."""
+        n_doubled = sum(share >= double for double in self.doubles)
+        return replace(self, steepness=self.steepness * 2**n_doubled, doubles=())
 
     def start(
         self, weight: Float[np.ndarray, "*shape"], seed: int
@@ -119,6 +128,10 @@ class LatentForm:
             latents, scales = layer.start(np.asarray(params[path]), seed)
             started |= {path: jnp.asarray(latents), scales_of(path): jnp.asarray(scales)}
         return started, masks | {path: None for path, _ in self.layers}
+
+    def at(self, share: float) -> "LatentForm":
+        """As it is when that share of the training is over: its gradients may change, its weights do not."""
+        return replace(self, layers=tuple((path, layer.at(share)) for path, layer in self.layers))
 
     def __call__(self, params: Params, masks: Masks) -> Params:
         plain = {path: value for path, value in params.items() if path not in self._scales}

@@ -5,7 +5,7 @@ run, the optimizer - is hashable by value, so equal settings share one compilati
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -50,6 +50,10 @@ class Forward:
     def _hash(self) -> int:
         # Kept: every call of a jitted step asks for it, and a graph takes as long to hash as a small step to run.
         return hash((self.task, self.network, self.form, self.start, self.all_move))
+
+    def at(self, share: float) -> "Forward":
+        """As it is when that share of the training is over; a form that changes has a method of this name."""
+        return replace(self, form=self.form.at(share)) if hasattr(self.form, "at") else self
 
     def run(
         self, module: nnx.Module, inputs: Shaped[Array, "batch ..."], stop: int | None = None
