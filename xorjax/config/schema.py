@@ -49,6 +49,9 @@ class OptimConfig:
     label_smoothing: float = setting(
         0.05, FRACTION, "The share of the target that is spread over all classes."
     )
+    clip: float = setting(
+        0.0, Range(0), "The largest norm of all gradients of a step together; 0: any.", added=True
+    )
     distill: float = setting(
         0.0,
         Range(0, 1),

@@ -22,7 +22,7 @@ else:
     # A wrong setting is refused before jax is imported, which takes seconds: tasks are looked up for their settings.
     Array = Any
 
-__all__ = ["TASKS", "Array", "Batch", "Dataset", "Split", "Task"]
+__all__ = ["TASKS", "Array", "Batch", "Dataset", "Split", "Task", "digest"]
 
 
 @runtime_checkable
@@ -89,6 +89,15 @@ class Task(Protocol):
     def count_differing(self, outputs: np.ndarray, others: np.ndarray) -> int:
         """How many predictions of two models differ; for the check that a file predicts what was quantized."""
         ...
+
+
+def digest(
+    task: Task, outputs: Float[Array, "batch ..."], targets: Shaped[Array, "batch ..."]
+) -> Float[Array, "batch ..."]:
+    """What is kept of the outputs of a whole split, for `measure` and `count_differing`: all, or what a task's own `digest`
+    makes of them inside jit, where they are too many.
+    """
+    return task.digest(outputs, targets) if hasattr(task, "digest") else outputs
 
 
 TASKS: Registry[type[Any]] = Registry("xorjax.tasks", "task")

@@ -33,9 +33,10 @@ class Optimizer:
         """The update before it is multiplied by minus the learning rate."""
         adam, momentum = optax.scale_by_adam(), optax.trace(0.9)
         weight_decay = self.config.weight_decay
+        clip = [optax.clip_by_global_norm(self.config.clip)] if self.config.clip else []
         decay = [optax.add_decayed_weights(weight_decay, decayed)] if weight_decay else []
         chains = {"adam": [*decay, adam], "adamw": [adam, *decay], "sgd": [*decay, momentum]}
-        return optax.chain(*chains[self.config.name])
+        return optax.chain(*clip, *chains[self.config.name])
 
     def learning_rate(self, step: Int32[Array, ""]) -> Float32[Array, ""]:
         """Linear warm-up over `warmup_epochs`, then constant, or half a cosine down to 0 at the last step."""
