@@ -10,7 +10,7 @@ N_WORDS = 23
 
 
 class TinyLSTM(LSTMLanguage):
-    width = 6
+    width, dropout_rate = 6, 0.0
 
 
 class TinyTransformer(TransformerLanguage):

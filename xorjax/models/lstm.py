@@ -73,13 +73,13 @@ class LSTMLanguage(nnx.Module):
 
     id, task = "lstm", "language"
     layers = ("embed", "lstm", "softmax")
-    width = 288
+    width, dropout_rate = 288, 0.5
 
     def __init__(self, *, rngs: nnx.Rngs, n_classes: int):
         self.embed = Embedding(n_classes, self.width, rngs=rngs)
         self.lstm = LSTM(self.width, self.width, rngs=rngs)
         self.softmax = Output(self.width, n_classes, rngs=rngs)
-        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+        self.dropout = nnx.Dropout(self.dropout_rate, rngs=rngs)
 
     def __call__(self, x: Int[Array, "batch length"]) -> Float[Array, "batch length words"]:
         hidden = self.lstm(self.dropout(self.embed(x.T)))
