@@ -33,7 +33,9 @@ class Conv3x3(nnx.Module):
 class Head(nnx.Linear):
     """With a kernel that may be a coded weight, on the mean over the pixels."""
 
-    def __call__(self, inputs: Float[Array, "batch height width channels"], out_sharding: object = None) -> Array:
+    def __call__(
+        self, inputs: Float[Array, "batch height width channels"], out_sharding: object = None
+    ) -> Array:
         assert self.bias is not None
         return matmul(inputs.mean(axis=(1, 2)), self.kernel.get_value()) + self.bias[...][None]
 
