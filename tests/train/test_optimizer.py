@@ -25,6 +25,17 @@ CONSTANT = {"schedule": "constant"}
             {"schedule": "cosine", "warmup_epochs": 2.0},
             {0: 0.05, 9: 0.5, 19: 1.0, 20: 1.0, 30: HALF, 40: 0.0},
         ),
+        ({"schedule": "one_cycle"}, {0: 1.0, 10: 0.75, 20: 0.5, 40: 0.0, 50: 0.0}),
+        (
+            {"schedule": "one_cycle", "warmup_epochs": 2.0},
+            {0: 0.05, 9: 0.5, 19: 1.0, 20: 1.0, 30: 0.5, 40: 0.0},
+        ),
+        ({"schedule": "step"}, {0: 1.0, 19: 1.0, 20: 0.1, 29: 0.1, 30: 0.01, 39: 0.01}),
+        (
+            {"schedule": "step", "drops": (0.25,), "drop_factor": 0.5, "warmup_epochs": 1.0},
+            {0: 0.1, 9: 1.0, 10: 0.5, 39: 0.5},
+        ),
+        ({"schedule": "step", "drops": ()}, {0: 1.0, 39: 1.0}),
     ],
 )
 def test_learning_rates(config, table):

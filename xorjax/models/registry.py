@@ -10,7 +10,7 @@ To add one, write a module in this package: an nnx module class under `@MODELS.r
 - `multiplies_codes`, True if it multiplies by `xorjax.weights.matmul` and `conv` alone, so that coded weights are given
   to it as they are; those of other models are decoded before, inside jit.
 
-The constructor takes `rngs`, and by name those of the data set's sizes (`Task.datasets`) that it wants, such as
+The constructor takes `rngs`, and by name what it wants of what the task says of the data set (`Task.datasets`), such as
 `n_classes`.
 """
 
@@ -93,7 +93,7 @@ class Network:
         }
 
 
-def create_model(id: str, seed: int, sizes: Mapping[str, int] | None = None) -> tuple[Network, Params, State]:
+def create_model(id: str, seed: int, sizes: Mapping[str, Any] | None = None) -> tuple[Network, Params, State]:
     """`initialize` the model called `id`.
 
     Raises:
@@ -103,7 +103,7 @@ def create_model(id: str, seed: int, sizes: Mapping[str, int] | None = None) -> 
 
 
 def initialize(
-    model: type[Any], seed: int, sizes: Mapping[str, int] | None = None
+    model: type[Any], seed: int, sizes: Mapping[str, Any] | None = None
 ) -> tuple[Network, Params, State]:
     """A model of this class made from `jax.random.key(seed)`; the network does not depend on the seed.
 

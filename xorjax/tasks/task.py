@@ -31,9 +31,9 @@ class Task(Protocol):
 
     id: ClassVar[str]
     metric: ClassVar[Metric]
-    datasets: ClassVar[Mapping[str, Mapping[str, int]]]
-    """The data sets by name, with the sizes of their splits, "n_train", "n_validation" and "n_test", and any others
-    that models are made with: "n_classes", say, or "vocabulary"."""
+    datasets: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """The data sets by name, with the sizes of their splits, "n_train", "n_validation" and "n_test", and whatever else
+    models are made with: "n_classes", say, "vocabulary", or "mean" and "std" of an image's channels."""
 
     @property
     def augments(self) -> bool:
