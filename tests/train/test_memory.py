@@ -59,7 +59,9 @@ def test_the_loss_of_each_window_is_that_after_all_words_before(distill):
     losses = []
     for batch in batches:
         key, masks = jax.random.key(0), dict.fromkeys(params)
-        running, of_step = train_step(forward, optimizer, running, ({}, {}), masks, key, batch, recipe.teacher)
+        running, of_step = train_step(
+            forward, optimizer, running, ({}, {}), masks, key, batch, recipe.teacher
+        )
         losses.append(float(of_step["loss"]))
     streams = [np.concatenate([batch.inputs[i] for batch in batches]) for i in range(3)]
     targets = [np.concatenate([batch.targets[i] for batch in batches]) for i in range(3)]

@@ -97,6 +97,22 @@ def test_rules_are_their_definitions(rule, weight_decay):
     )
 
 
+@pytest.mark.parametrize("length", [0.5, 5.0])
+def test_longer_gradients_are_scaled_down(length):
+    rng = np.random.default_rng(0)
+    gradients = {"fc1/kernel": rng.normal(size=(2, 3)), "fc1/bias": rng.normal(size=3)}
+    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in gradients.values()))
+    gradients = {
+        path: jnp.asarray(length / norm * gradient, jnp.float32) for path, gradient in gradients.items()
+    }
+    optimizer = Optimizer(
+        OptimConfig(name="sgd", learning_rate=1.0, clip=2.0, **CONSTANT, warmup_epochs=0.0), 1
+    )
+    updates, _ = optimizer.update(gradients, optimizer.init(gradients), gradients, jnp.int32(0))
+    for path, gradient in gradients.items():
+        np.testing.assert_allclose(updates[path], -min(1.0, 2.0 / length) * gradient, rtol=1e-5)
+
+
 def test_equal_settings_are_equal_values():
     assert Optimizer(OptimConfig(), 7) == Optimizer(OptimConfig(), 7)
     assert hash(Optimizer(OptimConfig(), 7)) == hash(Optimizer(OptimConfig(), 7))

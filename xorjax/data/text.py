@@ -83,7 +83,8 @@ def find_text(name: str, directory: Path) -> Path:
                     raise DataError(f"{folder / file} is missing.")
             return folder
     raise MissingData(
-        f"no {name} in {str(directory)!r}: put its files {', '.join(files)} ({TEXTS[name].found}) into {directory / name}"
+        f"no {name} in {str(directory)!r}: put its files {', '.join(files)} ({TEXTS[name].found}) into "
+        f"{directory / name}"
     )
 
 
@@ -98,14 +99,17 @@ def read_words(folder: Path, name: str) -> dict[str, list[str]]:
         content = (folder / file).read_bytes()
         digest, expected = hashlib.md5(content, usedforsecurity=False).hexdigest(), TEXTS[name].md5[split]
         if digest != expected:
-            raise DataError(f"{folder / file} is not the canonical file: its md5 is {digest}, expected {expected}.")
+            raise DataError(
+                f"{folder / file} is not the canonical file: its md5 is {digest}, expected {expected}."
+            )
         splits[split] = content.decode().replace("\n", f" {END} ").split()
     return splits
 
 
 def load_text(config: DataConfig) -> dict[str, Int32[np.ndarray, " words"]]:
-    """The numbers of the words of each split after that of `<eos>`, which every sentence follows. `n_train`, `n_validation`
-    and `n_test` take the first so many words.
+    """The numbers of the words of each split after that of `<eos>`, which every sentence follows.
+
+    `n_train`, `n_validation` and `n_test` take the first so many words.
 
     Raises:
         MissingData: as `find_text`.
@@ -121,4 +125,3 @@ def load_text(config: DataConfig) -> dict[str, Int32[np.ndarray, " words"]]:
             raise DataError(f"data.n_{split} is {n}, expected 1 to {len(words)}.")
         numbers[split] = np.array([ranks[word] for word in [END, *words[:n]]], np.int32)
     return numbers
-

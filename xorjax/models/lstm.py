@@ -35,8 +35,10 @@ class Output(nnx.Module):
 
 
 class LSTM(nnx.Module):
-    """Goes on from where the batch before ended. The kernel (n_in + width, 4 width) has the rows of the inputs above those
-    of its own outputs; its columns are the gates of input, forgetting and output, and the candidates.
+    """Goes on from where the batch before ended.
+
+    The kernel (n_in + width, 4 width) has the rows of the inputs above those of its own outputs; its columns are the
+    gates of input, forgetting and output, and the candidates.
     """
 
     def __init__(self, n_in: int, width: int, *, rngs: nnx.Rngs):

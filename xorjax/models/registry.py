@@ -31,10 +31,12 @@ from xorjax.registry import Registry
 MODELS: Registry[type[Any]] = Registry("xorjax.models", "model")
 """All models by id."""
 
+
 class Memory(nnx.Variable):
-    """What a model keeps of one batch for the next, where the next goes on with the same texts: float32 zeros (1, ...) as
-    it is made, and (batch, ...) once it has run. It starts at 0 in every epoch and every evaluation; no checkpoint and no
-    file has it.
+    """What a model keeps of one batch for the next, where the next goes on with the same texts.
+
+    Float32 zeros (1, ...) as it is made, and (batch, ...) once it has run. It starts at 0 in every epoch and every
+    evaluation; no checkpoint and no file has it.
     """
 
 

@@ -1,4 +1,4 @@
-"""A small transformer over words, of about the LSTM's size: normalized before each part, its embedding also its softmax.
+"""A small transformer over words, of about the LSTM's size: normalized before each part, embedding and softmax one.
 
 Each word sees so many words before it, be they of its window or of those before: their keys and values are remembered.
 So what is predicted does not depend on how a text is cut into windows, and every word is computed once.
@@ -43,7 +43,9 @@ class Attention(nnx.Module):
         return self.out(jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(x.shape))
 
 
-def _after(memory: Memory, new: Float[Array, "batch length ..."]) -> Float[Array, "batch reach_and_length ..."]:
+def _after(
+    memory: Memory, new: Float[Array, "batch length ..."]
+) -> Float[Array, "batch reach_and_length ..."]:
     """What is remembered and then the new, of which the last `REACH` are remembered."""
     old = memory[...]
     both = jnp.concatenate([jnp.broadcast_to(old, (len(new), *old.shape[1:])), new], axis=1)

@@ -93,9 +93,10 @@ class Binarizer:
         return (values * kept).sum(axes, keepdims=True) / jnp.maximum(kept.sum(axes, keepdims=True), 1)
 
     def _two(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """As `_more`. The sums of two scales are two magnitudes with a sign, and the least squares fit is the mean of the
-        weights' magnitudes above the greater scale and of those below: a round is two sums, without matrices. The
-        greater scale's plane is always the first.
+        """As `_more`; the greater scale's plane is always the first.
+
+        The sums of two scales are two magnitudes with a sign, and the least squares fit is the mean of the weights'
+        magnitudes above the greater scale and of those below: a round is two sums, without matrices.
         """
         kept, constant = mask.astype(weight.dtype), jax.lax.stop_gradient(weight)
         sign = jnp.where(constant >= 0, jnp.ones_like(constant), -jnp.ones_like(constant))

@@ -1,7 +1,7 @@
 """The next word of a text: cross-entropy over the vocabulary, judged by perplexity per word.
 
-A text is cut into streams, pieces of equal length that are read side by side, and these into windows: a batch is the next
-window of each stream, so that what a model keeps (`models.registry.Memory`) is of the words before.
+A text is cut into streams, pieces of equal length that are read side by side, and these into windows: a batch is the
+next window of each stream, so that what a model keeps (`models.registry.Memory`) is of the words before.
 """
 
 from collections.abc import Iterator, Mapping
@@ -85,7 +85,10 @@ class LanguageTask:
         return inputs
 
     def losses(
-        self, outputs: Float[Array, "batch length words"], targets: Int[Array, "batch length"], smoothing: float
+        self,
+        outputs: Float[Array, "batch length words"],
+        targets: Int[Array, "batch length"],
+        smoothing: float,
     ) -> Float[Array, " batch"]:
         """Cross-entropy of each window's words, their mean."""
         import jax
@@ -148,7 +151,10 @@ def windows(text: Split, length: int) -> Windows:
     steps = -(-n // length)
     return Windows(
         *(
-            _cut(part, n, steps * length, fill).reshape(STREAMS, steps, length).swapaxes(0, 1).reshape(-1, length)
+            _cut(part, n, steps * length, fill)
+            .reshape(STREAMS, steps, length)
+            .swapaxes(0, 1)
+            .reshape(-1, length)
             for part, fill in zip(text, (0, NONE), strict=True)
         )
     )

@@ -94,8 +94,9 @@ class Task(Protocol):
 def digest(
     task: Task, outputs: Float[Array, "batch ..."], targets: Shaped[Array, "batch ..."]
 ) -> Float[Array, "batch ..."]:
-    """What is kept of the outputs of a whole split, for `measure` and `count_differing`: all, or what a task's own `digest`
-    makes of them inside jit, where they are too many.
+    """What is kept of the outputs of a whole split, and given to `measure` and `count_differing`.
+
+    All, or what a task's own `digest` makes of them inside jit, where they are too many.
     """
     return task.digest(outputs, targets) if hasattr(task, "digest") else outputs
 

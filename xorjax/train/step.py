@@ -92,7 +92,7 @@ TEACHER = "teacher/"
 
 
 def memory_of(recipe: Recipe) -> State:
-    """The memory of the model, and of its teacher, that an epoch begins with; it goes with the state from step to step."""
+    """The memory of the model, and of its teacher, that an epoch begins with; it goes along with the state."""
     memory = recipe.forward.network.memory(recipe.optim.batch_size)
     taught = {} if recipe.teacher is None else {TEACHER + path: value for path, value in memory.items()}
     # Copies, since a step donates its state.
@@ -138,7 +138,9 @@ def train_step(
             remembered = {path: state.state[TEACHER + path] for path in forward.network.memory(1)}
             knowing = merge(forward.network, teacher[0], {**teacher[1], **remembered})
             taught = forward.run(knowing, jnp.asarray(batch.inputs))
-            taught_state = {TEACHER + path: value for path, value in state_of(forward.network, knowing).items()}
+            taught_state = {
+                TEACHER + path: value for path, value in state_of(forward.network, knowing).items()
+            }
             losses = (1 - share) * losses + share * distilled(outputs, taught, optimizer.config.temperature)
         moved = {**state_of(forward.network, module), **taught_state}
         sums = forward.task.measure(digest(forward.task, outputs, targets), targets, valid)
