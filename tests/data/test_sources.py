@@ -6,15 +6,15 @@ import socket
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xorjax.config.schema import DataConfig
-from xorjax.data import DataError, MissingData, load_data, prepare
+from xorjax.data import DATASETS, DataError, MissingData, load_data, prepare
 from xorjax.data.cache import TEMPORARY
-from xorjax.data.catalogue import IDX_SHAPES
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -56,6 +56,40 @@ def test_idx_files_come_back_through_tfds(data_dir, tmp_path, small, name):
     assert found == pairs(small["train-images-idx3-ubyte"], small["train-labels-idx1-ubyte"])
     assert pairs(*data.test) == pairs(small["t10k-images-idx3-ubyte"], small["t10k-labels-idx1-ubyte"])
     assert "tensorflow" not in sys.modules
+
+
+def test_the_binary_batches_of_cifar10_come_back_through_tfds(colours, tmp_path):
+    data_dir, published = colours
+    data = load_data(config(data_dir, tmp_path, name="cifar10"))
+    assert [split.targets.size for split in (data.train, data.validation, data.test)] == [40, 10, 10]
+    assert data.train.inputs.shape == (40, 32, 32, 3)
+    assert (data.train.inputs.dtype, data.train.targets.dtype) == (np.uint8, np.int32)
+    assert pairs(*data.train) + pairs(*data.validation) == pairs(*published["train"])
+    assert pairs(*data.test) == pairs(*published["test"])
+    assert "tensorflow" not in sys.modules
+    # From the TFDS directory, and from the files in the folder of their archive.
+    own_tfds = DataConfig("cifar10", str(tmp_path / "cache" / "tfds"), str(tmp_path / "second"))
+    assert same(data, load_data(own_tfds))
+    (data_dir / "cifar10").rename(data_dir / "cifar-10-batches-bin")
+    assert same(data, load_data(config(data_dir, tmp_path, name="cifar10")))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda path: path.unlink(), r"test_batch\.bin is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), r"test_batch\.bin is damaged: 30729 bytes"),
+        (
+            lambda path: path.write_bytes(b"x" + path.read_bytes()[1:]),
+            r"test_batch\.bin is not the canonical",
+        ),
+    ],
+    ids=["missing", "short", "other"],
+)
+def test_a_batch_that_is_not_right_is_named(colours, tmp_path, damage, told):
+    damage(colours[0] / "cifar10" / "test_batch.bin")
+    with pytest.raises(DataError, match=told):
+        load_data(config(colours[0], tmp_path, name="cifar10"))
 
 
 def test_plain_tfds_reads_what_was_prepared(data_dir, tmp_path):
@@ -124,15 +158,22 @@ def test_a_missing_file_is_named(data_dir, tmp_path):
         load_data(config(data_dir, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_of_what_is_not_there_it_is_told_what_to_put_where(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "first", "version"),
+    [
+        ("mnist", "train-images-idx3-ubyte.gz", "3.0.1"),
+        ("fashion_mnist", "train-images-idx3-ubyte.gz", "3.0.1"),
+        ("cifar10", "data_batch_1.bin", "3.0.2"),
+    ],
+)
+def test_of_what_is_not_there_it_is_told_what_to_put_where(tmp_path, name, first, version):
     place = tmp_path / "nothing"
     with pytest.raises(MissingData) as raised:
         load_data(config(place, tmp_path, name=name))
     told = str(raised.value)
-    assert told.startswith(f"no {name} in '{place}': put its files train-images-idx3-ubyte.gz, ")
-    assert all(f"{file}.gz" in told for file in IDX_SHAPES)
-    assert f"into {place / name}, or a TFDS directory {name}/3.0.1 into {place}" in told
+    assert told.startswith(f"no {name} in '{place}': put its files {first}, ")
+    assert all(file in told for file in DATASETS[name].published)
+    assert f"into {place / name}, or a TFDS directory {name}/{version} into {place}" in told
 
 
 def refuse_locks(cache):
@@ -205,9 +246,8 @@ def test_a_damaged_tfds_directory_is_named(data_dir, tmp_path):
 
 
 def test_a_tfds_directory_with_too_few_examples_is_named(data_dir, tmp_path, monkeypatch):
-    from xorjax.data import catalogue
-
-    monkeypatch.setitem(catalogue.SIZES, "test", 11)
+    mnist = DATASETS["mnist"]
+    monkeypatch.setitem(DATASETS, "mnist", replace(mnist, sizes=mnist.sizes | {"test": 11}))
     with pytest.raises(DataError, match="10 examples in test, expected 11"):
         load_data(config(data_dir, tmp_path))
 

@@ -72,7 +72,7 @@ def by_definition(name, params, x):
     return x
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_parameters(name):
     _, params, state = create_model(name, 0)
     assert not state
@@ -81,7 +81,7 @@ def test_parameters(name):
     assert {value.dtype for value in params.values()} == {jnp.dtype("float32")}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_forward_is_the_definition(name):
     network, params, _ = create_model(name, 0)
     params = noisy(params)
@@ -89,7 +89,7 @@ def test_forward_is_the_definition(name):
     np.testing.assert_allclose(logits, by_definition(name, params, images()), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_parts_compose(name):
     network, params, _ = create_model(name, 0)
     model = merge(network, noisy(params))
@@ -105,7 +105,7 @@ def test_features_of_the_convolutions_are_the_inputs_of_fc1():
     assert model(images(), stop=2).shape == (3, 800)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_the_seed_decides_the_parameters_and_nothing_else(name):
     network, params, _ = create_model(name, 0)
     same_network, same, _ = create_model(name, 0)
@@ -117,7 +117,7 @@ def test_the_seed_decides_the_parameters_and_nothing_else(name):
     assert not any(np.array_equal(params[key], other[key]) for key in kernels)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_a_fresh_model_keeps_the_scale_of_its_input(name):
     network, params, _ = create_model(name, 0)
     logits = merge(network, params)(images(64))
@@ -146,7 +146,7 @@ def test_unknown_models_name_the_nearest():
         create_model("lenet-5", 0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_models_state_their_layers(name):
     model, (_, params, _) = MODELS[name], create_model(name, 0, {"n_classes": 7, "n_train": 5})
     assert {f"{layer}/kernel" for layer in model.layers} == {key for key in params if key.endswith("kernel")}

@@ -46,6 +46,41 @@ def test_the_forward_weight_is_what_a_file_holds(seed, scale, n_planes):
     np.testing.assert_allclose(forward, rebuilt, atol=2e-4)
 
 
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SCALES), st.sampled_from(["clipped", "identity"]))
+def test_two_planes_are_those_of_any_number(seed, scale, ste):
+    """The two means of a round against matrices and their inverses: weights, and gradients where the planes are in the
+    same order.
+    """
+    rng = np.random.default_rng(seed)
+    weight, g = jnp.asarray(rng.normal(size=(2, 12, 7)), jnp.float32)
+    mask = jnp.asarray(rng.random((12, 7)) < 0.8)
+    fast, slow = (_by(name, Binarizer(2, scale, ste), weight, mask, g) for name in ("_two", "_more"))
+    np.testing.assert_allclose(fast[0], slow[0], rtol=1e-3, atol=1e-3)
+    first, second = slow[2]
+    as_there = np.broadcast_to(first >= second, weight.shape)
+    np.testing.assert_allclose(fast[1][as_there], slow[1][as_there], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_two_planes_of_equal_weights(scale):
+    """One magnitude is enough."""
+    weight, mask = jnp.asarray([[0.5, -0.5], [-0.5, 0.5]]), jnp.asarray([[True, True], [True, False]])
+    np.testing.assert_allclose(
+        Binarizer(2, scale).weight(weight, mask), weight * mask.astype(jnp.float32), rtol=1e-6
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _by(name, binarizer, weight, mask, g):
+    def forward(weight):
+        signs, scales = getattr(binarizer, name)(weight, mask)
+        return mask.astype(weight.dtype) * (scales * signs).sum(0), scales
+
+    value, back, scales = jax.vjp(forward, weight, has_aux=True)
+    return value, back(g)[0], scales
+
+
 @partial(jax.jit, static_argnums=0)
 def _forward(binarizer, weight, mask):
     return binarizer.weight(weight, mask)

@@ -8,7 +8,7 @@ import pytest
 from synthetic import make_baseline, make_config, make_failure, make_point, make_row, sweep, write_report
 from test_report import Page
 
-from xorjax.data import DATASETS, SIZES
+from xorjax.data import DATASETS
 from xorjax.results.names import VALIDATION_IMAGES
 from xorjax.results.notes import verdict
 from xorjax.results.progress_section import NAMED
@@ -83,7 +83,7 @@ def test_one_codec_has_one_name(tmp_path):
 
 
 def test_the_split_sizes_are_those_of_the_data():
-    assert dict.fromkeys(DATASETS, SIZES["validation"]) == VALIDATION_IMAGES
+    assert {name: spec.sizes["validation"] for name, spec in DATASETS.items()} == VALIDATION_IMAGES
 
 
 def test_the_images_of_a_split_are_known_where_all_points_agree(tmp_path):

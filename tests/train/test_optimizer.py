@@ -25,6 +25,17 @@ CONSTANT = {"schedule": "constant"}
             {"schedule": "cosine", "warmup_epochs": 2.0},
             {0: 0.05, 9: 0.5, 19: 1.0, 20: 1.0, 30: HALF, 40: 0.0},
         ),
+        ({"schedule": "one_cycle"}, {0: 1.0, 10: 0.75, 20: 0.5, 40: 0.0, 50: 0.0}),
+        (
+            {"schedule": "one_cycle", "warmup_epochs": 2.0},
+            {0: 0.05, 9: 0.5, 19: 1.0, 20: 1.0, 30: 0.5, 40: 0.0},
+        ),
+        ({"schedule": "step"}, {0: 1.0, 19: 1.0, 20: 0.1, 29: 0.1, 30: 0.01, 39: 0.01}),
+        (
+            {"schedule": "step", "drops": (0.25,), "drop_factor": 0.5, "warmup_epochs": 1.0},
+            {0: 0.1, 9: 1.0, 10: 0.5, 39: 0.5},
+        ),
+        ({"schedule": "step", "drops": ()}, {0: 1.0, 39: 1.0}),
     ],
 )
 def test_learning_rates(config, table):
@@ -84,6 +95,22 @@ def test_rules_are_their_definitions(rule, weight_decay):
     np.testing.assert_allclose(
         params["fc1/bias"], rule([g for _, g in gradients], bias, 0.0), rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("length", [0.5, 5.0])
+def test_longer_gradients_are_scaled_down(length):
+    rng = np.random.default_rng(0)
+    gradients = {"fc1/kernel": rng.normal(size=(2, 3)), "fc1/bias": rng.normal(size=3)}
+    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in gradients.values()))
+    gradients = {
+        path: jnp.asarray(length / norm * gradient, jnp.float32) for path, gradient in gradients.items()
+    }
+    optimizer = Optimizer(
+        OptimConfig(name="sgd", learning_rate=1.0, clip=2.0, **CONSTANT, warmup_epochs=0.0), 1
+    )
+    updates, _ = optimizer.update(gradients, optimizer.init(gradients), gradients, jnp.int32(0))
+    for path, gradient in gradients.items():
+        np.testing.assert_allclose(updates[path], -min(1.0, 2.0 / length) * gradient, rtol=1e-5)
 
 
 def test_equal_settings_are_equal_values():

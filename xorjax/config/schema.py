@@ -43,11 +43,30 @@ class OptimConfig:
     learning_rate: float = setting(2e-3, POSITIVE, "The largest.")
     epochs: int = setting(8, Range(1), "Passes over the training split.")
     batch_size: int = setting(128, Range(1), "Examples a step.")
-    schedule: str = setting("cosine", ("constant", "cosine"), "How the learning rate goes on after warm-up.")
+    schedule: str = setting(
+        "cosine", ("constant", "cosine", "one_cycle", "step"), "How the learning rate goes on after warm-up."
+    )
+    drops: tuple[float, ...] = setting(
+        (0.5, 0.75),
+        BETWEEN,
+        "The parts of the epochs after which `step` lowers the learning rate.",
+        added=True,
+        applies=lambda optim: optim.schedule == "step",
+    )
+    drop_factor: float = setting(
+        0.1,
+        BETWEEN,
+        "What it is multiplied by each time.",
+        added=True,
+        applies=lambda optim: optim.schedule == "step",
+    )
     warmup_epochs: float = setting(0.5, Range(0), "Epochs over which the learning rate rises from 0.")
     weight_decay: float = setting(0.0, Range(0), "L2 penalty on kernels.")
     label_smoothing: float = setting(
         0.05, FRACTION, "The share of the target that is spread over all classes."
+    )
+    clip: float = setting(
+        0.0, Range(0), "The largest norm of all gradients of a step together; 0: any.", added=True
     )
     distill: float = setting(
         0.0,

@@ -1,4 +1,4 @@
-"""Datasets from idx files or a TFDS directory, and batches of them in memory."""
+"""Datasets from published files or a TFDS directory, and batches of them in memory."""
 
 from xorjax.data.batches import (
     Batch,
@@ -9,12 +9,11 @@ from xorjax.data.batches import (
     steps_per_epoch,
     train_batches,
 )
-from xorjax.data.catalogue import DATASETS, SIZES, DataError, MissingData
+from xorjax.data.catalogue import DATASETS, DataError, MissingData
 from xorjax.data.sources import load_data
 
 __all__ = [
     "DATASETS",
-    "SIZES",
     "Batch",
     "DataError",
     "Dataset",

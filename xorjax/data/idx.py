@@ -8,17 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from xorjax.data.catalogue import IDX_SHAPES, DataError, get_dataset
+from xorjax.data.catalogue import DataError
 
 UNSIGNED_BYTE = 8
-
-
-def find_idx(directory: Path, name: str) -> Path | None:
-    """The idx file called `name` in `directory`, gzipped or not."""
-    for candidate in (directory / f"{name}.gz", directory / name):
-        if candidate.is_file():
-            return candidate
-    return None
 
 
 def read_idx(path: Path, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarray, "*shape"]:
@@ -45,18 +37,3 @@ def read_idx(path: Path, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarray, 
     if (digest := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
         raise DataError(f"{path} is not the canonical file: its content has md5 {digest}, expected {md5}.")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
-
-
-def read_idx_dataset(directory: Path, dataset: str) -> dict[str, UInt8[np.ndarray, "..."]]:
-    """The four arrays of a dataset by file name.
-
-    Raises:
-        DataError: a file is missing, short, damaged or another one; names it.
-    """
-    arrays = {}
-    for name, shape in IDX_SHAPES.items():
-        path = find_idx(directory, name)
-        if path is None:
-            raise DataError(f"{directory / name}.gz is missing.")
-        arrays[name] = read_idx(path, shape, get_dataset(dataset).md5[name])
-    return arrays

@@ -1,11 +1,12 @@
-"""tensorflow-datasets without TensorFlow: prepare idx files under the catalogue's own name, and read any
+"""tensorflow-datasets without TensorFlow: prepare published files under the catalogue's own name, and read any
 prepared directory with the catalogue's own class. The only module that imports tensorflow_datasets.
 """
 
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,22 @@ import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 from PIL import Image
 from tensorflow_datasets.core import registered
-from tensorflow_datasets.image_classification import mnist as catalogue
 
 from xorjax.data.batches import Split
-from xorjax.data.catalogue import IMAGE_SHAPE, SIZES, SPLITS, DataError, get_dataset
+from xorjax.data.catalogue import DataError, DatasetSpec, get_dataset
+from xorjax.data.published import Published
 
 
-def prepare(dataset: str, arrays: dict[str, UInt8[np.ndarray, "..."]], data_dir: Path) -> None:
-    """Write the arrays of the four idx files, by file name, as the TFDS dataset `data_dir`/`dataset`."""
-    base = getattr(catalogue, get_dataset(dataset).builder)
+def prepare(dataset: str, splits: Mapping[str, Published], data_dir: Path) -> None:
+    """Write the published splits as the TFDS dataset `data_dir`/`dataset`."""
+    spec = get_dataset(dataset)
+    base = _catalogued(spec)
 
-    def examples(prefix: str) -> Iterator[tuple[int, dict]]:
-        images, labels = arrays[f"{prefix}-images-idx3-ubyte"], arrays[f"{prefix}-labels-idx1-ubyte"]
+    def examples(split: str, features: Container[str]) -> Iterator[tuple[int, dict]]:
         # The keys are the catalogue's, and TFDS shuffles by key: the order is that of anyone's directory.
-        for key, (image, label) in enumerate(zip(images, labels, strict=True)):
-            yield key, {"image": _png(image), "label": int(label)}
+        for key, (image, label) in enumerate(zip(*splits[split], strict=True)):
+            id = {"id": f"{split}_{key:05d}"} if "id" in features else {}
+            yield key, {"image": _png(image), "label": int(label)} | id
 
     with registered.skip_registration():
 
@@ -36,12 +38,20 @@ def prepare(dataset: str, arrays: dict[str, UInt8[np.ndarray, "..."]], data_dir:
             name = dataset
 
             def _split_generators(self, dl_manager):
-                return {"train": examples("train"), "test": examples("t10k")}
+                if spec.labels:
+                    self.info.features["label"].names = spec.labels
+                return {split: examples(split, self.info.features) for split in splits}
 
     tfds.disable_progress_bar()
     # TFDS speaks of a download, and there is none.
     with contextlib.redirect_stdout(io.StringIO()):
         Prepared(data_dir=os.fspath(data_dir), file_format="array_record").download_and_prepare()
+
+
+def _catalogued(spec: DatasetSpec) -> Any:
+    """The catalogue's own class, registered by its import."""
+    module, _, name = spec.builder.partition(".")
+    return getattr(import_module(f"tensorflow_datasets.image_classification.{module}"), name)
 
 
 def read(dataset: str, data_dir: Path) -> dict[str, Split]:
@@ -50,8 +60,8 @@ def read(dataset: str, data_dir: Path) -> dict[str, Split]:
     Raises:
         DataError: it cannot be read, or it holds another number of examples.
     """
-    splits = {}
-    for split, expression in SPLITS.items():
+    spec, splits = get_dataset(dataset), {}
+    for split, expression in spec.expressions.items():
         try:
             source: Any = tfds.data_source(
                 dataset,
@@ -66,17 +76,17 @@ def read(dataset: str, data_dir: Path) -> dict[str, Split]:
             raise DataError(
                 f"{data_dir / dataset} cannot be read by tensorflow-datasets: {reason}"
             ) from error
-        if len(records) != SIZES[split]:
+        if len(records) != (size := spec.sizes[split]):
             raise DataError(
-                f"{data_dir / dataset} has {len(records)} examples in {expression}, expected {SIZES[split]}."
+                f"{data_dir / dataset} has {len(records)} examples in {expression}, expected {size}."
             )
         images = np.stack([_pixels(record["image"]) for record in records])
         labels = np.array([record["label"] for record in records], np.int32)
-        splits[split] = Split(images.reshape(-1, *IMAGE_SHAPE), labels)
+        splits[split] = Split(images.reshape(-1, *spec.image_shape), labels)
     return splits
 
 
-def _png(image: UInt8[np.ndarray, "height width"]) -> io.BytesIO:
+def _png(image: UInt8[np.ndarray, "height width *channels"]) -> io.BytesIO:
     # Encoded here: TFDS would import TensorFlow to encode an array.
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
@@ -84,5 +94,5 @@ def _png(image: UInt8[np.ndarray, "height width"]) -> io.BytesIO:
     return file
 
 
-def _pixels(png: bytes) -> UInt8[np.ndarray, "height width"]:
+def _pixels(png: bytes) -> UInt8[np.ndarray, "height width *channels"]:
     return np.asarray(Image.open(io.BytesIO(png)))

@@ -17,7 +17,7 @@ class FileModelError(UserError, ValueError):
 
 
 def coded_model(
-    name: str, compressed: CompressedModel, sizes: Mapping[str, int] | None = None, as_code: bool = False
+    name: str, compressed: CompressedModel, sizes: Mapping[str, Any] | None = None, as_code: bool = False
 ) -> nnx.Module:
     """The registry's model `name` with the file's parameters and state, the compressed ones as `CodedWeight`s of its
     dtypes.

@@ -10,7 +10,7 @@ To add one, write a module in this package: an nnx module class under `@MODELS.r
 - `multiplies_codes`, True if it multiplies by `xorjax.weights.matmul` and `conv` alone, so that coded weights are given
   to it as they are; those of other models are decoded before, inside jit.
 
-The constructor takes `rngs`, and by name those of the data set's sizes (`Task.datasets`) that it wants, such as
+The constructor takes `rngs`, and by name what it wants of what the task says of the data set (`Task.datasets`), such as
 `n_classes`.
 """
 
@@ -31,9 +31,19 @@ from xorjax.registry import Registry
 MODELS: Registry[type[Any]] = Registry("xorjax.models", "model")
 """All models by id."""
 
+
+class Memory(nnx.Variable):
+    """What a model keeps of one batch for the next, where the next goes on with the same texts.
+
+    Float32 zeros (1, ...) as it is made, and (batch, ...) once it has run. It starts at 0 in every epoch and every
+    evaluation; no checkpoint and no file has it.
+    """
+
+
 KINDS: dict[str, type[nnx.Variable]] = {
     "params": nnx.Param,
     "state": nnx.BatchStat,
+    "memory": Memory,
     "key": nnx.RngKey,
     "count": nnx.RngCount,
 }
@@ -76,8 +86,16 @@ class Network:
         )
         return params, state
 
+    def memory(self, batch_size: int) -> State:
+        """The memory of a model that has read nothing yet."""
+        return {
+            variable.name: jnp.zeros((batch_size, *variable.shape[1:]), jnp.float32)
+            for variable in self.variables
+            if variable.kind == "memory"
+        }
 
-def create_model(id: str, seed: int, sizes: Mapping[str, int] | None = None) -> tuple[Network, Params, State]:
+
+def create_model(id: str, seed: int, sizes: Mapping[str, Any] | None = None) -> tuple[Network, Params, State]:
     """`initialize` the model called `id`.
 
     Raises:
@@ -87,7 +105,7 @@ def create_model(id: str, seed: int, sizes: Mapping[str, int] | None = None) -> 
 
 
 def initialize(
-    model: type[Any], seed: int, sizes: Mapping[str, int] | None = None
+    model: type[Any], seed: int, sizes: Mapping[str, Any] | None = None
 ) -> tuple[Network, Params, State]:
     """A model of this class made from `jax.random.key(seed)`; the network does not depend on the seed.
 
@@ -127,6 +145,8 @@ def merge(
                 value = jax.random.split(own, variable.shape) if variable.shape else own
             case "count":
                 value = jnp.zeros(variable.shape, jnp.uint32)
+            case "memory":
+                value = held.get(variable.name, jnp.zeros(variable.shape, jnp.float32))
             case _:
                 value = held[variable.name]
         flat.append((variable.path, value))
@@ -134,7 +154,7 @@ def merge(
 
 
 def state_of(network: Network, module: nnx.Module) -> State:
-    """What a forward pass for training left of the state.
+    """What a forward pass left of the state and the memory.
 
     Raises:
         ModelError: the pass made a variable that the model did not have; names it.
@@ -144,7 +164,7 @@ def state_of(network: Network, module: nnx.Module) -> State:
         raise ModelError(
             f"the model's variable {'/'.join(map(str, path))!r} appears in the forward pass, where none may be made"
         )
-    return {v.name: flat[v.path][...] for v in network.variables if v.kind == "state"}
+    return {v.name: flat[v.path][...] for v in network.variables if v.kind in ("state", "memory")}
 
 
 def run(module: Any, x: Array, start: int = 0, stop: int | None = None) -> Array:
@@ -161,7 +181,7 @@ def _kind(path: tuple[Any, ...], variable: nnx.Variable) -> str:
     for kind, cls in KINDS.items():
         if isinstance(variable, cls):
             return kind
-    known = ", ".join(f"nnx.{cls.__name__}" for cls in KINDS.values())
+    known = ", ".join(f"{'' if cls is Memory else 'nnx.'}{cls.__name__}" for cls in KINDS.values())
     raise ModelError(
         f"the model's variable {'/'.join(map(str, path))!r} is of kind {type(variable).__name__}, which xorjax does "
         f"not support; it must be one of {known}"

@@ -64,7 +64,8 @@ class Binarizer:
         """Planes of +1 and -1, and scales."""
         if self.code is not None:
             return self._projected(weight, mask, self.code)
-        return self._one(weight, mask) if self.n_planes == 1 else self._more(weight, mask)
+        fits = {1: self._one, 2: self._two}
+        return fits.get(self.n_planes, self._more)(weight, mask)
 
     def _projected(
         self, weight: jax.Array, mask: jax.Array, code: TrainedCode
@@ -91,6 +92,47 @@ class Binarizer:
         axes = scale_axes(self.scale, values.ndim)
         return (values * kept).sum(axes, keepdims=True) / jnp.maximum(kept.sum(axes, keepdims=True), 1)
 
+    def _two(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """As `_more`; the greater scale's plane is always the first.
+
+        The sums of two scales are two magnitudes with a sign, and the least squares fit is the mean of the weights'
+        magnitudes above the greater scale and of those below: a round is two sums, without matrices.
+        """
+        kept, constant = mask.astype(weight.dtype), jax.lax.stop_gradient(weight)
+        sign = jnp.where(constant >= 0, jnp.ones_like(constant), -jnp.ones_like(constant))
+
+        def is_above(scale: jax.Array) -> jax.Array:
+            return jnp.where(constant >= 0, constant >= scale, constant < -scale)
+
+        def fit(weight: jax.Array, above: jax.Array) -> jax.Array:
+            # Of no weights the mean is 0: the solution of least norm, as the planes then agree.
+            high = self._mean(weight * sign, above.astype(kept.dtype) * kept)
+            low = self._mean(weight * sign, (~above).astype(kept.dtype) * kept)
+            return jnp.stack([high + low, high - low]) / 2
+
+        def go_on(rounds: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+            n, _, scales = rounds
+            return n + 1, scales, fit(constant, is_above(scales[0]))
+
+        greedy = self._mean(constant * sign, kept)
+        second = self._mean(jnp.abs(constant * sign - greedy), kept)
+        begin = jnp.stack([jnp.maximum(greedy, second), jnp.minimum(greedy, second)])
+        _, before, _ = jax.lax.while_loop(_is_moving, go_on, (jnp.int32(0), begin, begin))
+        # The last round's fit once more, for its gradient.
+        scales = fit(weight, is_above(before[0]))
+        above = is_above(jax.lax.stop_gradient(scales[0]))
+        return self._passed(weight, jnp.stack([sign, jnp.where(above, sign, -sign)]), scales), scales
+
+    def _passed(self, weight: jax.Array, signs: jax.Array, scales: jax.Array) -> jax.Array:
+        """The signs, with the gradient that the estimator gives at what the planes before leave over."""
+        found, left = [], weight
+        for sign, scale in zip(signs, jax.lax.stop_gradient(scales), strict=True):
+            passed = SIGNS[self.ste](left)
+            found.append(sign + (passed - jax.lax.stop_gradient(passed)))
+            # What is taken off is a constant: each plane's gradient reaches the weight once.
+            left = left - scale * sign
+        return jnp.stack(found)
+
     def _more(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Greedily, then alternating: `binarize`."""
         kept, constant = mask.astype(weight.dtype), jax.lax.stop_gradient(weight)
@@ -99,28 +141,16 @@ class Binarizer:
             greedy.append(self._mean(jnp.abs(left), kept))
             left = left - jnp.where(left >= 0, greedy[-1], -greedy[-1])
 
-        def is_moving(rounds: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
-            n, before, scales = rounds
-            moved = jnp.abs(scales - before).max() > TOLERANCE * jnp.abs(before).max()
-            return (n < ROUNDS) & ((n == 0) | moved)
-
         def fit(rounds: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
             n, _, scales = rounds
             return n + 1, scales, self._fit(constant, _nearest(constant, scales), kept)
 
         scales = jnp.stack(greedy)
-        _, before, _ = jax.lax.while_loop(is_moving, fit, (jnp.int32(0), scales, scales))
+        _, before, _ = jax.lax.while_loop(_is_moving, fit, (jnp.int32(0), scales, scales))
         # The last round's fit once more, for its gradient.
         scales = self._fit(weight, _nearest(constant, before), kept)
-        fixed = jax.lax.stop_gradient(scales)
-        signs, left = [], weight
-        for sign, scale in zip(_nearest(constant, fixed), fixed, strict=True):
-            # The sign, with the gradient that the estimator gives at what the planes before leave over.
-            passed = SIGNS[self.ste](left)
-            signs.append(sign + (passed - jax.lax.stop_gradient(passed)))
-            # What is taken off is a constant: each plane's gradient reaches the weight once.
-            left = left - scale * sign
-        return jnp.stack(signs), scales
+        signs = _nearest(constant, jax.lax.stop_gradient(scales))
+        return self._passed(weight, signs, scales), scales
 
     def _fit(self, weight: jax.Array, signs: jax.Array, kept: jax.Array) -> jax.Array:
         """The least squares scales for the signs, of least norm where planes agree on every weight."""
@@ -130,6 +160,13 @@ class Binarizer:
         products = jnp.stack([(signed * sign[None]).sum(axes, keepdims=True) for sign in signs])
         inverse = jnp.linalg.pinv(jnp.moveaxis(products, (0, 1), (-2, -1)), hermitian=True)
         return jnp.moveaxis((inverse @ jnp.moveaxis(sums, 0, -1)[..., None])[..., 0], -1, 0)
+
+
+def _is_moving(rounds: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+    """Whether the last of n rounds moved the scales."""
+    n, before, scales = rounds
+    moved = jnp.abs(scales - before).max() > TOLERANCE * jnp.abs(before).max()
+    return (n < ROUNDS) & ((n == 0) | moved)
 
 
 def _nearest(

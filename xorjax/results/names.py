@@ -24,7 +24,7 @@ CODE_NAMES = {"xor": "XOR code", "ans_signs": "ANS signs", "context_signs": "con
 SAME_MASK = "same mask + signs"
 
 # Examples of the datasets whole; a config may take fewer (data.n_validation).
-VALIDATION_IMAGES = {"mnist": 5_000, "fashion_mnist": 5_000}
+VALIDATION_IMAGES = {"mnist": 5_000, "fashion_mnist": 5_000, "cifar10": 5_000}
 
 MASK_NAMES = {
     "bitmap": "bitmap",

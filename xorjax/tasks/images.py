@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped
 
-from xorjax.data import DATASETS, SIZES, batches, load_data
+from xorjax.data import DATASETS, batches, load_data
 from xorjax.data.batches import Batch, Dataset, Split
 from xorjax.data.config import DataConfig
 from xorjax.metric import ACCURACY, Metric
@@ -24,8 +24,9 @@ class ImagesTask:
 
     id: ClassVar[str] = "images"
     metric: ClassVar[Metric] = ACCURACY
-    datasets: ClassVar[Mapping[str, Mapping[str, int]]] = {
-        name: {f"n_{split}": n for split, n in SIZES.items()} | {"n_classes": spec.n_classes}
+    datasets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        name: {f"n_{split}": n for split, n in spec.sizes.items()}
+        | {"n_classes": spec.n_classes, "mean": spec.mean, "std": spec.std}
         for name, spec in DATASETS.items()
     }
 

@@ -22,7 +22,7 @@ else:
     # A wrong setting is refused before jax is imported, which takes seconds: tasks are looked up for their settings.
     Array = Any
 
-__all__ = ["TASKS", "Array", "Batch", "Dataset", "Split", "Task"]
+__all__ = ["TASKS", "Array", "Batch", "Dataset", "Split", "Task", "digest"]
 
 
 @runtime_checkable
@@ -31,9 +31,9 @@ class Task(Protocol):
 
     id: ClassVar[str]
     metric: ClassVar[Metric]
-    datasets: ClassVar[Mapping[str, Mapping[str, int]]]
-    """The data sets by name, with the sizes of their splits, "n_train", "n_validation" and "n_test", and any others
-    that models are made with: "n_classes", say, or "vocabulary"."""
+    datasets: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """The data sets by name, with the sizes of their splits, "n_train", "n_validation" and "n_test", and whatever else
+    models are made with: "n_classes", say, "vocabulary", or "mean" and "std" of an image's channels."""
 
     @property
     def augments(self) -> bool:
@@ -89,6 +89,16 @@ class Task(Protocol):
     def count_differing(self, outputs: np.ndarray, others: np.ndarray) -> int:
         """How many predictions of two models differ; for the check that a file predicts what was quantized."""
         ...
+
+
+def digest(
+    task: Task, outputs: Float[Array, "batch ..."], targets: Shaped[Array, "batch ..."]
+) -> Float[Array, "batch ..."]:
+    """What is kept of the outputs of a whole split, and given to `measure` and `count_differing`.
+
+    All, or what a task's own `digest` makes of them inside jit, where they are too many.
+    """
+    return task.digest(outputs, targets) if hasattr(task, "digest") else outputs
 
 
 TASKS: Registry[type[Any]] = Registry("xorjax.tasks", "task")

@@ -23,7 +23,7 @@ from xorjax.train.metrics import FILE_NAME, append_metrics, write_metrics
 from xorjax.train.optimizer import Optimizer
 from xorjax.train.predict import BATCH_SIZE, totals
 from xorjax.train.resume import Host, Progress, identity, restore, save
-from xorjax.train.step import Forward, Recipe, TrainState, eval_step, train_step
+from xorjax.train.step import Forward, Recipe, TrainState, eval_step, memory_of, train_step
 
 STEPS_BETWEEN_LOOKS = 50
 """The loss is looked at so often: once it is not finite it stays so."""
@@ -145,7 +145,11 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean loss and metric over a whole split."""
     batches = forward.task.eval_batches(split, min(BATCH_SIZE, split.size))
-    steps = [eval_step(forward, params, state, masks, batch) for batch in batches]
+    steps, memory = [], {}
+    for batch in batches:
+        memory = memory or forward.network.memory(len(batch.targets))
+        steps.append(eval_step(forward, params, {**state, **memory}, masks, batch))
+        memory = steps[-1].pop("memory")
     loss, n = (sum(float(of_batch[key]) for of_batch in steps) for key in ("loss", "n"))
     return loss / n, forward.task.score(totals([of_batch["sums"] for of_batch in steps]))
 
@@ -169,7 +173,8 @@ def _run_epoch(
     """Train one epoch, validate, and note both in `progress`; returns the line for the metrics."""
     epoch, task = progress.epoch + 1, recipe.task
     first_step = progress.epoch * optimizer.steps_per_epoch
-    state, metrics = progress.state, []
+    memory = memory_of(recipe)
+    state, metrics = progress.state._replace(state={**progress.state.state, **memory}), []
     key = jax.random.key(recipe.seed)
     every = -(-optimizer.steps_per_epoch // choices)
     forward = recipe.forward.at(progress.epoch / recipe.optim.epochs)
@@ -181,6 +186,7 @@ def _run_epoch(
         # Check an older loss: reading the newest would block on every step.
         if len(metrics) % STEPS_BETWEEN_LOOKS == 0 and not isfinite(metrics[-STEPS_BETWEEN_LOOKS]["loss"]):
             break
+    state = state._replace(state={path: state.state[path] for path in state.state.keys() - memory.keys()})
     losses = np.array([float(of_step["loss"]) for of_step in metrics])
     if not np.isfinite(losses).all():
         step = first_step + int(np.flatnonzero(~np.isfinite(losses))[0]) + 1

@@ -33,19 +33,30 @@ class Optimizer:
         """The update before it is multiplied by minus the learning rate."""
         adam, momentum = optax.scale_by_adam(), optax.trace(0.9)
         weight_decay = self.config.weight_decay
+        clip = [optax.clip_by_global_norm(self.config.clip)] if self.config.clip else []
         decay = [optax.add_decayed_weights(weight_decay, decayed)] if weight_decay else []
         chains = {"adam": [*decay, adam], "adamw": [adam, *decay], "sgd": [*decay, momentum]}
-        return optax.chain(*chains[self.config.name])
+        return optax.chain(*clip, *chains[self.config.name])
 
     def learning_rate(self, step: Int32[Array, ""]) -> Float32[Array, ""]:
-        """Linear warm-up over `warmup_epochs`, then constant, or half a cosine down to 0 at the last step."""
+        """Linear warm-up over `warmup_epochs`, then as `schedule` says.
+
+        `cosine` is half a wave down to 0 at the last step, `one_cycle` a straight line, `step` a constant but for the
+        drops.
+        """
         config = self.config
-        warmup = config.warmup_epochs * self.steps_per_epoch
+        warmup, last = config.warmup_epochs * self.steps_per_epoch, config.epochs * self.steps_per_epoch
         position = step.astype(jnp.float32)
         rate = jnp.float32(config.learning_rate)
-        if config.schedule == "cosine":
-            past = (position - warmup) / max(config.epochs * self.steps_per_epoch - warmup, 1.0)
-            rate *= 0.5 + 0.5 * jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0))
+        past = jnp.clip((position - warmup) / max(last - warmup, 1.0), 0.0, 1.0)
+        match config.schedule:
+            case "cosine":
+                rate *= 0.5 + 0.5 * jnp.cos(jnp.pi * past)
+            case "one_cycle":
+                rate *= 1.0 - past
+            case "step":
+                n_drops = jnp.sum(position >= last * jnp.asarray(config.drops, jnp.float32))
+                rate *= jnp.float32(config.drop_factor) ** n_drops
         return rate * jnp.minimum((position + 1.0) / warmup, 1.0) if warmup else rate
 
     def init(self, params: Params) -> optax.OptState:

@@ -10,9 +10,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Float32, Shaped
 
-from xorjax.models.registry import Network, merge, run
+from xorjax.models.registry import Memory, Network, merge, run
 from xorjax.params import Params, State
-from xorjax.tasks.task import Split, Task
+from xorjax.tasks.task import Split, Task, digest
 from xorjax.weights import form
 
 BATCH_SIZE = 1000
@@ -27,11 +27,14 @@ def _run(
     start: int,
     stop: int | None,
     inputs: Shaped[Array, "batch ..."],
-) -> Float[Array, "batch ..."]:
+    targets: Shaped[Array, "batch ..."],
+) -> tuple[Float[Array, "batch ..."], nnx.State]:
+    """The outputs, digested if they are the whole model's, and its memory."""
     model = nnx.merge(graphdef, arrays)
     if not getattr(model, "multiplies_codes", False):
         model = nnx.merge(graphdef, form(arrays))
-    return run(model, inputs if start else task.transform(inputs), start, stop)
+    outputs = run(model, inputs if start else task.transform(inputs), start, stop)
+    return outputs if stop else digest(task, outputs, targets), nnx.state(model, Memory)
 
 
 def predict(
@@ -42,16 +45,23 @@ def predict(
     stop: int | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> Float32[np.ndarray, "n ..."]:
-    """The outputs of `model`, such as logits; its weights may be coded.
+    """The outputs of `model`, such as logits, or what the task keeps of them (`digest`); its weights may be coded.
 
     With `start` or `stop`, those of `model.blocks[start:stop]`. The inputs are features if `start` is not 0.
     """
     graphdef, arrays = nnx.split(model)
-    outputs = [
-        np.asarray(_run(task, graphdef, arrays, start, stop, batch.inputs))
-        for batch in task.eval_batches(split, min(batch_size, split.size))
-    ]
-    return np.concatenate(outputs)[: split.size]
+    outputs, memory = [], None
+    for batch in task.eval_batches(split, min(batch_size, split.size)):
+        if memory is None:
+            memory = jax.tree.map(partial(_fresh, len(batch.targets)), nnx.state(model, Memory))
+        held = nnx.merge_state(arrays, memory)
+        of_batch, memory = _run(task, graphdef, held, start, stop, batch.inputs, batch.targets)
+        outputs.append(np.asarray(of_batch))
+    return np.concatenate(outputs)[: len(split.targets)]
+
+
+def _fresh(n: int, memory: Float32[Array, "..."]) -> Float32[Array, "n ..."]:
+    return jnp.zeros((n, *memory.shape[1:]), jnp.float32)
 
 
 def score(task: Task, outputs: Float32[np.ndarray, "n ..."], split: Split) -> float:

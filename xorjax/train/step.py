@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int32, PRNGKeyArray, Shaped
 from xorjax.config.schema import OptimConfig
 from xorjax.models.registry import Network, merge, run, state_of
 from xorjax.params import Masks, Params, State
-from xorjax.tasks.task import Batch, Task
+from xorjax.tasks.task import Batch, Task, digest
 from xorjax.train.optimizer import Optimizer
 
 Form = Callable[[Params, Masks], Params]
@@ -91,6 +91,18 @@ class TrainState(NamedTuple):
     step: Int32[Array, ""]
 
 
+TEACHER = "teacher/"
+"""Before the names of the teacher's memory."""
+
+
+def memory_of(recipe: Recipe) -> State:
+    """The memory of the model, and of its teacher, that an epoch begins with; it goes along with the state."""
+    memory = recipe.forward.network.memory(recipe.optim.batch_size)
+    taught = {} if recipe.teacher is None else {TEACHER + path: value for path, value in memory.items()}
+    # Copies, since a step donates its state.
+    return {path: jnp.array(value, copy=True) for path, value in {**memory, **taught}.items()}
+
+
 def mask_updates(updates: Params, masks: Masks) -> Params:
     """Set the updates of pruned weights to 0, so that these never move."""
     masked = {}
@@ -125,11 +137,17 @@ def train_step(
         module = merge(forward.network, formed, {**frozen_state, **state.state}, of_step)
         outputs = forward.run(module, jnp.asarray(batch.inputs))
         losses = forward.task.losses(outputs, targets, optimizer.config.label_smoothing)
+        taught_state: State = {}
         if teacher is not None and (share := optimizer.config.distill):
-            taught = forward.run(merge(forward.network, *teacher), jnp.asarray(batch.inputs))
+            remembered = {path: state.state[TEACHER + path] for path in forward.network.memory(1)}
+            knowing = merge(forward.network, teacher[0], {**teacher[1], **remembered})
+            taught = forward.run(knowing, jnp.asarray(batch.inputs))
+            taught_state = {
+                TEACHER + path: value for path, value in state_of(forward.network, knowing).items()
+            }
             losses = (1 - share) * losses + share * distilled(outputs, taught, optimizer.config.temperature)
-        moved = state_of(forward.network, module)
-        sums = forward.task.measure(outputs, targets, valid)
+        moved = {**state_of(forward.network, module), **taught_state}
+        sums = forward.task.measure(digest(forward.task, outputs, targets), targets, valid)
         return jnp.sum(losses * valid) / jnp.sum(valid), (sums, {path: moved[path] for path in state.state})
 
     (loss, (sums, moved)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
@@ -151,10 +169,14 @@ def distilled(
 
 @partial(jax.jit, static_argnames=("forward",))
 def eval_step(forward: Forward, params: Params, state: State, masks: Masks, batch: Batch) -> dict[str, Any]:
-    """Sums over a batch's valid examples: "loss" (never smoothed), "n", and "sums", what the task measures."""
+    """Sums over a batch's valid examples: "loss" (never smoothed), "n", and "sums", what the task measures; and the
+    "memory" for the next batch.
+    """
     module = merge(forward.network, forward.form(params, masks), state)
     targets, valid = jnp.asarray(batch.targets), jnp.asarray(batch.valid)
     outputs = forward.run(module, jnp.asarray(batch.inputs))
     losses = forward.task.losses(outputs, targets, 0.0)
-    sums = forward.task.measure(outputs, targets, valid)
-    return {"loss": jnp.sum(losses * valid), "n": jnp.sum(valid), "sums": sums}
+    sums = forward.task.measure(digest(forward.task, outputs, targets), targets, valid)
+    moved = state_of(forward.network, module)
+    memory = {path: moved[path] for path in forward.network.memory(1)}
+    return {"loss": jnp.sum(losses * valid), "n": jnp.sum(valid), "sums": sums, "memory": memory}
