@@ -1,4 +1,4 @@
-"""The smallest ResNet through all stages: two planes and an exact mask, mask and signs by XOR networks, a trained code."""
+"""The smallest ResNet through all stages: two planes, masks by XOR networks, a trained code."""
 
 import numpy as np
 import polars as pl

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xorjax.quantize.binarize import scale_axes
-from xorjax.quantize.binary import Binarizer, BinaryForm
+from xorjax.quantize.binary import Binarizer, BinaryForm, _solve_two
 from xorjax.settings import SCALES
 
 ELEMENTS = st.floats(-2, 2, width=32, allow_subnormal=False)
@@ -49,6 +49,20 @@ def test_the_forward_weight_is_what_a_file_holds(seed, scale, n_planes):
 @partial(jax.jit, static_argnums=0)
 def _forward(binarizer, weight, mask):
     return binarizer.weight(weight, mask)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_two_scales_are_the_least_squares_of_least_norm(seed, n_weights):
+    """So few weights that planes often agree, or differ, on all; some groups are pruned whole."""
+    rng = np.random.default_rng(seed)
+    weights, kept = rng.normal(size=(n_weights, 4)), rng.random((n_weights, 4)) < 0.7
+    signs = np.where(rng.random((2, n_weights, 4)) < 0.5, 1.0, -1.0) * kept
+    products, sums = np.einsum("pwg,qwg->pqg", signs, signs), np.einsum("pwg,wg->pg", signs, weights)
+    expected = np.stack(
+        [np.linalg.lstsq(signs[:, :, g].T, weights[:, g], rcond=1e-9)[0] for g in range(4)], axis=1
+    )
+    found = _solve_two(jnp.asarray(products, jnp.float32), jnp.asarray(sums, jnp.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_more_planes_are_nearer():

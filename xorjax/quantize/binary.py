@@ -128,8 +128,26 @@ class Binarizer:
         signed = signs * kept[None]
         sums = (signed * weight[None]).sum(axes, keepdims=True)
         products = jnp.stack([(signed * sign[None]).sum(axes, keepdims=True) for sign in signs])
+        if len(signs) == 2:
+            return _solve_two(products, sums)
         inverse = jnp.linalg.pinv(jnp.moveaxis(products, (0, 1), (-2, -1)), hermitian=True)
         return jnp.moveaxis((inverse @ jnp.moveaxis(sums, 0, -1)[..., None])[..., 0], -1, 0)
+
+
+def _solve_two(
+    products: Float[Array, "2 2 *groups"], sums: Float[Array, "2 *groups"]
+) -> Float[Array, "2 *groups"]:
+    """Two scales in closed form, where more need a decomposition of many small matrices.
+
+    The squares of both planes' signs add up to the same, n; with c the sum of their products n + c and n - c are the
+    eigenvalues, of (1, 1) and (1, -1). Being counts, they are exactly 0 where the planes agree on every weight.
+    """
+    n, c = products[0, 0], products[0, 1]
+    plus, minus = (
+        jnp.where(value > 0, total / jnp.maximum(value, 1), 0.0) / 2
+        for value, total in ((n + c, sums[0] + sums[1]), (n - c, sums[0] - sums[1]))
+    )
+    return jnp.stack([plus + minus, plus - minus])
 
 
 def _nearest(
