@@ -1,6 +1,6 @@
 """AlexNet's FC5 (9216x4096) and FC6 (4096x4096) at S = .91, 1 bit: index and value bits against the paper's .28.
 
-    python benchmarks/alexnet.py                          the mask of magnitude pruning, a low-rank one, an XOR-coded one
+    python benchmarks/alexnet.py                          masks: of magnitude pruning, a low-rank one, an XOR-coded one
     python benchmarks/alexnet.py --masks codebook         another approximate codec at the same cost
     python benchmarks/alexnet.py --shrink 8               a sixty-fourth of the weights
     python benchmarks/alexnet.py --weights .cache/weights/plants/model.safetensors --layers fc1.weight
@@ -246,7 +246,7 @@ def plain(layer: str, bits: np.ndarray, name: str, index: EncodedMask, mask_seco
             if name != "exact" and (codec is None or codec != "ans_rc"):
                 continue
             codec = codec if name == "exact" else index.codec
-            if codec not in codecs:
+            if codec is not None and codec not in codecs:
                 started = time.perf_counter()
                 other = encode_mask(index.mask, codec)
                 codecs[codec] = sum(other.nbits.values()), time.perf_counter() - started
