@@ -2,9 +2,9 @@
 
 import re
 
-from .claim import Claim, Found, Results
+from .claim import Claim, Command, Found, Results
 from .documents import Sentence, Table, label_of, parse
-from .printed import numbers_in, python, table_of
+from .printed import numbers_after, numbers_in, python, table_of
 from .sweeps import RESULTS, SWEEP
 
 GATES = python(
@@ -16,6 +16,13 @@ GATES = python(
 LIMITS = python("codec_limits", 25, "benchmarks/codec_limits.py --threads 1")
 STUDIES = python("figures", 3, "scripts/figures.py --out {runs}/figures --page {runs}/figures")
 ALEXNET = python("alexnet", 30, "benchmarks/alexnet.py --masks exact lowrank codebook --threads 1")
+GET_PLANTS = python("get_plants", 1, "scripts/get_weights.py plants", network=True)
+ALEXNET_REAL = python(
+    "alexnet_real",
+    12,
+    "benchmarks/alexnet.py --weights .cache/weights/plants/model.safetensors --layers fc1.weight --masks exact lowrank "
+    "codebook xor --threads 1",
+)
 KEPT = python("masks", 15, "benchmarks/masks.py --runs {runs}")
 
 
@@ -65,10 +72,12 @@ def kept_table(results: Results) -> Found:
     return found
 
 
-def _alexnet(results: Results) -> dict[str, dict[tuple[str, str], tuple[float, float, float]]]:
+def _alexnet(
+    results: Results, command: Command = ALEXNET
+) -> dict[str, dict[tuple[str, str], tuple[float, float, float]]]:
     """Mask -> (n_in, method and format) -> index bits, value bits, total."""
     found: dict[str, dict] = {}
-    for mask, n_in, method, _, *bits in table_of(results, ALEXNET, "| mask | n_in"):
+    for mask, n_in, method, _, *bits in table_of(results, command, "| mask | n_in"):
         found.setdefault(mask, {})[n_in, method] = tuple(map(float, bits))
     return found
 
@@ -92,6 +101,50 @@ def alexnet_table(results: Results) -> Found:
             min(t for _, _, t in codes.values()),
         ]
     return found
+
+
+def alexnet_real(results: Results) -> Found:
+    plain = {
+        (code, mask.removesuffix(", ans_rc")): parse(total)
+        for code, mask, _, _, total, _ in table_of(results, ALEXNET_REAL, "| plain code")
+    }
+    labels = {"exact": "exact, ans_rc", "lowrank": "lowrank, rank 6 in tiles of 68x68"}
+    found = {}
+    for mask, codes in _alexnet(results, ALEXNET_REAL).items():
+        kept = re.findall(rf"^  {mask}: .*kept score ([\d.]+)", results.output(ALEXNET_REAL), re.M)
+        found[labels.get(mask, mask)] = [
+            float(kept[0]),
+            codes["64", "greedy, paper"][0],
+            *(value for _, value, _ in sorted_codes(codes)),
+            min(total for _, _, total in codes.values()),
+            plain["signs", mask],
+            plain["context_signs", mask],
+        ]
+    return found
+
+
+def _kept(results: Results, command: Command) -> dict[str, float]:
+    """Of each approximate mask what it keeps of the magnitude, the least over the layers."""
+    found: dict[str, float] = {}
+    for mask, share in re.findall(r"^  (\w+): .*kept score ([\d.]+)", results.output(command), re.M):
+        if mask != "exact":
+            found[mask] = min(found.get(mask, 1.0), float(share))
+    return found
+
+
+def alexnet_structure(results: Results) -> Found:
+    """Spreads of rows and columns, and by chance; index bits of the exact mask and the most kept, real and random."""
+    _, rows, by_chance, columns, columns_by_chance, *_ = numbers_after(
+        results, ALEXNET_REAL, "magnitude mask: density of rows"
+    )
+    real, random = (_alexnet(results, command)["exact"] for command in (ALEXNET_REAL, ALEXNET))
+    index = [codes["64", "greedy, paper"][0] for codes in (real, random)]
+    kept = [max(_kept(results, command).values()) for command in (ALEXNET_REAL, ALEXNET)]
+    return {"": [rows, columns, by_chance, columns_by_chance, *index, *kept]}
+
+
+def alexnet_signs(results: Results) -> Found:
+    return {"": numbers_after(results, ALEXNET_REAL, "kept signs:")}
 
 
 def sorted_codes(
@@ -140,6 +193,25 @@ CLAIMS = (
         Sentence("patches give {} (n_in=64) and {} (128), greedy patches in the paper's format {} and {}."),
         (ALEXNET,),
         alexnet_lowrank,
+    ),
+    Claim("alexnet-real", RESULTS, Table("alexnet-real"), (GET_PLANTS, ALEXNET_REAL), alexnet_real),
+    Claim(
+        "alexnet-structure",
+        RESULTS,
+        Sentence(
+            "the densities of rows have a standard deviation of {} and of columns of {}, where chance has {} and {}, "
+            "so that the exact mask takes {} in place of {} bits, and the best masks keep {} of the magnitude in place "
+            "of {}"
+        ),
+        (GET_PLANTS, ALEXNET_REAL, ALEXNET),
+        alexnet_structure,
+    ),
+    Claim(
+        "alexnet-signs",
+        RESULTS,
+        Sentence("{} are plus, an entropy of {} bits each and {} in contexts"),
+        (GET_PLANTS, ALEXNET_REAL),
+        alexnet_signs,
     ),
     Claim(
         "alexnet-minutes",
