@@ -87,6 +87,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if (arguments.weights is None) != (arguments.layers is None):
         parser.error("--weights and --layers go together")
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
     numba.set_num_threads(arguments.threads)
     what = "synthetic Gaussian weights" if arguments.weights is None else str(arguments.weights)
     print(f"{what}, S={PRUNE_RATE}; {cpu()}, {arguments.threads} threads\n")

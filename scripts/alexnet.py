@@ -83,6 +83,9 @@ def main(argv: list[str] | None = None) -> int:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.out.exists() and not arguments.force:
         raise AlexNetError(f"{arguments.out} is there already; --force overwrites it")
+    for path in filter(None, (arguments.out, arguments.json)):
+        if not path.absolute().parent.is_dir():
+            raise AlexNetError(f"{path}: there is no directory {path.absolute().parent}")
     arrays = read_arrays(arguments.weights)
     family, places = find_family(arrays)
     tensors = shaped(arrays, family, places)

@@ -169,6 +169,7 @@ def test_nothing_is_unpickled_or_overwritten(script, narrow, tmp_path, capsys):
         ("objects.npz", "out", "allow_pickle=False"),
         ("alexnet.pth", "out", "nothing is unpickled"),
         ("alexnet.pth", "there", "there already"),
+        ("alexnet.pth", "nowhere/out", "there is no directory"),
     ):
         assert script["main"]([str(tmp_path / name), str(tmp_path / out)]) == 1
         assert message in capsys.readouterr().err

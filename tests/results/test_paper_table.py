@@ -111,7 +111,7 @@ def test_no_figure_stands_without_how_it_is_known(script, run, options):
 
 
 def figures(row):
-    return [figure for figure in (row.total, row.metric, row.dense) if figure is not None]
+    return [figure for figure in (row.total, row.index, row.metric, row.dense) if figure is not None]
 
 
 def test_the_one_quoted_total_is_alexnet_s(script):
