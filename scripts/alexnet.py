@@ -47,6 +47,9 @@ CAFFE_MEAN = np.array((104.00698793, 116.66876762, 122.67891434), np.float32)
 """Of blue, green and red, which is the order of Caffe's channels."""
 
 
+forward = jax.jit(logits, static_argnames="family")
+
+
 class AlexNetError(UserError, ValueError):
     """Weights or images that cannot be used; one sentence."""
 
@@ -189,12 +192,11 @@ def evaluate(
     params: Mapping[str, Any], family: Family, images: Sequence[tuple[Path, int]], batch_size: int
 ) -> dict[str, float]:
     """The shares of images whose class is the first, and among the first five."""
-    forward = jax.jit(partial(logits, family=family))
     first = five = 0
     for pixels, labels in batches(images, batch_size, READERS[family.id]):
         # The last batch is filled up, so that all have one shape.
         filled = np.concatenate([pixels, np.zeros((batch_size - len(pixels), *pixels.shape[1:]), np.float32)])
-        outputs = np.asarray(forward(params, filled))[: len(labels)]
+        outputs = np.asarray(forward(params, filled, family))[: len(labels)]
         ranked = np.argsort(-outputs, axis=1, kind="stable")[:, :5] == labels[:, None]
         first, five = first + int(ranked[:, 0].sum()), five + int(ranked.any(axis=1).sum())
     return {"top1": first / len(images), "top5": five / len(images)}
