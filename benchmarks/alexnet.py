@@ -21,7 +21,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numba
@@ -51,7 +51,8 @@ COLUMNS = ("mask", "n_in", "method", "patch_format")
 class Row:
     """A layer, a mask and a code; bits are of the layer, not of a weight. Plain codes have no n_in.
 
-    `seconds` are those of encoding the values, `mask_seconds` of choosing and encoding the mask.
+    `seconds` are those of encoding the values, `mask_seconds` of choosing and encoding the mask, `kept_score`
+    what the mask keeps of the magnitude, over what as many of the largest are.
     """
 
     layer: str
@@ -66,6 +67,7 @@ class Row:
     seconds: float
     mask_seconds: float
     lossless: bool
+    kept_score: float = 1.0
 
     @property
     def code(self) -> tuple[str, int | None, str, str]:
@@ -92,10 +94,11 @@ def main() -> None:
     numba.set_num_threads(arguments.threads)
     what = "synthetic Gaussian weights" if arguments.weights is None else str(arguments.weights)
     print(f"{what}, S={PRUNE_RATE}; {cpu()}, {arguments.threads} threads\n")
-    started, rows, structures = time.perf_counter(), [], {}
+    started, rows, structures = time.perf_counter(), [], []
     for layer, weights in matrices(arguments):
-        of_layer, structures[layer] = measure_layer(layer, weights, arguments)
+        of_layer, found = measure_layer(layer, weights, arguments)
         rows += of_layer
+        structures.append({"layer": layer} | found)
     print_sums(rows)
     print(f"\n{(time.perf_counter() - started) / 60:.1f} minutes")
     if arguments.json is not None:
@@ -145,16 +148,18 @@ def measure_layer(layer: str, weights: np.ndarray, arguments: argparse.Namespace
         )
         seconds = time.perf_counter() - started
         share = scores[index.mask].sum(dtype=np.float64) / best
-        found["kept score"] = {**found.get("kept score", {}), name: share}
         print(
             f"  {name}: {index.bits_per_weight:.4f} index bits, prune rate {1 - index.mask.mean():.5f}, "
             f"kept score {share:.4f}, {seconds:.0f} s",
             flush=True,
         )
-        for n_in in arguments.n_in:
-            for method, patch_format in SETTINGS:
-                rows.append(measure(layer, bits, name, index, seconds, n_in, method, patch_format))
-        rows += plain(layer, bits, name, index, seconds)
+        own = [
+            measure(layer, bits, name, index, seconds, n_in, method, patch_format)
+            for n_in in arguments.n_in
+            for method, patch_format in SETTINGS
+        ]
+        own += plain(layer, bits, name, index, seconds)
+        rows += [replace(row, kept_score=share) for row in own]
     return rows, found
 
 
@@ -175,21 +180,21 @@ def structure(bits: np.ndarray, mask: np.ndarray) -> dict:
     kept = mask.sum()
     return {
         "rows": float(mask.mean(axis=1).std()),
-        "rows by chance": float(np.sqrt(density * (1 - density) / mask.shape[1])),
+        "rows_by_chance": float(np.sqrt(density * (1 - density) / mask.shape[1])),
         "columns": float(mask.mean(axis=0).std()),
-        "columns by chance": float(np.sqrt(density * (1 - density) / mask.shape[0])),
+        "columns_by_chance": float(np.sqrt(density * (1 - density) / mask.shape[0])),
         "pluses": float(bits[mask].mean()),
-        "sign entropy": sign_entropy(bits[None], mask) * mask.size / kept,
-        "context entropy": context_entropy(bits[None], mask) * mask.size / kept,
+        "sign_entropy": sign_entropy(bits[None], mask) * mask.size / kept,
+        "context_entropy": context_entropy(bits[None], mask) * mask.size / kept,
     }
 
 
 def print_structure(found: Mapping[str, float]) -> None:
     print(
         f"  magnitude mask: density of rows {1 - PRUNE_RATE:.2f} +- {found['rows']:.4f} (by chance "
-        f"{found['rows by chance']:.4f}), of columns +- {found['columns']:.4f} ({found['columns by chance']:.4f}); "
-        f"kept signs: {found['pluses']:.4f} plus, entropy {found['sign entropy']:.4f}, in contexts "
-        f"{found['context entropy']:.4f} bits each",
+        f"{found['rows_by_chance']:.4f}), of columns +- {found['columns']:.4f} ({found['columns_by_chance']:.4f}); "
+        f"kept signs: {found['pluses']:.4f} plus, entropy {found['sign_entropy']:.4f}, in contexts "
+        f"{found['context_entropy']:.4f} bits each",
         flush=True,
     )
 
@@ -297,6 +302,7 @@ def sums(rows: list[Row]) -> list[dict]:
                 "index_bits": index,
                 "value_bits": values,
                 "total": index + values,
+                "kept_score": sum(row.n_weights * row.kept_score for row in own) / n,
                 "seconds": sum(row.seconds for row in own),
                 "mask_seconds": sum(row.mask_seconds for row in own),
                 "lossless": all(row.lossless for row in own),

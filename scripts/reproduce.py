@@ -49,7 +49,8 @@ def make(name: str, runs: Path, as_is: bool) -> Measured:
         raise CommandError(f"there is no {left}")
     if source.report is not None:
         return of_sweep(origin(source), left)
-    return Measured.of(origin(source), json.loads(left.read_text(encoding="utf-8")))
+    written = json.loads(left.read_text(encoding="utf-8"))
+    return Measured.of(origin(source), written[source.part] if source.part else written)
 
 
 def run(source: Source, runs: Path, rows: Path) -> None:

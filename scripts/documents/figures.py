@@ -84,10 +84,6 @@ class Rows:
     def most(self, column: str):
         return self.frame[column].max()
 
-    def least_sum(self, *columns: str):
-        """The smallest sum of these columns of a row."""
-        return self.frame.select(pl.sum_horizontal(columns)).to_series().min()
-
     def column(self, name: str) -> list:
         """In the order of the table."""
         return self.frame[name].to_list()

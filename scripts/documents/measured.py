@@ -43,6 +43,7 @@ class Source:
             directory, which XORJAX_RUNS names too.
         minutes: on two cores, by itself.
         report: of a sweep, the name of its report.
+        part: where the rows are in what a benchmark writes, if it writes more.
         after: sweeps that are run before, whose stages it shares.
         keys: columns that say which row it is; a sweep's are `SETTINGS`.
         loose: columns, and the factor within which they may vary; `inf` for what is only told. Times and memory.
@@ -53,6 +54,7 @@ class Source:
     command: str
     minutes: float
     report: str | None = None
+    part: str | None = None
     after: tuple[str, ...] = ()
     keys: tuple[str, ...] = SETTINGS
     loose: Mapping[str, float] = field(default_factory=dict)

@@ -13,6 +13,19 @@ def _benchmark(program: str, minutes: float, keys: str, **needs) -> Source:
     return Source(f"python {program} --json {{json}}", minutes, keys=tuple(keys.split()), **needs)
 
 
+def _alexnet(matrix: str, minutes: float, **how) -> Source:
+    of_rows = {
+        "keys": ("mask", "n_in", "method", "patch_format"),
+        "loose": {"seconds": inf, "mask_seconds": inf},
+    }
+    command = (
+        f"python benchmarks/alexnet.py {matrix}--masks exact lowrank codebook xor --threads 1 --json {{json}}"
+    )
+    return Source(command, minutes, **(of_rows | how))
+
+
+PLANTS = "--weights .cache/weights/plants/model.safetensors --layers fc1.weight "
+"""Of `python scripts/get_weights.py plants`."""
 TIMES = {"median": 2, "least": inf, "most": inf}
 SOURCES = {
     "lenet_headline": _sweep("+experiment=lenet_headline", 30, "lenet_headline"),
@@ -27,6 +40,9 @@ SOURCES = {
         3,
         "prune_rate n_in method patch_format",
     ),
+    "alexnet": _alexnet("", 60, part="sums"),
+    "alexnet_real": _alexnet(PLANTS, 12, part="sums"),
+    "alexnet_structure": _alexnet(PLANTS, 12, part="structure", keys=("layer",)),
     "encode": _benchmark("benchmarks/encode.py", 2, "what", loose=TIMES),
     "decode": _benchmark("benchmarks/decode.py", 1, "what over", loose={"ratio": 2}),
     "train_step": _benchmark("benchmarks/train_step.py", 2, "batch peer", loose=TIMES, module="torch"),
