@@ -119,7 +119,7 @@ LSTM: dict[str, Any] = {"total": r(1.67), "metric": r(89.6), "unit": PERPLEXITY}
 SOURCE = (
     Row(
         "LeNet-5 FC1, MNIST",
-        "S=.95, 1 bit, exact mask",
+        "S=0.95, 1 bit, exact mask",
         "lenet_headline",
         EXACT | {"prune.rate": 0.95},
         OTHER_MASK["exact mask"] + "; ten seeds",
@@ -128,7 +128,7 @@ SOURCE = (
     *(
         Row(
             "LeNet-5 FC1, MNIST",
-            f"S=.95, 1 bit, {name}",
+            f"S=0.95, 1 bit, {name}",
             "lenet_masks",
             where | {"prune.rate": 0.95},
             OTHER_MASK[name],
@@ -139,7 +139,7 @@ SOURCE = (
     *(
         Row(
             "AlexNet FC5+FC6, ImageNet",
-            f"S=.91, 1 bit, {name}, sizes alone",
+            f"S=0.91, 1 bit, {name}, sizes alone",
             "alexnet.json",
             {"mask": mask},
             f"random Gaussian weights of the same shapes: no accuracy; {OTHER_MASK[name]}",
@@ -151,7 +151,7 @@ SOURCE = (
     *(
         Row(
             "AlexNet FC5+FC6, ImageNet",
-            f"S=.91, 1 bit, {name}, sizes alone, a trained layer",
+            f"S=0.91, 1 bit, {name}, sizes alone, a trained layer",
             "alexnet_real.json",
             {"mask": mask},
             f"another network's trained layer, 1024x18000, pruned at once: no accuracy; {OTHER_MASK[name]}",
@@ -163,7 +163,7 @@ SOURCE = (
     *(
         Row(
             "AlexNet FC5+FC6, ImageNet",
-            f"S=.91, 1 bit, {name}, a stand-in",
+            f"S=0.91, 1 bit, {name}, a stand-in",
             "wide_fc",
             where | {"prune.rate": 0.91},
             f"4.2 M weights in two layers on Fashion-MNIST in place of AlexNet; {OTHER_MASK[name]}",
@@ -174,7 +174,7 @@ SOURCE = (
     *(
         Row(
             "ResNet-32, CIFAR-10",
-            f"S=.70, 2 bits, {name}",
+            f"S=0.70, 2 bits, {name}",
             "resnet32_paper",
             where,
             f"first and last layer stay floats; {OTHER_MASK[name]}",
@@ -195,7 +195,7 @@ SOURCE = (
         for rate in rates
     ),
     *(
-        Row("LSTM, Penn Treebank", f"S=.60, 2 bits, {name}", "lstm_paper", where, OTHER_MASK[name], **LSTM)
+        Row("LSTM, Penn Treebank", f"S=0.60, 2 bits, {name}", "lstm_paper", where, OTHER_MASK[name], **LSTM)
         for where, name in MASKS[:2]
     ),
     *(
@@ -269,7 +269,7 @@ BEYOND = (
     *(
         Row(
             "Transformer, Penn Treebank",
-            f"S=.60, 2 bits, {name}",
+            f"S=0.60, 2 bits, {name}",
             "transformer_paper",
             where,
             "no published row",
@@ -565,8 +565,8 @@ def shown(places: Sequence[Place]) -> Iterator[Place]:
 
 
 def number(value: float) -> str:
-    """As the papers print bits: .28."""
-    return f"{value:.4f}".rstrip("0").rstrip(".").removeprefix("0") if 0 < value < 1 else f"{value:.4g}"
+    """Four digits at most."""
+    return f"{value:.4f}".rstrip("0").rstrip(".") if 0 < value < 1 else f"{value:.4g}"
 
 
 def published(row: Row) -> str:

@@ -145,7 +145,7 @@ def test_ours_are_means_over_seeds_of_the_points_that_the_row_names(run, tmp_pat
     ]
     leave(tmp_path, "lenet_masks", points)
     printed, said = run()
-    (ours,) = row_of(said, "LeNet-5", "S=.95, 1 bit, XOR-coded mask")["ours"]
+    (ours,) = row_of(said, "LeNet-5", "S=0.95, 1 bit, XOR-coded mask")["ours"]
     assert ours["total"] == pytest.approx(0.19)
     assert ours["value_bits"] == pytest.approx(0.08)
     assert ours["numbers"]["test_metric"] == pytest.approx(0.991)
@@ -169,7 +169,7 @@ def test_each_recipe_that_was_run_is_told(run, tmp_path):
     for name in ("resnet32_paper", "resnet32_paper_gpu"):
         leave(tmp_path, name, [masked("ans_rc", 0, 0.91, 0.8, 2, rate=0.7)])
     printed, said = run("--markdown")
-    ours = row_of(said, "ResNet-32", "S=.70, 2 bits, exact mask")["ours"]
+    ours = row_of(said, "ResNet-32", "S=0.70, 2 bits, exact mask")["ours"]
     assert [one["report"] for one in ours] == ["resnet32_paper", "resnet32_paper_gpu"]
     assert printed.count("(GPU recipe)") == 1
 
@@ -185,7 +185,7 @@ def test_a_perplexity_is_worse_where_it_is_higher(run, tmp_path):
     }
     leave(tmp_path, "lstm_paper", [masked("ans_rc", 0, 92.4, 0.97, 2, rate=0.6, **metric)])
     printed, said = run()
-    (ours,) = row_of(said, "LSTM", "S=.60, 2 bits, exact mask")["ours"]
+    (ours,) = row_of(said, "LSTM", "S=0.60, 2 bits, exact mask")["ours"]
     assert ours["numbers"]["loss"] == pytest.approx(4.4)
     assert "5.00 %" in ours["loss"]
     assert "2.4" in ours["loss_against_dense"]
@@ -205,11 +205,11 @@ def test_alexnet_s_rows_are_what_the_benchmark_left(run, tmp_path, script, capsy
     ]
     place.write_text(json.dumps({"shrink": 1, "sums": sums}))
     _, said = run()
-    (ours,) = row_of(said, "AlexNet", "S=.91, 1 bit, exact mask, sizes alone")["ours"]
+    (ours,) = row_of(said, "AlexNet", "S=0.91, 1 bit, exact mask, sizes alone")["ours"]
     assert (ours["total"], ours["metric"]) == (0.5302, None)
-    (ours,) = row_of(said, "AlexNet", "S=.91, 1 bit, low-rank mask, sizes alone")["ours"]
+    (ours,) = row_of(said, "AlexNet", "S=0.91, 1 bit, low-rank mask, sizes alone")["ours"]
     assert ours["total"] == 0.2731
-    assert row_of(said, "AlexNet", "S=.91, 1 bit, XOR-coded mask, sizes alone")["status"] == "not run"
+    assert row_of(said, "AlexNet", "S=0.91, 1 bit, XOR-coded mask, sizes alone")["status"] == "not run"
     place.write_text(json.dumps({"shrink": 8, "sums": sums}))
     assert script["main"](["--runs", str(tmp_path / "runs")]) == 1
     assert "--shrink 8" in capsys.readouterr().err
