@@ -43,4 +43,4 @@ def test_files_have_the_statistics_of_the_epoch_that_was_kept(runs):
         # The first 200 images of the test split were measured; here all are.
         measured = evaluate_model(load(file), str(ROOT / "data"), str(ROOT / ".cache"))
         assert measured["model"] == "resnet8"
-        assert measured["test_metric"] > 0.3
+        assert measured["test_metric"] > 0.2
