@@ -9,6 +9,7 @@ import pytest
 from xorjax import paths
 from xorjax.codec.signs import SignsCode
 from xorjax.codec.xor import XorCode
+from xorjax.config.checks import OPTIMS
 from xorjax.config.reads import not_determining
 from xorjax.config.schema import Config, MaskConfig, OptimConfig, PruneConfig, ScheduleConfig
 from xorjax.merge import changed
@@ -199,12 +200,14 @@ OTHER = {
     "paths.root": "x",
     "paths.runs": "x",
     "trackers": ("mlflow",),
+    **{f"{optim}.drops": (0.4,) for optim in OPTIMS},
 }
 APPLYING = (
     *({}, {"code.slicing": "shuffled"}, {"code.patch_format": "blocked"}, {"prune.strategy": "rewind"}),
     *({"mask.codec": "lowrank"}, {"mask.codec": "lowrank", "mask.search": "loop"}),
     *({"task.augment": "shift"}, {"quantize.words": "latent"}),
-    *({f"{optim}.distill": 0.5} for optim in ("optim", "prune.optim", "quantize.optim")),
+    *({f"{optim}.distill": 0.5} for optim in OPTIMS),
+    *({f"{optim}.schedule": "step"} for optim in OPTIMS),
 )
 """Settings beside which others apply."""
 

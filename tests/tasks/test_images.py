@@ -28,6 +28,8 @@ def test_it_is_registered_and_complete():
         "n_validation": 5_000,
         "n_test": 10_000,
         "n_classes": 10,
+        "mean": (0.0,),
+        "std": (1.0,),
     }
 
 

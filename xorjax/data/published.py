@@ -33,17 +33,14 @@ def read_published(directory: Path, dataset: str) -> dict[str, Published]:
     Raises:
         DataError: a file is missing, short, damaged or another one; names it.
     """
-    spec, found = get_dataset(dataset), find_files(directory, dataset)
-    for published, path in zip(spec.published, found.values(), strict=True):
+    spec, paths = get_dataset(dataset), []
+    for published, path in zip(spec.published, find_files(directory, dataset).values(), strict=True):
         if path is None:
             raise DataError(f"{directory / published} is missing.")
-    read = read_idx if spec.format == "idx" else read_batch
-    parts = [
-        read(path, of.shape, of.md5)
-        for path, of in zip(found.values(), spec.files.values(), strict=True)
-        if path
-    ]
+        paths.append(path)
+    files = [(path, of.shape, of.md5) for path, of in zip(paths, spec.files.values(), strict=True)]
     if spec.format == "idx":
-        return {"train": Published(parts[0], parts[1]), "test": Published(parts[2], parts[3])}
-    images, labels = (np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True))
-    return {"train": Published(images, labels), "test": Published(*parts[-1])}
+        images, labels, test_images, test_labels = (read_idx(*file) for file in files)
+        return {"train": Published(images, labels), "test": Published(test_images, test_labels)}
+    *train, test = (Published(*read_batch(*file)) for file in files)
+    return {"train": Published(*map(np.concatenate, zip(*train, strict=True))), "test": test}

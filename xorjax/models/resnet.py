@@ -49,7 +49,8 @@ class Stem(nnx.Module):
         self.norm = nnx.BatchNorm(WIDTHS[0], momentum=0.9, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Array:
-        x = (x - jnp.asarray(self.shift, x.dtype)) / jnp.asarray(self.scale, x.dtype)
+        shift, scale = (jnp.asarray(of, x.dtype).reshape(1, 1, 1, -1) for of in (self.shift, self.scale))
+        x = (x - shift) / scale
         return nnx.relu(self.norm(self.conv(x)))
 
 

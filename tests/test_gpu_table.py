@@ -1,0 +1,64 @@
+"""The script that trains all rows on a GPU, with a stand-in for Python: nothing is trained."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from xorjax.config.overrides import check_overrides
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "scripts" / "gpu_table.sh"
+ROWS = re.findall(r"^\+experiment=.*", SCRIPT.read_text(), re.MULTILINE)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the script with `body` in the place of Python: what it says, and the commands that were run."""
+
+    def run(body, *arguments):
+        python, calls = tmp_path / "python", tmp_path / "calls"
+        python.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n{body}\n')
+        python.chmod(0o755)
+        environment = os.environ | {"PYTHON": str(python), "XORJAX_RUNS": str(tmp_path / "runs")}
+        done = subprocess.run(
+            ["sh", str(SCRIPT), *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout, calls.read_text().splitlines() if calls.exists() else []
+
+    return run
+
+
+def test_every_row_is_a_command_in_order(run, tmp_path):
+    said, calls = run("echo trained", "1", "1")
+    assert calls == [f"scripts/train.py {row}" for row in ROWS]
+    assert said.splitlines() == [f"{name}: done" for name in names()]
+    assert (tmp_path / "runs/gpu_table" / f"{names()[0]}.log").read_text() == "trained\n"
+
+
+def test_what_has_no_time_is_not_begun(run):
+    said, calls = run("echo trained", "0")
+    assert calls == []
+    assert said.splitlines() == [f"{name}: no time left" for name in names()]
+
+
+def test_a_row_that_fails_does_not_stop_the_others(run):
+    said, calls = run("exit 2", "1", "1")
+    assert len(calls) == len(ROWS)
+    assert all(": failed, see " in line for line in said.splitlines())
+
+
+def names():
+    return [row.removeprefix("+experiment=").split()[0] for row in ROWS]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if "=resnet" in row])
+def test_rows_are_right_commands(row):
+    check_overrides(row.split(), ROOT / "conf")
