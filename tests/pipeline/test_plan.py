@@ -207,6 +207,7 @@ APPLYING = (
     *({}, {"code.slicing": "shuffled"}, {"code.patch_format": "blocked"}, {"prune.strategy": "rewind"}),
     *({"mask.codec": "lowrank"}, {"mask.codec": "lowrank", "mask.search": "loop"}),
     *({"task.augment": "shift"}, {"quantize.words": "latent"}),
+    {"task.id": "language", "data.name": "ptb", "model.name": "lstm", "prune.layers": ("*",)},
     *({f"{optim}.distill": 0.5} for optim in OPTIMS),
     *({f"{optim}.schedule": "step"} for optim in OPTIMS),
 )
@@ -228,6 +229,8 @@ def applies(config, key):
     for name in key.split("."):
         says = [stated(field) for field in fields(of) if field.name == name] if is_dataclass(of) else []
         if any(each.applies is not None and not each.applies(of) for each in says):
+            return False
+        if not hasattr(of, name):
             return False
         of = getattr(of, name)
     return True

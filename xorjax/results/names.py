@@ -122,7 +122,10 @@ def own_code(codes: Iterable[str]) -> str:
 
 def example(tasks: Iterable[str | None]) -> str:
     """What readers call one thing that is classified or predicted."""
-    return "image" if set(tasks) == {"images"} else "example"
+    found = set(tasks)
+    return (
+        {"images": "image", "language": "word"}.get(str(*found), "example") if len(found) == 1 else "example"
+    )
 
 
 def approximate_masks(rows: pl.DataFrame) -> frozenset[str]:

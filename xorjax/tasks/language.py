@@ -109,9 +109,10 @@ class LanguageTask:
         import jax
         import jax.numpy as jnp
 
-        best, second = jnp.moveaxis(jax.lax.top_k(outputs, 2)[0], 2, 0)
+        values, words = jax.lax.top_k(outputs, 2)
         likelihood = _chosen(outputs, targets) - jax.nn.logsumexp(outputs, axis=2)
-        return jnp.stack([likelihood, outputs.argmax(axis=2).astype(outputs.dtype), best - second], axis=2)
+        likeliest, lead = words[..., 0].astype(outputs.dtype), values[..., 0] - values[..., 1]
+        return jnp.stack([likelihood, likeliest, lead], axis=2)
 
     def measure(
         self,

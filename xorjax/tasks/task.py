@@ -98,7 +98,8 @@ def digest(
 
     All, or what a task's own `digest` makes of them inside jit, where they are too many.
     """
-    return task.digest(outputs, targets) if hasattr(task, "digest") else outputs
+    own = getattr(task, "digest", None)
+    return outputs if own is None else own(outputs, targets)
 
 
 TASKS: Registry[type[Any]] = Registry("xorjax.tasks", "task")
