@@ -78,6 +78,10 @@ class Rows:
         """The different values of a column, ascending."""
         return self.frame[column].drop_nulls().unique().sort().to_list()
 
+    def settings(self, *columns: str) -> list[tuple]:
+        """The different values of these columns together, ascending."""
+        return self.frame.select(columns).unique().sort(columns).rows()
+
     def least(self, column: str):
         return self.frame[column].min()
 

@@ -20,10 +20,15 @@ TABLES = Path(__file__).resolve().parents[2] / "docs" / "tables"
 SETTINGS = (
     "dataset", "model", "layer", "seed", "prune_rate", "code", "mask_codec", "baseline",
     "n_in", "n_out", "fill", "method", "patch_format", "slicing", "n_planes", "words", "mask",
-    "mask_search",
+    "mask_search", "mask_index_bits",
 )  # fmt: skip
 """Columns of a sweep's table that say which row it is."""
-CHOSEN = {"words": "quantize.words", "mask": "mask.codec", "mask_search": "mask.search"}
+CHOSEN = {
+    "words": "quantize.words",
+    "mask": "mask.codec",
+    "mask_search": "mask.search",
+    "mask_index_bits": "mask.index_bits",
+}
 """Settings that have no column in a report."""
 FIGURES = (
     "n_weights", "dense_metric", "reference_metric", "pruned_metric", "quantized_metric", "test_metric",

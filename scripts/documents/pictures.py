@@ -1,6 +1,7 @@
 """The pictures of README.md, from the same tables as its text: `python scripts/docs.py --pictures`."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -78,18 +79,27 @@ def draw_front() -> None:
 
 
 def families() -> Iterator[tuple[tuple[str, str, str], list[tuple[float, float, float]]]]:
-    """Name, colour and marker of each, and bits, loss and half its interval of its points."""
+    """Name, colour and marker of each, and bits, loss and half its interval of its points.
+
+    A family that was not run is left out.
+    """
     rows = table("front")
-    trained, exact = rows.coded(code="trained"), {"mask_codec": "ans_rc", "code": "xor"}
-    yield ("trained code, search", BLUE, "o"), points(trained(words="search"), "n_out")
-    yield ("trained code, latent bits", SKY, "D"), points(trained(words="latent"), "n_out")
-    yield ("XOR-coded mask and signs", ORANGE, "s"), points(rows.coded(mask_codec="xor"), "prune_rate")
-    yield ("exact mask, XOR-coded signs", GREEN, "^"), points(rows.coded(**exact), "prune_rate")
-    smaller = rows(words="search").rival("context_signs", "ans_rc")
-    yield ("exact mask, signs coded in context", PINK, "v"), points(smaller(mask="ans_rc"), "prune_rate")
+    code, mask = {"baseline": False, "code": "xor"}, {"mask": "ans_rc", "mask_codec": "ans_rc"}
+    trained = {"baseline": False, "code": "trained"}
+    context = mask | {"baseline": True, "code": "context_signs", "words": "search"}
+    for name, colour, marker, settings, axis in (
+        ("trained code, search", BLUE, "o", trained | {"words": "search"}, "n_out"),
+        ("trained code, latent bits", SKY, "D", trained | {"words": "latent"}, "n_out"),
+        ("XOR-coded mask and signs", ORANGE, "s", code | {"mask": "xor"}, "mask_index_bits"),
+        ("exact mask, XOR-coded signs", GREEN, "^", code | mask, "prune_rate"),
+        ("exact mask, signs coded in context", PINK, "v", context, "prune_rate"),
+    ):
+        with suppress(LookupError):
+            yield (name, colour, marker), points(rows(**settings), axis)
 
 
 def points(rows: Rows, axis: str) -> list[tuple[float, float, float]]:
-    """For each value of an axis."""
-    found = [rows(**{axis: value}) for value in rows.values(axis)]
+    """For each value of an axis, or each prune rate."""
+    values = [(rate,) for rate in RATES] if axis == "prune_rate" else rows.settings(axis)
+    found = [rows(**{axis: value}) for (value,) in values]
     return [(own.mean("bits_per_weight"), *own.interval()) for own in found]

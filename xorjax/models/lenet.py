@@ -60,16 +60,13 @@ class LeNet5(nnx.Module):
     def __call__(self, x: Float[Array, "batch ..."], start: int = 0, stop: int | None = None) -> Array:
         """Run `blocks[start:stop]`: images (batch, 28, 28, 1) in, logits (batch, n_classes) out when all are run."""
         for block in self.blocks[start:stop]:
-            match block:
-                case "conv1":
-                    x = nnx.relu(max_pool(self.conv1(x)))
-                case "conv2":
-                    x = nnx.relu(max_pool(self.conv2(x)))
-                    x = x.reshape(x.shape[0], -1)
-                case "fc1":
-                    x = nnx.relu(self.fc1(x))
-                case "fc2":
-                    x = self.fc2(x)
+            x = getattr(self, block)(x)
+            if block.startswith("conv"):
+                x = max_pool(x)
+            if block != self.blocks[-1]:
+                x = nnx.relu(x)
+            if block == "conv2":
+                x = x.reshape(x.shape[0], -1)
         return x
 
 
