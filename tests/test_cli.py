@@ -1006,8 +1006,8 @@ def test_evaluate_refuses_what_is_not_the_model(here, capsys, suite_model):
         (
             params,
             {**metadata, "model": "lenet30"},
-            "there is no model 'lenet30'; it must be one of lenet5, lenet5_wide, lenet300, resnet8, resnet20, "
-            "resnet32; the nearest is lenet300",
+            "there is no model 'lenet30'; it must be one of lenet5, lenet5_wide, lenet300, lstm, resnet8, resnet20, "
+            "resnet32, transformer, wide_fc; the nearest is lenet300",
         ),
         ({**params, "fc4/bias": params["fc3/bias"]}, metadata, "are not those of lenet300: fc4/bias"),
         (

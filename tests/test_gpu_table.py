@@ -46,7 +46,7 @@ def test_every_row_is_a_command_in_order(run, tmp_path):
 def test_what_has_no_time_is_not_begun(run):
     said, calls = run("echo trained", "0")
     assert calls == []
-    assert said.splitlines() == [f"{name}: no time left" for name in names()]
+    assert sorted(said.splitlines()) == sorted(f"{name}: no time left" for name in names())
 
 
 def test_a_row_that_fails_does_not_stop_the_others(run):
@@ -59,6 +59,6 @@ def names():
     return [row.removeprefix("+experiment=").split()[0] for row in ROWS]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if "=resnet" in row])
+@pytest.mark.parametrize("row", ROWS)
 def test_rows_are_right_commands(row):
-    check_overrides(row.split(), ROOT / "conf")
+    assert check_overrides(row.split(), ROOT / "conf") is None

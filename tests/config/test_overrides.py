@@ -20,7 +20,8 @@ WRONG = {
     "+prune.rate=0.9": "+prune.rate=0.9 adds a setting that is there already; the nearest is prune.rate=0.9",
     "+data=mnist": "the nearest is data=mnist",
     "~seed": "~seed removes a setting",
-    "data=mnits": "data has no choice 'mnits' (in data=mnits); it must be one of cifar10, fashion_mnist, mnist",
+    "data=mnits": "data has no choice 'mnits' (in data=mnits); it must be one of brown, cifar10, "
+    "fashion_mnist, mnist, ptb; the nearest is mnist",
     "data=mnist,mnits": "'mnits'",
     "prune.rate@x=1": "is a setting, not a group",
     "optim@prune.optm=sgd": "optim@prune.optm (in optim@prune.optm=sgd) is not a group; the nearest is optim@prune.o",

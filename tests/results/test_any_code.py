@@ -91,9 +91,7 @@ def test_the_report_of_a_code_and_a_metric_that_nothing_knows(tmp_path):
     ]
     assert "Coded weights of LeNet-5 on MNIST" in page.text
     assert "keeps the validation perplexity within 0.5 of the reference's is S = 0.95" in page.text
-    assert (
-        "with a test perplexity of 90.21 ± 0.0071 of 10,000 examples against 90 of the reference" in page.text
-    )
+    assert "with a test perplexity of 90.21 ± 0.0071 of 10,000 words against 90 of the reference" in page.text
     assert (
         "trained on in the same way: loss 0.205 ± 0.064 (95 %, 2 seeds, paired by seed), at 0.401"
         in page.text
