@@ -114,7 +114,8 @@ def measure(model: str, forms: dict[str, Form], xs: list[jax.Array], rounds: int
             f"resident {resident(held) / 1e6:9.3f} MB, 1/{1 / ratio:.1f}"
         )
         goal = MEMORY_GOAL if forms[name].goals else None
-        found.append(row(f"{model} {name} resident memory", np.array([ratio]), goal))
+        sizes = {"file_mb": size / 1e6, "load_s": loads[name], "resident_mb": resident(held) / 1e6}
+        found.append(row(model, name, "resident memory", np.array([ratio]), goal) | sizes)
     for x in xs:
         firsts, seconds = {}, {name: [] for name in forms}
         for name, each in forms.items():
@@ -135,13 +136,16 @@ def measure(model: str, forms: dict[str, Form], xs: list[jax.Array], rounds: int
                 flush=True,
             )
             goal = TIME_GOAL if each.goals and len(x) == 1 else None
-            found.append(row(f"{model} {name} batch={len(x)}", ratios, goal))
+            found.append(row(model, name, f"batch={len(x)}", ratios, goal))
     return found
 
 
-def row(name: str, ratios: np.ndarray, goal: float | None) -> dict:
+def row(model: str, weights: str, what: str, ratios: np.ndarray, goal: float | None) -> dict:
     return {
-        "name": name,
+        "name": f"{model} {weights} {what}",
+        "model": model,
+        "weights": weights,
+        "what": what,
         "peer": "dense float32",
         "ratio_min": float(ratios.min()),
         "ratio_median": float(np.median(ratios)),

@@ -1,7 +1,7 @@
 """How much faster is `x @ W` from code, without decoding, than with dense weights?
 
     python benchmarks/product.py
-    python benchmarks/product.py --shape 9216 4096 --json product.json
+    python benchmarks/product.py --shapes 9216x4096 --json product.json
 
 Trained codes, for each length of a slice and each batch: the product by look-ups, the same weight decoded and
 multiplied, and `x @ w` of the coded weight, which takes whichever its rule says. Searched codes under an exact mask,
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--shape", type=int, nargs=2, default=(4096, 4096), help="inputs, outputs")
+    parser.add_argument("--shapes", nargs="+", default=("4096x4096", "9216x4096"), help="inputs x outputs")
     parser.add_argument("--n-out", type=int, nargs="*", default=(16, 32, 64, 128), help="of trained codes")
     parser.add_argument("--prune-rate", type=float, nargs="*", default=(0.9, 0.98), help="of searched codes")
     parser.add_argument("--batch", type=int, nargs="+", default=(1, 8, 32, 256))
@@ -60,14 +60,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the ratios there")
     arguments = parser.parse_args()
 
-    on_cpu = jax.default_backend() == "cpu"
-    dtype = jnp.float32 if on_cpu else jnp.bfloat16
-    shape, rng = tuple(arguments.shape), np.random.default_rng(0)
-    size, found = "x".join(map(str, shape)), []
+    dtype = jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
     print(
-        f"{jax.devices()[0].device_kind}; jax {jax.__version__}; {size}; time / dense {jnp.dtype(dtype).name}, "
+        f"{jax.devices()[0].device_kind}; jax {jax.__version__}; time / dense {jnp.dtype(dtype).name}, "
         "median (least to most)"
     )
+    found = [row for size in arguments.shapes for row in measure_shape(size, dtype, arguments)]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def measure_shape(size: str, dtype, arguments: argparse.Namespace) -> Iterator[dict]:
+    """All weights of a size, such as "4096x4096"."""
+    n_inputs, n_outputs = map(int, size.split("x"))
+    shape, rng = (n_inputs, n_outputs), np.random.default_rng(0)
     dense = jnp.asarray(rng.standard_normal(shape), dtype)
     xs = [jnp.asarray(rng.standard_normal((batch, shape[0])), dtype) for batch in arguments.batch]
     for n_out in arguments.n_out:
@@ -76,8 +82,8 @@ def main() -> None:
         for x in xs:
             runs = of_trained(x, weight) | {"dense": partial(product, x, dense)}
             about = {"shape": size, "n_out": n_out, "batch": len(x)}
-            found += measure(about, runs, goal, arguments.rounds)
-    for rate in arguments.prune_rate if on_cpu else ():
+            yield from measure(about, runs, goal, arguments.rounds)
+    for rate in arguments.prune_rate if jax.default_backend() == "cpu" else ():
         pruned = Pruned(shape, rate, rng)
         print(
             f"S={rate}: {8 * pruned.listed.nbytes / dense.size:.2f} bits/weight in memory as lists, "
@@ -87,9 +93,7 @@ def main() -> None:
             runs = of_pruned(x, pruned) | {"dense": partial(product, x, dense)}
             goal = SEARCHED_GOAL if len(x) in (1, 32) else None
             about = {"shape": size, "prune_rate": rate, "batch": len(x)}
-            found += measure(about, runs, goal, arguments.rounds)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+            yield from measure(about, runs, goal, arguments.rounds)
 
 
 def random_trained(shape: tuple[int, int], n_out: int, rng: np.random.Generator, dtype) -> CodedWeight:

@@ -27,6 +27,7 @@ def _alexnet(matrix: str, minutes: float, **how) -> Source:
 PLANTS = "--weights .cache/weights/plants/model.safetensors --layers fc1.weight "
 """Of `python scripts/get_weights.py plants`."""
 TIMES = {"median": 2, "least": inf, "most": inf}
+RATIOS = {"ratio_median": 2, "ratio_min": inf, "ratio_max": inf}
 SOURCES = {
     "lenet_headline": _sweep("+experiment=lenet_headline", 30, "lenet_headline"),
     "lenet_sweep": _sweep("+experiment=lenet_sweep", 8, "lenet_sweep"),
@@ -45,6 +46,8 @@ SOURCES = {
     "alexnet_structure": _alexnet(PLANTS, 12, part="structure", keys=("layer",)),
     "encode": _benchmark("benchmarks/encode.py", 2, "what", loose=TIMES),
     "decode": _benchmark("benchmarks/decode.py", 1, "what over", loose={"ratio": 2}),
+    "products": _benchmark("benchmarks/product.py", 1, "shape n_out prune_rate batch way", loose=RATIOS),
+    "inference": _benchmark("benchmarks/inference.py", 1, "model weights what", loose=RATIOS | {"load_s": inf}),
     "train_step": _benchmark("benchmarks/train_step.py", 2, "batch peer", loose=TIMES, module="torch"),
 }
 """By name. A table that is not among them was put together by hand, or of runs that are no longer there."""
