@@ -93,7 +93,8 @@ def test_a_table_is_read_as_it_is_written(name):
 
 def test_no_document_has_a_number_without_its_zero():
     for path in render.FOLDER.iterdir():
-        prose = re.sub(r"\{[{%].*?[%}]\}|`[^`]*`|\S+/\S+", "", path.read_text())
+        text = re.sub(r"\{[{%].*?[%}]\}", "", path.read_text())
+        prose = re.sub(r"`[^`]*`|\S+/\S+", "", text)
         assert not re.findall(r"(?<![\w.])\.\d+", prose)
 
 
