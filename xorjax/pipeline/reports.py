@@ -56,13 +56,8 @@ class Reports:
     def conclude(self, console: Console) -> None:
         """Build all of them whole, copy the best models beside them, print the summary."""
         from xorjax.results.collect import read_experiment, tabulate
-        from xorjax.results.tables import (
-            ModelsTable,
-            SummaryTable,
-            per_point,
-            summarise_models,
-            summarise_points,
-        )
+        from xorjax.results.tables import per_point, summarise_models, summarise_points
+        from xorjax.results.terminal import ModelsTable, SummaryTable
         from xorjax.results.variants import varied_keys
 
         for report, page in zip(self._built, self.build(), strict=True):

@@ -1,5 +1,6 @@
 """The best point of a prune rate, and the other codecs beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,6 @@ ENTROPIES = {
     "context_entropy": "same mask + context entropy",
 }
 """Columns of entropies of the kept signs, and what readers call the totals with them."""
-TIE = " and "
-"""Between the names of codecs of one size."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Baseline:
     index_bits: float
     scale_bits: float
     bits_per_weight: float
+    file_bytes: float | None
     n_seeds: int
     best: str = ""
     """Of one that stands for several, which."""
@@ -38,9 +38,9 @@ class Best:
 
     `loss`, and whether it `is_close`, are against the reference; `dense_metric` is the model that both come from.
 
-    `point` is the one of the seed that validates best, whose file stands for all. `bounded`: every point of this prune
-    rate, chosen or not, that has slices of a bounded search, and how many. `file_bits_per_parameter`: of the whole
-    model, None where it is not known. What the code does not have is None: n_in, n_out, method, patches. `shape`: n_in
+    `point` is the one of the seed that validates best, whose file stands for all. `n_bounded`: slices of a bounded
+    search in all points of this prune rate, chosen or not. `file_bytes`, `file_bits_per_parameter`: of the whole model,
+    None where they are not known. What the code does not have is None: n_in, n_out, method, patches. `shape`: n_in
     and n_out for readers, "" where there are none. `approximate`: whether its mask codec chooses the mask.
     """
 
@@ -75,13 +75,14 @@ class Best:
     bits_per_weight: float
     bits_per_weight_spread: float | None
     patches_per_slice: float | None
+    file_bytes: float | None
     file_bits_per_parameter: float | None
     value_bound: float
     sign_entropy: float | None
     context_entropy: float | None
     kept_score: float
     baselines: tuple[Baseline, ...]
-    bounded: tuple[tuple[str, int], ...]
+    n_bounded: int
 
     @property
     def setting(self) -> tuple[Any, ...]:
@@ -125,11 +126,12 @@ class Best:
         return {name: entropy + beside for name, entropy in known.items() if entropy is not None}
 
     @property
-    def smallest(self) -> str:
-        """The name of the codec with the fewest bits per weight, its own included.
+    def least(self) -> float:
+        """Bits per weight of the smallest codec, its own included."""
+        return min(self.bits_per_weight, *self.sizes.values())
 
-        Of several that read the same in three digits, all their names.
-        """
-        sizes = {self.name: self.bits_per_weight} | self.sizes
-        least = f"{min(sizes.values()):.3f}"
-        return TIE.join(name for name, bits in sizes.items() if f"{bits:.3f}" == least)
+
+def best_of_each(summary: Sequence[Best]) -> str:
+    """The heading of the best points."""
+    kind = "XOR point" if all(best.code == "xor" for best in summary) else "point"
+    return f"Best {kind} of each prune rate"

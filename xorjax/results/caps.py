@@ -12,6 +12,10 @@ LABELS = 24
 """Prune rates on one axis."""
 CURVES = 40
 """Training curves of one stage."""
+LEVELS = 8
+"""Levels of pruning in the legend of the curves."""
+AXIS_VALUES, AXIS_RATES = 16, 4
+"""Values of an axis and prune rates in the table of axes."""
 COLUMNS = 8
 """Prune rates side by side on the terminal."""
 WORDS = 12

@@ -7,9 +7,8 @@ import plotly.graph_objects as go
 from xorjax.metric import Metric
 from xorjax.results.caps import of_many, spread
 from xorjax.results.compare import Comparison, Side, front
-from xorjax.results.figures import EDGE, Panel, axes, hover
+from xorjax.results.figures import DIGITS_BY_STEP, EDGE, Panel, axes, hover
 from xorjax.results.palette import BLUE, ORANGE
-from xorjax.results.ticks import DIGITS_BY_STEP
 from xorjax.results.variants import SAID, said
 
 STYLES = ((BLUE, "circle"), (ORANGE, "square"))

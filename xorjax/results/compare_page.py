@@ -6,7 +6,7 @@ from pathlib import Path
 from xorjax.files import replacing
 from xorjax.metric import Metric
 from xorjax.results import page
-from xorjax.results.best import Best
+from xorjax.results.best import Best, best_of_each
 from xorjax.results.caps import of_many
 from xorjax.results.compare import (
     SIZES,
@@ -18,9 +18,8 @@ from xorjax.results.compare import (
     summed_up,
     verdict,
 )
-from xorjax.results.figure_sections import panels
+from xorjax.results.figures import panels
 from xorjax.results.losses import heading
-from xorjax.results.notes import best_of_each
 from xorjax.results.page import Cell, count
 from xorjax.results.palette import BLUE, ORANGE
 

@@ -6,10 +6,10 @@ from rich.table import Table
 from rich.text import Text
 
 from xorjax.metric import Metric
+from xorjax.results.best import best_of_each
 from xorjax.results.caps import of_many, spread
 from xorjax.results.compare import Comparison, Difference, best_pair, shown, summed_up
 from xorjax.results.losses import heading
-from xorjax.results.notes import best_of_each
 from xorjax.results.page import count
 
 ROWS = 20

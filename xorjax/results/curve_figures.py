@@ -7,9 +7,8 @@ import plotly.graph_objects as go
 import polars as pl
 
 from xorjax.metric import Metric
-from xorjax.results.figures import Panel, axes, hover
+from xorjax.results.figures import DIGITS_BY_STEP, Panel, axes, hover
 from xorjax.results.palette import NEUTRAL
-from xorjax.results.ticks import DIGITS_BY_STEP
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,33 @@
-"""The report's section of all points: bits against accuracy, filters for the figure and the table below it."""
+"""The report's section of all points: their filters, bits against the metric, and the table of all rows.
 
-from collections.abc import Iterable
+The scripts beside this module fill it: explore.js filters, pareto.js draws, rows.js and layers.js list.
+"""
+
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 import polars as pl
 
 from xorjax.metric import Metric
-from xorjax.results import embedded, page, pareto_section, rows_section
+from xorjax.results import embedded, page
+from xorjax.results.caps import spread
 from xorjax.results.collect import Experiment, split_sizes
 from xorjax.results.configs import plain, setting
-from xorjax.results.names import approximate_masks, code_name, codec_name, example, mask_name, own_code
+from xorjax.results.figures import DIGITS_BY_STEP
+from xorjax.results.names import (
+    CODEC_NAMES,
+    approximate_masks,
+    code_name,
+    codec_name,
+    example,
+    mask_name,
+    own_code,
+)
 from xorjax.results.palette import colours
-from xorjax.results.progress_section import known_of_failed
 from xorjax.results.rows import SCHEMA
-from xorjax.results.ticks import DIGITS_BY_STEP
 from xorjax.results.variants import SAID, SETTING, said, varied_keys
+from xorjax.streams import BIT_NAMES
 
 ORIGIN = "origin"
 """The column of `marked`; a table without it has no such filter."""
@@ -35,22 +47,53 @@ BOXES = 24
 """Values of a filter that get a box each; more numbers than that are chosen by their least and largest."""
 SWEPT = 8
 """Config keys that have a column and a filter of their own."""
+NAMED_RATES = 12
+"""Prune rates whose colours the legend explains: as many as a reader takes in."""
+
+# Plotly's markers and the same signs as letters: filled for the points' own codes, open for the others beside them.
+OWN = (
+    *(("circle", "●"), ("square", "■"), ("diamond", "◆")),
+    *(("triangle-up", "▲"), ("triangle-down", "▼"), ("star", "★")),
+)
+OTHERS = (
+    *(("square-open", "□"), ("diamond-open", "◇"), ("triangle-up-open", "△"), ("triangle-down-open", "▽")),
+    *(("star-open", "☆"), ("circle-open", "○"), ("pentagon-open", "⬠"), ("hexagon-open", "⬡")),
+    *(("triangle-left-open", "◁"), ("triangle-right-open", "▷")),
+)
+XOR = [code_name("xor", method) for method in ("minimum", "greedy")]
+"""Own codes whose mark is always the same."""
+
+Digits = Mapping[str, int | None]
+"""The columns of the page's table and the digits after their point (0: as it is, None: text)."""
+DIGITS: dict[str, int | None] = {"layer": None, "codec": None, "prune_rate": 0, "bits_per_weight": 4}
+DIGITS |= {"file_bits_per_parameter": 4, "matrix_bits": 4}
+DIGITS |= {"test_metric": 4, "validation_metric": 4, "seed": 0, "n_in": 0, "n_out": 0}
+DIGITS |= {"code_bits": 4, "patch_bits": 4, "index_bits": 4, "scale_bits": 4, "patches_per_slice": 2}
+DIGITS |= {"patch_format": None, "mask_codec": None, "dense_metric": 4, "reference_metric": 4}
+DIGITS |= {"pruned_metric": 4, "epochs": 0}
+DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bounded": 0, "file_bytes": 0}
+DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
+# Printed: what fits on paper.
+PRINTED = ("status", "layer", "codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "index_bits")
+PRINTED += ("bits_per_weight", "file_bits_per_parameter")
+ALWAYS = ("codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "bits_per_weight")
+ALWAYS += ("point", "command", "file_bits_per_parameter")
+"""Columns of the table even where they hold one value; an empty one is never there."""
 
 
 def marked(table: pl.DataFrame, experiment: Experiment) -> pl.DataFrame:
-    """The rows as the page shows them: see `known_of_failed`, and with columns for what else was swept.
+    """The rows as the page shows them, with columns for what else was swept.
 
     `codec` is the code for readers. `origin` says whether a search or a sweep made their point, if a search made any;
     rivals are of a network, whoever coded it first, and their mask codec is in their name. A swept setting that has no
-    column is one by its name.
+    column is one by its name. Failed points have what their settings say of the coding.
     """
     swept = _swept(table, experiment.swept)
-    table = _untrained(known_of_failed(table)).with_columns(pl.col("baseline").fill_null(False), *swept)
+    table = _untrained(_known_of_failed(table)).with_columns(pl.col("baseline").fill_null(False), *swept)
+    of_names = table.select("code", "method", "mask_codec", "baseline").iter_rows()
     names = [
         codec_name(code, mask) if baseline else code and code_name(code, method)
-        for code, method, mask, baseline in table.select(
-            "code", "method", "mask_codec", "baseline"
-        ).iter_rows()
+        for code, method, mask, baseline in of_names
     ]
     table = table.with_columns(
         pl.when(~pl.col("baseline")).then("mask_codec"), codec=pl.Series(names, dtype=pl.String)
@@ -60,6 +103,20 @@ def marked(table: pl.DataFrame, experiment: Experiment) -> pl.DataFrame:
     is_drawn = pl.col("point").is_in(list(experiment.searched))
     origin = pl.when(is_drawn).then(pl.lit("search")).otherwise(pl.lit("sweep"))
     return table.with_columns(pl.when(~pl.col("baseline")).then(origin).alias(ORIGIN))
+
+
+def _known_of_failed(table: pl.DataFrame) -> pl.DataFrame:
+    failed, configs = pl.col("status") == "failed", table["config"]
+    keys = {name: f"code.{name}" for name in ("n_in", "n_out", "method", "patch_format")}
+    if "failed" not in table["status"]:
+        return table
+    return table.with_columns(
+        pl.when(failed)
+        .then(pl.coalesce(column, setting(configs, key).cast(table.schema[column])))
+        .otherwise(pl.col(column))
+        .alias(column)
+        for column, key in (keys | {"mask_codec": "mask.codec"}).items()
+    )
 
 
 def _untrained(table: pl.DataFrame) -> pl.DataFrame:
@@ -93,13 +150,11 @@ def _swept(table: pl.DataFrame, swept: Iterable[str]) -> list[pl.Series]:
         for i, (baseline, quantized, _) in enumerate(rows):
             if baseline and len(by_network.get(quantized, ())) != 1:
                 values[i] = None
-        is_number = all(type(value) in (int, float) for value in values if value is not None)
-        texts = [None if value is None else plain(value, key) for value in values]
-        found.append(
-            pl.Series(key, values, pl.Float64, strict=False)
-            if is_number
-            else pl.Series(key, texts, pl.String)
-        )
+        if all(type(value) in (int, float) for value in values if value is not None):
+            found.append(pl.Series(key, values, pl.Float64, strict=False))
+        else:
+            texts = [None if value is None else plain(value, key) for value in values]
+            found.append(pl.Series(key, texts, pl.String))
     return found
 
 
@@ -113,10 +168,11 @@ def explore(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> str:
     """
     parts = [_filters(table)]
     if not points.is_empty():
-        parts += [pareto_section.figure(points, metric), pareto_section.front(points, metric)]
+        own = own_code(points.filter(~pl.col("baseline"))["code"])
+        parts += [*_figure(points, metric, own), _front(metric, own)]
         if table["layer"].drop_nulls().n_unique() > 1:
-            parts.append(pareto_section.layers())
-    return page.section("points", "All points", *parts, *rows_section.rows(table, _more(table), metric))
+            parts.append(_layers())
+    return page.section("points", "All points", *parts, *_rows(table, metric))
 
 
 def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str, Any]:
@@ -127,7 +183,6 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
     rival = pl.when("baseline").then("codec").alias("rival")
     first = table.with_row_index("row").group_by("point", rival).agg(pl.col("row").min())
     points = points.join(first, on=["point", "rival"], how="left", nulls_equal=True, maintain_order="left")
-    rates = {_value(rate): colour for rate, colour in colours(points["prune_rate"].to_list()).items()}
     trained = pl.when(pl.col("test_metric").is_not_null())
     digits = {"row": 0, "prune_rate": 0, "codec": None, "bits_per_weight": 5, "reference_metric": 5}
     digits |= {"reference_validation_metric": 5, "validation_metric": 5, "test_metric": 5}
@@ -140,25 +195,37 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
         ", ".join(filter(None, (f"S {row[0]:g}", codec, row[-1]))) if baseline else said(row)
         for codec, baseline, *row in points.select("codec", "baseline", *SAID).iter_rows()
     ]
-    more, codes = _more(table), points.filter(~pl.col("baseline"))["code"]
+    masks: list[str] = table["mask_codec"].drop_nulls().unique().sort().to_list()
     return {
         "n": table.height,
-        "columns": embedded.columns(shown, rows_section.columns(more)),
+        "columns": embedded.columns(shown, _columns(table)),
         "baseline": table["baseline"].to_list(),
-        "listed": rows_section.in_table(table, more)[0],
-        "names": {"mask_codec": rows_section.mask_names(table)},
-        "printed": list(rows_section.PRINTED),
+        "listed": _listed(table)[0],
+        "names": {"mask_codec": {codec: mask_name(codec) for codec in masks}},
+        "printed": list(PRINTED),
         "filters": {column: name for column, (name, _) in _filters_of(table).items()},
         "of_coding": [*OF_CODING, *_keys(table)],
         "points": columns | {"setting": embedded.text(pl.Series(settings, dtype=pl.String))},
         "digits_by_step": DIGITS_BY_STEP,
         "metric": vars(metric) | {"scale": metric.scale, "label": metric.label},
-        "own": own_code(codes),
+        "own": own_code(points.filter(~pl.col("baseline"))["code"]),
         "examples": split_sizes(table.filter(pl.col("status") == "ok")),
         "example": example(table["task"].drop_nulls()),
-        "colours": rates,
-        "marks": {codec: symbol for codec, (symbol, _) in pareto_section.marks(points).items()},
+        "colours": {_value(rate): colour for rate, colour in colours(points["prune_rate"].to_list()).items()},
+        "marks": {codec: symbol for codec, (symbol, _) in marks(points).items()},
     }
+
+
+def marks(codecs: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    """The marker and the letter of each `codec`, which `baseline` says to be a rival or a point's own."""
+    pairs = dict(codecs.select("codec", "baseline").drop_nulls().iter_rows())
+    found = {}
+    for is_rival, known, signs in ((False, XOR, OWN), (True, list(CODEC_NAMES.values()), OTHERS)):
+        places = {name: sign for name, sign in zip(known, signs, strict=False) if pairs.get(name) == is_rival}
+        others = sorted(name for name in pairs if pairs[name] == is_rival and name not in places)
+        free = [sign for sign in signs if sign not in places.values()] or signs
+        found |= places | {name: free[i % len(free)] for i, name in enumerate(others)}
+    return found
 
 
 def _keys(table: pl.DataFrame) -> list[str]:
@@ -166,11 +233,34 @@ def _keys(table: pl.DataFrame) -> list[str]:
     return [name for name in table.columns if name not in SCHEMA and name not in (ORIGIN, "codec")]
 
 
-def _more(table: pl.DataFrame) -> dict[str, int | None]:
-    digits: dict[str, int | None] = {
-        key: 0 if table.schema[key].is_numeric() else None for key in _keys(table)
+def _columns(table: pl.DataFrame) -> dict[str, int | None]:
+    """The columns that the page's scripts know, and their digits."""
+    keys = {key: 0 if table.schema[key].is_numeric() else None for key in _keys(table)}
+    return DIGITS | keys | ({ORIGIN: None} if ORIGIN in table.columns else {})
+
+
+def _listed(table: pl.DataFrame) -> tuple[list[str], dict[str, str]]:
+    """The columns of the page's table, in their order, and those left out with the one value that they hold."""
+    names, always = list(_columns(table)), set[str](ALWAYS)
+    if "failed" in table["status"]:
+        names = ["status", "n_in", *(name for name in names if name not in ("status", "n_in"))]
+        always.add("status")
+    if table.height < 2:
+        return names, {}
+    values = {name: table[name].drop_nulls().unique() for name in names}
+    same = {
+        name: _said(name, seen[0]) for name, seen in values.items() if len(seen) == 1 and name not in always
     }
-    return digits | ({ORIGIN: None} if ORIGIN in table.columns else {})
+    left_out = {*same, *(name for name, seen in values.items() if seen.is_empty())}
+    return [name for name in names if name not in left_out], same
+
+
+def _said(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.{DIGITS[name]}f}".rstrip("0").removesuffix(".") if DIGITS.get(name) else f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else mask_name(str(value))
 
 
 def _filters_of(table: pl.DataFrame) -> dict[str, tuple[str, str]]:
@@ -179,7 +269,7 @@ def _filters_of(table: pl.DataFrame) -> dict[str, tuple[str, str]]:
 
 
 def _filters(table: pl.DataFrame) -> str:
-    codecs = list(pareto_section.marks(table))
+    codecs = list(marks(table))
     fields = [
         _filter(table[column], name, title, codecs) for column, (name, title) in _filters_of(table).items()
     ]
@@ -196,24 +286,128 @@ def _filter(column: pl.Series, name: str, title: str, codecs: list[str]) -> str:
     values = codecs if name == "codec" else column.drop_nulls().unique().sort().to_list()
     if len(values) < 2:
         return ""
-    legend = f"<legend>{escape(title)}</legend>"
     if column.dtype.is_numeric() and len(values) > BOXES:
-        ends = zip(("from", "to"), (values[0], values[-1]), strict=True)
         boxes = "".join(
             f'<label>{word} <input type="number" step="any" name="{name}" data-end="{word}" '
             f'placeholder="{value:g}"></label>'
-            for word, value in ends
+            for word, value in (("from", values[0]), ("to", values[-1]))
         )
-        return f"<fieldset>{legend}{boxes}</fieldset>"
-    words = mask_name if name == "mask" else str
-    boxes = "".join(
-        f'<label><input type="checkbox" name="{name}" value="{escape(_value(value))}">'
-        f"{escape(words(_value(value)))}</label>"
-        for value in values
-    )
-    return f"<fieldset>{legend}{boxes}</fieldset>"
+    else:
+        words = mask_name if name == "mask" else str
+        boxes = "".join(
+            f'<label><input type="checkbox" name="{name}" value="{escape(_value(value))}">'
+            f"{escape(words(_value(value)))}</label>"
+            for value in values
+        )
+    return f"<fieldset><legend>{escape(title)}</legend>{boxes}</fieldset>"
 
 
 def _value(value: object) -> str:
     """As JavaScript says it."""
     return str(value).removesuffix(".0")
+
+
+def _choice(name: str, title: str, values: Mapping[str, str]) -> str:
+    boxes = "".join(
+        f'<label><input type="radio" name="{name}" value="{value}" form="filters"{" checked" if i == 0 else ""}>'
+        f"{words}</label>"
+        for i, (value, words) in enumerate(values.items())
+    )
+    return f"<fieldset><legend>{title}</legend>{boxes}</fieldset>"
+
+
+def _figure(points: pl.DataFrame, metric: Metric, own: str) -> list[str]:
+    """Bits against the metric: its choices, legends, its place and how to read it."""
+    name, rates, seeds = metric.name, colours(points["prune_rate"].to_list()), points["seed"].n_unique()
+    drawn = points.filter(pl.col("test_metric").is_not_null())
+    signs = {codec: (sign, "var(--ink)") for codec, (_, sign) in marks(drawn).items()}
+    lines: dict[str, str | tuple[str, str]] = {"references, mean": "dotted"}
+    if seeds > 1:
+        lines["of a mean, ± 1 standard deviation of its seeds"] = ("┃", "var(--soft)")
+    of_axis = {
+        "validation": {f"front of the {own}": "solid", "front of the others": "dashed"},
+        "test": {"on the front by validation": ("◎", "var(--ink)")},
+    }
+    up = "up" if metric.higher_is_better else "down"
+    return [
+        f"<h3>Bits against {escape(name)}</h3>",
+        '<div id="axes">',
+        _choice("axis", escape(name.capitalize()), {"validation": "validation", "test": "test"}),
+        _choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})
+        if seeds > 1
+        else "",
+        _choice("scale", "Bits per weight", {"linear": "linear", "logarithmic": "logarithmic"}),
+        '<fieldset><legend>Range</legend><label><input type="checkbox" name="codecs" value="all" '
+        'form="filters">all codecs</label></fieldset></div><div class="keep">',
+        page.legend({f"S = {rate:g}": rates[rate] for rate in spread(list(rates), NAMED_RATES)}),
+        page.legend(signs),
+        *(
+            f'<div data-axis="{axis}"{" hidden" if axis == "test" else ""}>{page.legend({**of_it, **lines})}</div>'
+            for axis, of_it in of_axis.items()
+        ),
+        f'<div id="frame"><div id="pareto" role="img" aria-label="Bits per weight against {escape(name)}"></div>'
+        '<p id="nothing" hidden></p><button type="button" id="unzoom" hidden>Reset zoom</button></div>',
+        '<p id="outside" class="caption"></p></div>',
+        page.paragraph(
+            "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all layers "
+            f"together. Further left is smaller, further {up} is better. The front is what no other dot of those shown "
+            "beats in both; single seeds have luck, which the means even out. A reference is the dense network trained "
+            f"as long without compression. The front is found by validation {name} and drawn over it alone; over test "
+            f"{name} the dots that it consists of have a ring. The range fits the {own} and the codecs within 1.3 "
+            "times the smallest at their prune rate. Dense 1-bit is left out where nobody trained that network. Point "
+            "at a dot for its settings, click or tap it for its command; with a mouse, drag to zoom.",
+            "caption",
+        ),
+    ]
+
+
+def _front(metric: Metric, own: str) -> str:
+    """The table of the front, empty."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    names = ("bits per weight", f"validation{unit}", f"test{unit}", "seed")
+    table = page.empty_table(dict.fromkeys(names, "") | {"setting": "text"}, "front", "chosen")
+    return f'<div id="front"><h3>The front of the {escape(own)}</h3>{table}</div>'
+
+
+def _layers() -> str:
+    """The table of one setting's layers, empty."""
+    names = ("weights", "kept", *BIT_NAMES.values(), "total", "patches / slice")
+    table = page.empty_table({"layer": "text"} | dict.fromkeys(names, ""), "layers of the setting")
+    return (
+        '<div id="layers"><h3>One setting by layer: bits per weight of the layer, means over its seeds</h3>'
+        f'<label>Setting <select id="setting"></select></label>{table}</div>'
+    )
+
+
+def _rows(table: pl.DataFrame, metric: Metric) -> tuple[str, ...]:
+    """The table of all rows, empty; and the panel of what is chosen, on all pages."""
+    known = _columns(table)
+    shown, same = _listed(table)
+
+    def heading(name: str) -> str:
+        said = escape(name.replace("metric", metric.name)).replace("_", "_<wbr>").replace(".", ".<wbr>")
+        return f'<button type="button">{said}</button>'
+
+    kinds = {
+        heading(name): f"{'text' if known[name] is None else ''}{'' if name in PRINTED else ' wide'}"
+        for name in shown
+    }
+    said = "; ".join(f"{name.replace('metric', metric.name)} {value}" for name, value in same.items())
+    values = "accuracies fractions" if metric.unit == "%" else f"{metric.label} as it is"
+    return (
+        '<div id="rows"><h3>All rows</h3>',
+        f"<p>One row a layer and codec; bits are per weight, {values}. A heading sorts; arrow keys go from "
+        "row to row, Enter shows a row's command. The whole table, with every setting, is beside this file: "
+        '<a href="results.csv">results.csv</a>, <a href="results.parquet">results.parquet</a>.</p>',
+        page.empty_table(kinds, "all rows", "chosen"),
+        '<p class="buttons"><button type="button" data-step="-1">Previous</button> '
+        '<button type="button" data-step="1">Next</button> <span role="status"></span></p>',
+        page.paragraph(
+            f"The same in all rows that have it, and so no column: {said}." if said else "", "caption"
+        ),
+        "</div>",
+        '<aside id="chosen" aria-label="The chosen point" aria-live="polite" hidden><strong></strong>'
+        '<span id="whose"></span><code tabindex="0"></code>'
+        '<button type="button" data-do="copy">Copy the command</button>'
+        '<button type="button" data-do="close">Close</button><span role="status"></span></aside>',
+    )

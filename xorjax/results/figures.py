@@ -1,13 +1,26 @@
-"""What the figures of all pages share. Only this module and those of the figures know plotly."""
+"""What the figures of the pages share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
+import polars as pl
 
 from xorjax.metric import Metric
+from xorjax.results.caps import PANELS, of_many, spread
+from xorjax.results.page import inside_script, paragraph
 from xorjax.results.palette import NEUTRAL, PAGE
 
 PLOT_HEIGHT = 300
+EDGE = {"width": 1, "color": PAGE}
+"""Around marks that touch each other: an edge of the page's colour tells them apart."""
+DIGITS_BY_STEP: tuple[dict[str, object], ...] = (
+    *({"dtickrange": [10.0**-n, 9 * 10.0**-n], "value": f".{n}f"} for n in (4, 3, 2, 1)),
+    {"dtickrange": [1, None], "value": ".0f"},
+)
+"""Plotly's `tickformatstops`: labels have as many digits as tell them apart, however far one zooms in."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +36,31 @@ class Panel:
     @property
     def about(self) -> str:
         """What a screen reader says of it: its title, and what its axes are."""
-        axes = (self.figure.layout[name].title.text for name in ("yaxis", "xaxis"))
+        layout: Any = self.figure.layout
+        axes = (axis.title.text for axis in (layout.yaxis, layout.xaxis))
         return f"{self.title}: {' against '.join(text for text in axes if text)}"
 
 
-EDGE = {"width": 1, "color": PAGE}
-"""Around marks that touch each other: an edge of the page's colour tells them apart."""
+def panels(section: str, drawn: Sequence[Panel]) -> str:
+    """Figures of a section beside each other, what each leaves out said below it; plots.js draws them."""
+    return '<div class="panels">\n' + "\n".join(_panel(section, panel) for panel in drawn) + "\n</div>"
+
+
+def _panel(section: str, panel: Panel) -> str:
+    heading = f"<h3>{escape(panel.title)}</h3>" if panel.title else ""
+    data = f'<script type="application/json">{inside_script(panel.figure.to_json() or "")}</script>'
+    return (
+        f'<div class="panel{" wide" if panel.wide else ""}">{heading}'
+        f'<div class="plot" role="img" aria-label="{escape(f"{section}, {panel.about}")}" '
+        f'style="height:{panel.height}px">{data}</div>{paragraph(panel.more, "caption")}</div>'
+    )
+
+
+def of_some_rates(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The rows of as many prune rates as get a figure of their own, and a sentence if that is not all."""
+    rates = frame["prune_rate"].unique().sort().to_list()
+    shown = spread(rates, PANELS)
+    return frame.filter(pl.col("prune_rate").is_in(shown)), of_many(len(rates), len(shown), "prune rates")
 
 
 def dashes(dash: str = "dash") -> dict[str, object]:
@@ -46,6 +78,10 @@ def axes(x_title: str, y_title: str) -> go.Layout:
     # Colours of text and lines are the page's: report.css sets them, so that they follow light and dark.
     # A finger that moves over a figure scrolls the page: only the report's main figure can be zoomed.
     axis = {"showline": False, "zeroline": False, "ticks": "", "fixedrange": True}
+
+    def title(text: str) -> dict[str, object]:
+        return {"text": text, "standoff": 10, "font_size": 13}
+
     return go.Layout(
         template="none",
         showlegend=False,
@@ -56,16 +92,6 @@ def axes(x_title: str, y_title: str) -> go.Layout:
         hoverlabel={"font": {"size": 13}},
         hovermode="closest",
         dragmode=False,
-        xaxis={
-            **axis,
-            "showgrid": False,
-            "title": {"text": x_title, "standoff": 10, "font_size": 13},
-            "ticklabelstandoff": 5,
-        },
-        yaxis={
-            **axis,
-            "gridwidth": 1,
-            "title": {"text": y_title, "standoff": 10, "font_size": 13},
-            "ticklabelstandoff": 4,
-        },
+        xaxis={**axis, "showgrid": False, "title": title(x_title), "ticklabelstandoff": 5},
+        yaxis={**axis, "gridwidth": 1, "title": title(y_title), "ticklabelstandoff": 4},
     )

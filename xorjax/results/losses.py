@@ -14,10 +14,7 @@ import polars as pl
 from scipy.special import stdtrit
 
 from xorjax.metric import Metric
-from xorjax.results.caps import listed
 
-FEW = 10
-"""Seeds below which a caption says what they cannot tell."""
 ONE_SEED = "1 seed: tells nothing of a spread"
 EQUAL = 1e-12
 """What the rounding of sums may leave of a difference or half width of 0."""
@@ -38,13 +35,12 @@ def half_width(values: Sequence[float]) -> float | None:
 class Loss:
     """The mean over seeds, in the metric, positive where the model is worse than its reference.
 
-    `half_width` is None for one seed. `n_test` is None where it is not known.
+    `half_width` is None for one seed.
     """
 
     value: float
     half_width: float | None
     n_seeds: int
-    n_test: int | None
 
     def number(self, metric: Metric) -> str:
         """For a column whose heading has the unit: "0.061 ± 0.047"."""
@@ -60,52 +56,17 @@ class Loss:
         how = ONE_SEED if self.half_width is None else f"95 %, {self.n_seeds} seeds, paired by seed"
         return f"{self.number(metric)}{_unit(metric)} ({how})"
 
-    def limit(self, metric: Metric) -> str | None:
-        """What so few seeds cannot tell: "3 seeds: cannot tell less than 0.105 pp"; None if they are not few."""
-        if self.half_width is None:
-            return ONE_SEED
-        if self.n_seeds >= FEW:
-            return None
-        if self.half_width > EQUAL:
-            least = f"{_width(self.half_width, metric)}{_unit(metric)}"
-            return f"{self.n_seeds} seeds: cannot tell less than {least}"
-        # By chance: the next seed will differ.
-        equal = f"{self.n_seeds} seeds of equal loss: "
-        if metric.unit == "%" and self.n_test:
-            least = f"{_number(1 / self.n_test, metric)}{_unit(metric)}"
-            return f"{equal}cannot tell less than one of {self.n_test:,} test examples, {least}"
-        return f"{equal}tell nothing of a spread"
-
 
 def loss_of(points: pl.DataFrame, metric: Metric) -> Loss:
     """The loss of the points of one setting, one a seed."""
     pairs = points.select("test_metric", "reference_metric").iter_rows()
     losses = [metric.loss(test, reference) for test, reference in pairs]
-    sizes = points["n_test"].drop_nulls().unique()
-    n_test = int(sizes[0]) if len(sizes) == 1 else None
-    return Loss(fmean(losses), half_width(losses), len(losses), n_test)
+    return Loss(fmean(losses), half_width(losses), len(losses))
 
 
 def heading(metric: Metric) -> str:
     """Of a column of losses."""
     return f"loss ({_unit(metric).strip()})" if _unit(metric) else "loss"
-
-
-def caption(losses: Sequence[tuple[float, Loss]], metric: Metric) -> str:
-    """How to read the losses of several prune rates, and what the seeds cannot tell."""
-    limits: dict[str, list[str]] = {}
-    for rate, loss in losses:
-        if said := loss.limit(metric):
-            limits.setdefault(said, []).append(f"{rate:g}")
-    everywhere = len(limits) == 1 and len(next(iter(limits.values()))) == len(losses)
-    told = [said if everywhere else f"{said} at S = {listed(rates)}" for said, rates in limits.items()]
-    read = (
-        "Loss: how much worse the test split is than with the reference of the same seed, the dense network trained as "
-        "long and in the same way without pruning and quantizing; the mean over seeds"
-    )
-    if any(loss.half_width is not None for _, loss in losses):
-        read += " ± its 95 % interval (Student's t)"
-    return f"{'. '.join([read, *told])}."
 
 
 def _number(value: float, metric: Metric) -> str:

@@ -1,9 +1,10 @@
-"""The pieces of HTML of which the report is made; nothing here knows what a result is."""
+"""The pieces of HTML of which the pages are made; nothing here knows what a result is."""
 
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from typing import NamedTuple
 
 from xorjax.results.palette import ON_DARK, css, themed
 
@@ -12,6 +13,14 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 
 Cell = tuple[str, str]
 """A cell of a table: its text and its CSS classes."""
+
+
+class Column(NamedTuple):
+    """A column of a table; neighbours of one `group` have its name above theirs."""
+
+    name: str
+    cells: Sequence[Cell]
+    group: str = ""
 
 
 def resource(name: str) -> str:
@@ -39,7 +48,12 @@ def document(title: str, body: str, scripts: Sequence[str]) -> str:
 def script_data(name: str, value: object) -> str:
     """A script that defines the constant `name`, safe inside a script element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return f"const {name} = {_inside_script(text)};"
+    return f"const {name} = {inside_script(text)};"
+
+
+def inside_script(text: str) -> str:
+    """JSON that can neither end the script element that it is in, nor begin a comment or another in it."""
+    return text.replace("<", "\\u003c")
 
 
 def count(n: int, noun: str) -> str:
@@ -49,12 +63,16 @@ def count(n: int, noun: str) -> str:
 
 def section(name: str, title: str, *parts: str) -> str:
     """A section with a heading, reached by #name."""
-    return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n' + "\n".join(parts) + "\n</section>"
+    return (
+        f'<section id="{name}">\n<h2>{escape(title)}</h2>\n' + "\n".join(filter(None, parts)) + "\n</section>"
+    )
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """A paragraph of plain text."""
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    """A paragraph of plain text, "" of none."""
+    if not text:
+        return ""
+    return f'<p class="{kind}">{escape(text.strip())}</p>' if kind else f"<p>{escape(text.strip())}</p>"
 
 
 def table(
@@ -86,6 +104,25 @@ def table(
     )
 
 
+def columns(label: str, given: Sequence[Column]) -> str:
+    """A table of columns: empty ones are left out; a text that is the same in all of several rows is said below."""
+    same, kept = [], []
+    for column in given:
+        texts = {text for text, _ in column.cells}
+        if texts == {""}:
+            continue
+        if len(column.cells) > 1 and len(texts) == 1 and all("text" in kind for _, kind in column.cells):
+            same.append(f"{column.name} {column.cells[0][0]}")
+        else:
+            kept.append(column)
+    groups: dict[str, int] = {}
+    for column in kept:
+        groups[column.group] = groups.get(column.group, 0) + 1
+    rows = list(zip(*(column.cells for column in kept), strict=True))
+    drawn = table([column.name for column in kept], rows, groups if len(groups) > 1 else None, label)
+    return drawn + paragraph(f"The same in every row: {'; '.join(same)}." if same else "", "caption")
+
+
 def empty_table(headings: Mapping[str, str], label: str, kind: str = "") -> str:
     """A table that a script fills: headings, as HTML, with the CSS classes of their columns; `kind` is its own."""
     heads = "".join(f'<th scope="col" class="{kinds}">{name}</th>' for name, kinds in headings.items())
@@ -98,39 +135,16 @@ def scrolled(content: str, label: str) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{content}</div>'
 
 
-def panel(
-    title: str, figure: str, wide: bool, height: int | None = None, note: str = "", about: str = ""
-) -> str:
-    """A figure, given as plotly's JSON, with its title and a note; of a height in pixels, or as high as all are.
-
-    `about`: what a screen reader says of it; by default the title.
-    """
-    style = f' style="height:{height}px"' if height else ""
-    heading = f"<h3>{escape(title)}</h3>" if title else ""
-    below = f'<p class="caption">{escape(note.strip())}</p>' if note else ""
-    label = escape(about or title) or "figure"
-    data = f'<script type="application/json">{_inside_script(figure)}</script>'
-    return (
-        f'<div class="panel{" wide" if wide else ""}">{heading}'
-        f'<div class="plot" role="img" aria-label="{label}"{style}>{data}</div>{below}</div>'
-    )
-
-
-def failure(title: str, message: str, points: Sequence[str], command: str) -> str:
-    """What some points failed of: the message, the points, and the command that runs the first of them."""
-    names = "".join(f"<li>{escape(name)}</li>" for name in points)
-    which = "its command" if len(points) == 1 else "the first one's command"
-    return (
-        f'<div class="failure"><strong>{escape(title)}</strong><pre>{escape(message)}</pre>'
-        f'<ul>{names}</ul><p class="buttons">{which}: <button type="button" data-copy>Copy</button> '
-        f'<span role="status"></span></p><code>{escape(command)}</code></div>'
-    )
-
-
 def settings_table(settings: Mapping[str, object]) -> str:
     """A table of names and values without headings."""
+
+    def plain(value: object) -> str:
+        if isinstance(value, list | tuple):
+            return ", ".join(str(item) for item in value)
+        return "none" if value is None else str(value)
+
     lines = "\n".join(
-        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(_plain(value))}</td></tr>'
+        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(plain(value))}</td></tr>'
         for name, value in settings.items()
     )
     return scrolled(f'<table class="settings"><tbody>\n{lines}\n</tbody></table>', "settings")
@@ -138,30 +152,21 @@ def settings_table(settings: Mapping[str, object]) -> str:
 
 def legend(entries: Mapping[str, str | tuple[str, str]]) -> str:
     """A legend: name -> colour, or the style of a line (solid, dashed, dotted), or a sign and its colour."""
-    items = "".join(f"<li>{_mark(mark)}{escape(name)}</li>" for name, mark in entries.items())
+
+    def mark(of: str | tuple[str, str]) -> str:
+        if isinstance(of, tuple):
+            return f'<span style="color:{css(of[1])}">{of[0]}</span>'
+        return (
+            f'<i class="{of}"></i>'
+            if of in ("solid", "dashed", "dotted")
+            else f'<i style="background:{css(of)}"></i>'
+        )
+
+    items = "".join(f"<li>{mark(of)}{escape(name)}</li>" for name, of in entries.items())
     return f'<ul class="legend">{items}</ul>'
-
-
-def _mark(mark: str | tuple[str, str]) -> str:
-    if isinstance(mark, tuple):
-        return f'<span style="color:{css(mark[1])}">{mark[0]}</span>'
-    if mark in ("solid", "dashed", "dotted"):
-        return f'<i class="{mark}"></i>'
-    return f'<i style="background:{css(mark)}"></i>'
 
 
 def definitions(entries: Mapping[str, str]) -> str:
     """A list of words and their meanings."""
     lines = "\n".join(f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in entries.items())
     return f"<dl>\n{lines}\n</dl>"
-
-
-def _inside_script(text: str) -> str:
-    """JSON that can neither end the script element that it is in, nor begin a comment or another in it."""
-    return text.replace("<", "\\u003c")
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value)
-    return "none" if value is None else str(value)

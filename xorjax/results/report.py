@@ -3,18 +3,21 @@
 from pathlib import Path
 
 import polars as pl
+from plotly.offline import get_plotlyjs
 
 from xorjax.files import write_text
-from xorjax.results import figure_sections, page
+from xorjax.results import bars, page
+from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment, metric_of, read_experiment, tabulate, write_table
+from xorjax.results.configs import distinct, plain
 from xorjax.results.explore import data, explore, marked
-from xorjax.results.figure_sections import baselines, bits, patches
-from xorjax.results.headline import header
 from xorjax.results.masks_section import masks
+from xorjax.results.metric_section import metric_section
 from xorjax.results.names import GLOSSARY
-from xorjax.results.progress_section import progress
-from xorjax.results.settings_section import settings
-from xorjax.results.summary_section import summary_section
+from xorjax.results.opening import opening
+from xorjax.results.patches import patches
+from xorjax.results.progress import progress
+from xorjax.results.summary import summary_section
 from xorjax.results.tables import per_point, per_setting, summarise_points, with_best_gaps
 from xorjax.results.training_section import training
 from xorjax.results.variants import varied_keys
@@ -42,33 +45,49 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
     summary = summarise_points(points)
     rows = marked(table, experiment)
     drawn = with_best_gaps(points)
-    points_section = explore(rows, drawn, metric)
-    sections = [text for text in (progress(experiment, runs_dir), points_section) if text]
+    sections = [progress(experiment, runs_dir), explore(rows, drawn, metric)]
+    scripts = [page.script_data("DATA", data(rows, drawn, metric)), page.resource("explore.js")]
     if summary:
         by_setting = per_setting(points)
-        sections.insert(sections.index(points_section), summary_section(summary, results, points))
+        sections[1:1] = [summary_section(summary, results, points)]
         sections += [
-            bits(by_setting),
-            figure_sections.metric(points, metric),
-            *masks(points, metric),
-            *patches(by_setting),
-            baselines(summary),
-            *training(experiment, results, metric, runs_dir),
-            settings(experiment, results),
+            bars.bits(by_setting),
+            metric_section(points, metric),
+            masks(points, metric),
+            patches(by_setting),
+            bars.codecs(summary),
+            training(experiment, results, metric, runs_dir),
+            _settings(experiment, results),
             page.section("glossary", "Glossary", page.definitions(GLOSSARY)),
         ]
-    scripts = [page.script_data("DATA", data(rows, drawn, metric)), page.resource("explore.js")]
-    if not points.is_empty():
-        from plotly.offline import get_plotlyjs
-
-        resources = (page.resource(name) for name in ("points.js", "pareto.js", "layers.js"))
-        scripts = [get_plotlyjs(), page.resource("plots.js"), *scripts, *resources]
+        figures = (page.resource(name) for name in ("pareto.js", "layers.js"))
+        scripts = [get_plotlyjs(), page.resource("plots.js"), *scripts, *figures]
+    sections = [text for text in sections if text]
+    names = [text.split('"', 2)[1] for text in sections]
+    links = "".join(f'<a href="#{name}">{name.capitalize()}</a>' for name in names)
+    parts = [
+        opening(experiment, results, points, summary),
+        f'<nav aria-label="Sections">{links}</nav>',
+        *sections,
+    ]
     scripts.append(page.resource("rows.js"))
-    parts = [header(experiment, results, points, summary), _navigation(sections), *sections]
     return page.document(f"{experiment.name}: xorjax", "\n".join(parts), scripts)
 
 
-def _navigation(sections: list[str]) -> str:
-    names = [text.split('"', 2)[1] for text in sections]
-    links = "".join(f'<a href="#{name}">{name.capitalize()}</a>' for name in names)
-    return f'<nav aria-label="Sections">{links}</nav>'
+def _settings(experiment: Experiment, results: pl.DataFrame) -> str:
+    """What was swept, what was the same for all points, and by which versions."""
+    swept = {key: listed([plain(value, key) for value in values]) for key, values in experiment.swept.items()}
+    fixed = {key: plain(v[0], key) for key, v in distinct(results["config"]).items() if len(v) == 1}
+    columns = ("commit", "device", "xorjax_version", "jax_version", "numpy_version", "n_test")
+    versions = {c: ", ".join(map(str, results[c].drop_nulls().unique(maintain_order=True))) for c in columns}
+    return page.section(
+        "settings",
+        "Settings and versions",
+        '<div class="columns"><div><h3>Swept</h3>',
+        page.settings_table(swept or {"nothing": ""}),
+        "<h3>Versions</h3>",
+        page.settings_table({"command": experiment.command, **versions}),
+        "</div><div><h3>The same for all points</h3>",
+        page.settings_table(fixed),
+        "</div></div>",
+    )

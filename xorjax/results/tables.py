@@ -1,30 +1,22 @@
 """From result rows to what they say: the best point of each prune rate and the baselines beside it."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from textwrap import wrap
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
 from xorjax.metric import Metric
 from xorjax.results.best import ENTROPIES, Baseline, Best
-from xorjax.results.caps import COLUMNS, of_many, spread
 from xorjax.results.collect import metric_of
 from xorjax.results.columns import METRICS
 from xorjax.results.configs import setting
-from xorjax.results.losses import heading, loss_of
-from xorjax.results.names import CSR, SAME_MASK, code_name, codec_name, own_code
-from xorjax.results.notes import best_of_each, notes, verdict
+from xorjax.results.losses import loss_of
+from xorjax.results.names import CSR, SAME_MASK, code_name, codec_name
 from xorjax.results.variants import BY_SETTING, SETTING, Varied, varied_keys, with_variants
 from xorjax.streams import BIT_STREAMS
 
-LETTERS = 32
-"""Of a line in the terminal's table."""
+AXES = ("n_in", "asked", "method", "patch_format", "mask_codec", "variant")
+"""Columns of `per_setting` in which the settings of one prune rate may differ."""
 
 
 def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame:
@@ -73,6 +65,7 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         "metric_unit",
         "higher_is_better",
         "metric_tolerance",
+        "file_bytes",
         "file_bits_per_parameter",
         *METRICS,
         "dense_epochs",
@@ -153,6 +146,7 @@ def per_setting(points: pl.DataFrame) -> pl.DataFrame:
         "epochs",
         "test_metric",
         "validation_metric",
+        "file_bytes",
         "file_bits_per_parameter",
         *BIT_STREAMS,
         "bits_per_weight",
@@ -191,15 +185,26 @@ def summarise(table: pl.DataFrame, swept: Iterable[str] = ()) -> list[Best]:
 def summarise_points(points: pl.DataFrame) -> list[Best]:
     """`summarise` of what `per_point` gives."""
     metric = metric_of(points)
-    sign = 1 if metric.higher_is_better else -1
-    best = []
-    for _, group in _judged(points, metric).group_by("prune_rate", maintain_order=True):
-        pool = group.filter("is_close")
-        if pool.is_empty():
-            validated = sign * pl.col("validation_metric").round(9)
-            pool = group.filter(validated.eq_missing(validated.max()))
-        best.append(_best(points, metric, pool))
-    return best
+    groups = _judged(points, metric).group_by("prune_rate", maintain_order=True)
+    return [_best(points, metric, _eligible(group, metric)) for _, group in groups]
+
+
+def by_axis(points: pl.DataFrame) -> list[tuple[str, str, list[Best]]]:
+    """The best setting of each prune rate with each value of each of `AXES` that differs at some rate.
+
+    Of what `per_point` gives: axis, value and, by the rule of `summarise`, a `Best` for each rate that has the value.
+    """
+    metric = metric_of(points)
+    judged = _judged(points, metric)
+    found = []
+    for axis in AXES:
+        if judged.select(pl.col(axis).drop_nulls().n_unique().over("prune_rate").max()).item() < 2:
+            continue
+        for (value,), of_value in judged.drop_nulls(axis).group_by(axis, maintain_order=True):
+            groups = of_value.group_by("prune_rate", maintain_order=True)
+            best = [_best(points, metric, _eligible(group, metric)) for _, group in groups]
+            found.append((axis, str(value), best))
+    return found
 
 
 def summarise_models(points: pl.DataFrame) -> list[Best]:
@@ -222,6 +227,15 @@ def _judged(points: pl.DataFrame, metric: Metric) -> pl.DataFrame:
     return per_setting(points).with_columns(is_close=loss <= metric.tolerance + 1e-9)
 
 
+def _eligible(group: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+    """Those of `_judged` that are close to their reference; where none is, those that validate best."""
+    close = group.filter("is_close")
+    if not close.is_empty():
+        return close
+    validated = (1 if metric.higher_is_better else -1) * pl.col("validation_metric").round(9)
+    return group.filter(validated.eq_missing(validated.max()))
+
+
 def _best(points: pl.DataFrame, metric: Metric, settings: pl.DataFrame) -> Best:
     """The smallest of settings."""
     row = settings.sort("bits_per_weight", maintain_order=True).row(0, named=True)
@@ -229,7 +243,7 @@ def _best(points: pl.DataFrame, metric: Metric, settings: pl.DataFrame) -> Best:
         "metric": metric,
         "loss": loss_of(of_setting(points, (row[name] for name in SETTING)), metric),
         "baselines": _baselines(points, row),
-        "bounded": _bounded(points, row["prune_rate"]),
+        "n_bounded": points.filter(pl.col("prune_rate") == row["prune_rate"])["n_bounded"].sum(),
     }
     fields = {name: row[name] for name in Best.__dataclass_fields__ if name not in others}
     return Best(**fields, **others)
@@ -245,7 +259,7 @@ def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ..
     models = of_setting(points, (best[name] for name in SETTING))["quantized"].to_list()
     same_models = with_best_gaps(points.filter("baseline", pl.col("quantized").is_in(models)))
     means = same_models.group_by("codec", maintain_order=True).agg(
-        *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight")),
+        *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight", "file_bytes")),
         n_seeds=pl.col("seed").n_unique(),
         is_gaps=_are_gaps().first(),
     )
@@ -277,136 +291,4 @@ def with_best_gaps(points: pl.DataFrame) -> pl.DataFrame:
 def _same_mask(best: dict[str, Any]) -> Baseline:
     """The mask as the point stores it, and behind it the kept signs as they are: a bit each, which needs no run."""
     kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
-    return Baseline(SAME_MASK, kept, 0.0, index, scale, kept + index + scale, best["n_seeds"])
-
-
-def _bounded(points: pl.DataFrame, prune_rate: float) -> tuple[tuple[str, int], ...]:
-    chosen = points.filter(pl.col("prune_rate") == prune_rate, pl.col("n_bounded") > 0)
-    return tuple(chosen.select("point", "n_bounded").iter_rows())
-
-
-@dataclass(frozen=True)
-class SummaryTable:
-    """The summary for the terminal, a column each prune rate, and how to read it.
-
-    Of many prune rates as many are shown as the terminal has room for: no number is cut.
-    """
-
-    summary: list[Best]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.summary:
-            yield Text("No point has a result yet.")
-            return
-        anything = options.update(max_width=10_000)
-        for n in range(min(len(self.summary), COLUMNS), 0, -1):
-            table = _table(spread(self.summary, n))
-            if Measurement.get(console, anything, table).maximum <= options.max_width:
-                break
-        yield table
-        more = of_many(len(self.summary), n, "prune rates, evenly spread; all are in the report").strip()
-        for note in [*([more] if more else []), *notes(self.summary), verdict(self.summary)]:
-            yield Text(note, style="dim")
-
-
-MODELS = "All models, each in its smallest code"
-
-
-@dataclass(frozen=True)
-class ModelsTable:
-    """`summarise_models` for the terminal, a line each."""
-
-    models: list[Best]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        headings, rows = models_columns(self.models)
-        table = Table(title=MODELS, title_justify="left")
-        for name in headings[:-1]:
-            # A word a line: the settings need the room.
-            table.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
-        table.add_column(headings[-1])
-        for row in rows:
-            table.add_row(*row)
-        yield table
-
-
-def models_columns(models: list[Best]) -> tuple[list[str], list[list[str]]]:
-    """The headings and the rows of the table of `summarise_models`; the last column is text."""
-    metric = models[0].metric
-    headings = ["bits / weight", "whole file", f"test {metric.label}", heading(metric), "setting"]
-    rows = [
-        [
-            three_digits(best.bits_per_weight),
-            three_digits(best.file_bits_per_parameter),
-            best.tested,
-            best.loss.number(metric),
-            best.said,
-        ]
-        for best in models
-    ]
-    return headings, rows
-
-
-def _table(shown: list[Best]) -> Table:
-    metric, own = shown[0].metric, own_code(best.code for best in shown)
-    tested = f"{metric.name} {metric.unit}".strip()
-    table = Table(title=best_of_each(shown), title_justify="left")
-    table.add_column("prune rate S", no_wrap=True)
-    for best in shown:
-        table.add_column(f"{best.prune_rate:g}", justify="right", no_wrap=True)
-
-    def line(
-        name: str, show: Callable[[Best], str | None], style: str | None = None, last: bool = False
-    ) -> None:
-        texts = [show(best) for best in shown]
-        # What no code here has is no line.
-        if any(texts) or last:
-            table.add_row(name, *(text or "-" for text in texts), style=style, end_section=last)
-
-    if any(best.code != "xor" for best in shown):
-        line("code", lambda best: best.name)
-    line("n_in → n_out", lambda best: best.shape)
-    line("method", lambda best: best.method)
-    line("patch format", lambda best: best.patch_format)
-    line("mask codec", lambda best: best.mask_codec)
-    line("variant", lambda best: _in_lines(best.variant))
-    line("patches per slice", lambda best: two_digits(best.patches_per_slice), last=True)
-    line(f"dense {tested}", lambda best: metric.number(best.dense_metric))
-    line(f"reference {tested}", lambda best: metric.number(best.reference_metric))
-    line(f"test {tested}", lambda best: metric.number(best.test_metric) + best.mark)
-    if any(best.test_metric_spread is not None for best in shown):
-        line("± over seeds", lambda best: _deviation(best))
-    intervals = any(best.loss.half_width is not None for best in shown)
-    line(heading(metric), lambda best: best.loss.numbers(metric)[0], last=not intervals)
-    if intervals:
-        line("± its 95 % interval", lambda best: best.loss.numbers(metric)[1], last=True)
-    for stream in BIT_STREAMS:
-        line(stream.replace("_", " "), lambda best, stream=stream: f"{getattr(best, stream):.3f}")
-    of_files = any(best.file_bits_per_parameter is not None for best in shown)
-    line(f"{own}, total", lambda best: f"{best.bits_per_weight:.3f}", "bold", last=not of_files)
-    if of_files:
-        line("file, bits/parameter", lambda best: three_digits(best.file_bits_per_parameter), last=True)
-    for name in dict.fromkeys(baseline.name for best in shown for baseline in best.baselines):
-        line(name, lambda best, name=name: three_digits(best.sizes.get(name)))
-    for name in dict.fromkeys(name for best in shown for name in best.at_entropy):
-        line(name, lambda best, name=name: three_digits(best.at_entropy.get(name)), "dim")
-    return table
-
-
-def _in_lines(variant: str) -> str:
-    """One that a column has room for: rules of layers are long, and have few spaces to break at."""
-    parts = variant.replace("},", "},\n").replace(", ", "\n").split("\n")
-    return "\n".join(line for part in parts for line in wrap(part, LETTERS, break_on_hyphens=False))
-
-
-def _deviation(best: Best) -> str:
-    return "-" if best.test_metric_spread is None else best.metric.number(best.test_metric_spread)
-
-
-def two_digits(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def three_digits(bits: float | None) -> str:
-    """Bits per weight, a dash where there are none."""
-    return "-" if bits is None else f"{bits:.3f}"
+    return Baseline(SAME_MASK, kept, 0.0, index, scale, kept + index + scale, None, best["n_seeds"])

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -12,76 +12,54 @@ from xorjax import paths
 from xorjax.files import read_record, sha256
 from xorjax.metric import Metric
 from xorjax.results import page
-from xorjax.results.caps import CURVES, listed, of_many, spread
+from xorjax.results.caps import CURVES, LEVELS, of_many, spread
 from xorjax.results.collect import Experiment
-from xorjax.results.configs import distinct, setting
-from xorjax.results.figure_sections import panels
+from xorjax.results.configs import setting
+from xorjax.results.curve_figures import Curve, curve_panels
+from xorjax.results.figures import panels
 from xorjax.results.palette import CYCLE, NEUTRAL, colours
-
-if TYPE_CHECKING:
-    from xorjax.results.curve_figures import Curve
-
 
 NOT_PRUNED = ("dense", "unpruned", "reference")
 """Stages whose networks keep all weights, whatever the prune rate of their points."""
 
 
-def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs_dir: Path) -> list[str]:
-    """The section of the training curves that are still on disk; none if there are none."""
-    from xorjax.results import curve_figures
-
+def training(experiment: Experiment, results: pl.DataFrame, metric: Metric, runs_dir: Path) -> str:
+    """The section of the training curves that are still on disk; "" if there are none."""
     curves, n_all = _curves(experiment, results, runs_dir)
     if not curves:
-        return []
+        return ""
     swept = colours(results["prune_rate"].to_list())
-    between = sorted({curve.prune_rate for curve in curves if curve.prune_rate is not None} - set(swept))
+    used = {curve.prune_rate for curve in curves}
+    between = sorted(rate for rate in used if rate is not None and rate not in swept)
     free = [hue for hue in CYCLE if hue not in swept.values()]
     # A level on the way to the prune rates has a hue of its own while there are enough.
-    of_level = dict(
-        zip(between, free if len(between) <= len(free) else [NEUTRAL] * len(between), strict=False)
-    )
-    used = {curve.prune_rate for curve in curves}
+    hues = free if len(between) <= len(free) else [NEUTRAL] * len(between)
+    of_level = dict(zip(between, hues, strict=False))
     marks = {f"S = {rate:g}": colour for rate, colour in swept.items() if rate in used}
-    if NEUTRAL in of_level.values():
-        marks["levels on the way, and networks that are not pruned"] = NEUTRAL
-    else:
-        marks |= {f"S = {rate:.3g}, a level on the way": colour for rate, colour in of_level.items()}
-        marks |= {"not pruned": NEUTRAL} if None in used else {}
-    marks |= {"validation": "solid", "training (loss only)": "dotted"}
-    return [
-        page.section(
-            "training",
-            "Training",
-            page.legend(marks),
-            panels("Training", curve_figures.curve_panels(curves, swept | of_level, metric)),
-            page.paragraph(
-                f"{metric.name.capitalize()} and loss after every epoch of every training run, stage by stage: the "
-                "dense network; its reference, trained on as at the levels of pruning (unpruned) and then as with "
-                "binarized weights; pruning; training with binarized weights. Hover over a line for its name."
-                f"{_smoothing(results)}{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
-                "caption",
-            ),
-        )
-    ]
-
-
-def _smoothing(results: pl.DataFrame) -> str:
-    """What makes training loss and validation loss two scales, "" if nothing does."""
-    swept = distinct(results["config"]).items()
-    amounts = set().union(*(values for key, values in swept if key.endswith("label_smoothing")))
-    smoothed = listed([f"{amount:g}" for amount in sorted(filter(None, amounts))])
-    if not smoothed:
-        return ""
-    return (
-        f" The training loss is that of labels smoothed by {smoothed}, the validation loss that of the labels as they "
-        "are; that the first lies above the second says nothing of how well a network generalizes."
+    marks |= {
+        f"S = {rate:.3g}, a level on the way": colour
+        for rate, colour in spread(list(of_level.items()), LEVELS)
+    }
+    marks |= {"not pruned": NEUTRAL, "validation": "solid", "training (loss only)": "dotted"}
+    return page.section(
+        "training",
+        "Training",
+        page.legend(marks),
+        panels("Training", curve_panels(curves, swept | of_level, metric)),
+        page.paragraph(
+            f"{metric.name.capitalize()} and loss after every epoch of every training run, stage by stage: the dense "
+            "network; its reference, trained on as at the levels of pruning (unpruned) and then as with binarized "
+            "weights; pruning; training with binarized weights. The training loss is that of what is trained, of "
+            "smoothed labels where they are, the validation loss that of the labels as they are: that the first lies "
+            "above the second says nothing of how well a network generalizes. Hover over a line for its name."
+            f"{of_many(n_all, len(curves), 'training runs, evenly over each stage')}",
+            "caption",
+        ),
     )
 
 
-def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> "tuple[list[Curve], int]":
+def _curves(experiment: Experiment, results: pl.DataFrame, runs_dir: Path) -> tuple[list[Curve], int]:
     """The curves to draw, and how many training runs there are. A metrics file that is damaged has no curve."""
-    from xorjax.results.curve_figures import Curve
-
     rates: dict[str, float] = dict(
         zip(results["point"], setting(results["config"], "prune.rate"), strict=True)
     )

@@ -1,0 +1,73 @@
+"""The report's section of patches: of a slice, against its length."""
+
+import plotly.graph_objects as go
+import polars as pl
+
+from xorjax.results import page
+from xorjax.results.caps import LINES, of_many, spread
+from xorjax.results.figures import Panel, axes, of_some_rates, panels
+from xorjax.results.names import model_name
+from xorjax.results.palette import colours
+
+METHOD_LINES = {"minimum": ("solid", "circle", "●"), "greedy": ("dash", "square", "■")}
+OTHER_LINE = ("dot", "diamond", "◆")
+"""Of a code that has slices and no such search."""
+STYLES = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
+OF_LINE = ["n_in", "search", "model_variant", "variant"]
+
+
+def patches(by_setting: pl.DataFrame) -> str:
+    """The section, of what `per_setting` gives; "" where no code has slices."""
+    sliced = by_setting.drop_nulls(["n_in", "n_out", "patches_per_slice"])
+    if sliced.is_empty():
+        return ""
+    settings, more = of_some_rates(sliced.with_columns(search=pl.coalesce("method", "code")))
+    marks = {f"n_in {n_in}": colour for n_in, colour in colours(settings["n_in"].to_list()).items()}
+    searches = settings["search"].unique().sort(descending=True).to_list()
+    lines = {name: METHOD_LINES.get(name, OTHER_LINE) for name in searches}
+    if len(searches) > 1:
+        marks |= {f"{name} {sign}": STYLES[dash] for name, (dash, _, sign) in lines.items()}
+    return page.section(
+        "patches",
+        "Patches per slice",
+        page.legend(marks),
+        panels("Patches per slice", _panels(settings)),
+        page.paragraph(
+            "How many care bits of a slice its code word gets wrong: the mean over slices and seeds, with the "
+            "deviation over seeds. A slice has about (1 - S) n_out care bits; as they approach the n_in bits of the "
+            f"code word, patches become frequent.{more}",
+            "caption",
+        ),
+    )
+
+
+def _panels(settings: pl.DataFrame) -> list[Panel]:
+    """Neither the patch format nor an exact mask codec changes patches: of those that differ in them one is drawn."""
+    colour_of = colours(settings["n_in"].to_list())
+    settings = settings.unique(["prune_rate", "n_out", *OF_LINE], keep="first", maintain_order=True)
+    top = 1.1 * max(0.1, *settings["patches_per_slice"])
+    drawn = []
+    for (rate,), group in settings.group_by("prune_rate", maintain_order=True):
+        figure = go.Figure(layout=axes("n_out", "patches per slice"))
+        groups = list(group.group_by(OF_LINE, maintain_order=True))
+        shown = spread(groups, LINES)
+        for (n_in, search, *variants), line in shown:
+            dash, symbol, _ = METHOD_LINES.get(str(search), OTHER_LINE)
+            of_models = (model_name(variant) for variant in dict.fromkeys(variants) if variant)
+            name = ", ".join([f"n_in {n_in}", str(search), *of_models])
+            figure.add_scatter(
+                x=line["n_out"].to_list(),
+                y=line["patches_per_slice"].to_list(),
+                mode="lines+markers",
+                name=name,
+                line={"color": colour_of[n_in], "width": 2, "dash": dash},
+                marker={"size": 8, "symbol": symbol},
+                customdata=line["n_outs"].to_list(),
+                error_y={"type": "data", "array": line["patches_per_slice_spread"].fill_null(0).to_list()},
+                hovertemplate=f"{name}, n_out %{{customdata}}: %{{y:.2f}} patches a slice<extra></extra>",
+            )
+        n_outs = group["n_out"].unique().to_list()
+        figure.update_xaxes(nticks=7, tickvals=n_outs if len(n_outs) < 4 else None)
+        figure.update_yaxes(range=[0, top])
+        drawn.append(Panel(f"S = {rate:g}", figure, more=of_many(len(groups), len(shown), "lines")))
+    return drawn
