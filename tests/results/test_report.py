@@ -1,13 +1,13 @@
+"""The report: its sections, tables and figures hold the numbers of the points on disk."""
+
 import json
 import random
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import Page, traces
 from synthetic import (
     collect,
     make_baseline,
@@ -20,123 +20,43 @@ from synthetic import (
     write_report,
 )
 
-from xorjax.results.caps import BARS, PANELS
+from xorjax.data import DATASETS
+from xorjax.results.caps import BARS, PANELS, WORDS
 from xorjax.results.collect import CollectError
-from xorjax.results.progress_section import FAILURES
+from xorjax.results.names import VALIDATION_IMAGES
+from xorjax.results.palette import NEUTRAL
+from xorjax.results.progress import FAILURES
 from xorjax.results.report import build_report
 from xorjax.results.tables import summarise
 
-BASELINE = [make_baseline("csr5", 0.3, 0.06)]
+SECTIONS = ["summary", "points", "bits", "accuracy", "masks", "patches", "baselines", "training", "settings"]
 
 
-class Page(HTMLParser):
-    """Text, elements and embedded figures of a report."""
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = [("", {})]
-        self.text = ""
-        self.scripts: list[str] = []
-        self.figures: list[dict[str, Any]] = []
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        tag, attributes = self.elements[-1]
-        if self.cdata_elem is None:
-            self.text += data
-        elif tag == "script" and attributes.get("type") == "application/json":
-            self.figures.append(json.loads(data))
-        elif tag == "script":
-            self.scripts.append(data)
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """What explore.js reads."""
-        script = next(script for script in self.scripts if script.startswith("const DATA = "))
-        return json.loads(script.removeprefix("const DATA = ").removesuffix(";"))
-
-    @property
-    def sections(self) -> list[str | None]:
-        return [attributes["id"] for tag, attributes in self.elements if tag == "section"]
+def report(
+    runs: Path, rows: list[dict[str, Any]], curves: list[dict[str, str]] | None = None, **plan: Any
+) -> Page:
+    """A page of a point each row."""
+    points = [make_point(f"p{i}", [row], curves=curves or []) for i, row in enumerate(rows)]
+    return Page(build_report(write_report(runs, points, **plan)))
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def whole(runs) -> Path:
+def whole(tmp_path_factory) -> Path:
     """The report directory of a finished sweep of 54 points."""
+    runs = tmp_path_factory.mktemp("runs")
     report_dir = write_report(runs, sweep(runs))
     assert build_report(report_dir) == report_dir / "report.html"
     return report_dir
 
 
-def test_a_whole_sweep_has_every_section_and_figure(whole):
-    page = Page(whole / "report.html")
-    assert " ".join(str(name) for name in page.sections) == (
-        "summary points bits accuracy masks patches baselines training settings glossary"
-    )
-    assert len(page.figures) == 3 + 2 + 1 + 3 + 3 + 6
-    assert "54 of 54 points finished, none failed" in page.text
-    assert "XOR-coded weights of LeNet-5 on MNIST" in page.text
-    assert " % of 10,000 images against " in page.text
-
-
-def test_the_page_holds_the_numbers_of_the_table(whole):
-    table = collect(whole)
-    page = Page(whole / "report.html")
-    for best in summarise(table):
-        assert f"{best.n_in} → {best.n_out}" in page.text
-        assert f"{100 * best.test_metric:.2f} ± {100 * best.test_metric_spread:.2f}" in page.text
-        sizes = (best.code_bits, best.patch_bits, best.index_bits, best.scale_bits, best.bits_per_weight)
-        for size in (*sizes, *best.sizes.values()):
-            assert f"{size:.3f}" in page.text
-    assert page.data["n"] == table.height
-    bits = page.data["columns"]["bits_per_weight"]["values"]
-    assert bits == pytest.approx(table["bits_per_weight"].to_list(), abs=5e-5)
-
-
-def test_the_bars_are_the_streams_and_the_line_is_the_bound(whole):
-    figures = Page(whole / "report.html").figures
-    for figure, bound in zip(figures[:3], (0.1, 0.05, 0.02), strict=True):
-        assert [bar["name"] for bar in figure["data"]] == ["code", "patch", "index", "scale"]
-        assert all(len(bar["y"]) == 6 for bar in figure["data"])
-        assert figure["layout"]["shapes"][0]["y0"] == pytest.approx(bound)
-
-
-def test_every_seed_is_a_dot(whole):
-    for accuracy in Page(whole / "report.html").figures[3:5]:
-        dots = next(trace for trace in accuracy["data"] if trace["name"] == "one seed")
-        assert dots["text"] == ["dense"] * 3 + ["0.9"] * 3 + ["0.95"] * 3 + ["0.98"] * 3
-        assert dots["customdata"] == [0, 1, 2] * 4
-        # Each at its own place, the same beside every label, so that no seed hides another.
-        assert [x - round(x) for x in dots["x"]] == pytest.approx([-0.11, 0, 0.11] * 4)
-        assert [round(x) for x in dots["x"]] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
-        assert accuracy["layout"]["xaxis"]["ticktext"][:2] == ["dense<br>n = 3", "0.9<br>n = 3"]
-
-
-def test_the_tolerance_is_drawn_where_it_decides(whole):
-    table = collect(whole)
-    validation, test = Page(whole / "report.html").figures[3:5]
-    assert validation["layout"]["yaxis"]["title"]["text"] == "validation accuracy (%)"
-    # A line of the references at each prune rate, and one of what may be lost.
-    shapes = validation["layout"]["shapes"]
-    levels = [shape["y0"] for shape in shapes]
-    reference = 100 * table.unique("seed")["reference_validation_metric"].mean()
-    assert levels == pytest.approx(3 * [reference, reference - 0.15])
-    assert [shape["x0"] for shape in shapes] == pytest.approx([0.55, 0.55, 1.55, 1.55, 2.55, 2.55])
-    assert test["layout"]["yaxis"]["title"]["text"] == "test accuracy (%)"
-    assert len(test["layout"]["shapes"]) == 3
+@pytest.fixture(scope="module")
+def page(whole) -> Page:
+    return Page(whole / "report.html")
 
 
 @pytest.fixture(scope="module")
 def codings(tmp_path_factory) -> Page:
-    """The report of two methods and four mask codecs at one XOR shape."""
+    """Two methods and four mask codecs at one XOR shape."""
     runs = tmp_path_factory.mktemp("codings")
     codecs = ("ans", "ans_rc", "lowrank", "codebook")
     points = sweep(runs, n_ins=(20,), fills=(0.9,), methods=("minimum", "greedy"), mask_codecs=codecs)
@@ -144,205 +64,260 @@ def codings(tmp_path_factory) -> Page:
     return Page(build_report(write_report(runs, points)))
 
 
-def test_bars_of_one_shape_are_named_by_what_differs(codings):
-    for figure in codings.figures[:3]:
-        assert figure["data"][0]["y"][-1] == "minimum, low rank"
+def test_a_whole_sweep_has_every_section(page):
+    assert page.sections == [*SECTIONS, "glossary"]
+    assert "54 of 54 points finished, none failed" in page.text
+    assert "XOR-coded weights of LeNet-5 on MNIST" in page.text
+
+
+def test_the_tables_hold_the_numbers_of_the_points(page, whole):
+    table = collect(whole)
+    best_points = {row["prune rate S"]: row for row in page.tables["best points"]}
+    codecs = {row["prune rate S"]: row for row in page.tables["all codecs"]}
+    for best in summarise(table):
+        row, sizes = best_points[f"{best.prune_rate:g}"], codecs[f"{best.prune_rate:g}"]
+        assert row["total"] == sizes["XOR code"] == f"{best.bits_per_weight:.3f}"
+        assert row["compressed"].startswith(
+            f"{100 * best.test_metric:.2f} ± {100 * best.test_metric_spread:.2f}"
+        )
+        for stream in ("code", "patch", "index"):
+            assert row[stream] == f"{getattr(best, f'{stream}_bits'):.3f}"
+        for name, bits in best.sizes.items():
+            assert sizes[name].startswith(f"{bits:.3f}")
+        assert sizes["XOR code / smallest"] == f"{best.bits_per_weight / best.least:.3f}"
+    assert page.values("bits_per_weight") == pytest.approx(table["bits_per_weight"].to_list(), abs=5e-5)
+
+
+def test_the_opening_names_the_best_of_each_kind_with_its_bytes(page, whole):
+    lines = {row[""]: row for row in page.tables["the best"]}
+    assert set(lines) == {"best searched", "best other codec"}
+    close = [best for best in summarise(collect(whole)) if best.is_close]
+    smallest = min(close, key=lambda best: best.bits_per_weight)
+    line = lines["best searched"]
+    assert (line["bits / weight"], line["file, bytes"]) == (f"{smallest.bits_per_weight:.3f}", "20,500")
+    assert line["float32 / coded"] == f"{32 / smallest.bits_per_weight:.0f}"
+    assert lines["best other codec"]["bits / weight"] == f"{min(min(b.sizes.values()) for b in close):.3f}"
+
+
+def test_every_value_that_was_swept_has_a_line(page):
+    lines = {(row["axis"], row["value"]): row for row in page.tables["by what was swept"]}
+    assert {value for axis, value in lines if axis == "n_in"} == {"12", "20", "32"}
+    least = min(page.tables["best points"], key=lambda row: row["prune rate S"])["total"]
+    assert least in {lines["n_in", n_in]["total"] for n_in in ("12", "20", "32")}
+
+
+def test_bars_are_the_streams_and_the_line_is_the_bound(page):
+    figures = page.drawn("Bits per weight, S = ")
+    for figure, bound in zip(figures, (0.1, 0.05, 0.02), strict=True):
+        assert {name: len(bar["y"]) for name, bar in traces(figure).items()} == dict.fromkeys(
+            ("code", "patch", "index", "scale"), 6
+        )
+        assert figure["layout"]["shapes"][0]["x0"] == pytest.approx(bound)
+
+
+def test_every_seed_is_a_dot_and_what_decides_is_drawn_where_it_decides(page, whole):
+    validation, test = page.drawn("Accuracy, ")
+    for figure in (validation, test):
+        dots = traces(figure)["one seed"]
+        labels = ("dense", "0.9", "0.95", "0.98")
+        assert list(zip(dots["text"], dots["customdata"], strict=True)) == [
+            (n, s) for n in labels for s in range(3)
+        ]
+        assert len(set(dots["x"])) == 12
+    reference = 100 * collect(whole).unique("seed")["reference_validation_metric"].mean()
+    levels = [shape["y0"] for shape in validation["layout"]["shapes"]]
+    assert levels == pytest.approx(3 * [reference, reference - 0.15])
+    assert len(test["layout"]["shapes"]) == 3
+
+
+def test_codings_of_one_shape_are_named_by_what_differs(codings):
+    for figure in codings.drawn("Bits per weight, S = "):
         assert set(figure["data"][0]["y"]) == {
             f"{method}, {codec}"
             for method in ("minimum", "greedy")
             for codec in ("ANS, one density", "ANS, row x column", "low rank", "codebook")
         }
-        assert [bar["name"] for bar in figure["data"]] == ["code", "patch", "index", "scale"]
+    labels = set(traces(codings.drawn("Accuracy, ")[0])["one seed"]["text"])
+    assert {"dense", "0.9, exact", "0.9, codebook", "0.98, low rank"} <= labels
+    assert len(labels) == 10
+    (line,) = (row for row in codings.tables["best points"] if row["prune rate S"] == "0.9")
+    assert line["bounded slices"] == "17"
+    styles = {
+        trace["name"]: trace["line"]["dash"]
+        for trace in codings.drawn("Patches per slice, S = 0.9")[0]["data"]
+    }
+    assert styles["n_in 20, minimum, exact"] == "solid"
+    assert styles["n_in 20, greedy, low rank"] == "dash"
 
 
-def test_every_model_has_its_dots(codings):
-    dots = next(trace for trace in codings.figures[3]["data"] if trace["name"] == "one seed")
-    labels = [f"{rate}, {mask}" for rate in (0.9, 0.95, 0.98) for mask in ("exact", "codebook", "low rank")]
-    assert list(dict.fromkeys(dots["text"])) == ["dense", *labels]
-    assert len(dots["x"]) == 3 * 10
-
-
-def test_masks_are_marked_by_index_bits_accuracy_and_magnitude(codings):
-    accuracy, kept = codings.figures[5:8], codings.figures[8:11]
-    for figure in (*accuracy, *kept):
-        marks = {trace["name"]: trace for trace in figure["data"]}
+def test_masks_are_shown_by_what_they_cost_and_keep(codings, page):
+    for figure in codings.drawn("Masks, S = "):
+        marks = traces(figure)
         assert set(marks) == {"H(S)", "bitmap", "ans", "ans_rc", "csr5", "golomb", "lowrank", "codebook"}
-        assert all(len(trace["x"]) == 1 for name, trace in marks.items() if name != "H(S)")
         assert marks["lowrank"]["x"][0] < marks["codebook"]["x"][0] < marks["H(S)"]["x"][0]
-        assert marks["bitmap"]["x"] == [1.0]
-    assert accuracy[0]["data"][0]["x"][0] == pytest.approx(0.4690, abs=1e-4)
-    for figure in kept:
-        marks = {trace["name"]: trace["y"][0] for trace in figure["data"]}
-        assert (marks["lowrank"], marks["codebook"], marks["csr5"]) == pytest.approx((0.93, 0.96, 1))
-    for figure in accuracy:
-        marks = {trace["name"]: trace for trace in figure["data"]}
         assert marks["ans"]["y"] == marks["csr5"]["y"] == pytest.approx([marks["lowrank"]["y"][0] + 0.08])
-        assert marks["ans"]["error_y"]["array"][0] > 0
-    assert (
-        "At S =" not in codings.text.split("The index axis is logarithmic")[1].split("Patches per slice")[0]
-    )
+    kept = {row["mask codec"]: row for row in codings.tables["magnitude kept"]}
+    assert (kept["low rank"]["S = 0.9"], kept["codebook"]["S = 0.9"]) == ("0.930", "0.960")
+    index = {row["mask codec"]: row for row in page.tables["index bits per weight"]}
+    assert index["H(S)"]["S = 0.9"] == "0.469"
+    assert index["bitmap"]["S = 0.98"] == "1.000"
+    assert "magnitude kept" not in page.tables
+    assert page.drawn("Masks, S = ") == []
 
 
-def test_exact_codecs_of_approximate_masks_are_shown_only_where_there_is_no_exact_mask(tmp_path):
+def test_exact_codecs_of_approximate_masks_stand_in_where_there_is_no_exact_mask(tmp_path):
     points = sweep(tmp_path, rates=(0.9,), n_ins=(20,), fills=(0.9,), n_seeds=2, mask_codecs=("lowrank",))
-    page = Page(build_report(write_report(tmp_path, points)))
-    marks = {trace["name"]: trace for trace in page.figures[3]["data"]}
-    assert marks["csr5"]["customdata"] == [", of the low rank mask"]
-    assert marks["lowrank"]["customdata"] == [""]
-    assert "At S = 0.9 no network has an exact mask" in page.text
+    shown = Page(build_report(write_report(tmp_path, points)))
+    assert "5-bit gaps, of the low rank mask" in {
+        row["mask codec"] for row in shown.tables["index bits per weight"]
+    }
 
 
-def test_the_methods_have_lines_of_their_own(codings):
-    for figure in codings.figures[11:14]:
-        dashes = {trace["name"]: trace["line"]["dash"] for trace in figure["data"]}
-        assert dashes["n_in 20, minimum, exact"] == "solid"
-        assert dashes["n_in 20, greedy, low rank"] == "dash"
-        assert len(dashes) == 6
+def test_layers_stand_together_and_apart(tmp_path):
+    sizes = {"conv1": (500, 100, 0.8), "fc1": (400_000, 20_000, 0.3), "fc2": (5_000, 500, 0.5)}
+    rows = [
+        make_row(layer=layer, n_weights=n, n_kept=kept, code_bits=bits, bits_per_weight=bits + 0.3475)
+        for layer, (n, kept, bits) in sizes.items()
+    ]
+    page = Page(build_report(write_report(tmp_path, [make_point("a", rows)])))
+    lines = {row["layer"]: row for row in page.tables["best points by layer"]}
+    assert set(lines) == {*sizes, "all"}
+    assert lines["all"]["kept"] == "5.08%"
+    assert lines["all"]["total"] == f"{sum(n * bits for n, _, bits in sizes.values()) / 405_500 + 0.3475:.3f}"
+    assert ("select", {"id": "setting"}) in page.elements
 
 
-def test_codings_and_bounded_slices_are_said(codings):
-    assert "3 seeds, 2 methods, 4 mask codecs." in codings.text
-    assert "bounded in 17 slices" in codings.text
-    assert "17 in 0005-s0-r0.9-i20-o180" in codings.text
-
-
-def test_the_page_loads_nothing(whole):
-    page = Page(whole / "report.html")
-    loading = {"src", "srcset", "data", "poster", "background", "action"}
+def test_the_page_loads_nothing_and_everything_in_it_has_a_name(page):
     for tag, attributes in page.elements:
         assert tag not in {"link", "img", "iframe", "object", "embed", "base"}
-        assert not loading & set(attributes), (tag, attributes)
+        assert not {"src", "srcset", "data", "poster", "background", "action"} & set(attributes)
         assert not re.match(r"(?i)\s*(https?:)?//", attributes.get("href") or "")
-    policies = [a["content"] for tag, a in page.elements if tag == "meta" and "content" in a]
-    assert any("default-src 'none'" in (policy or "") for policy in policies)
-
-
-def test_plotly_is_imported_only_to_draw():
-    code = "import sys, xorjax.results.report as r; print('plotly' in sys.modules, r.build_report.__name__)"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert finished.stdout.split() == ["False", "build_report"]
+        if tag == "div" and "tabindex" in attributes:
+            assert attributes["role"] == "region"
+            assert attributes["aria-label"]
+        assert tag != "th" or attributes.get("scope")
+    assert any("default-src 'none'" in (a.get("content") or "") for tag, a in page.elements if tag == "meta")
+    assert len(page.figures) == len([a for _, a in page.elements if a.get("class") == "plot"])
 
 
 def test_an_unchanged_experiment_gives_the_same_page(whole):
     before = (whole / "report.html").read_bytes()
-    build_report(whole)
-    assert (whole / "report.html").read_bytes() == before
+    assert build_report(whole).read_bytes() == before
 
 
-def test_one_point_of_many_is_provisional(tmp_path):
-    points = sweep(tmp_path)
-    report_dir = write_report(tmp_path, points[:1], planned=[point["point"] for point in points])
-    page = Page(build_report(report_dir))
-    assert "1 of 54 points finished, none failed." in page.text
-    assert "provisional" in page.text
-    assert "1 seed." in page.text
-    assert len(page.figures) == 1 + 2 + 1 + 1 + 1 + 6
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ([], "0 of 2 points finished, none failed"),
+        ([make_point("a", [make_row()])], "1 of 2 points finished, none failed"),
+        ([make_failure("a", "one"), make_failure("b", "two")], "0 of 2 points finished, 2 failed"),
+    ],
+)
+def test_an_experiment_of_any_state_is_a_page(tmp_path, points, said):
+    page = Page(build_report(write_report(tmp_path, points, planned=["a", "b"])))
+    assert said in page.text
+    assert {"progress", "points"} <= set(page.sections)
+    assert (page.figures != {}) == (len(points) == 1)
 
 
-def test_nothing_finished_is_a_page_too(tmp_path):
-    page = Page(build_report(write_report(tmp_path, [], planned=["a", "b"])))
-    assert "0 of 2 points finished" in page.text
-    assert page.sections == ["progress", "points"]
-    assert page.figures == []
+def failed(name: str, message: str, **values: Any) -> dict[str, Any]:
+    config = make_config(code__n_in=values.pop("n_in", 20), code__n_out=None)
+    return make_failure(name, message, seed=0, prune_rate=0.9, config=config, **values)
 
 
-def test_failures_show_message_and_command(tmp_path):
-    message = "ValueError: xor.n_in = 99 <script>alert(1)</script> & more"
-    points = [make_point("a", [make_row()]), make_failure("b", message)]
+def test_equal_failures_are_one_with_their_stage_their_points_and_the_first_command(tmp_path):
+    points = [failed(f"p{i}", "<b>odd</b>", command=f"run {i}.", n_in=10 + i) for i in range(WORDS + 3)]
+    points.append(failed("alone", "full", command="run alone"))
+    event = {"event": "failed", "stage": "quantize", "name": "q", "error": "<b>odd</b>"}
+    (tmp_path / "stages.jsonl").write_text(json.dumps(event) + '\nnot JSON with "failed"\n')
     page = Page(build_report(write_report(tmp_path, points)))
-    assert "1 of 2 points finished, 1 failed." in page.text
-    assert message in page.text
-    assert "python scripts/train.py +experiment=lenet_sweep seed=9" in page.text
-    assert not any("alert" in script for script in page.scripts[:1])
+    progress = page.text[page.text.index("Progress") : page.text.index("All points")]
+    assert progress.count("<b>odd</b>") == 1
+    assert f"{WORDS + 3} points failed in the stage quantize" in progress
+    assert "(S 0.9, n_in 10, seed 0)" in progress
+    assert f"n_in {10 + WORDS}," not in progress
+    assert "and 3 more" in progress
+    assert ("run 0." in progress, "run 1." in progress, "run alone" in progress) == (True, False, True)
+    # A failed row says first that it failed, and what its settings say.
+    assert page.data["listed"][:2] == ["status", "n_in"]
+    assert page.values("n_in")[:2] == [10, 11]
 
 
-def test_a_sweep_of_failures_is_a_page_too(tmp_path):
-    page = Page(build_report(write_report(tmp_path, [make_failure("a", "one"), make_failure("b", "two")])))
-    assert "0 of 2 points finished, 2 failed." in page.text
-    assert "one" in page.text
-    assert "two" in page.text
-    assert page.figures == []
+def test_of_many_failures_some_are_shown(tmp_path):
+    points = [make_failure(f"p{i}", f"message {i}.") for i in range(FAILURES + 3)]
+    text = Page(build_report(write_report(tmp_path, points))).text
+    assert f"message {FAILURES - 1}." in text
+    assert "3 more failed points" in text
 
 
-def test_no_text_can_end_its_script(tmp_path):
-    metrics = write_metrics(tmp_path, "dense/0", 3, 0.9, 0.99, random.Random(0))
-    curve = {"stage": "dense", "title": "</script><b>", "metrics": metrics}
-    points = [make_point("a", [make_row(command="</script><b>")], curves=[curve])]
-    page = Page(build_report(write_report(tmp_path, points)))
-    assert len(page.scripts) == 9
-    assert not any(tag == "b" for tag, _ in page.elements)
-
-
-def test_no_text_can_begin_a_comment_in_its_script(tmp_path):
+def test_no_text_can_end_its_script_or_begin_a_comment_in_it(tmp_path):
     """After "<!--<script" a browser would not take the closing tag of the page's own script as one."""
-    metrics = write_metrics(tmp_path, "dense/0", 3, 0.9, 0.99, random.Random(0))
-    curve = {"stage": "dense", "title": "<!--<script>", "metrics": metrics}
-    points = [make_point("a", [make_row(command="<!--<script>")], curves=[curve])]
-    path = build_report(write_report(tmp_path, points))
-    text = path.read_text(encoding="utf-8")
-    figures = re.findall('<script type="application/json">(.*)</script>', text)
-    (data,) = re.findall("<script>(const DATA = .*)</script>", text)
-    assert len(figures) == 8
-    assert not [json for json in (*figures, data) if "<" in json]
-    assert Page(path).data["columns"]["command"]["words"] == ["<!-", "-", "<script>"]
-    assert "<!--<script>" in str(Page(path).figures)
+    for i, text in enumerate(("</script><b>", "<!--<script>")):
+        metrics = write_metrics(tmp_path / str(i), "dense/0", 3, 0.9, 0.99, random.Random(0))
+        curves = [{"stage": "dense", "title": text, "metrics": metrics}]
+        page = report(tmp_path / str(i), [make_row(command=text)], curves)
+        assert page.values("command") == [text]
+        assert text in str(page.figures)
+        assert not any(tag == "b" for tag, _ in page.elements)
+        html = (tmp_path / str(i) / "reports" / "lenet_sweep" / "report.html").read_text(encoding="utf-8")
+        embedded = re.findall('<script type="application/json">(.*)</script>', html)
+        embedded += re.findall("<script>(const DATA = .*)</script>", html)
+        assert len(embedded) == len(page.figures) + 1
+        assert not any("<" in each for each in embedded)
 
 
-def test_a_defect_of_decoding_is_said(tmp_path):
-    points = [make_point("a", [make_row()]), make_point("b", [make_row(lossless=False, n_out=200)])]
-    page = Page(build_report(write_report(tmp_path, points)))
-    assert "1 point decoded to other signs" in page.text
-    assert "Every decoded care bit equals" not in page.text
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"config": make_config(data__n_validation=1000)}, "1.5 of the 1,000 validation images"),
+        ({"config": make_config(data__n_validation=5000)}, None),
+        (
+            {"dense_metric": 0.101, "dense_validation_metric": 0.099, "test_metric": 0.098},
+            "10.10 % of the images",
+        ),
+        ({"lossless": False}, "1 point decoded to other signs"),
+    ],
+)
+def test_what_cannot_be_told_and_what_is_wrong_is_said_first(tmp_path, values, told):
+    page = report(tmp_path, [make_row(**values)])
+    opening = page.text[page.text.index("experiment lenet_sweep") : page.text.index("bits / weight")]
+    assert ("Cannot tell" in opening or "defect" in opening) == (told is not None)
+    assert told is None or told in opening
 
 
-def test_several_layers_are_shown_together_and_apart(tmp_path):
-    points = sweep(tmp_path, layers=("fc1", "fc2"), n_ins=(20,), n_seeds=1)
-    page = Page(build_report(write_report(tmp_path, points)))
-    assert "Most weights of fc1, fc2 were pruned" in page.text
-    assert "By layer" in page.text
-    assert len(page.figures) == 3 + 2 + 1 + 3 + 3 + 6
-    assert ("select", {"id": "setting"}) in page.elements
+def test_the_sizes_of_splits_are_those_of_the_data(tmp_path):
+    assert {name: spec.sizes["validation"] for name, spec in DATASETS.items()} == VALIDATION_IMAGES
+    assert report(tmp_path / "a", [make_row()]).data["examples"] == {"validation": 5000, "test": 10_000}
+    configs = [make_config(data__n_validation=n) for n in (1000, 1000, None)]
+    rows = [make_row(config=config, n_out=300 + i) for i, config in enumerate(configs)]
+    assert report(tmp_path / "b", rows[:2]).data["examples"]["validation"] == 1000
+    assert report(tmp_path / "c", rows).data["examples"]["validation"] is None
 
 
-def test_the_layers_of_the_best_points_add_up_to_the_whole(tmp_path):
-    sizes = {"conv1": (500, 100, 0.8), "fc1": (400_000, 20_000, 0.3), "fc2": (5_000, 500, 0.5)}
-    rows = [
-        make_row(
-            layer=layer, n_weights=n_weights, n_kept=n_kept, code_bits=bits, bits_per_weight=bits + 0.3475
-        )
-        for layer, (n_weights, n_kept, bits) in sizes.items()
-    ]
-    text = Page(build_report(write_report(tmp_path, [make_point("a", rows)]))).text
-    by_layer = text[text.index("By layer") :]
-    assert "5.08%" in by_layer
-    total = sum(n_weights * bits for n_weights, _, bits in sizes.values()) / 405_500
-    assert f"{total + 0.3475:.3f}" in by_layer
-
-
-def test_a_curve_whose_metrics_are_gone_is_left_out(tmp_path):
-    curve = {"stage": "dense", "title": "seed 0", "metrics": "dense/gone/metrics.jsonl"}
-    page = Page(build_report(write_report(tmp_path, [make_point("a", [make_row()], curves=[curve])])))
-    assert "training" not in page.sections
-    assert "bits" in page.sections
-
-
-@pytest.mark.parametrize("content", ["", "not JSON\n", '{"epoch": 1, "validation_metric": 0.123}\n'])
-def test_a_curve_whose_metrics_are_damaged_is_left_out(tmp_path, content):
-    names = [write_metrics(tmp_path, f"dense/{i}", 3, 0.9, 0.99, random.Random(0)) for i in range(2)]
-    (tmp_path / names[1]).write_text(content)
-    curves = [{"stage": "dense", "title": f"seed {i}", "metrics": name} for i, name in enumerate(names)]
-    page = Page(build_report(write_report(tmp_path, [make_point("a", [make_row()], curves=curves)])))
-    assert "training" in page.sections
-    assert "Drawn: 1 of 2 training runs" in page.text
-
-
-def test_a_directory_named_like_a_pattern_has_its_own_curves(tmp_path):
+def test_curves_that_are_gone_or_damaged_are_left_out(tmp_path):
+    """In a directory that is named like a pattern."""
     runs = tmp_path / "a[1]?"
-    for place in (runs, tmp_path / "a1b"):
-        metrics = write_metrics(place, "dense/0", 3, 0.9, 0.99, random.Random(0))
-    curve = {"stage": "dense", "title": "seed 0", "metrics": metrics}
-    page = Page(build_report(write_report(runs, [make_point("a", [make_row()], curves=[curve])])))
-    assert "training" in page.sections
+    names = [write_metrics(runs, f"dense/{i}", 3, 0.9, 0.99, random.Random(0)) for i in range(5)]
+    for name, content in zip(
+        names[1:], ("", "not JSON\n", '{"epoch": 1, "validation_metric": 0.123}\n'), strict=False
+    ):
+        (runs / name).write_text(content)
+    (runs / names[4]).unlink()
+    curves = [{"stage": "dense", "title": f"seed {i}", "metrics": name} for i, name in enumerate(names)]
+    page = report(runs, [make_row()], curves)
+    assert [set(traces(figure)) for figure in page.drawn("Training, ")] == [{"seed 0"}] * 2
+    assert "Drawn: 1 of 4 training runs" in page.text
+    assert "training" not in report(tmp_path, [make_row()], curves[4:]).sections
+
+
+def test_levels_of_pruning_have_colours_of_their_own_and_one_epoch_no_neighbours(tmp_path):
+    curves = []
+    for rate in (0.5, 0.8, 0.95):
+        metrics = write_metrics(tmp_path, f"prune/{rate}", 1, 0.9, 0.99, random.Random(0))
+        curves.append({"stage": "prune", "title": f"prune, S = {rate:g}, seed 0", "metrics": metrics})
+    figure, _ = report(tmp_path, [make_row()], curves).drawn("Training, ")
+    assert len({trace["line"]["color"] for trace in figure["data"]} - {NEUTRAL}) == 3
+    assert figure["layout"]["xaxis"]["range"] == [0.5, 1.5]
 
 
 def test_a_corrupt_point_leaves_the_last_report(tmp_path):
@@ -356,82 +331,71 @@ def test_a_corrupt_point_leaves_the_last_report(tmp_path):
 
 def test_of_many_prune_rates_and_settings_some_are_drawn_and_it_is_said(tmp_path):
     rates = [round(0.5 + i / 100, 2) for i in range(40)]
-    rows = [make_row(prune_rate=rate, n_out=n_out) for rate in rates for n_out in range(100, 140)]
-    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
-    page = Page(build_report(write_report(tmp_path, points)))
-    bars = [figure for figure in page.figures if figure["data"][0].get("type") == "bar"]
-    assert len(bars) == 2 * PANELS
-    assert {len(figure["data"][0]["x"][0]) for figure in bars[:PANELS]} == {BARS}
+    page = report(tmp_path, [make_row(prune_rate=rate, n_out=n) for rate in rates for n in range(100, 140)])
+    bars = page.drawn("Bits per weight, S = ")
+    assert len(bars) == len(page.drawn("Other codecs on the same weights, ")) == PANELS
+    assert {len(figure["data"][0]["x"]) for figure in bars} == {BARS}
     assert f"Drawn: {PANELS} of 40 prune rates." in page.text
     assert f"Drawn: {BARS} of 40 settings, the smallest." in page.text
     assert page.data["n"] == 1600
     assert ("input", "number") in {(tag, attributes.get("type")) for tag, attributes in page.elements}
 
 
-def test_everything_that_can_be_used_has_a_name(whole):
-    page = Page(whole / "report.html")
-    regions = [a for tag, a in page.elements if tag == "div" and "tabindex" in a]
-    assert len(regions) >= 6
-    assert all(a["role"] == "region" and a["aria-label"] for a in regions)
-    assert all(a.get("scope") for tag, a in page.elements if tag == "th")
-    assert ("a", {"class": "skip", "href": "#main"}) in page.elements
+def test_rows_that_hold_one_value_are_a_sentence_and_unknown_sizes_no_column(tmp_path):
+    page = Page(build_report(write_report(tmp_path, sweep(tmp_path, n_seeds=1))))
+    listed = page.data["listed"]
+    assert {"bits_per_weight", "file_bits_per_parameter"} <= set(listed) < set(page.data["columns"])
+    assert not {"layer", "status", "n_weights"} & set(listed)
+    assert "layer fc1" in page.text
+    assert "n_weights 400,000" in page.text
+    assert page.data["names"] == {"mask_codec": {"ans": "ANS, one density"}}
+    unknown = report(tmp_path / "a", [make_row(file_bits_per_parameter=None, file_bytes=None)])
+    assert not {"bytes", "bits / parameter"} & set(unknown.tables["best points"][0])
+
+
+def test_what_else_was_swept_has_a_column_and_a_filter(tmp_path):
+    points = []
+    for name, structure, strategy in (("a", 0.0, "continue"), ("b", 0.0, "rewind"), ("c", 1.0, "continue")):
+        config = make_config(prune__structure=structure, prune__strategy=strategy, code__seed=int(structure))
+        rows = [make_row(config=config), make_baseline("csr5", 0.3, 0.06, config=config)]
+        points.append(make_point(name, rows))
+    page = Page(build_report(write_report(tmp_path, points)))
+    assert page.data["filters"]["prune.structure"] == "prune.structure"
+    assert page.values("prune.structure") == [0, 0, 0, 0, 1, 1]
+    assert page.values("prune.strategy")[::2] == ["continue", "rewind", "continue"]
+    assert {"prune.structure", "prune.strategy"} <= set(page.data["of_coding"]) & set(page.data["listed"])
+    boxes = {
+        (a["name"], a["value"]) for tag, a in page.elements if tag == "input" and "." in (a.get("name") or "")
+    }
+    assert {("prune.structure", "1"), ("prune.strategy", "rewind")} <= boxes
+    plain = Page(build_report(write_report(tmp_path / "plain", points[:1])))
+    assert not any("." in name for name in plain.data["filters"])
 
 
 def test_points_of_a_search_are_told_from_those_of_a_sweep(tmp_path):
-    points = [make_point(name, [make_row(n_out=300 + i), *BASELINE]) for i, name in enumerate("abc")]
+    rows = [[make_row(n_out=300 + i), make_baseline("csr5", 0.3, 0.06)] for i in range(3)]
+    points = [make_point(name, own) for name, own in zip("abc", rows, strict=True)]
     mixed = Page(build_report(write_report(tmp_path / "mixed", points, searched=["b", "c"])))
-    assert mixed.data["filters"]["origin"] == "origin"
-    origin = mixed.data["columns"]["origin"]
-    words = ["".join(origin["words"][i] for i in text) for text in origin["texts"]]
-    assert [None if i < 0 else words[i] for i in origin["index"]] == ["sweep", None, "search", "search"]
-    boxes = [a["value"] for tag, a in mixed.elements if tag == "input" and a.get("name") == "origin"]
-    assert boxes == ["search", "sweep"]
-    plain = Page(build_report(write_report(tmp_path / "plain", points)))
-    assert "origin" not in plain.data["filters"]
-    assert "origin" not in plain.data["columns"]
+    assert mixed.values("origin") == ["sweep", None, "search", "search"]
+    assert "origin" not in Page(build_report(write_report(tmp_path / "plain", points))).data["filters"]
 
 
-def test_a_larger_n_out_is_spoken_of_where_there_is_one(whole, tmp_path):
-    assert "A larger n_out needs fewer code bits" in Page(whole / "report.html").text
-    rows = [make_row(n_in=n_in, n_out=16 * n_in) for n_in in (12, 20)]
-    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
-    page = Page(build_report(write_report(tmp_path, points)))
-    assert "A bar is one XOR shape" in page.text
-    assert "A larger n_out" not in page.text
-
-
-def test_networks_that_learned_nothing_are_said(tmp_path):
-    chance = {"dense_metric": 0.101, "dense_validation_metric": 0.099, "test_metric": 0.098}
-    page = Page(build_report(write_report(tmp_path / "a", [make_point("a", [make_row(**chance)])])))
-    assert "The dense network itself is right in 10.10 % of the images only" in page.text
-    lost = {"validation_metric": 0.6, "dense_validation_metric": 0.98, "dense_metric": 0.97}
-    page = Page(build_report(write_report(tmp_path / "b", [make_point("a", [make_row(**lost)])])))
-    assert (
-        "At S = 0.95 the validation accuracy is 60.00 % against 98.00 %, the test accuracy is 99.15 %"
-        in page.text
-    )
-    assert "The dense network itself" not in page.text
+def test_signs_that_nobody_trained_have_no_accuracy(tmp_path):
+    dense, csr = make_baseline("dense", 0.0, 1.0, test_metric=None), make_baseline("csr5", 0.3, 0.06)
+    page = Page(build_report(write_report(tmp_path, [make_point("a", [make_row(), dense, csr])])))
+    assert page.values("validation_metric") == [0.991, None, 0.991]
+    assert page.values("dense_metric") == [0.992] * 3
 
 
 def test_rules_of_layers_read_as_on_the_command_line(tmp_path):
     rules = [["*/shortcut", [["prune.rate", 0.5], ["code.n_in", 12]]]]
-    rows = [make_row(config=make_config(per_layer=text)) for text in ("[]", json.dumps(rules))]
-    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
-    page = Page(build_report(write_report(tmp_path, points)))
+    page = report(
+        tmp_path, [make_row(config=make_config(per_layer=text)) for text in ("[]", json.dumps(rules))]
+    )
     assert "per_layer={*/shortcut:{prune.rate:0.5,code.n_in:12}}" in page.text
     assert "[[" not in page.text
 
 
-def test_one_epoch_has_no_neighbours_on_the_axis(tmp_path):
-    metrics = write_metrics(tmp_path, "dense/0", 1, 0.9, 0.99, random.Random(0))
-    curve = {"stage": "dense", "title": "dense, seed 0", "metrics": metrics}
-    page = Page(build_report(write_report(tmp_path, [make_point("a", [make_row()], curves=[curve])])))
-    axes = [f["layout"]["xaxis"] for f in page.figures if f["layout"]["xaxis"]["title"]["text"] == "epoch"]
-    assert [axis["range"] for axis in axes] == [[0.5, 1.5]] * 2
-
-
-def test_a_failure_among_many_is_found(tmp_path):
-    points = [make_failure(f"p{i}", f"message {i}.") for i in range(FAILURES + 3)]
-    page = Page(build_report(write_report(tmp_path, points)))
-    assert f"message {FAILURES - 1}." in page.text
-    assert "3 more failed points in the table" in page.text
+def test_a_model_of_which_nothing_is_pruned_has_a_report(tmp_path):
+    page = report(tmp_path, [make_row(prune_rate=0.0, n_kept=400_000, n_in=n_in) for n_in in (12, 20)])
+    assert "masks" not in page.sections

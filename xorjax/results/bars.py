@@ -46,7 +46,7 @@ def codecs(summary: Sequence[Best]) -> str:
     """The section of the best points beside other codecs of the same weights."""
     shown = spread(summary, PANELS)
     # One scale for all.
-    most = max(max(best.bits_per_weight, *best.sizes.values()) for best in shown)
+    most = max(bits for best in shown for bits in (best.bits_per_weight, *best.sizes.values()))
     drawn = []
     for best in shown:
         bars = [(f"<b>{best.name}</b>", vars(best)), *((other.name, vars(other)) for other in best.baselines)]
@@ -82,10 +82,11 @@ def _of_settings(settings: pl.DataFrame) -> list[Panel]:
 
 
 def _labels(settings: pl.DataFrame) -> pl.Series:
-    """For each setting the names of what differs among them."""
+    """For each setting the names of what differs within a prune rate."""
     names = ("code", "shape", "method", "patch_format", "mask_codec", "variant")
     known = settings.with_columns(pl.col("mask_codec").replace(MASK_NAMES))
-    differing = [name for name in names if known[name].n_unique() > 1] or ["code"]
+    several = known.select(pl.col(names).n_unique().over("prune_rate").max()).row(0, named=True)
+    differing = [name for name in names if several[name] > 1] or ["code"]
     parts = (pl.when(pl.col(name) != "").then(name) for name in differing)
     return known.select(pl.concat_list(*parts).list.drop_nulls().list.join(", ")).to_series()
 

@@ -128,7 +128,7 @@ class Best:
     @property
     def least(self) -> float:
         """Bits per weight of the smallest codec, its own included."""
-        return min(self.bits_per_weight, *self.sizes.values())
+        return min((self.bits_per_weight, *self.sizes.values()))
 
 
 def best_of_each(summary: Sequence[Best]) -> str:
