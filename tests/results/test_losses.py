@@ -4,7 +4,7 @@ import pytest
 from synthetic import make_row
 
 from xorjax.metric import ACCURACY, Metric
-from xorjax.results.losses import Loss, caption, half_width, heading, loss_of
+from xorjax.results.losses import Loss, half_width, heading, loss_of
 from xorjax.results.rows import to_frame
 from xorjax.results.tables import per_point, summarise
 
@@ -46,26 +46,11 @@ def test_losses_are_paired_by_seed_and_from_the_reference():
     assert found.value == pytest.approx(0.0004)
     assert found.half_width == pytest.approx(4.3027 * 0.0002 / 3**0.5, rel=1e-4)
     assert found.text(ACCURACY) == "0.040 ± 0.050 pp (95 %, 3 seeds, paired by seed)"
-    assert found.limit(ACCURACY) == "3 seeds: cannot tell less than 0.050 pp"
 
 
 def test_one_seed_tells_nothing_of_a_spread():
     found = loss([0.0005])
     assert found.text(ACCURACY) == "0.050 pp (1 seed: tells nothing of a spread)"
-    assert found.limit(ACCURACY) == "1 seed: tells nothing of a spread"
-
-
-def test_equal_losses_tell_no_less_than_one_example():
-    found = Loss(0.0005, 0.0, 3, 10_000)
-    assert found.limit(ACCURACY) == (
-        "3 seeds of equal loss: cannot tell less than one of 10,000 test examples, 0.010 pp"
-    )
-    assert Loss(0.5, 0.0, 3, 10_000).limit(PERPLEXITY) == "3 seeds of equal loss: tell nothing of a spread"
-
-
-def test_ten_seeds_are_enough_to_say_no_more_than_the_interval():
-    assert loss([0.0001 * i for i in range(10)]).limit(ACCURACY) is None
-    assert loss([0.0001 * i for i in range(9)]).limit(ACCURACY) is not None
 
 
 def test_a_metric_that_is_better_when_it_is_less_is_lost_upwards():
@@ -93,14 +78,3 @@ def test_what_is_close_is_close_to_the_reference():
         )
     )
     assert best.is_close
-
-
-def test_the_caption_says_where_seeds_are_few():
-    one, three, ten = Loss(0.001, None, 1, 10), Loss(0.001, 0.0005, 3, 10), Loss(0.001, 0.0005, 10, 10)
-    assert caption([(0.9, ten)], ACCURACY).endswith("± its 95 % interval (Student's t).")
-    assert caption([(0.9, three), (0.95, three)], ACCURACY).endswith(
-        ". 3 seeds: cannot tell less than 0.050 pp."
-    )
-    assert caption([(0.9, one), (0.95, ten)], ACCURACY).endswith(
-        ". 1 seed: tells nothing of a spread at S = 0.9."
-    )

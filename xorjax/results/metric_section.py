@@ -38,8 +38,8 @@ def metric_section(points: pl.DataFrame, metric: Metric) -> str:
             "the bar is their mean. A reference is the dense network of that seed, trained as long and in the same way "
             "as the networks at this label without pruning and quantizing. The best points are chosen by the "
             "validation split alone, within the dotted line; the test split says how good what was chosen is. All "
-            "codings of one quantized network share its dot, since decoding is lossless; an approximate mask codec makes "
-            "a network of its own, and so does a code that networks are trained in.",
+            "codings of one quantized network share its dot, since decoding is lossless; an approximate mask codec "
+            "makes a network of its own, and so does a code that networks are trained in.",
             "caption",
         ),
     )
