@@ -71,6 +71,8 @@ class Page(HTMLParser):
     def values(self, column: str) -> list[Any]:
         """A column of the table of all rows."""
         packed = self.data["columns"][column]
+        if "same" in packed:
+            return packed["n"] * [packed["same"]]
         if "values" in packed:
             return packed["values"]
         texts = ["".join(packed["words"][word] for word in words) for words in packed["texts"]]

@@ -34,3 +34,8 @@ def test_numbers_are_rounded_and_what_is_none_is_null():
     assert packed["bits"] == {"digits": 4, "values": [0.1235, None, None]}
     assert packed["n"]["values"] == [1, 2, None]
     assert packed["rate"]["values"] == [0.95, 0.9, 0.8]
+
+
+def test_one_value_is_held_once():
+    packed = embedded.columns(pl.DataFrame({"n": [7, 7, 7]}), {"n": 0})
+    assert packed["n"] == {"digits": 0, "same": 7, "n": 3}

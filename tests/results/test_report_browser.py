@@ -318,7 +318,9 @@ def test_zoom_can_be_undone_by_a_button(opened, report):
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=5)
     page.mouse.up()
-    ticks = "[...document.querySelectorAll('#pareto .xtick text')].map((tick) => tick.textContent).sort().join()"
+    ticks = (
+        "[...document.querySelectorAll('#pareto .xtick text')].map((tick) => tick.textContent).sort().join()"
+    )
     eventually(page, f"{ticks} !== '{','.join(before)}'")
     page.get_by_role("button", name="Reset zoom").click()
     eventually(page, f"{ticks} === '{','.join(before)}'")

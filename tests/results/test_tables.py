@@ -320,7 +320,7 @@ def test_every_value_of_an_axis_has_its_best_setting_at_each_prune_rate():
     ]
     points = per_point(to_frame(rows))
     found = {
-        (axis, value): {b.prune_rate: b.bits_per_weight for b in best}
+        (axis, value): {rate: row["bits_per_weight"] for rate, row in best.items()}
         for axis, value, best in by_axis(points)
     }
     assert found["n_in", "8"] == {0.9: pytest.approx(0.58), 0.95: pytest.approx(0.28)}

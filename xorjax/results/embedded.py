@@ -12,7 +12,7 @@ _CUT = re.compile(r"(?<=[ -])")
 
 def columns(table: pl.DataFrame, digits: Mapping[str, int | None]) -> dict[str, Any]:
     """The columns of `digits`, as explore.js reads them; a value's digits after its point, 0 as it is, None a text."""
-    return {name: text(table[name]) if n is None else _number(table[name], n) for name, n in digits.items()}
+    return {name: _column(table[name], n) for name, n in digits.items()}
 
 
 def text(column: pl.Series) -> dict[str, Any]:
@@ -29,8 +29,17 @@ def text(column: pl.Series) -> dict[str, Any]:
     return {"words": list(words), "texts": packed, "index": index}
 
 
-def _number(column: pl.Series, digits: int) -> dict[str, Any]:
+def _column(column: pl.Series, digits: int | None) -> dict[str, Any]:
+    if digits is None:
+        found = text(column)
+        return (
+            {"same": column[0], "n": len(column)}
+            if len(found["texts"]) == 1 and -1 not in found["index"]
+            else found
+        )
     if column.dtype.is_float():
         column = column.fill_nan(None)
         column = column.round(digits) if digits else column
+    if column.n_unique() == 1:
+        return {"digits": digits, "same": column[0], "n": len(column)}
     return {"digits": digits, "values": column.to_list()}

@@ -10,7 +10,8 @@ const listeners = [];
 let kept = new Uint8Array(DATA.n).fill(1);
 let sorting = "";
 
-function unpack({ words, texts, index, values }) {
+function unpack({ words, texts, index, values, same, n }) {
+  if (n) return Array(n).fill(same);
   if (values) return values;
   const whole = texts.map((places) => places.map((place) => words[place]).join(""));
   return index.map((place) => (place < 0 ? null : whole[place]));

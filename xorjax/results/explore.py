@@ -184,8 +184,8 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
     first = table.with_row_index("row").group_by("point", rival).agg(pl.col("row").min())
     points = points.join(first, on=["point", "rival"], how="left", nulls_equal=True, maintain_order="left")
     trained = pl.when(pl.col("test_metric").is_not_null())
-    digits = {"row": 0, "prune_rate": 0, "codec": None, "bits_per_weight": 5, "reference_metric": 5}
-    digits |= {"reference_validation_metric": 5, "validation_metric": 5, "test_metric": 5}
+    digits = {"row": 0, "prune_rate": 0, "bits_per_weight": 5, "reference_validation_metric": 5}
+    digits |= {"validation_metric": 5, "test_metric": 5}
     columns = embedded.columns(points.with_columns(trained.then("validation_metric")), digits)
     # Points that differ in the seed alone.
     alike: dict[tuple, int] = {}

@@ -52,7 +52,7 @@ function dotOf(points) {
   const row = POINTS.row[first];
   const seeds = points.map((point) => column.seed[POINTS.row[point]]);
   const dot = {
-    points, row, seeds: seeds.join(", "), rate: POINTS.prune_rate[first], codec: POINTS.codec[first],
+    points, row, seeds: seeds.join(", "), rate: POINTS.prune_rate[first], codec: column.codec[row],
     setting: POINTS.setting[first], isCode: !DATA.baseline[row],
     whose: setOf("dots") === "point" ? "" : `mean of ${count(points.length, "seed")}; seed ${seeds[0]}'s command:`,
   };
@@ -81,8 +81,9 @@ function frontOf(candidates) {
 
 // As readers have it, the mean of the references of the points, each once; null if there are none.
 function referenceOf(points, axis) {
-  const values = POINTS[axis === "test" ? "reference_metric" : "reference_validation_metric"];
-  const found = new Map(points.map((point) => [`${column.seed[POINTS.row[point]]} ${values[point]}`, values[point]]));
+  const values = axis === "test" ? points.map((point) => column.reference_metric[POINTS.row[point]])
+    : points.map((point) => POINTS.reference_validation_metric[point]);
+  const found = new Map(points.map((point, i) => [`${column.seed[POINTS.row[point]]} ${values[i]}`, values[i]]));
   const known = [...found.values()].filter((value) => value !== null);
   return known.length ? SCALE * known.reduce((sum, value) => sum + value) / known.length : null;
 }

@@ -7,7 +7,7 @@ import polars as pl
 from xorjax.metric import Metric
 from xorjax.results import page
 from xorjax.results.best import Best, best_of_each
-from xorjax.results.caps import AXIS_RATES, AXIS_VALUES, of_many, spread
+from xorjax.results.caps import AXIS_RATES, AXIS_VALUES
 from xorjax.results.losses import heading
 from xorjax.results.names import CSR, SAME_MASK, mask_name, own_code
 from xorjax.results.page import Column
@@ -132,7 +132,7 @@ def summary_section(summary: Sequence[Best], results: pl.DataFrame, points: pl.D
     ]
     if models := summarise_models(points):
         parts += [f"<h3>{MODELS}</h3>", page.columns("all models", model_columns(models))]
-    parts += _axes(points, summary)
+    parts += _axes(points, summary[0].metric)
     parts += [
         "<h3>All codecs on the same weights: bits per weight</h3>",
         page.columns("all codecs", size_columns(summary)),
@@ -143,41 +143,35 @@ def summary_section(summary: Sequence[Best], results: pl.DataFrame, points: pl.D
     return page.section("summary", best_of_each(summary), *parts)
 
 
-def _axes(points: pl.DataFrame, summary: Sequence[Best]) -> list[str]:
+def _axes(points: pl.DataFrame, metric: Metric) -> list[str]:
     """A line each value of each swept axis: the best point with it, at some prune rates."""
-    found = by_axis(points)
-    if not found:
+    lines = by_axis(points)
+    if not lines:
         return []
-    lines = [
-        line
-        for axis in dict.fromkeys(axis for axis, _, _ in found)
-        for line in spread([line for line in found if line[0] == axis], AXIS_VALUES)
-    ]
     names = [(AXIS_NAMES.get(axis) or axis, "text quiet") for axis, _, _ in lines]
     values = [
         (mask_name(value) if axis == "mask_codec" else value, "text strong") for axis, value, _ in lines
     ]
     given = [Column("axis", names), Column("value", values)]
-    rates = spread([best.prune_rate for best in summary], AXIS_RATES)
-    for rate in rates:
-        known = [next((one for one in best if one.prune_rate == rate), None) for _, _, best in lines]
-        given += [
-            Column(
-                "value bits",
-                [((best and number(best.value_bits)) or "", "") for best in known],
-                f"S = {rate:g}",
-            ),
-            Column(
-                "total",
-                [((best and number(best.bits_per_weight)) or "", "strong") for best in known],
-                f"S = {rate:g}",
-            ),
-            Column("test", [((best and best.tested) or "", "") for best in known], f"S = {rate:g}"),
-        ]
-    more = of_many(len(found), len(lines), "values") + of_many(len(summary), len(rates), "prune rates")
+    for rate in sorted({rate for _, _, best in lines for rate in best}):
+        cells: list[tuple[str, str, str]] = []
+        for row in (best.get(rate) for _, _, best in lines):
+            if row is None:
+                cells.append(("", "", ""))
+                continue
+            tested = metric.number(row["test_metric"], row["test_metric_spread"]) + (
+                "" if row["is_close"] else " *"
+            )
+            value_bits = row["code_bits"] + row["patch_bits"]
+            cells.append((number(value_bits), number(row["bits_per_weight"]), tested))
+        for name, kind, texts in zip(
+            ("value bits", "total", "test"), ("", "strong", ""), zip(*cells, strict=True), strict=True
+        ):
+            given.append(Column(name, [(text, kind) for text in texts], f"S = {rate:g}"))
     caption = (
         "For each value of each setting that was swept, the best point with it, chosen as above: its value bits (code "
-        f"words and patches), its total and its test {summary[0].metric.label}.{more}"
+        f"words and patches), its total and its test {metric.label}. At most {AXIS_VALUES} values of a setting and "
+        f"{AXIS_RATES} prune rates are shown, evenly spread."
     )
     return [
         "<h3>By what was swept</h3>",

@@ -7,6 +7,7 @@ import polars as pl
 
 from xorjax.metric import Metric
 from xorjax.results.best import ENTROPIES, Baseline, Best
+from xorjax.results.caps import AXIS_RATES, AXIS_VALUES, spread
 from xorjax.results.collect import metric_of
 from xorjax.results.columns import METRICS
 from xorjax.results.configs import setting
@@ -189,20 +190,28 @@ def summarise_points(points: pl.DataFrame) -> list[Best]:
     return [_best(points, metric, _eligible(group, metric)) for _, group in groups]
 
 
-def by_axis(points: pl.DataFrame) -> list[tuple[str, str, list[Best]]]:
-    """The best setting of each prune rate with each value of each of `AXES` that differs at some rate.
+def by_axis(points: pl.DataFrame) -> list[tuple[str, str, dict[float, dict[str, Any]]]]:
+    """For each of `AXES` that differs at some prune rate and each of its values: the best setting of each rate with it.
 
-    Of what `per_point` gives: axis, value and, by the rule of `summarise`, a `Best` for each rate that has the value.
+    Of what `per_point` gives: axis, value and, by the rule of `summarise`, a row of `per_setting` with `is_close` for
+    each rate that has the value. Of many values and rates some are taken, evenly.
     """
     metric = metric_of(points)
     judged = _judged(points, metric)
+    rates = spread(judged["prune_rate"].unique().sort().to_list(), AXIS_RATES)
+    judged = judged.filter(pl.col("prune_rate").is_in(rates))
     found = []
     for axis in AXES:
-        if judged.select(pl.col(axis).drop_nulls().n_unique().over("prune_rate").max()).item() < 2:
+        known = judged.drop_nulls(axis)
+        if known.is_empty() or known.select(pl.col(axis).n_unique().over("prune_rate").max()).item() < 2:
             continue
-        for (value,), of_value in judged.drop_nulls(axis).group_by(axis, maintain_order=True):
-            groups = of_value.group_by("prune_rate", maintain_order=True)
-            best = [_best(points, metric, _eligible(group, metric)) for _, group in groups]
+        for value in spread(known[axis].unique(maintain_order=True).to_list(), AXIS_VALUES):
+            best = {
+                rate: _eligible(group, metric).sort("bits_per_weight", maintain_order=True).row(0, named=True)
+                for (rate,), group in known.filter(pl.col(axis) == value).group_by(
+                    "prune_rate", maintain_order=True
+                )
+            }
             found.append((axis, str(value), best))
     return found
 
