@@ -1,6 +1,6 @@
 """What stands first on the report: what was done, the best of what came of it, and how far the sweep is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 import polars as pl
@@ -117,21 +117,21 @@ def _three_lines(points: pl.DataFrame, summary: Sequence[Best], n_test: str) -> 
     if others := [(best, other) for best in summary for other in best.baselines if best.is_close]:
         best, other = min(others, key=lambda pair: pair[1].bits_per_weight)
         rows.append(("best other codec", best, other, f"S {best.prune_rate:g}, {other.best or other.name}"))
-    given = [
-        Column("", [(name, "text strong") for name, _, _, _ in rows]),
-        Column("setting", [(said, "text wrap") for _, _, _, said in rows]),
-        Column("bits / weight", [(number(of.bits_per_weight), "strong") for _, _, of, _ in rows]),
-        Column(
-            "float32 / coded", [(f"{BITS_OF_FLOAT32 / of.bits_per_weight:.0f}", "") for _, _, of, _ in rows]
-        ),
-        Column("file, bytes", [(number(of.file_bytes, ",.0f"), "") for _, _, of, _ in rows]),
-        Column(
-            f"test {metric.label}", [(best.tested, "" if best.is_close else "bad") for _, best, _, _ in rows]
-        ),
-        Column("reference", [(metric.number(best.reference_metric), "") for _, best, _, _ in rows]),
-        Column(heading(metric), [(best.loss.number(metric), "strong") for _, best, _, _ in rows]),
-        Column("seeds", [(str(best.n_seeds), "") for _, best, _, _ in rows]),
-    ]
+    given = []
+
+    def add(name: str, text: Callable[[Best, Best | Baseline], str], kind: str = "") -> None:
+        given.append(Column(name, [(text(best, of), kind) for _, best, of, _ in rows]))
+
+    # What matters first: a narrow window shows no more.
+    given.append(Column("", [(name, "text strong") for name, _, _, _ in rows]))
+    add("bits / weight", lambda best, of: number(of.bits_per_weight), "strong")
+    add(heading(metric), lambda best, of: best.loss.number(metric), "strong")
+    add("file, bytes", lambda best, of: number(of.file_bytes, ",.0f"))
+    add(f"test {metric.label}", lambda best, of: best.tested)
+    add("reference", lambda best, of: metric.number(best.reference_metric))
+    add("seeds", lambda best, of: str(best.n_seeds))
+    add("float32 / coded", lambda best, of: number(BITS_OF_FLOAT32 / of.bits_per_weight, ".0f"))
+    given.append(Column("setting", [(said, "text wrap") for _, _, _, said in rows]))
     return page.columns("the best", given) + page.paragraph(
         f"Each the smallest whose validation {metric.name} is within {metric.difference(metric.tolerance)} "
         f"of its reference's, or where none is (*) the best there; tested on {n_test} examples.",
