@@ -73,13 +73,13 @@ def _compare(first: Path, second: Path, to: Path | None) -> Path:
 
     from xorjax.results.compare import compare
     from xorjax.results.compare_page import write_comparison
-    from xorjax.results.compare_terminal import comparison_table
+    from xorjax.results.compare_terminal import ComparisonTable
 
     to = to or first.parent / f"compare-{first.name}-{second.name}.html"
     place_of(to)
     comparison = compare(first, second)
     write_comparison(comparison, to)
-    Console().print(comparison_table(comparison))
+    Console().print(ComparisonTable(comparison))
     return to
 
 

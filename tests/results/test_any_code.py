@@ -13,7 +13,7 @@ from test_report import Page
 from xorjax.results.collect import CollectError
 from xorjax.results.compare import compare, summed_up
 from xorjax.results.compare_page import write_comparison
-from xorjax.results.compare_terminal import comparison_table
+from xorjax.results.compare_terminal import ComparisonTable
 from xorjax.results.report import build_report
 from xorjax.results.rows import to_frame
 from xorjax.results.tables import SummaryTable, per_point, per_setting, summarise
@@ -196,7 +196,7 @@ def test_a_comparison_of_perplexities_calls_less_better(tmp_path):
     fronts = [trace for trace in page.figures[0]["data"] if str(trace["name"]).startswith("front of")]
     assert [len(trace["x"]) for trace in fronts] == [2, 2]
     text = io.StringIO()
-    Console(width=100, file=text).print(comparison_table(comparison))
+    Console(width=100, file=text).print(ComparisonTable(comparison))
     assert "test is the perplexity" in text.getvalue()
 
 
