@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import fmean, variance
 from typing import Any
@@ -97,37 +98,28 @@ def compare(*places: Path) -> Comparison:
         )
     # What tells settings apart in one of them names them in both: else a narrower sweep would have none in common.
     varied = varied_keys(*((t, experiment.swept) for t, experiment in zip(tables, experiments, strict=True)))
-    points = [
-        per_point(t, varied).with_columns(value_bits=pl.col("code_bits") + pl.col("patch_bits"))
-        for t in tables
-    ]
+    value_bits = pl.col("code_bits") + pl.col("patch_bits")
+    points = [per_point(table, varied).with_columns(value_bits=value_bits) for table in tables]
     sides = [_settings(of, table, varied) for of, table in zip(points, tables, strict=True)]
     axes = [*AXES, *sorted(set().union(*varied.values()))]
-    seen = {axis: [dict.fromkeys(side[axis]) for side in sides] for axis in axes}
-    disjoint = [axis for axis, (one, two) in seen.items() if one.keys().isdisjoint(two)]
+    seen = {axis: [set(side[axis]) for side in sides] for axis in axes}
+    disjoint = [axis for axis, (one, two) in seen.items() if one.isdisjoint(two)]
     joined = _joined(sides, [axis for axis in axes if axis not in disjoint or min(map(len, seen[axis])) > 1])
     pairs = [_pair(row, axes) for row in joined.iter_rows(named=True)]
     by_axis: dict[str, list[Pair]] = {}
-    for axis in (axis for axis in axes if max(map(len, seen[axis])) > 1):
-        for pair in (pair for pair in pairs if axis in pair.axes):
+    for axis, pair in product((axis for axis in axes if max(map(len, seen[axis])) > 1), pairs):
+        if axis in pair.axes:
             by_axis.setdefault(f"{axis} {pair.axes[axis]}", []).append(pair)
-    alone = (
-        side.filter(~pl.col("place").is_in(joined[f"place{end}"].implode()))
-        for end, side in zip(ENDS, sides, strict=True)
-    )
-    return Comparison(
-        names=(str(first), str(second)) if first.name == second.name else (first.name, second.name),
-        commands=[experiment.command for experiment in experiments],
-        points=points,
-        metric=metric,
-        config=_differing(*(distinct(table["config"]) for table in tables)),
-        pairs=pairs,
-        by_axis=by_axis,
-        only=[[said(words.values()) for words in of["said"]] for of in alone],
-        apart=[
-            (axis, *(listed(sorted(map(str, of)), 4) for of in seen[axis])) for axis in disjoint if not pairs
-        ],
-    )
+    only = [
+        [said(words.values()) for words in side.filter(~pl.col("place").is_in(matched.implode()))["said"]]
+        for side, matched in zip(sides, (joined["place"], joined["place of B"]), strict=True)
+    ]
+    config, apart = _differing(*(distinct(table["config"]) for table in tables)), []
+    if not pairs:
+        apart = [(axis, *(listed(sorted(map(str, of)), 4) for of in seen[axis])) for axis in disjoint]
+    names = (str(first), str(second)) if first.name == second.name else (first.name, second.name)
+    commands = [experiment.command for experiment in experiments]
+    return Comparison(names, commands, points, metric, config, pairs, by_axis, only, apart)
 
 
 def difference(pairs: Iterable[tuple[BySeed, ...]]) -> Difference | None:
@@ -139,7 +131,7 @@ def difference(pairs: Iterable[tuple[BySeed, ...]]) -> Difference | None:
     known = [(one, two) for one, two in pairs if one and two]
     if not known:
         return None
-    sides = [_of_seeds(pair[i] for pair in known) for i in (0, 1)]
+    sides = [_of_seeds(side) for side in zip(*known, strict=True)]
     means = fmean(sides[0]), fmean(sides[1])
     common = _of_seeds({seed: two[seed] - one[seed] for seed in one if seed in two} for one, two in known)
     if len(common) > 1:

@@ -30,15 +30,12 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     one, two = (f"{side}: {name}" for side, name in zip("AB", comparison.names, strict=True))
     sections = {table.name: _section(table) for table in tables(comparison)}
     sections["best"] += _fronts(comparison)
-    body = "\n".join(
-        (
-            f"<header>\n<h1>{escape(one)}<br>{escape(two)}</h1>",
-            page.settings_table(dict(zip((one, two), comparison.commands, strict=True))),
-            page.paragraph(READING, "caption"),
-            "</header>",
-            *sections.values(),
-        )
+    header = (
+        f"<header>\n<h1>{escape(one)}<br>{escape(two)}</h1>",
+        page.settings_table(dict(zip((one, two), comparison.commands, strict=True))),
+        page.paragraph(READING, "caption") + "\n</header>",
     )
+    body = "\n".join((*header, *sections.values()))
     document = page.document(f"{one}, {two}: xorjax", body, [get_plotlyjs(), page.resource("plots.js")])
     # Not `write_text`: a directory that is not there is a mistyped one.
     with replacing(path) as temporary:
@@ -50,15 +47,10 @@ def _section(table: Table) -> str:
         return page.section(table.name, table.title, page.paragraph("None."))
     rows, headings = table.rows[:SHOWN], [heading.rpartition("\n") for heading in table.rows[0]]
     groups = {group: [g for g, _, _ in headings].count(group) for group, _, _ in headings}
-    cells = [list(row.values()) for row in rows]
-    above = groups if len(groups) > 1 else None
+    names, cells = [name for _, _, name in headings], [list(row.values()) for row in rows]
     caption = table.caption + of_many(len(table.rows), len(rows), "rows")
-    return page.section(
-        table.name,
-        table.title,
-        page.table([name for _, _, name in headings], cells, above, table.title),
-        page.paragraph(caption, "caption"),
-    )
+    drawn = page.table(names, cells, groups if len(groups) > 1 else None, table.title)
+    return page.section(table.name, table.title, drawn, page.paragraph(caption, "caption"))
 
 
 def _fronts(comparison: Comparison) -> str:
@@ -67,11 +59,12 @@ def _fronts(comparison: Comparison) -> str:
     signs = {f"front by validation {metric.name}": "solid", "on that front": ("◎", "var(--ink)")}
     settings = [per_setting(of) for of in comparison.points]
     title = f"Bits against {metric.name}"
+    drawn = [_panel(settings, names, metric, split) for split in ("validation", "test")]
     return page.section(
         "fronts",
         title,
         page.legend(marks | signs),
-        panels(title, [_panel(settings, names, metric, split) for split in ("validation", "test")]),
+        panels(title, drawn),
         page.paragraph(
             "A marker is one setting, the mean over its seeds. The fronts are of those that no other setting of their "
             f"side beats in bits and validation {metric.name}; over test {metric.name}, which chooses nothing, the "

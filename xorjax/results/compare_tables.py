@@ -15,18 +15,15 @@ READING = (
     "common, else over all seeds of each (Welch); in brackets where zero is in the interval, or one seed gives none. "
     "Differences of percentages are in percentage points. Bits are per weight, pruned ones included."
 )
-AXES = (
-    "A pair: a setting of A and the one of B that is the same in all that was swept, but for what the two experiments "
-    "differ in. A line is the mean over its pairs, for each seed first."
-)
-VERDICTS = (
-    "Better: fewer bits, or a better metric on the test split, which counts once for all pairs of the same quantized "
-    "networks. With many pairs expect one in twenty beyond its interval by chance."
-)
-BEST = (
-    "Each side's smallest whose metric on the validation split is close to its reference's (* where none is), ± the "
-    "sample standard deviation. Loss: against the reference of the same seed, ± its 95 % interval."
-)
+CAPTIONS = {
+    "axes": "A pair: a setting of A and the one of B that is the same in all that was swept, but for what the two "
+    "experiments differ in. A line is the mean over its pairs, for each seed first.",
+    "verdicts": "Better: fewer bits, or a better metric on the test split, which counts once for all pairs of the same "
+    "quantized networks. With many pairs expect one in twenty beyond its interval by chance.",
+    "best": "Each side's smallest whose metric on the validation split is close to its reference's (* where none is), "
+    "± the sample standard deviation. Loss: against the reference of the same seed, ± its 95 % interval.",
+    "common": "Means over seeds.",
+}
 WORDS = ("better", "worse", "equal", "within the spread", "one seed")
 Row = dict[str, Cell]
 """A cell of each column by its heading; of a column in a group, behind the group's heading and a line's end."""
@@ -38,8 +35,11 @@ class Table(NamedTuple):
     name: str
     title: str
     rows: Sequence[Row]
-    caption: str = ""
     brief: int = 20
+
+    @property
+    def caption(self) -> str:
+        return CAPTIONS.get(self.name, "")
 
 
 def tables(comparison: Comparison) -> list[Table]:
@@ -57,14 +57,14 @@ def tables(comparison: Comparison) -> list[Table]:
     title, best = _best(comparison)
     apart = _texts(("axis", "A", "B"), comparison.apart)
     return [
-        Table("axes", "By axis", axes, AXES),
+        Table("axes", "By axis", axes),
         *([Table("apart", "What keeps all settings apart", apart)] if apart else []),
-        Table("verdicts", "Pairs that differ", _verdicts(pairs, metric), VERDICTS),
+        Table("verdicts", "Pairs that differ", _verdicts(pairs, metric)),
         Table("settings", "Settings that differ", _texts(("setting", "A", "B"), comparison.config)),
-        Table("best", title, best, BEST, brief=60),
-        Table("common", "Settings in common", common, "Means over seeds."),
+        Table("best", title, best, 60),
+        Table("common", "Settings in common", common),
         *(
-            Table(f"only-{side}", f"Only in {side} ({len(of)})", _texts(["setting"], zip(of)), brief=3)
+            Table(f"only-{side}", f"Only in {side} ({len(of)})", _texts(["setting"], zip(of)), 3)
             for side, of in zip("AB", comparison.only, strict=True)
         ),
     ]
