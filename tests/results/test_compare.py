@@ -27,9 +27,10 @@ RATES = {"prune__rate": [0.9, 0.95]}
 
 
 def column(comparison: Comparison, name: str, heading: str) -> dict[str, str]:
-    """A column of a table by the labels of its rows."""
-    (table,) = [table for table in tables(comparison) if table.name == name]
-    return {next(iter(row.values()))[0]: row[heading][0] for row in table.rows}
+    """A column of a table by the labels of its rows; those of the best points are a prune rate and a side."""
+    (rows,) = [table.rows for table in tables(comparison) if table.name == name]
+    labels = [" ".join(row[own][0] for own in row if own in ("S", "", next(iter(row)))) for row in rows]
+    return dict(zip(labels, (row[heading][0] for row in rows), strict=True))
 
 
 def report(runs: Path, more: float = 0.0, **changes: list[Any]) -> Path:
@@ -111,7 +112,7 @@ def test_each_value_of_each_axis_has_a_line(tmp_path):
         "prune rate 0.95": 6,
     }
     lines |= {"quantize.n_planes 1": 6, "quantize.n_planes 2": 6}
-    assert column(comparison, "axes", "pairs") == {name: str(n) for name, n in lines.items()}
+    assert column(comparison, "by-axis", "pairs") == {name: str(n) for name, n in lines.items()}
     for heading, of_8, of_24, of_all in (
         ("value bits\nA", "0.0800", "0.2400", "0.1600"),
         ("value bits\nB - A", "+0.0400 ± 0.0000", "+0.1200 ± 0.0000", "+0.0800 ± 0.0000"),
@@ -119,7 +120,7 @@ def test_each_value_of_each_axis_has_a_line(tmp_path):
         ("bits per weight\nB - A", "+0.0400 ± 0.0000", "+0.1200 ± 0.0000", "+0.0800 ± 0.0000"),
         ("test accuracy (%)\nB - A", "+4.00 ± 0.00", "+12.00 ± 0.00", "+8.00 ± 0.00"),
     ):
-        found = column(comparison, "axes", heading)
+        found = column(comparison, "by-axis", heading)
         assert (found["n_in 8"], found["n_in 24"], found["quantize.n_planes 2"]) == (of_8, of_24, of_all)
         assert found["all pairs"] == of_all
     assert column(comparison, "settings", "B") == {"optim.epochs": "3"}
@@ -145,7 +146,7 @@ def test_one_value_is_compared_with_itself_among_several_or_with_each_of_them(tm
         report(tmp_path / str(values), prune__structure=values, **RATES)
         for values in ([0.0, 1.0], [1.0], [2.0])
     )
-    narrower, apart = (column(compare(both, place), "axes", "pairs") for place in (one, other))
+    narrower, apart = (column(compare(both, place), "by-axis", "pairs") for place in (one, other))
     assert (narrower["all pairs"], narrower["prune.structure 1.0"]) == ("2", "2")
     assert (apart["all pairs"], apart["prune.structure 0.0 / 2.0"]) == ("4", "2")
     alone = column(compare(both, one), "only-A", "setting")
@@ -165,30 +166,45 @@ def test_only_settings_that_determine_nothing_are_left_out():
     assert {key for key in KEYS if determines_nothing(key)} == not_determining()
 
 
-def test_the_front_is_of_validation_accuracy(tmp_path):
-    values = [(0.30, 0.990, 0.980), (0.40, 0.989, 0.999), (0.50, 0.991, 0.970)]
-    columns = [
-        dict(zip(("bits_per_weight", "validation_metric", "test_metric"), of, strict=True)) for of in values
+def test_best_points_and_fronts_are_of_validation_accuracy(tmp_path):
+    """Of A the test split would choose others; B is larger, and has no point at S = 0.9."""
+    names = ("n_out", "prune_rate", "bits_per_weight", "validation_metric", "test_metric")
+    values = [(1, 0.9, 0.3, 0.990, 0.980), (2, 0.95, 0.4, 0.989, 0.999), (3, 0.95, 0.5, 0.991, 0.970)]
+    points = [
+        make_point(f"p{shift}", [make_row(**dict(zip(names, of, strict=True)))])
+        for shift, of in enumerate(values)
     ]
-    points = [make_point(f"p{i}", [make_row(n_out=i + 100, **of)]) for i, of in enumerate(columns)]
-    place = write_report(tmp_path, points)
-    write_comparison(compare(place, place), tmp_path / "page.html")
-    traces = [trace for figure in Page(tmp_path / "page.html").figures for trace in figure["data"]]
-    assert [trace["x"] for trace in traces if trace["name"] == f"front of {place}"] == [[0.3, 0.5]] * 4
+    first, second = write_report(tmp_path / "a", points), write_report(tmp_path / "b", points[1:])
+    comparison = compare(first, second)
+    bits = {
+        "0.9 A": "0.3000",
+        "0.9 B": "none",
+        "0.95 A": "0.5000",
+        "0.95 B": "0.5000",
+        "0.95 B - A": "(+0.0000)",
+    }
+    assert column(comparison, "best", "bits per weight") == bits
+    assert column(comparison, "best", "loss (pp)")["0.95 B"] == "2.200"
+    write_comparison(comparison, tmp_path / "page.html")
+    fronts = {
+        trace["name"]: trace["x"]
+        for figure in Page(tmp_path / "page.html").figures
+        for trace in figure["data"]
+    }
+    assert fronts[f"front of {first}"] == [0.3, 0.5]
+    assert fronts[f"front of {second}"] == [0.4, 0.5]
 
 
 def test_page_and_terminal_show_whole_numbers_and_load_nothing(tmp_path):
     first, second = (
-        write_report(tmp_path / str(chance), sweep(tmp_path / str(chance), rates=rates, chance=chance))
-        for rates, chance in (((0.9, 0.95), 0), ((0.95, 0.98), 7))
+        write_report(tmp_path / str(i), sweep(tmp_path / str(i), rates=(0.95,), chance=i)) for i in range(2)
     )
     comparison = compare(first, second)
     write_comparison(comparison, tmp_path / "page.html")
     page, text = Page(tmp_path / "page.html"), terminal(comparison)
-    assert all(
-        number in page.text and number in text
-        for number in column(comparison, "axes", "bits per weight\nB - A").values()
-    )
+    for number in column(comparison, "by-axis", "bits per weight\nB - A").values():
+        assert number in page.text
+        assert number in text
     # Of one name, they are told apart by their paths.
     assert str(first) in page.text
     assert "coded as" in terminal(comparison, 200)

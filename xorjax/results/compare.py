@@ -59,6 +59,11 @@ class Pair:
     models: tuple[frozenset[str], ...]
     values: dict[str, tuple[BySeed, ...]]
 
+    @property
+    def n_seeds(self) -> str:
+        """Of both, or of each where they differ."""
+        return "/".join(dict.fromkeys(str(len(of)) for of in self.values["bits_per_weight"]))
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -16,7 +16,7 @@ READING = (
     "Differences of percentages are in percentage points. Bits are per weight, pruned ones included."
 )
 CAPTIONS = {
-    "axes": "A pair: a setting of A and the one of B that is the same in all that was swept, but for what the two "
+    "by-axis": "A pair: a setting of A and the one of B that is the same in all that was swept, but for what the two "
     "experiments differ in. A line is the mean over its pairs, for each seed first.",
     "verdicts": "Better: fewer bits, or a better metric on the test split, which counts once for all pairs of the same "
     "quantized networks. With many pairs expect one in twenty beyond its interval by chance.",
@@ -46,18 +46,18 @@ def tables(comparison: Comparison) -> list[Table]:
     """All of them, in their order."""
     metric, pairs = comparison.metric, comparison.pairs
     axes = [
-        {"pairs with": (name, "text wrap"), "pairs": (str(len(of)), "")} | _compared(of, metric, VALUES[:3])
+        {"pairs with": (name, "text wrap"), "pairs": (str(len(of)), ""), **_compared(of, metric, VALUES[:3])}
         for name, of in (({"all pairs": pairs} if pairs else {}) | comparison.by_axis).items()
     ]
-    common = []
-    for pair in pairs:
-        seeds = "/".join(dict.fromkeys(str(len(side)) for side in pair.values["bits_per_weight"]))
-        label = {"setting": (pair.name, "text wrap"), "seeds": (seeds, "")}
-        common.append(label | _compared([pair], metric, VALUES[1:3], VALUES[::3]))
+    common = [
+        {"setting": (pair.name, "text wrap"), "seeds": (pair.n_seeds, "")}
+        | _compared([pair], metric, VALUES[1:3], VALUES[::3])
+        for pair in pairs
+    ]
     title, best = _best(comparison)
     apart = _texts(("axis", "A", "B"), comparison.apart)
     return [
-        Table("axes", "By axis", axes),
+        Table("by-axis", "By axis", axes),
         *([Table("apart", "What keeps all settings apart", apart)] if apart else []),
         Table("verdicts", "Pairs that differ", _verdicts(pairs, metric)),
         Table("settings", "Settings that differ", _texts(("setting", "A", "B"), comparison.config)),
@@ -144,7 +144,7 @@ def _best(comparison: Comparison) -> tuple[str, list[Row]]:
                     b.said.partition(", ")[2],
                 )
                 texts = (side, *bits, b.tested, b.loss.number(metric), coded_as)
-            lines.append(list(zip(texts, ("text", "", "", "", "", "text"), strict=True)))
+            lines.append(list(zip(texts, ("text", "", "", "", "", "text wrap"), strict=True)))
         if all(both):
             settings = [of_setting(of, b.setting) for of, b in zip(comparison.points, both, strict=True) if b]
             values = {c: tuple(by_seed(of["seed"], of[c]) for of in settings) for c in VALUES}
