@@ -19,9 +19,7 @@ REPORTS = Path(os.environ.get("XORJAX_RUNS") or "runs") / "reports"
 
 def main(arguments: list[str] | None = None) -> int:
     """Build the report of each directory given, of every experiment of the runs directory if none is."""
-    parser = argparse.ArgumentParser(
-        description="Rebuild tables and reports from the points on disk, or compare two experiments."
-    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "directories", nargs="*", type=Path, help=f"default: every experiment below {REPORTS}"
     )
@@ -34,23 +32,22 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if (chosen.compare is None and chosen.to) or (chosen.compare and chosen.directories):
         parser.error("--compare takes two directories and no others; --to goes with it")
+    found = chosen.directories or sorted(path.parent for path in REPORTS.glob("*/plan.json"))
+    # Comparisons lie beside the reports: `runs/reports/*` names them too.
+    places = chosen.compare or [
+        path for path in found if not (path.match("compare-*.html") and path.is_file())
+    ]
+    if not places:
+        print(f"no experiment {'among those named' if found else f'below {REPORTS}'}", file=sys.stderr)
+        return 1
     try:
+        for place in places:
+            check_name(place)
         if chosen.compare:
-            first, second = chosen.compare
-            check_name(first)
-            check_name(second)
-            print(_compare(first, second, chosen.to))
-            return 0
-        # Comparisons lie beside the reports: `runs/reports/*` names them too.
-        directories = [place for place in chosen.directories or _found() if not _is_comparison(place)]
-        if not directories:
-            where = "among those named" if chosen.directories else f"below {REPORTS}"
-            print(f"no experiment {where}", file=sys.stderr)
-            return 1
-        for directory in directories:
-            check_name(directory)
-        for directory in directories:
-            print(build_report(directory))
+            print(_compare(places, chosen.to))
+        else:
+            for place in places:
+                print(build_report(place))
     except OSError as error:
         print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
         return 1
@@ -60,26 +57,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _is_comparison(path: Path) -> bool:
-    return path.match("compare-*.html") and path.is_file()
-
-
-def _found() -> list[Path]:
-    return sorted(path.parent for path in REPORTS.glob("*/plan.json"))
-
-
-def _compare(first: Path, second: Path, to: Path | None) -> Path:
+def _compare(places: list[Path], to: Path | None) -> Path:
     from rich.console import Console
 
     from xorjax.results.compare import compare
     from xorjax.results.compare_page import write_comparison
-    from xorjax.results.compare_terminal import comparison_table
+    from xorjax.results.compare_terminal import ComparisonTable
 
+    first, second = places
     to = to or first.parent / f"compare-{first.name}-{second.name}.html"
     place_of(to)
     comparison = compare(first, second)
     write_comparison(comparison, to)
-    Console().print(comparison_table(comparison))
+    Console().print(ComparisonTable(comparison))
     return to
 
 

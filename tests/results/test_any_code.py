@@ -13,6 +13,8 @@ from synthetic import collect, make_baseline, make_config, make_other, make_poin
 from xorjax.results.collect import CollectError
 from xorjax.results.compare import compare
 from xorjax.results.compare_page import write_comparison
+from xorjax.results.compare_tables import tables
+from xorjax.results.compare_terminal import ComparisonTable
 from xorjax.results.report import build_report
 from xorjax.results.rows import to_frame
 from xorjax.results.tables import per_point, per_setting, summarise
@@ -152,6 +154,30 @@ def test_seeds_whose_n_out_was_chosen_from_their_masks_are_one_setting():
     ]
     (setting,) = per_setting(per_point(to_frame(rows))).iter_rows(named=True)
     assert (setting["n_seeds"], setting["n_out"]) == (3, 321)
+
+
+def test_a_comparison_of_perplexities_calls_less_better(tmp_path):
+    first, second = experiment(tmp_path / "a"), experiment(tmp_path / "b", shift=-0.2)
+    comparison = compare(first, second)
+    assert len(comparison.pairs) == 3
+    verdicts = {
+        row[""][0]: row for table in tables(comparison) if table.name == "verdicts" for row in table.rows
+    }
+    assert verdicts["test perplexity"]["better"][0] == "1"
+    write_comparison(comparison, tmp_path / "page.html")
+    page = Page(tmp_path / "page.html")
+    assert "Bits against perplexity" in page.text
+    assert "accuracy" not in page.text
+    # The front goes down: of less bits the higher perplexity, and what is neither smaller nor lower is not on it.
+    fronts = [
+        trace
+        for trace in next(iter(page.figures.values()))["data"]
+        if str(trace["name"]).startswith("front of")
+    ]
+    assert [len(trace["x"]) for trace in fronts] == [2, 2]
+    text = io.StringIO()
+    Console(width=100, file=text).print(ComparisonTable(comparison))
+    assert "perplexity" in text.getvalue()
 
 
 def test_experiments_of_two_metrics_are_not_compared(tmp_path):

@@ -1,195 +1,164 @@
+"""Comparisons by what their tables say: values by the name of the table, the label of the row and the heading."""
+
 import io
-import itertools
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pages import Page
 from rich.console import Console
+from scipy import stats
 from synthetic import make_config, make_failure, make_point, make_row, sweep, write_report
-from test_report import Page
 
 from xorjax.config.reads import not_determining
 from xorjax.config.validate import KEYS
-from xorjax.metric import ACCURACY
 from xorjax.results.collect import CollectError
-from xorjax.results.compare import SIZES, compare, difference, front, shown, summed_up, verdict
+from xorjax.results.compare import Comparison, compare, difference
 from xorjax.results.compare_page import write_comparison
-from xorjax.results.compare_terminal import comparison_table
+from xorjax.results.compare_tables import shown, tables, verdict
+from xorjax.results.compare_terminal import ComparisonTable
 from xorjax.results.configs import determines_nothing
 
+RATES = {"prune__rate": [0.9, 0.95]}
 
-def experiment(runs: Path, bits: dict[tuple[int, int], float], **values: Any) -> Path:
-    """A report directory with a point for each (n_out, seed) of the given bits per weight."""
-    points = [
-        make_point(f"o{n_out}-s{seed}", [make_row(n_out=n_out, seed=seed, bits_per_weight=size, **values)])
-        for (n_out, seed), size in bits.items()
-    ]
+
+def column(comparison: Comparison, name: str, heading: str) -> dict[str, str]:
+    """A column of a table by the labels of its rows; those of the best points are a prune rate and a side."""
+    (rows,) = [table.rows for table in tables(comparison) if table.name == name]
+    labels = [" ".join(row[own][0] for own in row if own in ("S", "", next(iter(row)))) for row in rows]
+    return dict(zip(labels, (row[heading][0] for row in rows), strict=True))
+
+
+def report(runs: Path, more: float = 0.0, **changes: list[Any]) -> Path:
+    """Two seeds of each combination of config keys' values (`__` for the dot); the n_out is chosen if it is no key.
+
+    The code takes n_in / 100 bits and by `more` of these more, which are in the test accuracy too; the mask takes 0.3.
+    """
+    points = []
+    for *values, seed in product(*changes.values(), (0, 1)):
+        config = make_config(seed=seed, **{"code__n_out": None, **dict(zip(changes, values, strict=True))})
+        code = config["code"] | {"n_out": config["code"]["n_out"] or 300 + len(points) % 3 + len(runs.name)}
+        own = {name: code[name] for name in ("n_in", "n_out", "method", "patch_format")}
+        bits = (1 + more) * code["n_in"] / 100
+        own |= {
+            "code_bits": bits,
+            "patch_bits": 0.0,
+            "bits_per_weight": bits + 0.3,
+            "test_metric": 0.5 + bits,
+        }
+        row = make_row(seed=seed, config=config, prune_rate=config["prune"]["rate"], **own)
+        points.append(make_point(f"p{len(points)}", [row]))
     return write_report(runs, points)
 
 
-def text_of(comparison) -> str:
-    console = Console(file=io.StringIO(), width=80)
-    console.print(comparison_table(comparison))
+def terminal(comparison: Comparison, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(ComparisonTable(comparison))
     return console.file.getvalue()
 
 
-def test_a_difference_counts_only_beyond_its_spread_over_seeds():
-    first = {0: 0.30, 1: 0.32, 2: 0.34}
-    noisy = difference(first, {0: 0.34, 1: 0.30, 2: 0.33})
-    clear = difference(first, {seed: bits - 0.01 for seed, bits in first.items()})
-    assert noisy is not None
-    assert clear is not None
-    assert (verdict(noisy, SIZES), verdict(clear, SIZES)) == ("within the spread", "smaller")
-    assert clear.value == pytest.approx(-0.01)
-    assert clear.spread == pytest.approx(0, abs=1e-12)
-
-
-def test_three_seeds_must_agree_well():
-    """Beyond one standard deviation, and yet t = 2.5 with two degrees of freedom: 13 of 100 such are luck."""
-    first = {0: 0.30, 1: 0.30, 2: 0.30}
-    luck = difference(first, {0: 0.311, 1: 0.302, 2: 0.308})
-    assert luck is not None
-    assert luck.spread == pytest.approx(4.3027 * 0.0045826 / 3**0.5, rel=1e-3)
-    assert verdict(luck, SIZES) == "within the spread"
-
-
-def test_other_seeds_are_compared_by_both_spreads():
-    between = difference({0: 0.30, 1: 0.32}, {5: 0.40, 6: 0.42})
-    assert between is not None
-    assert between.spread == pytest.approx(4.3027 * 0.0141421, rel=1e-3)
-    assert verdict(between, SIZES) == "larger"
-    near = difference({0: 0.30, 1: 0.32}, {5: 0.31, 6: 0.33})
-    assert near is not None
-    assert verdict(near, SIZES) == "within the spread"
-
-
-def test_one_seed_is_not_judged_and_nothing_is_no_difference():
-    single = difference({0: 0.30}, {0: 0.10})
-    assert single is not None
-    assert verdict(single, SIZES) == "not judged (one seed)"
-    assert difference({}, {0: 0.10}) is None
-    same = difference({0: 0.3, 1: 0.4}, {0: 0.3, 1: 0.4})
-    assert same is not None
-    assert verdict(same, SIZES) == "equal"
-
-
-def test_settings_are_matched_and_those_of_one_side_listed(tmp_path):
-    first = experiment(tmp_path / "a", {(320, 0): 0.40, (320, 1): 0.42, (96, 0): 0.5})
-    second = experiment(tmp_path / "b", {(320, 0): 0.38, (320, 1): 0.40, (200, 0): 0.3})
-    comparison = compare(first, second)
-    (pair,) = comparison.pairs
-    assert pair.name == "S 0.95, 20 → 320, greedy, paper, ANS, one density"
-    assert pair.bits.value == pytest.approx(-0.02)
-    assert [[name.split(", ")[1] for name in only] for only in comparison.only] == [["20 → 96"], ["20 → 200"]]
-    assert "smaller in 1" in text_of(comparison)
-    assert "-0.0200 ± 0.0000" in text_of(comparison)
-
-
-def test_accuracy_counts_once_for_settings_of_one_pair_of_models(tmp_path):
-    bits = {(n_out, seed): 0.4 + n_out / 10_000 for n_out in (300, 310, 320) for seed in (0, 1)}
-    first = experiment(tmp_path / "a", bits)
-    second = experiment(tmp_path / "b", bits, config=make_config(optim__epochs=3), test_metric=0.98)
-    text = summed_up(compare(first, second))
-    assert text.startswith("3 settings in common")
-    assert "Bits per weight: equal in 3." in text
-    assert "Test accuracy, once for each of 1 pair of quantized networks: worse in 1." in text
-
-
-def test_a_sweep_of_more_values_pairs_with_one_of_fewer(tmp_path):
-    """Of a key that only the first sweeps, or that has one value in each, and another."""
-    first, second, third = (
-        write_report(
-            tmp_path / name,
-            [
-                make_point(f"{name}{i}", [make_row(config=make_config(prune__structure=value))])
-                for i, value in enumerate(values)
-            ],
-        )
-        for name, values in {"a": (0.0, 1.0), "b": (1.0,), "c": (2.0,)}.items()
+@given(
+    chance=st.integers(0, 10**6),
+    n_pairs=st.integers(1, 3),
+    n_seeds=st.integers(2, 5),
+    shift=st.sampled_from([0, 9]),
+)
+def test_a_difference_is_that_of_means_over_pairs_with_students_interval(chance, n_pairs, n_seeds, shift):
+    """As SciPy has it: paired where the seeds are the same, else Welch's."""
+    one, two = np.random.default_rng(chance).normal([[[0]], [[1]]], 1, (2, n_pairs, n_seeds))
+    found = difference(
+        [(dict(enumerate(a)), dict(enumerate(b, shift))) for a, b in zip(one, two, strict=True)]
     )
-    comparison = compare(first, second)
-    assert [pair.name.split(", ")[-1] for pair in comparison.pairs] == ["prune.structure=1.0"]
-    assert [name.split(", ")[-1] for name in comparison.only[0]] == ["prune.structure=0.0"]
-    assert comparison.only[1] == ()
-    assert len(compare(second, third).pairs) == 1
-
-
-def of_settings(runs: Path, **changes: list[Any]) -> Path:
-    """A report of a point for each combination of config keys' values, two seeds each; n_out is chosen by itself."""
-    points = []
-    for values in itertools.product(*changes.values()):
-        for seed in (0, 1):
-            chosen = dict(zip(changes, values, strict=True))
-            config = make_config(seed=seed, code__n_out=None, **chosen)
-            columns = {name.partition("__")[2]: v for name, v in chosen.items() if name.startswith("code__")}
-            n_out = 320 + 32 * (len(points) % 3) + 64 * len(runs.name)
-            row = make_row(
-                seed=seed, n_out=n_out, config=config, prune_rate=config["prune"]["rate"], **columns
-            )
-            points.append(make_point(f"p{len(points)}", [row]))
-    return write_report(runs, points)
+    a, b = one.mean(axis=0), two.mean(axis=0)
+    test = stats.ttest_ind(b, a, equal_var=False) if shift else stats.ttest_rel(b, a)
+    assert found is not None
+    assert found.spread is not None
+    assert (found.first, found.second) == pytest.approx((a.mean(), b.mean()))
+    interval = (found.value - found.spread, found.value + found.spread)
+    assert interval == pytest.approx(tuple(test.confidence_interval(0.95)))
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
+    ("first", "second", "said", "text"),
     [
-        ({"prune__structure": [1.0]}, ""),
-        ({"code__patch_format": ["care"]}, "paper / care"),
-        ({"code__fill": [0.9]}, ""),
-        ({"optim__epochs": [3]}, ""),
+        ([0.30, 0.30, 0.30], [0.311, 0.302, 0.308], "within the spread", "(+0.0070 ± 0.0114)"),
+        ([0.30, 0.32, 0.34], [0.29, 0.31, 0.33], "better", "-0.0100 ± 0.0000"),
+        ([0.30, 0.30], [0.30001, 0.30001], "worse", "+1e-05 ± 0.0000"),
+        ([0.30, 0.40], [0.30, 0.40], "equal", "(+0.0000 ± 0.0000)"),
+        ([0.30], [0.10], "one seed", "(-0.2000)"),
     ],
 )
-def test_sweeps_that_differ_in_one_setting_are_compared_in_the_others(tmp_path, changes, named):
+def test_a_difference_counts_beyond_its_interval_and_never_reads_as_none(first, second, said, text):
+    each = difference([(dict(enumerate(first)), dict(enumerate(second))), ({}, {0: 0.1})])
+    assert each is not None
+    assert (verdict(each), shown(each)) == (said, text)
+
+
+def test_each_value_of_each_axis_has_a_line(tmp_path):
+    axes = {"code__n_in": [8, 16, 24], "quantize__n_planes": [1, 2], **RATES}
+    comparison = compare(
+        report(tmp_path / "a", **axes), report(tmp_path / "b", 0.5, **axes, optim__epochs=[3])
+    )
+    lines = {
+        "all pairs": 12,
+        "n_in 8": 4,
+        "n_in 16": 4,
+        "n_in 24": 4,
+        "prune rate 0.9": 6,
+        "prune rate 0.95": 6,
+    }
+    lines |= {"quantize.n_planes 1": 6, "quantize.n_planes 2": 6}
+    assert column(comparison, "by-axis", "pairs") == {name: str(n) for name, n in lines.items()}
+    for heading, of_8, of_24, of_all in (
+        ("value bits\nA", "0.0800", "0.2400", "0.1600"),
+        ("value bits\nB - A", "+0.0400 ± 0.0000", "+0.1200 ± 0.0000", "+0.0800 ± 0.0000"),
+        ("bits per weight\nB", "0.4200", "0.6600", "0.5400"),
+        ("bits per weight\nB - A", "+0.0400 ± 0.0000", "+0.1200 ± 0.0000", "+0.0800 ± 0.0000"),
+        ("test accuracy (%)\nB - A", "+4.00 ± 0.00", "+12.00 ± 0.00", "+8.00 ± 0.00"),
+    ):
+        found = column(comparison, "by-axis", heading)
+        assert (found["n_in 8"], found["n_in 24"], found["quantize.n_planes 2"]) == (of_8, of_24, of_all)
+        assert found["all pairs"] == of_all
+    assert column(comparison, "settings", "B") == {"optim.epochs": "3"}
+    assert column(comparison, "verdicts", "worse")["bits per weight"] == "12"
+    # How a network is coded does not change its accuracy, which counts once.
+    assert column(comparison, "verdicts", "better")["test accuracy (%)"] == "4"
+
+
+@pytest.mark.parametrize("change", ["prune__structure=1.0", "code__patch_format=care", "code__fill=0.9"])
+def test_sweeps_that_differ_in_one_setting_are_compared_in_the_others(tmp_path, change):
     """An n_out that was chosen from the masks differs with them, and keeps nothing apart."""
-    rates = {"prune__rate": [0.9, 0.95], "quantize__n_planes": [1, 2]}
-    first, second = of_settings(tmp_path / "a", **rates), of_settings(tmp_path / "bb", **rates, **changes)
-    comparison = compare(first, second)
-    assert len(comparison.pairs) == 4
-    assert comparison.only == ((), ())
-    assert all(named in pair.name for pair in comparison.pairs)
-    for pair in comparison.pairs:
-        assert pair.name.startswith(("S 0.9,", "S 0.95,"))
-        assert "quantize.n_planes=" in pair.name
-    assert summed_up(comparison).startswith("4 settings in common")
+    axes, (key, _, value) = {**RATES, "quantize__n_planes": [1, 2]}, change.partition("=")
+    changed = {key: [value if value == "care" else float(value)]}
+    comparison = compare(report(tmp_path / "a", **axes), report(tmp_path / "bb", **axes, **changed))
+    names = column(comparison, "common", "seeds")
+    assert (len(names), comparison.only) == (4, [[], []])
+    assert all(name.startswith(("S 0.9,", "S 0.95,")) and "quantize.n_planes=" in name for name in names)
+    assert all(("paper / care" in name) == (value == "care") for name in names)
 
 
-def test_one_value_is_compared_with_each_of_several_others(tmp_path):
-    first = of_settings(tmp_path / "a", prune__structure=[0.0, 1.0], prune__rate=[0.9, 0.95])
-    second = of_settings(tmp_path / "bb", prune__structure=[2.0], prune__rate=[0.9, 0.95])
-    names = [pair.name for pair in compare(first, second).pairs]
-    assert len(names) == 4
-    assert sum("prune.structure=0.0" in name for name in names) == 2
+def test_one_value_is_compared_with_itself_among_several_or_with_each_of_them(tmp_path):
+    both, one, other = (
+        report(tmp_path / str(values), prune__structure=values, **RATES)
+        for values in ([0.0, 1.0], [1.0], [2.0])
+    )
+    narrower, apart = (column(compare(both, place), "by-axis", "pairs") for place in (one, other))
+    assert (narrower["all pairs"], narrower["prune.structure 1.0"]) == ("2", "2")
+    assert (apart["all pairs"], apart["prune.structure 0.0 / 2.0"]) == ("4", "2")
+    alone = column(compare(both, one), "only-A", "setting")
+    assert len(alone) == 2
+    assert all(name.endswith("prune.structure=0.0") for name in alone)
 
 
 def test_what_keeps_two_sweeps_apart_is_said(tmp_path):
-    first = experiment(tmp_path / "a", {(320, 0): 0.4, (352, 0): 0.4})
-    second = experiment(tmp_path / "b", {(96, 0): 0.4, (128, 0): 0.4})
-    told = summed_up(compare(first, second))
-    assert "have no setting in common: n_out is 320, 352 in " in told
-
-
-def test_a_difference_too_small_for_its_digits_does_not_read_as_none():
-    tiny = difference({0: 0.3, 1: 0.3}, {0: 0.30001, 1: 0.30001})
-    assert shown(tiny) == "+1e-05 ± 0.0000"
-    assert shown(difference({0: 0.3}, {0: 0.3})) == "+0.0000"
-    assert shown(difference({0: 0.3}, {0: 0.31}), ACCURACY) == "+1.00"
-
-
-def test_no_digit_is_cut_from_the_terminals_tables(tmp_path):
-    first = write_report(tmp_path / "a", sweep(tmp_path / "a", n_seeds=3))
-    second = write_report(tmp_path / "b", sweep(tmp_path / "b", n_seeds=3, chance=7))
-    assert "…" not in text_of(compare(first, second))
-
-
-def test_configs_that_differ_are_named_and_places_are_not(tmp_path):
-    configs = [make_config(optim__epochs=8, paths__runs="a"), make_config(optim__epochs=16, paths__runs="b")]
-    first, second = (
-        experiment(tmp_path / name, {(320, 0): 0.4}, config=config)
-        for name, config in zip("ab", configs, strict=True)
-    )
-    assert compare(first, second).config == (("optim.epochs", "8", "16"),)
-    assert "optim.epochs" in text_of(compare(first, second))
-    assert "No setting differs" in text_of(compare(first, first))
+    places = (report(tmp_path / name, code__n_out=of) for name, of in (("a", [320, 352]), ("b", [96, 128])))
+    comparison = compare(*places)
+    assert column(comparison, "apart", "A") == {"n_out": "320, 352"}
+    assert "320, 352" in terminal(comparison)
 
 
 def test_only_settings_that_determine_nothing_are_left_out():
@@ -197,35 +166,52 @@ def test_only_settings_that_determine_nothing_are_left_out():
     assert {key for key in KEYS if determines_nothing(key)} == not_determining()
 
 
-def test_the_front_is_of_validation_accuracy(tmp_path):
-    sizes = {(100, 0): (0.30, 0.990, 0.980), (200, 0): (0.40, 0.989, 0.999), (300, 0): (0.50, 0.991, 0.970)}
-    rows = [
-        make_row(n_out=n_out, bits_per_weight=bits, validation_metric=validation, test_metric=test)
-        for (n_out, _), (bits, validation, test) in sizes.items()
+def test_best_points_and_fronts_are_of_validation_accuracy(tmp_path):
+    """Of A the test split would choose others; B is larger, and has no point at S = 0.9."""
+    names = ("n_out", "prune_rate", "bits_per_weight", "validation_metric", "test_metric")
+    values = [(1, 0.9, 0.3, 0.990, 0.980), (2, 0.95, 0.4, 0.989, 0.999), (3, 0.95, 0.5, 0.991, 0.970)]
+    points = [
+        make_point(f"p{shift}", [make_row(**dict(zip(names, of, strict=True)))])
+        for shift, of in enumerate(values)
     ]
-    report_dir = write_report(tmp_path, [make_point(f"p{i}", [row]) for i, row in enumerate(rows)])
-    (side, _) = compare(report_dir, report_dir).sides
-    assert front(side.settings, ACCURACY)["n_out"].to_list() == [100, 300]
+    first, second = write_report(tmp_path / "a", points), write_report(tmp_path / "b", points[1:])
+    comparison = compare(first, second)
+    bits = {
+        "0.9 A": "0.3000",
+        "0.9 B": "none",
+        "0.95 A": "0.5000",
+        "0.95 B": "0.5000",
+        "0.95 B - A": "(+0.0000)",
+    }
+    assert column(comparison, "best", "bits per weight") == bits
+    assert column(comparison, "best", "loss (pp)")["0.95 B"] == "2.200"
+    write_comparison(comparison, tmp_path / "page.html")
+    fronts = {
+        trace["name"]: trace["x"]
+        for figure in Page(tmp_path / "page.html").figures.values()
+        for trace in figure["data"]
+    }
+    assert fronts[f"front of {first}"] == [0.3, 0.5]
+    assert fronts[f"front of {second}"] == [0.4, 0.5]
 
 
-def test_the_page_shows_both_and_loads_nothing(tmp_path):
-    first = write_report(tmp_path / "a", sweep(tmp_path / "a", n_seeds=2, rates=(0.9, 0.95)))
-    second = write_report(tmp_path / "b", sweep(tmp_path / "b", n_seeds=2, rates=(0.95, 0.98)))
+def test_page_and_terminal_show_whole_numbers_and_load_nothing(tmp_path):
+    first, second = (
+        write_report(tmp_path / str(i), sweep(tmp_path / str(i), rates=(0.95,), chance=i)) for i in range(2)
+    )
     comparison = compare(first, second)
     write_comparison(comparison, tmp_path / "page.html")
-    page = Page(tmp_path / "page.html")
-    assert page.sections == ["settings", "best", "fronts", "common", "only"]
-    assert [len(figure["data"]) for figure in page.figures] == [4, 4]
-    assert f"{comparison.pairs[0].bits.first:.4f}" in page.text
+    page, text = Page(tmp_path / "page.html"), terminal(comparison)
+    for number in column(comparison, "by-axis", "bits per weight\nB - A").values():
+        assert number in page.text
+        assert number in text
     # Of one name, they are told apart by their paths.
     assert str(first) in page.text
-    assert str(second) in page.text
+    assert "coded as" in terminal(comparison, 200)
     assert not any({"src", "action"} & set(attributes) for _, attributes in page.elements)
-    assert "none" in page.text[page.text.index("Best XOR point") : page.text.index("Bits against")]
 
 
 def test_an_experiment_without_a_result_is_named(tmp_path):
     empty = write_report(tmp_path / "empty", [make_failure("p0", "broken")])
-    whole = experiment(tmp_path / "whole", {(320, 0): 0.4})
     with pytest.raises(CollectError, match="empty/reports/lenet_sweep has no point with a result yet"):
-        compare(whole, empty)
+        compare(report(tmp_path / "whole", **RATES), empty)

@@ -17,6 +17,8 @@ from synthetic import (
 )
 from test_any_code import experiment
 
+from xorjax.results.compare import compare
+from xorjax.results.compare_page import write_comparison
 from xorjax.results.report import build_report
 
 pytestmark = pytest.mark.slow
@@ -358,6 +360,15 @@ def test_of_a_metric_that_is_to_be_low_the_front_goes_down(opened, tmp_path):
     page = opened(build_report(experiment(tmp_path)))
     assert page.locator("#pareto .ytitle").text_content() == "validation perplexity"
     assert column(page, "front", "validation") == ["91.2", "90.5"]
+
+
+def test_the_comparison_opens(opened, report, tmp_path):
+    write_comparison(compare(report.parent, report.parent), tmp_path / "page.html")
+    page = opened(tmp_path / "page.html", color_scheme="dark")
+    page.locator("#fronts .plot").first.scroll_into_view_if_needed()
+    page.locator("#fronts .js-plotly-plot").first.wait_for()
+    row = page.get_by_role("region", name="Pairs that differ").get_by_role("row", name="value bits")
+    assert "18" in row.inner_text().split()
 
 
 def test_an_outside_request_and_an_error_would_be_seen(browser, tmp_path):

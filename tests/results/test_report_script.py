@@ -3,9 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from synthetic import make_point, make_row, write_report
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"
+REPORT = "reports/lenet_sweep/report.html"
+PLAN = "expected the directory of a report, which holds its plan.json"
 
 
 def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -14,71 +17,65 @@ def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
 
 
-def test_every_experiment_is_found_or_just_the_one_named(tmp_path):
-    report_dir = write_report(tmp_path / "runs", [make_point("a", [make_row()])])
-    for arguments in ((), ("runs/reports/lenet_sweep",)):
-        finished = run(tmp_path, *arguments)
-        assert finished.returncode == 0, finished.stderr
-        assert finished.stdout.strip() == "runs/reports/lenet_sweep/report.html"
-        (report_dir / "report.html").unlink()
+def make_reports(directory: Path, *names: str) -> None:
+    for name in names:
+        write_report(directory / name, [make_point("a", [make_row()])])
 
 
-def test_the_runs_directory_is_the_one_of_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("XORJAX_RUNS", "elsewhere")
-    write_report(tmp_path / "elsewhere", [make_point("a", [make_row()])])
-    assert run(tmp_path).stdout.strip() == "elsewhere/reports/lenet_sweep/report.html"
+@pytest.mark.parametrize(
+    ("variable", "arguments", "built"),
+    [
+        ("", (), "runs"),
+        ("elsewhere", (), "elsewhere"),
+        ("elsewhere", ("runs/reports/lenet_sweep",), "runs"),
+    ],
+)
+def test_every_experiment_of_the_runs_directory_or_just_the_one_named(
+    tmp_path, monkeypatch, variable, arguments, built
+):
+    """The runs directory is the one of the environment; an empty variable is as one that is not set."""
+    monkeypatch.setenv("XORJAX_RUNS", variable)
+    make_reports(tmp_path, "runs", "elsewhere")
+    finished = run(tmp_path, *arguments)
+    assert (finished.returncode, finished.stdout.strip()) == (0, f"{built}/{REPORT}"), finished.stderr
 
 
-def test_a_place_that_is_not_there_is_refused_in_one_line(tmp_path):
-    one, other = (write_report(tmp_path / name, [make_point("a", [make_row()])]) for name in "ab")
-    finished = run(tmp_path, "--compare", str(one), str(other), "--to", "no/page.html")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no experiment below runs/reports"),
+        (("no",), f"no: {PLAN}"),
+        (("notes.txt",), f"notes.txt: {PLAN}"),
+        (("compare-a-b.html",), "no experiment among those named"),
+        (("--compare", "a", "no"), f"no: {PLAN}"),
+        (("--compare", "a", "b", "--to", "no/page.html"), "no/"),
+        (("--compare", "a", "b", "--to", "pipe"), "pipe: it is a pipe, expected the name of a file"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, arguments, message):
+    make_reports(tmp_path, "a", "b")
+    for name in ("notes.txt", "compare-a-b.html"):
+        (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "pipe")
+    places = [f"{name}/reports/lenet_sweep" if name in ("a", "b") else name for name in arguments]
+    finished = run(tmp_path, *places)
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
-    assert "no/" in line
-
-
-def test_a_page_takes_the_place_of_files_alone(tmp_path):
-    one, other = (write_report(tmp_path / name, [make_point("a", [make_row()])]) for name in "ab")
-    os.mkfifo(tmp_path / "pipe")
-    finished = run(tmp_path, "--compare", str(one), str(other), "--to", "pipe")
-    assert finished.returncode == 1
-    assert finished.stderr == "pipe: it is a pipe, expected the name of a file\n"
+    assert message in line
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_an_empty_variable_is_as_one_that_is_not_set(tmp_path, monkeypatch):
-    monkeypatch.setenv("XORJAX_RUNS", "")
-    write_report(tmp_path / "runs", [make_point("a", [make_row()])])
-    assert run(tmp_path).stdout.strip() == "runs/reports/lenet_sweep/report.html"
-
-
-def test_what_is_missing_is_said_in_one_line(tmp_path):
-    for name in ("notes.txt", "compare-a-b.html"):
-        (tmp_path / name).touch()
-    for arguments, message in (
-        ((), "no experiment below runs/reports"),
-        (("no",), "no: expected the directory of a report, which holds its plan.json"),
-        (("notes.txt",), "notes.txt: expected the directory of a report, which holds its plan.json"),
-        (("compare-a-b.html",), "no experiment among those named"),
-    ):
-        finished = run(tmp_path, *arguments)
-        assert finished.returncode == 1
-        assert finished.stderr.strip() == message
-
-
 def test_two_experiments_are_compared_on_the_terminal_and_a_page(tmp_path):
-    for name in ("one", "other"):
-        report_dir = write_report(tmp_path / "runs" / name, [make_point("a", [make_row()])])
-        (tmp_path / "reports").mkdir(exist_ok=True)
-        report_dir.rename(tmp_path / "reports" / name)
+    make_reports(tmp_path, "a", "b")
+    (tmp_path / "reports").mkdir()
+    for name, place in (("one", "a"), ("other", "b")):
+        (tmp_path / place / "reports" / "lenet_sweep").rename(tmp_path / "reports" / name)
     finished = run(tmp_path, "--compare", "reports/one", "reports/other")
     assert finished.returncode == 0, finished.stderr
-    assert "1 setting in common" in finished.stdout
+    assert "all pairs" in finished.stdout
     assert finished.stdout.splitlines()[-1] == "reports/compare-one-other.html"
-    assert (tmp_path / "reports" / "compare-one-other.html").stat().st_size > 1e6
-    finished = run(tmp_path, "--compare", "reports/one", "reports/no")
-    assert finished.returncode == 1
-    assert finished.stderr.startswith("reports/no: expected the directory of a report")
+    # The page is no report.
     finished = run(tmp_path, *sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("reports/*")))
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.split() == ["reports/one/report.html", "reports/other/report.html"]
+    assert finished.stdout.split() == ["reports/one/report.html", "reports/other/report.html"], (
+        finished.stderr
+    )

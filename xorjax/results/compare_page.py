@@ -3,187 +3,108 @@
 from html import escape
 from pathlib import Path
 
+import plotly.graph_objects as go
+import polars as pl
+from plotly.offline import get_plotlyjs
+
 from xorjax.files import replacing
 from xorjax.metric import Metric
 from xorjax.results import page
-from xorjax.results.best import Best, best_of_each
-from xorjax.results.caps import of_many
-from xorjax.results.compare import (
-    SIZES,
-    Comparison,
-    Difference,
-    Pair,
-    best_pair,
-    shown,
-    summed_up,
-    verdict,
-)
-from xorjax.results.figures import panels
-from xorjax.results.losses import heading
-from xorjax.results.page import Cell, count
+from xorjax.results.caps import of_many, spread
+from xorjax.results.compare import Comparison
+from xorjax.results.compare_tables import READING, Table, tables
+from xorjax.results.figures import DIGITS_BY_STEP, EDGE, Panel, axes, hover, panels
 from xorjax.results.palette import BLUE, ORANGE
+from xorjax.results.tables import per_setting
+from xorjax.results.variants import SAID, said
 
 SHOWN = 1000
-"""Settings in a table of the page."""
-SPREAD = (
-    "with 95 % intervals, seed by seed where both have two or more in common, and in grey where they are not "
-    "larger than that."
-)
+"""Rows of a table, and markers of one side."""
+STYLES = ((BLUE, "circle"), (ORANGE, "square"))
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write the page; nothing is asked for outside."""
-    from plotly.offline import get_plotlyjs
-
-    names = [side.name for side in comparison.sides]
-    body = "\n".join(
-        (
-            f"<header>\n<h1>{escape(names[0])} and {escape(names[1])}</h1>",
-            page.paragraph(summed_up(comparison), "lead"),
-            page.settings_table({side.name: side.command for side in comparison.sides}),
-            "</header>",
-            _config(comparison),
-            _best(comparison),
-            _fronts(comparison),
-            _pairs(comparison),
-            _only(comparison),
-        )
+    one, two = (f"{side}: {name}" for side, name in zip("AB", comparison.names, strict=True))
+    sections = {table.name: _section(table) for table in tables(comparison)}
+    sections["best"] += _fronts(comparison)
+    header = (
+        f"<header>\n<h1>{escape(one)}<br>{escape(two)}</h1>",
+        page.settings_table(dict(zip((one, two), comparison.commands, strict=True))),
+        page.paragraph(READING, "caption") + "\n</header>",
     )
-    document = page.document(
-        f"{names[0]} and {names[1]}: xorjax", body, [get_plotlyjs(), page.resource("plots.js")]
-    )
+    body = "\n".join((*header, *sections.values()))
+    document = page.document(f"{one}, {two}: xorjax", body, [get_plotlyjs(), page.resource("plots.js")])
     # Not `write_text`: a directory that is not there is a mistyped one.
     with replacing(path) as temporary:
         temporary.write_text(document, encoding="utf-8")
 
 
-def _config(comparison: Comparison) -> str:
-    rows = [[(text, "text") for text in row] for row in comparison.config]
-    headings = ["setting", *(side.name for side in comparison.sides)]
-    content = page.table(headings, rows, label="settings that differ") if rows else page.paragraph("None.")
-    return page.section("settings", "Settings that differ", content)
-
-
-def _best(comparison: Comparison) -> str:
-    metric = comparison.metric
-    unit = f" ({metric.unit})" if metric.unit else ""
-    points = " (pp)" if metric.unit == "%" else ""
-    of_side = ("setting", "bits", f"test{unit}", heading(metric))
-    headings = ["S", *of_side * 2, "bits, difference", f"test, difference{points}"]
-    names = [side.name for side in comparison.sides]
-    rows = []
-    for rate in comparison.rates:
-        *both, pair = best_pair(comparison.sides, rate)
-        cells = [(f"{rate:g}", "strong"), *(cell for best in both for cell in _of_best(best))]
-        cells += [_difference(pair and pair.bits), _difference(pair and pair.test, metric)]
-        rows.append(cells)
-    return page.section(
-        "best",
-        best_of_each([best for side in comparison.sides for best in side.summary]),
-        page.table(
-            headings, rows, {"": 1, **dict.fromkeys(names, len(of_side)), " ": 2}, label="best points"
-        ),
-        page.paragraph(
-            f"Each side's own best, the smallest whose validation {metric.name} is close to its reference's (* "
-            f"where none is), {metric.plural} ± the sample standard deviation, losses against the reference of the "
-            "same seed ± their 95 % interval (Student's t). Differences: the second less the first, "
-            f"{SPREAD}",
-            "caption",
-        ),
-    )
-
-
-def _of_best(best: Best | None) -> list[Cell]:
-    if best is None:
-        return [("none", "text"), ("", ""), ("", ""), ("", "")]
-    # The rate stands before it.
-    setting = best.said.partition(", ")[2]
-    return [
-        (setting, "text wrap"),
-        (f"{best.bits_per_weight:.4f}", ""),
-        (best.tested, ""),
-        (best.loss.number(best.metric), ""),
-    ]
-
-
-def _difference(each: Difference | None, metric: Metric | None = None) -> Cell:
-    """Of the metric, or else of bits."""
-    return ("", "") if each is None else (shown(each, metric), "strong" if each.is_clear else "quiet")
+def _section(table: Table) -> str:
+    if not table.rows:
+        return page.section(table.name, table.title, page.paragraph("None."))
+    rows, headings = table.rows[:SHOWN], [heading.rpartition("\n") for heading in table.rows[0]]
+    groups = {group: [g for g, _, _ in headings].count(group) for group, _, _ in headings}
+    names, cells = [name for _, _, name in headings], [list(row.values()) for row in rows]
+    caption = table.caption + of_many(len(table.rows), len(rows), "rows")
+    drawn = page.table(names, cells, groups if len(groups) > 1 else None, table.title)
+    return page.section(table.name, table.title, drawn, page.paragraph(caption, "caption"))
 
 
 def _fronts(comparison: Comparison) -> str:
-    from xorjax.results.compare_figures import front_panels
-
-    name = comparison.metric.name
-    marks = dict(zip((side.name for side in comparison.sides), (BLUE, ORANGE), strict=True))
+    metric, names = comparison.metric, comparison.names
+    marks = {f"{side}: {name}": style[0] for side, name, style in zip("AB", names, STYLES, strict=True)}
+    signs = {f"front by validation {metric.name}": "solid", "on that front": ("◎", "var(--ink)")}
+    settings = [per_setting(of) for of in comparison.points]
+    title = f"Bits against {metric.name}"
+    drawn = [_panel(settings, names, metric, split) for split in ("validation", "test")]
     return page.section(
         "fronts",
-        f"Bits against {name}",
-        page.legend(
-            {
-                **marks,
-                f"front by validation {name}": "solid",
-                "on that front": ("◎", "var(--ink)"),
-            }
-        ),
-        panels(f"Bits against {name}", front_panels(comparison)),
+        title,
+        page.legend(marks | signs),
+        panels(title, drawn),
         page.paragraph(
             "A marker is one setting, the mean over its seeds. The fronts are of those that no other setting of their "
-            f"side beats in bits and validation {name}; over test {name}, which chooses nothing, the same settings "
-            "have a ring.",
+            f"side beats in bits and validation {metric.name}; over test {metric.name}, which chooses nothing, the "
+            "same settings have a ring.",
             "caption",
         ),
     )
 
 
-def _pairs(comparison: Comparison) -> str:
-    pairs = comparison.pairs[:SHOWN]
-    if not pairs:
-        return page.section("common", "Settings in common", page.paragraph("None."))
-    names = [side.name for side in comparison.sides]
-    headings = ["setting", "seeds", *["first", "second", "difference", ""] * 2, "difference", ""]
-    label = comparison.metric.label
-    groups = {"": 2, "bits per weight": 4, f"test {label}": 4, f"validation {label}": 2}
-    more = of_many(len(comparison.pairs), len(pairs), "settings")
-    return page.section(
-        "common",
-        "Settings in common",
-        page.table(
-            headings, [_of_pair(pair, comparison) for pair in pairs], groups, label="settings in common"
-        ),
-        page.paragraph(
-            f"First: {names[0]}, second: {names[1]}, means over seeds. Differences are the second less the first, "
-            f"{'those of percents in percentage points, ' if comparison.metric.unit == '%' else ''}{SPREAD}{more}",
-            "caption",
-        ),
-    )
+def front(settings: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+    """The settings that no other beats in mean bits and in the mean metric by validation, from the smallest on."""
+    good = pl.col("validation_metric") * (1 if metric.higher_is_better else -1)
+    known = settings.drop_nulls("validation_metric").with_columns(good=good)
+    ordered = known.sort("bits_per_weight", "good", descending=[False, True])
+    before = pl.col("good").cum_max().shift(1)
+    return ordered.filter(before.is_null() | (pl.col("good") > before))
 
 
-def _of_pair(pair: Pair, comparison: Comparison) -> list[Cell]:
-    n_seeds = "/".join(str(n) for n in dict.fromkeys(pair.n_seeds))
-    cells = [(pair.name, "text wrap"), (n_seeds, "")]
-    for each, metric, words, with_means in (
-        (pair.bits, None, SIZES, True),
-        (pair.test, comparison.metric, comparison.words, True),
-        (pair.validation, comparison.metric, comparison.words, False),
-    ):
-        if with_means:
-            means = () if each is None else (each.first, each.second)
-            cells += [(metric.number(mean) if metric else f"{mean:.4f}", "") for mean in means] or [
-                ("", "")
-            ] * 2
-        cells.append(_difference(each, metric))
-        cells.append((verdict(each, words) if each else "", f"text {_difference(each)[1]}"))
-    return cells
-
-
-def _only(comparison: Comparison) -> str:
-    parts = []
-    for side, settings in zip(comparison.sides, comparison.only, strict=True):
-        parts.append(f"<h3>{escape(side.name)}: {count(len(settings), 'setting')}</h3>")
-        if settings:
-            rows = [[(text, "text")] for text in settings[:SHOWN]]
-            parts.append(page.table(["setting"], rows, label=f"only in {side.name}"))
-            if more := of_many(len(settings), len(rows), "settings"):
-                parts.append(page.paragraph(more.strip(), "caption"))
-    return page.section("only", "In one of them only", *parts)
+def _panel(settings: list[pl.DataFrame], names: tuple[str, str], metric: Metric, split: str) -> Panel:
+    column, shown = f"{split}_metric", [spread(range(of.height), SHOWN) for of in settings]
+    figure = go.Figure(layout=axes("bits per weight", f"{split} {metric.label}"))
+    figure.update_yaxes(tickformatstops=DIGITS_BY_STEP)
+    for name, of, rows, (colour, symbol) in zip(names, settings, shown, STYLES, strict=True):
+        drawn, best = of[rows], front(of, metric)
+        figure.add_scatter(
+            x=drawn["bits_per_weight"].to_list(),
+            y=(metric.scale * drawn[column]).to_list(),
+            mode="markers",
+            name=name,
+            text=[said(row) for row in drawn.select(SAID).rows()],
+            marker={"color": colour, "symbol": symbol, "size": 8, "line": EDGE},
+            hovertemplate=f"%{{fullData.name}}: %{{text}}<br>%{{x:.4f}} bits, {hover(metric)}<extra></extra>",
+        )
+        figure.add_scatter(
+            x=best["bits_per_weight"].to_list(),
+            y=(metric.scale * best[column]).to_list(),
+            name=f"front of {name}",
+            hoverinfo="skip",
+            # Over the test split the settings that validation chose need not rise: they are ringed, not joined.
+            mode="lines" if split == "validation" else "markers",
+            line={"shape": "hv", "color": colour, "width": 2},
+            marker={"symbol": "circle-open", "color": colour, "size": 15, "line": {"width": 2}},
+        )
+    more = of_many(sum(of.height for of in settings), sum(map(len, shown)), "settings")
+    return Panel(f"{split.capitalize()} split", figure, wide=True, height=380, more=more)

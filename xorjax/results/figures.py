@@ -41,9 +41,12 @@ class Panel:
         return f"{self.title}: {' against '.join(text for text in axes if text)}"
 
 
-def panels(section: str, drawn: Sequence[Panel]) -> str:
-    """Figures of a section beside each other, what each leaves out said below it; plots.js draws them."""
-    return '<div class="panels">\n' + "\n".join(_panel(section, panel) for panel in drawn) + "\n</div>"
+def panels(section: str, drawn: Sequence[Panel], n_columns: int | None = None) -> str:
+    """Figures of a section, as many beside each other as fit or as are asked for; plots.js draws them."""
+    style = f' style="grid-template-columns: repeat({n_columns}, minmax(0, 1fr))"' if n_columns else ""
+    return (
+        f'<div class="panels"{style}>\n' + "\n".join(_panel(section, panel) for panel in drawn) + "\n</div>"
+    )
 
 
 def _panel(section: str, panel: Panel) -> str:
