@@ -47,7 +47,9 @@ SOURCES = {
     "encode": _benchmark("benchmarks/encode.py", 2, "what", loose=TIMES),
     "decode": _benchmark("benchmarks/decode.py", 1, "what over", loose={"ratio": 2}),
     "products": _benchmark("benchmarks/product.py", 1, "shape n_out prune_rate batch way", loose=RATIOS),
-    "inference": _benchmark("benchmarks/inference.py", 1, "model weights what", loose=RATIOS | {"load_s": inf}),
+    "inference": _benchmark(
+        "benchmarks/inference.py", 1, "model weights what", loose=RATIOS | {"load_s": inf}
+    ),
     "train_step": _benchmark("benchmarks/train_step.py", 2, "batch peer", loose=TIMES, module="torch"),
 }
 """By name. A table that is not among them was put together by hand, or of runs that are no longer there."""

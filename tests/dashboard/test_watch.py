@@ -11,7 +11,7 @@ from run_files import RunFiles
 
 from xorjax.dashboard import stages, watch
 from xorjax.dashboard.curves import curve_titles
-from xorjax.dashboard.planned import Detail, Planned, Stage
+from xorjax.dashboard.plan import Point, Plan, Stage
 from xorjax.dashboard.watch import Watcher
 
 

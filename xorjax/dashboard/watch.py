@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from xorjax.dashboard.curves import drawn
 from xorjax.dashboard.experiment import Experiment
 from xorjax.dashboard.stages import RunDirectory
 
@@ -35,26 +36,36 @@ class Watcher:
                 (experiment.overview for experiment in self.experiments.values()),
                 key=lambda overview: (-overview["active"], overview["name"]),
             )
+            if name is None and overviews:
+                name = overviews[0]["name"]
             chosen = self.experiments.get(name or "")
-            if chosen is None and overviews and name is None:
-                chosen = self.experiments[overviews[0]["name"]]
             head = {"runs": str(self.runs), "exists": self.runs.is_dir(), "experiments": overviews}
-            about = f"{self._life}.{chosen.name}" if chosen else self._life
+            about = f"{self._life}.{name}" if chosen else self._life
             version = chosen.version if chosen else 0
-            token = f"{about}.{version}.{_short_hash(head)}"
+            token = f"{about}.{version}.{hash(json.dumps(head)) & 0xFFFFFFFF:08x}"
             if since == token:
                 return token, None
             head["experiment"] = _news(chosen, _version_of(since, about)) if chosen else None
             head["token"] = token
             return token, json.dumps(head, separators=(",", ":"), allow_nan=False).encode()
 
+    def report(self, name: str) -> Path | None:
+        """The directory of an experiment's report, None of what is none."""
+        with self._lock:
+            self._list()
+            return self.experiments[name].report if name in self.experiments else None
+
+    def _list(self) -> None:
+        plans = (self.runs / "reports").glob("*/plan.json")
+        reports = {path.parent.name: path.parent for path in plans}
+        known = self.experiments
+        self.experiments = {
+            name: known.get(name) or Experiment(report, self._run) for name, report in reports.items()
+        }
+
     def _look(self, first: str | None) -> None:
         self._run.look()
-        reports = {path.parent.name: path.parent for path in (self.runs / "reports").glob("*/plan.json")}
-        for name in self.experiments.keys() - reports.keys():
-            del self.experiments[name]
-        for name in reports.keys() - self.experiments.keys():
-            self.experiments[name] = Experiment(reports[name], self._run)
+        self._list()
         limit = FILES_A_LOOK
         for name in sorted(self.experiments, key=lambda name: (name != first, name)):
             limit -= self.experiments[name].look(limit)
@@ -65,7 +76,7 @@ def _news(experiment: Experiment, since: int) -> dict[str, Any]:
     if whole:
         since = -1
     news = {
-        "name": experiment.name,
+        "name": experiment.report.name,
         "whole": whole,
         "points": [point for version, point in experiment.points if version > since],
         "states": [(i, *state) for i, (version, state) in enumerate(experiment.states) if version > since],
@@ -73,6 +84,8 @@ def _news(experiment: Experiment, since: int) -> dict[str, Any]:
     }
     if whole:
         news["stages"] = [stage[:2] for stage in experiment.plan.stages]
+    if experiment.curves_since > since:
+        news |= drawn(experiment.curves)
     return news
 
 
@@ -82,7 +95,3 @@ def _version_of(token: str | None, about: str) -> int:
         return -1
     version = token[len(about) + 1 :].partition(".")[0]
     return int(version) if version.isdecimal() else -1
-
-
-def _short_hash(value: object) -> str:
-    return f"{hash(json.dumps(value)) & 0xFFFFFFFF:08x}"
