@@ -1,5 +1,6 @@
 """One experiment as the page shows it: its points, its stages, who is at work, what failed, the time left."""
 
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xorjax import paths
-from xorjax.dashboard.curves import ShownCurve, curve_titles, told_apart
+from xorjax.dashboard.curves import ShownCurve, curve_titles, drawn, told_apart
 from xorjax.dashboard.files import UnreadableError, tag_of
 from xorjax.dashboard.plan import Plan, Stage, read_plan
 from xorjax.dashboard.points import PointFiles, Result
@@ -24,48 +25,52 @@ _ASKED_FOR_SECONDS = 20
 
 
 class Experiment:
-    """What is known of one experiment. `version` counts the looks that found something new.
-
-    `points` and `states` are what the page was told of each point and stage, with the version at which it last
-    changed; `whole_since` and `curves_since` are those at which the plan and the curves did.
-    """
+    """What is known of one experiment."""
 
     def __init__(self, report: Path, run: RunDirectory):
         self.report = report
         self.run = run
         self.plan = Plan()
         self.error: str | None = None
-        self.version = self.whole_since = self.curves_since = 0
-        self.points: list[tuple[int, dict[str, Any]]] = []
-        self.states: list[tuple[int, State]] = []
-        self.curves: list[ShownCurve] = []
-        self.header: dict[str, Any] = {}
-        self._files = PointFiles(report / "points")
         self._plan_seen: tuple[int, int, int] | None = None
-        self._told: object = None
+        self._files = PointFiles(report / "points")
+        self._known: object = None
         self._open: list[tuple[Stage, Work]] = []
+        self._told: dict[str, Any] = {}
+        self._text: str | None = None
+        self._curves: list[ShownCurve] = []
+        self._drawn = drawn([])
 
     def look(self, limit: int) -> int:
         """Read what is new, of point files at most `limit`; returns how many of these were read."""
         self._look_at_plan()
         n_read = self._files.look(self.plan.points, limit)
-        if self._inputs() != self._told:
+        if self._inputs() != self._known:
             self._tell()
-            self._told = self._inputs()
+            self._known = self._inputs()
         return n_read
+
+    @property
+    def told(self) -> str:
+        """What the page shows of it, as JSON."""
+        if self._text is None:
+            self._text = json.dumps(self._told | self._drawn, separators=(",", ":"), allow_nan=False)
+        return self._text
 
     @property
     def active(self) -> float:
         """When something last happened, in seconds since 1970."""
         plan = self._plan_seen[0] / 1e9 if self._plan_seen else 0.0
-        events = self.header.get("events") or [{}]
-        works = (work.seen or 0.0 for _, work in self._open)
-        return max(plan, self._files.changed, events[0].get("time") or 0.0, *works)
+        events = self._told.get("events") or [{}]
+        times = [work.seen or 0.0 for _, work in self._open] + [
+            result.time for result in self._files.results.values()
+        ]
+        return max(plan, events[0].get("time") or 0.0, *times)
 
     @property
     def overview(self) -> dict[str, Any]:
         """Its line in the list of experiments, and `report`, which differs when the report does; None without one."""
-        counts = self.header.get("counts", {})
+        counts = self._told.get("counts", {})
         return {
             "name": self.report.name,
             "points": len(self.plan.points),
@@ -88,7 +93,7 @@ class Experiment:
     def _inputs(self) -> object:
         """Differs when there may be something new to tell."""
         works = [self.run.work(stage) for stage, _ in self._open]
-        return self.whole_since, self.run.version, self._files.version, self._files.n_unread, works
+        return self.plan, self.run.version, self._files.version, self._files.n_unread, works
 
     def _look_at_plan(self) -> None:
         path = paths.plan_file(self.report)
@@ -101,13 +106,9 @@ class Experiment:
             self.plan, self.error = read_plan(path), None
         except (OSError, UnreadableError) as error:
             self.plan, self.error = Plan(), str(error)
-        self._files.forget_listing()
-        self.points, self.states = [], []
-        self.version += 1
-        self.whole_since = self.version
 
     def _tell(self) -> None:
-        """Work out what the page is to show, and at which version what of it changed."""
+        """Work out what the page is to show."""
         stages = self.plan.stages
         own = [point.stages for point in self.plan.points.values()]
         states = blocked(stages, [self.run.state(stage) for stage in stages], own)
@@ -116,14 +117,14 @@ class Experiment:
         titles = told_apart([point["title"] for point in points], lambda i: points[i]["command"].split())
         for point, title in zip(points, titles, strict=True):
             point["title"] = title
-        header, curves = self._header(states, points), self._find_curves(states)
-        version = self.version + 1
-        changed = [_note(self.points, points, version), _note(self.states, states, version)]
-        changed += [header != self.header, curves != self.curves]
-        if curves != self.curves:
-            self.curves, self.curves_since = curves, version
-        self.header = header
-        self.version += any(changed)
+        curves = self._find_curves(states)
+        if curves != self._curves:
+            self._curves, self._drawn = curves, drawn(curves)
+        self._told = self._header(states, points) | {
+            "points": points,
+            "stages": [(*stage[:2], *state) for stage, state in zip(stages, states, strict=True)],
+        }
+        self._text = None
 
     def _point(self, i: int, name: str, states: list[State]) -> dict[str, Any]:
         planned, result = self.plan.points[name], self._files.results.get(name)
@@ -136,6 +137,7 @@ class Experiment:
         own = {stage[:2]: i for i, stage in enumerate(self.plan.stages)}
         recent = [event for event in self.run.recent if (event.kind, event.name) in own]
         return {
+            "name": self.report.name,
             "command": self.plan.command,
             "error": self.error,
             "counts": Counter(point["state"] for point in points),
@@ -213,14 +215,6 @@ class Experiment:
                 failure["time"] = self.run.last[kind, name].time
             shown.append(failure)
         return sorted(shown, key=lambda failure: -(failure["time"] or 0.0))[:SHOWN_FAILURES]
-
-
-def _note(known: list[tuple[int, Any]], news: Sequence[Any], version: int) -> bool:
-    """Put what differs from `known` into it, with the version; returns whether anything did."""
-    different = [i for i, new in enumerate(news) if i >= len(known) or known[i][1] != new]
-    for i in different:
-        known[i : i + 1] = [(version, news[i])]
-    return bool(different)
 
 
 def _state_of_point(result: Result | None, stages: list[State]) -> State:

@@ -58,32 +58,19 @@ function tell(kind, words) {
 
 function take(news) {
   token = news.token;
-  merge(news.experiment);
+  experiment = news.experiment;
+  chosen ??= experiment?.name ?? null;
   find("#runs").textContent = news.runs;
   showList(news.experiments);
   find("#empty").hidden = experiment !== null;
   find("#experiment").hidden = experiment === null;
   if (experiment) {
-    showExperiment(news.experiment, news.experiments.find(({ name }) => name === experiment.name));
+    showExperiment(news.experiments.find(({ name }) => name === experiment.name));
   } else {
     document.title = "xorjax dashboard";
     find("#empty h1").textContent = chosen !== null && news.experiments.length ? `There is no experiment ${chosen}.`
       : news.exists ? "No sweep has written here yet." : "The run directory does not exist yet.";
   }
-}
-
-function merge(news) {
-  if (news === null) { experiment = null; return; }
-  const before = news.whole || experiment === null ? { points: [], states: [] } : experiment;
-  const { points, states } = before;
-  for (const point of news.points) points[point.i] = point;
-  for (const [i, state, note] of news.states) states[i] = { state, note };
-  if (news.points.length || news.states.length) {
-    for (const state of states) state.uses = 0;
-    for (const point of points) for (const i of point.stages) states[i].uses += 1;
-  }
-  experiment = { ...before, ...news, points, states };
-  chosen ??= news.name;
 }
 
 function showList(experiments) {
@@ -105,8 +92,8 @@ function showList(experiments) {
   find("nav").hidden = experiments.length === 0;
 }
 
-function showExperiment(news, { state, report }) {
-  const { name, command, error, counts, kinds, failures, working, events } = experiment;
+function showExperiment({ state, report }) {
+  const { name, command, error, counts, kinds, failures, working, figures, legend, events } = experiment;
   find("#experiment h1").textContent = name;
   update(find("#command"), command, () => (command ? [commandBox(command)] : []));
   find("#error").hidden = error === null;
@@ -136,12 +123,13 @@ function showExperiment(news, { state, report }) {
   const { all, uses } = totals(kinds);
   find("#sharing").textContent = uses > all
     ? `Points share what they have in common: ${all} stages, each made once. Without sharing there would be ${uses}.` : "";
-  find("#curves").hidden = !experiment.figures?.length;
-  news.figures?.forEach((figure, i) => setFigure(document.querySelectorAll("#curves .plot")[i], figure));
-  update(find("#curves .legend"), experiment.legend ?? [], (entries) => entries.map(([title, colour]) => element(
+  find("#curves").hidden = figures.length === 0;
+  // Of plots.js.
+  figures.forEach((figure, i) => setFigure(document.querySelectorAll("#curves .plot")[i], figure));
+  update(find("#curves .legend"), legend, (entries) => entries.map(([title, colour]) => element(
     "li", {}, element("i", { class: "solid", style: `border-color: ${colour}` }), title,
   )));
-  if (news.points.length || news.states.length || news.whole) showPoints(experiment);
+  showPoints(experiment);
   find("#events").hidden = events.length === 0;
   update(find("#events ol"), events, () => events.map(eventLine));
 }

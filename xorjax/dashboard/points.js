@@ -28,14 +28,16 @@ export function showPoints(experiment) {
     open.clear();
     limit = LIMIT;
   }
-  const kinds = [...new Set(experiment.stages.map(([kind]) => kind))];
+  const stages = experiment.stages.map(([kind, name, state, note]) => ({ kind, name, state, note, uses: 0 }));
+  for (const point of experiment.points) for (const i of point.stages) stages[i].uses += 1;
+  const kinds = [...new Set(stages.map(({ kind }) => kind))];
   update(find("#points thead tr"), ["point", "state", ...kinds], (words) => words.map(
     (word) => element("th", { class: "text", scope: "col" }, word),
   ));
   const chosen = experiment.points.filter(filter());
   if (find("#order").value === "newest") chosen.sort((a, b) => (b.time ?? 0) - (a.time ?? 0) || a.i - b.i);
   const shown = chosen.slice(0, limit);
-  arrange(find("#points tbody"), shown.flatMap((point) => linesOf(experiment, kinds, point)));
+  arrange(find("#points tbody"), shown.flatMap((point) => linesOf(point, kinds, point.stages.map((i) => stages[i]))));
   const all = experiment.points.length;
   find("#shown").textContent = shown.length === all ? ""
     : `${shown.length} of ${chosen.length} points${chosen.length < all ? ` that the filter leaves of ${all}` : ""}`;
@@ -57,13 +59,12 @@ function filter() {
   };
 }
 
-function linesOf(experiment, kinds, point) {
+function linesOf(point, kinds, stages) {
   if (!lines.has(point.id)) {
     const button = element("button", { type: "button", class: "title", "data-id": point.id });
     lines.set(point.id, { line: element("tr", {}), title: element("td", { class: "text" }, button), button, detail: element("tr", {}) });
   }
   const { line, title, button, detail } = lines.get(point.id);
-  const stages = point.stages.map((i) => ({ kind: experiment.stages[i][0], name: experiment.stages[i][1], ...experiment.states[i] }));
   // A title may break after the parts of a setting's name.
   update(button, point.title, () => point.title.split(/(?<=[a-z][._=])/).flatMap((part) => [part, element("wbr", {})]));
   update(line, [point.state, point.note, kinds, stages], () => [title, stateCell(point), ...kinds.map(

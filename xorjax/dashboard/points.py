@@ -24,27 +24,22 @@ class PointFiles:
         self.results: dict[str, Result] = {}
         self.version = 0
         self._listing = Listing(directory)
+        self._points: Collection[str] = ()
         self._read: dict[str, tuple[int, int, int]] = {}
         self._unread: dict[str, tuple[int, int, int]] = {}
-        self._listed = False
 
     @property
     def n_unread(self) -> int:
         return len(self._unread)
-
-    @property
-    def changed(self) -> float:
-        """When a point was last written, in seconds since 1970."""
-        return max((result.time for result in self.results.values()), default=0.0)
 
     def look(self, points: Collection[str], limit: int) -> int:
         """Read at most `limit` of the files that are new or replaced; returns how many were read.
 
         Only files of `points`: whatever else lies there is none of them.
         """
-        if self._listing.look() or not self._listed:
-            self._listed = True
-            self._list(points)
+        if self._listing.look() or points is not self._points:
+            self._points = points
+            self._list()
         chosen = list(self._unread.items())[:limit]
         for point, entry in chosen:
             del self._unread[point]
@@ -54,16 +49,12 @@ class PointFiles:
                 self.version += 1
         return len(chosen)
 
-    def forget_listing(self) -> None:
-        """The points of interest are others now."""
-        self._listed = False
-
-    def _list(self, points: Collection[str]) -> None:
+    def _list(self) -> None:
         found = {}
         with suppress(OSError), os.scandir(self._listing.directory) as entries:
             for file in entries:
                 point, _, extension = file.name.rpartition(".")
-                if extension == "json" and point in points:
+                if extension == "json" and point in self._points:
                     with suppress(FileNotFoundError):
                         status = file.stat()
                         found[point] = (status.st_mtime_ns, status.st_size, status.st_ino)

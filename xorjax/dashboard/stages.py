@@ -214,9 +214,11 @@ def blocked(stages: Sequence[Stage], states: Sequence[State], points: Sequence[S
     causes = [next((i for i in own if states[i][0] == "failed"), None) for own in points]
     needed = {i for own, cause in zip(points, causes, strict=True) if cause is None for i in own}
     for own, cause in zip(points, causes, strict=True):
-        for i in own if cause is not None else ():
-            if states[i][0] == "waiting" and i not in needed:
-                found[i] = "blocked", f"blocked by {stages[cause].kind} {stages[cause].name}, which failed"
+        if cause is not None:
+            note = f"blocked by {stages[cause].kind} {stages[cause].name}, which failed"
+            for i in own:
+                if states[i][0] == "waiting" and i not in needed:
+                    found[i] = "blocked", note
     return found
 
 

@@ -19,8 +19,9 @@ function drawNext() {
   if (waiting.size) setTimeout(drawNext);
 }
 
-// Shows a figure, given as JSON, in a place.
+// Shows a figure, given as JSON, in a place, if it is another than before.
 function setFigure(place, json) {
+  if (figures.get(place) === json) return;
   figures.set(place, json);
   if (!waiting.size) setTimeout(drawNext);
   waiting.add(place);
