@@ -128,6 +128,11 @@ def test_the_report_is_shown_whole_and_follows_keeping_view_scroll_and_theme(fil
         page.mouse.up()
         report.get_by_role("heading", name="second").wait_for()
         assert report.get_by_role("textbox").input_value() == "0.9"
+        report.get_by_role("textbox").fill("0.95")
+        page.evaluate("scrollTo(0, 1500)")
+        write_report(files, "third")
+        report.get_by_role("heading", name="third").wait_for()
+        assert report.get_by_role("textbox").input_value() == "0.95"
         assert page.evaluate("document.activeElement.contentDocument.activeElement.id") == "box"
         assert page.evaluate("scrollY") == 1500
         page.evaluate("scrollTo(0, 0)")

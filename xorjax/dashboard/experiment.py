@@ -39,7 +39,7 @@ class Experiment:
         self._told: dict[str, Any] = {}
         self._text: str | None = None
         self._curves: list[ShownCurve] = []
-        self._drawn = drawn([])
+        self._drawn: dict[str, Any] = {}
 
     def look(self, limit: int) -> int:
         """Read what is new, of point files at most `limit`; returns how many of these were read."""
@@ -54,6 +54,7 @@ class Experiment:
     def told(self) -> str:
         """What the page shows of it, as JSON."""
         if self._text is None:
+            self._drawn = self._drawn or drawn(self._curves)
             self._text = json.dumps(self._told | self._drawn, separators=(",", ":"), allow_nan=False)
         return self._text
 
@@ -119,7 +120,7 @@ class Experiment:
             point["title"] = title
         curves = self._find_curves(states)
         if curves != self._curves:
-            self._curves, self._drawn = curves, drawn(curves)
+            self._curves, self._drawn = curves, {}
         self._told = self._header(states, points) | {
             "points": points,
             "stages": [(*stage[:2], *state) for stage, state in zip(stages, states, strict=True)],
