@@ -53,9 +53,10 @@ def write_report(files: RunFiles, words: str, height: int = 3000) -> None:
         addEventListener("hashchange", read);
         read();
     """
-    body = f'<h1>{words}</h1><input id="box" aria-label="S"><a href="results.csv">results.csv</a><div style="height:{height}px"></div>'
-    files.report.joinpath("report.html").write_text(document("sweep", f"{body}<p>the end</p>", [script]))
-    files.report.joinpath("results.csv").write_text("a,b\n1,2\n")
+    body = (
+        f'<h1>{words}</h1><input id="box" aria-label="S"><div style="height:{height}px"></div><p>the end</p>'
+    )
+    (files.report / "report.html").write_text(document("sweep", body, [script]))
 
 
 def test_a_real_sweep_is_followed_from_an_empty_directory_with_its_failure_and_its_report(tmp_path, browser):
@@ -74,7 +75,7 @@ def test_a_real_sweep_is_followed_from_an_empty_directory_with_its_failure_and_i
         wait_for(page, lambda: page.locator("#curves .js-plotly-plot").count() == 2)
         page.get_by_role("link", name="Results").click()
         report = page.frame_locator("iframe")
-        report.get_by_role("heading", name="All points").wait_for()
+        report.get_by_role("heading", level=1).wait_for()
         for name in ("results.csv", "results.parquet"):
             with page.expect_download() as download:
                 report.get_by_role("link", name=name).click()
@@ -146,6 +147,8 @@ def test_the_report_is_shown_whole_and_follows_keeping_view_scroll_and_theme(fil
         page.get_by_role("link", name="Live").click()
         wait_for(page, lambda: rows(page) == 30)
         assert page.locator("iframe").is_hidden()
+        page.go_back()
+        wait_for(page, lambda: page.evaluate("document.querySelector('iframe').clientHeight") > 3000)
 
 
 @pytest.mark.parametrize("address", ["#%", "#%E0%A4%A", "#%/results"])

@@ -11,19 +11,22 @@ export function showReport(name, tag) {
   find("#no-report").hidden = tag !== null;
   find("#alone").hidden = tag === null;
   find("#alone a").href = addressOf(name);
-  if (shown && (shown.dataset.name !== name || tag === null)) {
-    shown.remove();
-    shown = null;
-  }
-  if (wanted === `${name} ${tag}`) return;
-  wanted = `${name} ${tag}`;
-  coming?.remove();
-  if (tag === null) return;
+  for (const frame of [shown, coming]) if (frame && (frame.dataset.name !== name || tag === null)) drop(frame);
+  // One that is coming is shown first, however often the report is written.
+  if (tag === null || coming || wanted === tag) return;
+  wanted = tag;
   const view = shown ? shown.contentWindow.location.hash : "";
   const frame = element("iframe", { class: "coming", title: `Report of ${name}`, src: addressOf(name) + view, "data-name": name });
   frame.addEventListener("load", () => replaceBy(frame), { once: true });
   coming = frame;
   find("#results").append(frame);
+}
+
+function drop(frame) {
+  frame.remove();
+  if (frame === coming) coming = null;
+  else shown = null;
+  wanted = null;
 }
 
 const addressOf = (name) => `/report/${encodeURIComponent(name)}/`;
@@ -36,8 +39,13 @@ function replaceBy(frame) {
     return;
   }
   const { contentWindow: view, contentDocument: page } = frame;
-  view.addEventListener("pointerdown", () => { frame.dataset.pressed = ""; }, { capture: true });
-  for (const end of ["pointerup", "pointercancel"]) view.addEventListener(end, () => { delete frame.dataset.pressed; }, { capture: true });
+  // No answer, which is no page of ours: the next look asks again.
+  if (page === null) { drop(frame); return; }
+  for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
+    view.addEventListener(kind, ({ buttons, type }) => {
+      frame.toggleAttribute("data-pressed", buttons > 0 && type !== "pointercancel");
+    }, { capture: true });
+  }
   new ResizeObserver(fit).observe(page.documentElement);
   const old = shown;
   [shown, coming] = [frame, null];
