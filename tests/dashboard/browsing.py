@@ -24,9 +24,9 @@ def ended(process: subprocess.Popen):
 
 
 @contextmanager
-def dashboard(runs: Path):
+def dashboard(runs: Path, port: str = "0"):
     """The command as a process of its own; its address."""
-    command = [sys.executable, "-m", "xorjax.cli", "dashboard", str(runs), "--port", "0", "--json"]
+    command = [sys.executable, "-m", "xorjax.cli", "dashboard", str(runs), "--port", port, "--json"]
     with ended(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())["url"]
@@ -41,44 +41,28 @@ def launched():
         browser.close()
 
 
-class Seen:
-    """What a page wrote to its console, what it asked for, how often it was loaded."""
-
-    def __init__(self, page):
-        self.console, self.addresses, self.loads = [], set(), 0
-        page.on("console", lambda message: self.console.append(message.text))
-        page.on("pageerror", lambda error: self.console.append(str(error)))
-        page.on("request", lambda request: self.addresses.add(request.url))
-        page.on("load", lambda page: self._loaded())
-
-    def _loaded(self):
-        self.loads += 1
-
-    def check(self, url: str) -> None:
-        assert self.console == []
-        assert {address for address in self.addresses if not address.startswith((url, "data:"))} == set()
-        assert self.loads == 1
-
-
 @contextmanager
-def opened(runs: Path, browser, **settings):
+def opened(runs: Path, browser, view: str = "", **settings):
     """The page of the dashboard of `runs`; when the block ends, it had written nothing and asked nobody else."""
+    console, addresses = [], set()
     with dashboard(runs) as url:
         page = browser.new_page(**settings)
-        seen = Seen(page)
-        page.goto(url)
+        page.on("console", lambda message: console.append(message.text))
+        page.on("pageerror", lambda error: console.append(str(error)))
+        page.on("request", lambda request: addresses.add(request.url))
+        page.goto(url + view)
+        page.evaluate("window.same = true")
         yield page
-        seen.check(url)
+        assert page.evaluate("window.same") is True
+        assert console == []
+        assert {address for address in addresses if not address.startswith((url, "data:"))} == set()
+        page.close()
 
 
-def wait_for(page, condition: str, seconds: float = 30) -> None:
-    """Not playwright's own waiting: it evaluates in the page, which the page's policy forbids."""
+def wait_for(page, condition, seconds: float = 30) -> None:
+    """Until a function of the page is true. Not playwright's own waiting: the page's policy forbids its evaluation."""
     for _ in range(round(10 * seconds)):
-        if page.evaluate(condition):
+        if condition():
             return
         page.wait_for_timeout(100)
-    pytest.fail(f"not so after {seconds} s: {condition}; {page.locator('#summary').text_content()}")
-
-
-def states(word: str) -> str:
-    return f"[...document.querySelectorAll('#points td.state')].filter((c) => c.textContent.includes('{word}')).length"
+    pytest.fail(f"not so after {seconds} s; the page says {page.locator('main').inner_text()[:1000]}")

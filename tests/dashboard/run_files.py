@@ -3,8 +3,10 @@
 import json
 import os
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 KINDS = {"dense": 4, "prune": 2, "quantize": 2, "encode": 0, "evaluate": 0}
@@ -19,8 +21,7 @@ class RunFiles:
         self.points = [f"evaluate{i}-{experiment}" for i in range(n)]
         self.now = START
 
-    def plan(self, values: list[dict[str, object]] | None = None) -> None:
-        """`values`: what each point's swept settings are."""
+    def plan(self) -> None:
         shared = [{"kind": kind, "name": f"{kind}-a", "epochs": KINDS[kind]} for kind in list(KINDS)[:3]]
         own = [
             {"kind": kind, "name": name, "epochs": 0}
@@ -30,11 +31,16 @@ class RunFiles:
         details = {
             point: {"title": f"S 0.9, n_in 20, n_out {200 + i}, seed 0", "command": f"run {point}"}
             | {"stages": [0, 1, 2, 3 + 2 * i, 4 + 2 * i]}
-            | ({"values": values[i]} if values else {})
             for i, point in enumerate(self.points)
         }
         plan = {"experiment": self.report.name, "command": "run all", "points": self.points}
         self.write(self.report / "plan.json", plan | {"stages": shared + own, "details": details})
+
+    def replan(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """The plan as `change` leaves it."""
+        record = json.loads((self.report / "plan.json").read_text())
+        change(record)
+        self.write(self.report / "plan.json", record)
 
     def event(self, event: str, kind: str, name: str, **more: object) -> None:
         self.now += timedelta(seconds=1)
@@ -80,35 +86,13 @@ class RunFiles:
         self.make("evaluate", self.points[i])
         self.point(i)
 
-    def point(self, i: int, **changes: object) -> None:
-        row = {"point": self.points[i], "status": "ok", "command": f"run {self.points[i]}", "seed": 0}
-        row |= {"prune_rate": 0.9, "n_in": 20, "n_out": 200 + i, "mask_codec": "ans", "wall_seconds": 3.0}
-        row |= {
-            "metric": "accuracy",
-            "metric_unit": "%",
-            "higher_is_better": True,
-            "metric_tolerance": 0.0015,
-        }
-        row |= {
-            "test_metric": 0.98,
-            "dense_metric": 0.99,
-            "reference_metric": 0.99,
-            "reference_validation_metric": 0.985,
-            "baseline": False,
-        }
-        row |= {"validation_metric": 0.97 + i / 1000, "finished_at": self.now.isoformat(), "code": "xor"}
-        rows = [
-            row | {"layer": "fc1", "n_weights": 300, "bits_per_weight": 0.2},
-            row | {"layer": "fc2", "n_weights": 100, "bits_per_weight": 0.6},
-            row | {"baseline": True, "n_weights": 300, "bits_per_weight": 9.0, "code": "signs"},
-        ]
-        record = {"point": self.points[i], "status": "ok", "rows": rows, "error": None}
-        record |= {"curves": [{"stage": "dense", "metrics": "dense/dense-a/metrics.jsonl"}]}
-        self.write(self.report / "points" / f"{self.points[i]}.json", record | changes)
+    def point(self, i: int, status: str = "ok", error: str | None = None) -> None:
+        record = {"point": self.points[i], "status": status, "rows": [], "error": error}
+        self.write(self.report / "points" / f"{self.points[i]}.json", record)
 
-    def fail_point(self, i: int, error: str) -> None:
-        rows = [{"point": self.points[i], "status": "failed", "error": error}]
-        self.point(i, status="failed", rows=rows, error=error)
+    def fail(self, kind: str, name: str, error: str) -> None:
+        self.begin(kind, name)
+        self.event("failed", kind, name, error=error)
 
     def write(self, path: Path, record: object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,162 +1,163 @@
-"""The dashboard in a real browser while a real sweep runs: it fills, follows, shows a failure, and asks nobody else."""
+"""The dashboard in a real browser: it fills, follows, shows failures and the report, and asks nobody else."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
-from browsing import CHROMIUM, ROOT, Seen, dashboard, ended, launched, states, wait_for
+from browsing import CHROMIUM, ROOT, dashboard, ended, launched, opened, wait_for
 from run_files import RunFiles
 
-SWEEP = ["scripts/train.py", "+experiment=lenet_smoke", "+debug=quick"]
+from xorjax.results.page import document
+
+SWEEP = ["scripts/train.py", "+experiment=lenet_smoke", "+debug=quick", "code.n_in=12", "prune.rate=0.9"]
 # A sweep takes half a minute where it is alone.
 SECONDS = 300
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser():
     with launched() as browser:
         yield browser
 
 
-def test_a_real_sweep_is_followed_from_an_empty_directory(tmp_path, browser):
-    runs = tmp_path / "runs"
-    environment = {**os.environ, "XORJAX_RUNS": str(runs)}
-    with dashboard(runs) as url:
-        page = browser.new_page()
-        seen = Seen(page)
-        page.goto(url)
-        wait_for(page, "document.querySelector('#nothing h1').textContent.includes('does not exist yet')")
-        sweep = subprocess.Popen(
-            [sys.executable, *SWEEP], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-        )
-        with ended(sweep):
-            wait_for(page, "document.querySelector('#working tbody tr') !== null", SECONDS)
-            assert page.locator("#experiment h1").inner_text() == "debug"
-            wait_for(page, f"{states('finished')} >= 1", SECONDS)
-            finished = page.evaluate(states("finished"))
-            assert page.locator("#points tbody tr").count() == 4
-            wait_for(page, f"{states('finished')} > {finished}", SECONDS)
-            wait_for(page, f"{states('finished')} === 4", SECONDS)
-            assert sweep.wait(60) == 0
-        wait_for(page, "document.querySelector('#working').hidden")
-        assert "4 of 4 points finished" in page.locator("#summary").inner_text()
-        marks = "document.querySelector('#pareto .plot').data.filter((trace) => trace.hoverinfo === 'none')"
-        assert page.evaluate(f"{marks}.flatMap(({{ x }}) => x).length") == 4
-        assert page.locator("#curves .scatterlayer path.js-line").count() >= 4
-        seen.check(url)
-
-
-def test_a_real_failure_is_shown_as_it_happens(tmp_path, browser):
-    runs = tmp_path / "runs"
-    environment = {**os.environ, "XORJAX_RUNS": str(runs)}
-    command = [
-        sys.executable,
-        *SWEEP,
-        "quantize.optim.learning_rate=0.001,1e30",
-        "code.n_in=12",
-        "prune.rate=0.9",
-    ]
-    with dashboard(runs) as url:
-        page = browser.new_page()
-        seen = Seen(page)
-        page.goto(url)
-        with ended(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)) as sweep:
-            wait_for(page, "document.querySelector('#failures .failure pre') !== null", SECONDS)
-            assert "not finite" in page.locator("#failures pre").inner_text()
-            assert "1e30" in page.locator("#failures .command code").inner_text().lower().replace("+", "")
-            # It is trained by the same settings as the quantized model, and before it.
-            assert "reference" in page.locator("#failures small").inner_text()
-            assert sweep.wait(SECONDS) == 2
-        wait_for(page, f"{states('finished')} === 1 && {states('failed')} === 1")
-        seen.check(url)
-
-
-def drag(page, plot) -> None:
-    """Over the middle of a plot."""
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    across, down = box["x"], box["y"]
-    page.mouse.move(across + 0.4 * box["width"], down + 0.4 * box["height"])
-    page.mouse.down()
-    page.mouse.move(across + 0.6 * box["width"], down + 0.6 * box["height"], steps=5)
-    page.mouse.up()
-    page.wait_for_timeout(500)
-
-
-def test_what_the_user_chose_stays_when_news_come(tmp_path, browser):
+@pytest.fixture
+def files(tmp_path):
     files = RunFiles(tmp_path / "runs", 30)
     files.plan()
     files.make_shared()
     for i in range(12):
         files.make_point(i)
+    return files
+
+
+def says(page, *words: str):
+    return lambda: all(word in page.locator("main").inner_text() for word in words)
+
+
+def rows(page, word: str = "") -> int:
+    return page.get_by_role("region", name="Points").get_by_role("row").filter(has_text=word).count() - (
+        not word
+    )
+
+
+def write_report(files: RunFiles, words: str, height: int = 3000) -> None:
+    """A report as high as that, which keeps what is typed into it in its address, as the real one does."""
+    script = """
+        const box = document.querySelector("#box");
+        const read = () => { box.value = decodeURIComponent(location.hash.slice(1)); };
+        box.addEventListener("input", () => history.replaceState(null, "", "#" + box.value));
+        addEventListener("hashchange", read);
+        read();
+    """
+    body = (
+        f'<h1>{words}</h1><input id="box" aria-label="S"><div style="height:{height}px"></div><p>the end</p>'
+    )
+    (files.report / "report.html").write_text(document("sweep", body, [script]))
+
+
+def test_a_real_sweep_is_followed_from_an_empty_directory_with_its_failure_and_its_report(tmp_path, browser):
+    runs = tmp_path / "runs"
+    command = [sys.executable, *SWEEP, "quantize.optim.learning_rate=0.001,1e30"]
+    environment = {**os.environ, "XORJAX_RUNS": str(runs)}
+    with opened(runs, browser) as page:
+        wait_for(page, says(page, "does not exist yet"))
+        with ended(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)) as sweep:
+            running = page.get_by_role("region", name="What is running").get_by_role("row")
+            wait_for(page, lambda: running.count() > 1, SECONDS)
+            wait_for(page, says(page, "Failures", "not finite"), SECONDS)
+            assert sweep.wait(SECONDS) == 2
+        wait_for(page, says(page, "1 of 2 points finished, 1 failed"))
+        assert (rows(page, "finished"), rows(page, "failed")) == (1, 1)
+        wait_for(page, lambda: page.locator("#curves .js-plotly-plot").count() == 2)
+        page.get_by_role("link", name="Results").click()
+        report = page.frame_locator("iframe")
+        report.get_by_role("heading", level=1).wait_for()
+        for name in ("results.csv", "results.parquet"):
+            with page.expect_download() as download:
+                report.get_by_role("link", name=name).click()
+            assert download.value.suggested_filename == name
+        assert page.evaluate("document.querySelector('iframe').clientHeight") > 2000
+
+
+def test_what_the_user_chose_stays_when_news_come_and_messages_are_texts(files, browser):
     RunFiles(files.runs, 2, "other").plan()
-    with dashboard(files.runs) as url:
-        page = browser.new_page()
-        seen = Seen(page)
-        page.goto(url)
-        page.get_by_role("button", name="sweep").click()
-        wait_for(page, f"{states('finished')} === 12")
+    with opened(files.runs, browser) as page:
+        page.get_by_role("link", name=re.compile("^sweep")).click()
+        wait_for(page, says(page, "12 of 30 points finished"))
         page.get_by_label("filter").fill("n_out 20")
-        wait_for(page, "document.querySelectorAll('#points tbody tr').length === 10")
-        title = page.get_by_role("button", name="n_out 203,")
-        title.focus()
+        wait_for(page, lambda: rows(page) == 10)
+        page.get_by_role("button", name="n_out 203,").focus()
         page.keyboard.press("Enter")
-        assert page.locator("#points tr.detail code").inner_text() == "run evaluate3-sweep"
-        zoom = "document.querySelector('#pareto .plot')._fullLayout.xaxis.range"
-        drag(page, page.locator("#pareto .plot"))
-        zoomed = page.evaluate(zoom)
-        assert zoomed[1] - zoomed[0] < 0.04
-        files.fail_point(12, "<img src=x onerror=alert(1)> ValueError")
-        wait_for(page, "!document.querySelector('#failures').hidden")
-        assert page.locator("#failures pre").inner_text() == "<img src=x onerror=alert(1)> ValueError"
-        assert page.locator("#failures img").count() == 0
+        assert page.get_by_role("button", name="Copy: run evaluate3-sweep").is_visible()
+        files.point(12, "failed", "<img src=x onerror=alert(1)> ValueError")
         files.make_point(13)
-        wait_for(page, "document.querySelector('#summary').textContent.startsWith('13 of 30')")
-        assert page.evaluate(zoom) == zoomed
-        assert page.locator("#points tbody tr:not(.detail)").count() == 10
-        assert page.evaluate("document.activeElement.textContent").startswith("S 0.9, n_in 20, n_out 203")
-        assert page.locator("#points tr.detail").count() == 1
-        seen.check(url)
+        wait_for(
+            page, says(page, "13 of 30 points finished, 1 failed", "<img src=x onerror=alert(1)> ValueError")
+        )
+        assert page.get_by_role("img").filter(has=page.locator("xpath=self::img")).count() == 0
+        assert rows(page, "finished") == 10
+        assert "n_out 203" in page.evaluate("document.activeElement.textContent")
+        assert page.get_by_role("button", name="Copy: run evaluate3-sweep").is_visible()
+        page.get_by_label("finished").uncheck()
+        wait_for(page, lambda: rows(page) == 0)
 
 
-@pytest.mark.parametrize("address", ["#%", "#%E0%A4%A"])
-def test_an_address_that_cannot_be_decoded_leaves_the_page_alive(tmp_path, browser, address):
-    files = RunFiles(tmp_path / "runs")
-    files.plan()
-    with dashboard(files.runs) as url:
-        page = browser.new_page()
-        seen = Seen(page)
-        page.goto(url + address)
-        wait_for(page, "document.querySelector('#experiment h1').textContent === 'sweep'")
+def test_the_report_is_shown_whole_and_follows_keeping_view_scroll_and_theme(files, browser):
+    with opened(files.runs, browser, "#sweep/results", color_scheme="light") as page:
+        wait_for(page, says(page, "no report yet"))
+        write_report(files, "first")
+        report = page.frame_locator("iframe:not(.coming)")
+        report.get_by_role("heading", name="first").wait_for()
+        assert report.get_by_text("the end").bounding_box()["y"] < page.evaluate(
+            "document.documentElement.scrollHeight"
+        )
+        assert (
+            page.evaluate("document.querySelector('iframe').contentDocument.documentElement.scrollHeight")
+            > 3000
+        )
+        report.get_by_role("textbox").fill("0.9")
+        page.mouse.move(700, 600)
+        page.evaluate("scrollTo(0, 1500)")
+        page.mouse.down()
+        write_report(files, "second")
+        page.wait_for_timeout(4000)
+        assert report.get_by_role("heading", name="first").count() == 1
+        page.mouse.up()
+        report.get_by_role("heading", name="second").wait_for()
+        assert report.get_by_role("textbox").input_value() == "0.9"
+        report.get_by_role("textbox").fill("0.95")
+        page.evaluate("scrollTo(0, 1500)")
+        write_report(files, "third")
+        report.get_by_role("heading", name="third").wait_for()
+        assert report.get_by_role("textbox").input_value() == "0.95"
+        assert page.evaluate("document.activeElement.contentDocument.activeElement.id") == "box"
+        assert page.evaluate("scrollY") == 1500
+        page.evaluate("scrollTo(0, 0)")
+        page.get_by_role("button", name="Switch to the dark theme").click()
+        colour = "(page) => getComputedStyle(page.body).backgroundColor"
+        inner = f"({colour})(document.querySelector('iframe').contentDocument)"
+        wait_for(
+            page,
+            lambda: page.evaluate(inner) == page.evaluate(f"({colour})(document)") != "rgb(255, 255, 255)",
+        )
+        page.get_by_role("link", name="Live").click()
+        wait_for(page, lambda: rows(page) == 30)
+        assert page.locator("iframe").is_hidden()
+        page.go_back()
+        wait_for(page, lambda: page.evaluate("document.querySelector('iframe').clientHeight") > 3000)
+
+
+@pytest.mark.parametrize("address", ["#%", "#%E0%A4%A", "#%/results"])
+def test_an_address_that_cannot_be_decoded_leaves_the_page_alive(files, browser, address):
+    with opened(files.runs, browser, address) as page:
+        wait_for(page, says(page, "12 of 30"))
         page.evaluate("location.hash = '#%'")
-        files.fail_point(0, "no")
-        wait_for(page, f"{states('failed')} === 1")
-        seen.check(url)
-
-
-def test_the_front_is_found_by_validation_accuracy_whichever_is_drawn(tmp_path, browser):
-    """The points are the better by validation the larger they are, and the worse by test."""
-    files = RunFiles(tmp_path / "runs", 4)
-    files.plan()
-    files.make_shared()
-    for i in range(4):
-        layer = {"baseline": False, "n_weights": 100, "bits_per_weight": 0.2 + i / 10, "prune_rate": 0.9}
-        layer |= {"validation_metric": 0.95 + i / 100, "test_metric": 0.99 - i / 100}
-        files.point(i, rows=[layer])
-    front = "document.querySelector('#pareto .plot').data.find((trace) => trace.name === 'front').x.length"
-    with dashboard(files.runs) as url:
-        page = browser.new_page()
-        page.goto(url)
-        wait_for(page, f"{states('finished')} === 4 && {front} === 4")
-        page.locator("#split").select_option("test")
-        assert page.locator("#pareto .ytitle").count() == 1
-        assert page.evaluate(front) == 4
+        files.point(13, "failed", "no")
+        wait_for(page, says(page, "1 failed"))
 
 
 def test_thousands_of_points_are_filtered(tmp_path, browser):
@@ -165,49 +166,59 @@ def test_thousands_of_points_are_filtered(tmp_path, browser):
     files.make_shared()
     for i in range(3500):
         files.point(i)
-    with dashboard(files.runs) as url:
-        page = browser.new_page()
-        seen = Seen(page)
-        page.goto(url)
-        wait_for(page, "document.querySelector('#summary').textContent.startsWith('3500 of 4000')", 60)
-        assert page.locator("#points tbody tr").count() == 200
+    with opened(files.runs, browser, "#sweep/live") as page:
+        wait_for(page, says(page, "3500 of 4000"), 60)
+        assert rows(page) == 200
         page.get_by_label("filter").fill("n_out 3650,")
-        wait_for(page, "document.querySelectorAll('#points tbody tr').length === 1")
-        files.fail_point(3600, "ValueError: one of many")
-        wait_for(page, "!document.querySelector('#failures').hidden")
-        seen.check(url)
+        wait_for(page, lambda: rows(page) == 1)
+        files.point(3600, "failed", "ValueError: one of many")
+        wait_for(page, says(page, "one of many"))
 
 
-def test_a_dashboard_that_ended_is_noticed_and_found_again(tmp_path, browser):
-    files = RunFiles(tmp_path / "runs")
-    files.plan()
+def test_a_dashboard_that_ended_is_noticed_and_found_again(files, browser):
     page = browser.new_page()
+    status = page.get_by_role("banner").get_by_role("status")
     with dashboard(files.runs) as url:
         page.goto(url)
-        wait_for(page, "document.querySelector('#connection').className === 'live'")
+        wait_for(page, lambda: status.inner_text() == "live")
         page.evaluate("window.same = true")
-    wait_for(page, "document.querySelector('#connection').className === 'lost'")
-    port = url.rstrip("/").rpartition(":")[2]
-    command = [sys.executable, "-m", "xorjax.cli", "dashboard", str(files.runs), "--port", port]
-    with ended(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)):
-        wait_for(page, "document.querySelector('#connection').className === 'live'")
-        files.fail_point(0, "no")
-        wait_for(page, f"{states('failed')} === 1")
+    wait_for(page, lambda: "no answer" in status.inner_text())
+    with dashboard(files.runs, url.rstrip("/").rpartition(":")[2]):
+        files.point(13, "failed", "no")
+        wait_for(page, says(page, "1 failed"))
         assert page.evaluate("window.same") is True
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_themes_and_a_narrow_window(tmp_path, browser, scheme):
-    files = RunFiles(tmp_path / "runs")
-    files.plan()
-    files.make_shared()
-    files.make_point(0)
-    with dashboard(files.runs) as url:
-        page = browser.new_page(color_scheme=scheme, viewport={"width": 420, "height": 800})
-        seen = Seen(page)
-        page.goto(url)
-        wait_for(page, f"{states('finished')} === 1")
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (background == "rgb(255, 255, 255)") == (scheme == "light")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 420
-        seen.check(url)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 1024), ("light", 390)])
+def test_nothing_is_wider_than_the_window_and_text_stands_out(files, browser, scheme, width):
+    write_report(files, "results")
+    files.fail("encode", "encode20-sweep", "ValueError: no")
+    files.begin("encode", "encode21-sweep")
+    with opened(files.runs, browser, color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
+        wait_for(page, says(page, "1 failed", "1 running"))
+        for view in ("Live", "Results", "Live"):
+            page.get_by_role("link", name=view, exact=True).click()
+            page.wait_for_timeout(1000)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        poor = page.evaluate(POOR_CONTRAST)
+        assert poor == []
+        page.get_by_role("link", name="Skip").press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+
+
+# Texts whose contrast with what is behind them is below WCAG's 4.5 to 1.
+POOR_CONTRAST = """() => {
+  const parts = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = (colour) => parts(colour).slice(0, 3).map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => {
+    const { backgroundColor } = getComputedStyle(node);
+    return (parts(backgroundColor)[3] ?? 1) > 0 ? backgroundColor : behind(node.parentElement);
+  };
+  return [...document.querySelectorAll("body *")].filter((node) => node.offsetParent && !node.closest("svg, .skip")
+    && [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim())).filter((node) => {
+    const [low, high] = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05) < 4.5;
+  }).map((node) => node.textContent);
+}"""

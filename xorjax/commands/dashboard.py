@@ -11,8 +11,8 @@ from xorjax.files import check_name
 
 DESCRIPTION = """\
 Serves one page that follows a run directory: the progress of every point and stage, failures as they happen, training
-curves, bits against accuracy. It only reads, needs no network, and may be started before the sweep or after it. Ctrl-C
-ends it.
+curves, and the report as it grows. It only reads, needs no network, and may be started before the sweep or after it.
+Ctrl-C ends it.
 """
 EXAMPLE = """\
 example: xorjax dashboard runs --open. On another machine: ssh -L 8765:127.0.0.1:8765 HOST xorjax dashboard runs

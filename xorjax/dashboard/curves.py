@@ -3,45 +3,49 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from xorjax.dashboard.planned import Planned, Stage
-from xorjax.dashboard.stages import RunDirectory, Work
+from xorjax.dashboard.plan import Plan, Stage
+from xorjax.metric import Metric
+from xorjax.results.palette import colours, css
 
-SHOWN_RUNNING = 8
-SHOWN_FINISHED = 4
 _HASH = re.compile(r"-([0-9a-f]{10})$")
 
 
-def curves(
-    run: RunDirectory, begun: Sequence[tuple[Stage, Work]], plan: Planned, states: Sequence[tuple[str, str]]
-) -> list[dict[str, Any]]:
-    """Those of the stages that are `begun` and of the last that are whole; `states` are those of the plan's stages."""
-    order = {key: i for i, key in enumerate(run.log.last)}
-    whole = [
-        stage
-        for stage, (state, _) in zip(plan.stages, states, strict=True)
-        if state == "done" and stage.epochs
-    ]
-    whole.sort(key=lambda stage: order.get(stage[:2], -1))
-    shown = [(stage, work.state) for stage, work in begun[-SHOWN_RUNNING:]]
-    shown += [(stage, "done") for stage in reversed(whole[-SHOWN_FINISHED:])]
-    found = [(stage, state, run.curve(stage, state == "done")) for stage, state in shown]
-    found = [each for each in found if each[2]["epoch"]]
-    titles = curve_titles([stage for stage, _, _ in found], plan)
-    return [
-        {"kind": stage.kind, "name": stage.name, "title": title, "of": stage.epochs, "state": state} | curve
-        for (stage, state, curve), title in zip(found, titles, strict=True)
-    ]
+class ShownCurve(NamedTuple):
+    """A stage's training by its name for people, what its metric is, and its metrics by column."""
+
+    title: str
+    metric: Metric
+    columns: dict[str, list[float | None]]
 
 
-def curve_titles(stages: Sequence[Stage], plan: Planned) -> list[str]:
+def drawn(curves: Sequence[ShownCurve]) -> dict[str, Any]:
+    """The metric and the loss after every epoch, as plotly's JSON, and the legend of both."""
+    if not curves:
+        return {"figures": [], "legend": []}
+    # plotly takes a second to come.
+    from xorjax.results.curve_figures import Curve, curve_pair
+
+    hues = list(colours(range(len(curves))).values())
+    figures = curve_pair([Curve("", title, None, of) for title, _, of in curves], hues, curves[0].metric)
+    return {
+        "figures": [figure.to_json() for figure in figures],
+        "legend": [(curve.title, css(hue)) for curve, hue in zip(curves, hues, strict=True)],
+    }
+
+
+def curve_titles(stages: Sequence[Stage], plan: Plan) -> list[str]:
     """A short name for each stage; those that would have the same have what differs in their points' titles too."""
     plain = [_title(stage) for stage in stages]
 
     def more(i: int) -> list[str]:
-        prefix, said = f"{stages[i].kind}.", plain[i].split(", ")
-        return [word.removeprefix(prefix) for word in _settings(stages[i], plan) if word not in said]
+        index = plan.stages.index(stages[i])
+        titles = [point.title.split(", ") for point in plan.points.values() if index in point.stages] or [[]]
+        shared = [word for word in titles[0] if all(word in title for title in titles)]
+        return [
+            word.removeprefix(f"{stages[i].kind}.") for word in shared if word not in plain[i].split(", ")
+        ]
 
     titles = told_apart(plain, more)
     counts = Counter(titles)
@@ -74,10 +78,3 @@ def _title(stage: Stage) -> str:
     if seed is None:
         return f"{stage.kind} {name}"
     return ", ".join((stage.kind, *([f"S {rate[1]}"] if rate else []), f"seed {seed[1]}"))
-
-
-def _settings(stage: Stage, plan: Planned) -> list[str]:
-    """The words that the titles of all points of a stage have in common."""
-    index = plan.stages.index(stage)
-    titles = [detail.title.split(", ") for detail in plan.details.values() if index in detail.stages]
-    return [word for word in titles[0] if all(word in title for title in titles)] if titles else []

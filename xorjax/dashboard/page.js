@@ -1,31 +1,30 @@
-import { ago, duration, element, number, setCommand } from "/elements.js";
-import { drawCurves } from "/curves.js";
-import { drawPareto } from "/pareto.js";
+import { SIGNS, ago, arrange, commandBox, duration, element, find, update, wordOf } from "/elements.js";
 import { showPoints, startPoints } from "/points.js";
-import { otherStates, showBar, showKinds, startKey, totals } from "/stages.js";
+import { showReport } from "/report.js";
 
 const SECONDS_BETWEEN_LOOKS = 1.5;
 const SECONDS_HIDDEN = 15;
-const LONGEST_BREAK = 5000; // milliseconds
-const STATES = ["ok", "failed", "unreadable", "running", "stopped", "waiting"];
+const STAGE_STATES = ["done", "running", "stopped", "failed", "blocked", "waiting"];
+const MEANINGS = {
+  done: "", running: ": being made now", stopped: ": started, then interrupted", failed: "",
+  blocked: ": needs a stage that failed", waiting: ": not started",
+};
 // "made" is logged as work begins.
 const EVENTS = { made: "started", found: "made by another command" };
 
-const find = (selector) => document.querySelector(selector);
+const links = new Map();
 let token = null;
-let chosen = addressed();
+let [chosen, view] = addressed();
 let experiment = null;
-let drawn = "";
-let changed = false;
 let timer = 0;
-let idleSince = null;
 
-// The experiment that the page's address names; null if it names none, or nothing that can be decoded.
+// The experiment that the page's address names, and the view of it; null if it names none, or nothing that can be decoded.
 function addressed() {
+  const [name, asked = ""] = location.hash.slice(1).split("/");
   try {
-    return decodeURIComponent(location.hash.slice(1)) || null;
+    return [decodeURIComponent(name) || null, asked];
   } catch {
-    return null;
+    return [null, ""];
   }
 }
 
@@ -47,245 +46,182 @@ async function look() {
     if (!(error instanceof TypeError)) console.error(error);
     tell("lost", "no answer: has the dashboard been stopped?");
   }
-  showTimes();
-  const reading = experiment && experiment.reading;
+  for (const place of document.querySelectorAll("[data-time]")) place.textContent = ago(Number(place.dataset.time));
   clearTimeout(timer);
-  timer = setTimeout(look, 1000 * (document.hidden ? SECONDS_HIDDEN : reading ? 0.1 : SECONDS_BETWEEN_LOOKS));
+  timer = setTimeout(look, 1000 * (document.hidden ? SECONDS_HIDDEN : experiment?.reading ? 0.1 : SECONDS_BETWEEN_LOOKS));
 }
 
 function tell(kind, words) {
-  const place = find("#connection");
-  if (place.className === kind) return;
-  place.className = kind;
-  place.lastChild.textContent = words;
+  find("#connection").className = kind;
+  update(find("#connection"), words, () => [words]);
 }
 
 function take(news) {
   token = news.token;
-  merge(news.experiment);
+  experiment = news.experiment;
+  chosen ??= experiment?.name ?? null;
   find("#runs").textContent = news.runs;
   showList(news.experiments);
-  find("#nothing").hidden = experiment !== null;
+  find("#empty").hidden = experiment !== null;
   find("#experiment").hidden = experiment === null;
-  document.title = experiment ? `${experiment.name}: ${summary(experiment, true)}` : "xorjax dashboard";
   if (experiment) {
-    showExperiment(news.experiment);
+    showExperiment(news.experiments.find(({ name }) => name === experiment.name));
   } else {
-    const missing = chosen !== null && news.experiments.length ? `There is no experiment ${chosen}.`
+    document.title = "xorjax dashboard";
+    find("#empty h1").textContent = chosen !== null && news.experiments.length ? `There is no experiment ${chosen}.`
       : news.exists ? "No sweep has written here yet." : "The run directory does not exist yet.";
-    find("#nothing h1").textContent = missing;
   }
-}
-
-function merge(news) {
-  if (news === null) { experiment = null; return; }
-  const before = news.whole || experiment === null ? { points: [], states: [], stages: news.stages } : experiment;
-  const { points, states } = before;
-  for (const point of news.points) points[point.i] = point;
-  for (const [i, state, note] of news.states) states[i] = { state, note, uses: 0 };
-  experiment = { ...news, points, states, stages: news.stages || before.stages };
-  if (news.points.length || news.states.length) {
-    for (const state of states) state.uses = 0;
-    for (const point of points) for (const i of point.stages) states[i].uses += 1;
-  }
-  chosen ??= news.name;
-}
-
-function choose(name) {
-  if (name === chosen && experiment !== null) return;
-  [chosen, token, experiment] = [name, null, null];
-  history.replaceState(null, "", `#${encodeURIComponent(name)}`);
-  look();
 }
 
 function showList(experiments) {
-  const list = find("#experiments");
-  const old = new Map([...list.children].map((item) => [item.dataset.name, item]));
-  const items = experiments.map((entry) => {
-    const item = old.get(entry.name) || newItem(entry.name);
-    const button = item.firstChild;
-    button.setAttribute("aria-current", entry.name === chosen);
-    const words = [
-      entry.points ? `${entry.ok} of ${entry.points} finished` : "no points",
-      // Not to be broken: the line is short.
-      entry.working ? "running" : ago(entry.active).replaceAll(" ", "\u00a0"),
-    ].join(" · ");
-    button.lastChild.replaceChildren(words, ...(entry.failed ? [element("b", "", `${entry.failed} failed`)] : []));
+  arrange(find("#experiments"), experiments.map(({ name, points, ok, failed, state, active }) => {
+    if (!links.has(name)) {
+      const said = element("small", {});
+      const link = element("a", { href: `#${encodeURIComponent(name)}` }, element("b", {}, name), said);
+      links.set(name, { item: element("li", {}, link), link, said });
+    }
+    const { item, link, said } = links.get(name);
+    link.setAttribute("aria-current", name === chosen);
+    update(said, [points, ok, failed, state, active], () => [
+      points ? `${ok} of ${points} finished` : "no points", failed ? element("em", {}, `${failed} failed`) : "",
+      state === "running" || state === "stopped" ? element("span", { class: state }, `${SIGNS[state]} ${state}`) : "",
+      state === "running" ? "" : element("span", { "data-time": active }),
+    ].filter(Boolean));
     return item;
-  });
-  // Moving an element takes the focus from it: only what is out of place moves.
-  items.forEach((item, i) => { if (list.children[i] !== item) list.insertBefore(item, list.children[i] || null); });
-  while (list.children.length > items.length) list.lastChild.remove();
-  find("nav").hidden = items.length === 0;
-}
-
-function newItem(name) {
-  const item = element("li");
-  item.dataset.name = name;
-  const button = element("button", "", name);
-  button.type = "button";
-  button.append(element("small"));
-  button.addEventListener("click", () => choose(name));
-  item.append(button);
-  return item;
-}
-
-function showExperiment(news) {
-  find("#experiment h1").textContent = experiment.name;
-  setCommand(find("#command"), experiment.command);
-  find("#plan-error").hidden = experiment.error === null;
-  find("#plan-error").textContent = experiment.error || "";
-  for (const part of ["#bar", "#summary", "#points"]) find(part).hidden = experiment.error !== null;
-  find("#command").hidden = experiment.command === "";
-  showBar(find("#bar"), totals(experiment.kinds));
-  find("#summary").textContent = summary(experiment, false);
-  nameMetric(experiment.metric);
-  showIdle();
-  showFailures();
-  showWorking();
-  showKinds(experiment.kinds);
-  find("#curves").hidden = experiment.curves.length === 0;
-  find("#pareto").hidden = !experiment.points.some((point) => point.bits !== null);
-  // Thousands of points are drawn when all of them have been read, not at each step of it.
-  changed ||= news.points.length > 0 || news.whole;
-  if (changed && !news.reading) {
-    drawPareto(experiment);
-    changed = false;
-  }
-  const curves = JSON.stringify(news.curves);
-  if (curves !== drawn || news.whole) drawCurves(experiment);
-  drawn = curves;
-  if (news.points.length || news.states.length || news.whole) showPoints(experiment);
-  showEvents();
-}
-
-// What the page calls the metric, where that is not drawn anew.
-function nameMetric({ name, unit, higher_is_better }) {
-  find("#pareto h2").textContent = `Bits against ${name}`;
-  find("#pareto label").firstChild.textContent = `${name} `;
-  find("#pareto .plot").setAttribute("aria-label", `Bits per weight against ${name}`);
-  find("#metric").options[0].textContent = name;
-  find("#order").options[3].textContent = `${higher_is_better ? "highest" : "lowest"} ${name} first`;
-  find("#working th.measured").textContent = unit ? `validation (${unit})` : "validation";
-}
-
-function summary({ counts, kinds, left, points, reading }, short) {
-  const failed = (counts.failed || 0) + (counts.unreadable || 0);
-  const parts = [`${counts.ok || 0} of ${points.length} ${points.length === 1 ? "point" : "points"} finished`];
-  if (failed) parts.push(`${failed} failed`);
-  if (short) return parts.join(", ");
-  for (const state of ["running", "stopped", "waiting"]) if (counts[state]) parts.push(`${counts[state]} ${state}`);
-  const { all, ...counted } = totals(kinds);
-  const whole = [parts.join(", ")];
-  if (all) whole.push([`${counted.done || 0} of ${all} stages made`, ...otherStates(counted)].join(", "));
-  if (left !== null) whole.push(`about ${duration(left)} left`);
-  if (reading) whole.push(`reading ${reading} more point files`);
-  return whole.join(" · ");
-}
-
-function showIdle() {
-  const { counts, working, command } = experiment;
-  const left = (counts.running || 0) + (counts.stopped || 0) + (counts.waiting || 0);
-  const idle = left > 0 && !working.some((work) => work.state === "running");
-  const place = find("#idle");
-  if (!idle) {
-    idleSince = null;
-  } else if (idleSince === null) {
-    // Between two stages nothing runs either, for a moment.
-    idleSince = Date.now();
-    setTimeout(showIdle, LONGEST_BREAK);
-  }
-  const told = idle && Date.now() - idleSince >= LONGEST_BREAK;
-  place.hidden = !told;
-  if (!told || place.dataset.command === command) return;
-  place.dataset.command = command;
-  const box = element("div", "command");
-  setCommand(box, command);
-  place.replaceChildren("Nothing is running. Run the same command to resume.", box);
-}
-
-function showFailures() {
-  const { failures } = experiment;
-  const place = find("#failures > div");
-  const key = JSON.stringify(failures);
-  find("#failures").hidden = failures.length === 0;
-  if (place.dataset.key === key) return;
-  place.dataset.key = key;
-  place.replaceChildren(...failures.map((failure) => {
-    const box = element("div", "failure");
-    const others = failure.count > 1 ? ` and ${failure.count - 1} more` : "";
-    const command = element("div", "command");
-    setCommand(command, failure.command);
-    box.append(
-      element("strong", "", failure.title + others), element("pre", "", failure.message),
-      element("small", "", failure.directory), command,
-    );
-    return box;
   }));
+  find("nav").hidden = experiments.length === 0;
 }
 
-function showWorking() {
-  const { working } = experiment;
+function showExperiment({ state, report }) {
+  const { name, command, error, counts, kinds, failures, working, figures, legend, events } = experiment;
+  find("#experiment h1").textContent = name;
+  update(find("#command"), command, () => (command ? [commandBox(command)] : []));
+  find("#error").hidden = error === null;
+  find("#error").textContent = error ?? "";
+  for (const part of ["#bar", "#summary", "#points", "#views"]) find(part).hidden = error !== null;
+  showBar(find("#bar"), totals(kinds));
+  find("#summary").textContent = summary();
+  document.title = `${name}: ${pointsSaid()[0]}`;
+  find("#idle").hidden = state !== "stopped";
+  update(find("#idle"), command, () => ["Nothing is running. Run the same command to resume.", commandBox(command)]);
+  // Who comes for what is finished wants its results.
+  view ||= state === "finished" && report !== null && !counts.failed && !counts.unreadable ? "results" : "live";
+  const isResults = view === "results" && error === null;
+  for (const [part, isShown] of [["live", !isResults], ["results", isResults]]) {
+    find(`#${part}`).hidden = !isShown;
+    find(`#to-${part}`).href = `#${encodeURIComponent(name)}/${part}`;
+    find(`#to-${part}`).setAttribute("aria-current", isShown);
+  }
+  if (isResults) showReport(name, report);
+  find("#failures").hidden = failures.length === 0;
+  update(find("#failures > div"), failures, () => failures.map(failureBox));
   find("#working").hidden = working.length === 0;
   find("#working h2").textContent = working.some((work) => work.state === "running") ? "Running" : "Stopped";
-  find("#working tbody").replaceChildren(...working.map((work) => {
-    const line = element("tr");
-    const epochs = element("td", "text");
-    if (work.of) {
-      const meter = element("progress");
-      [meter.max, meter.value] = [work.of, work.epochs];
-      epochs.append(meter, ` ${work.epochs} of ${work.of}`);
-    }
-    const who = [work.host, work.pid].filter((part) => part !== null).join(", ");
-    line.append(
-      element("td", "text name", `${work.kind} ${work.name}`), epochs,
-      element("td", "", work.validation === null ? "" : number(work.validation, experiment.metric)), timeCell(work.began),
-      work.state === "stopped" ? element("td", "text stopped", work.note) : timeCell(work.seen),
-      element("td", "text", who || "unknown"), element("td", "", work.points),
-    );
-    return line;
-  }));
-}
-
-function timeCell(time) {
-  const cell = element("td");
-  if (time !== null) cell.dataset.time = time;
-  return cell;
-}
-
-function showEvents() {
-  const { events } = experiment;
+  update(find("#working tbody"), working, () => working.map(workLine));
+  find("#stages").hidden = kinds.length === 0;
+  update(find("#kinds"), kinds, () => kinds.flatMap(kindLine));
+  const { all, uses } = totals(kinds);
+  find("#sharing").textContent = uses > all
+    ? `Points share what they have in common: ${all} stages, each made once. Without sharing there would be ${uses}.` : "";
+  find("#curves").hidden = figures.length === 0;
+  // Of plots.js.
+  figures.forEach((figure, i) => setFigure(document.querySelectorAll("#curves .plot")[i], figure));
+  update(find("#curves .legend"), legend, (entries) => entries.map(([title, colour]) => element(
+    "li", {}, element("i", { class: "solid", style: `border-color: ${colour}` }), title,
+  )));
+  showPoints(experiment);
   find("#events").hidden = events.length === 0;
-  find("#events ol").replaceChildren(...events.map((event) => {
-    const line = element("li", ["failed", "damaged"].includes(event.event) ? "bad" : "");
-    const time = element("time", "", event.time === null ? "" : new Date(1000 * event.time).toLocaleTimeString());
-    const took = event.seconds === null ? "" : ` after ${duration(event.seconds)}`;
-    const why = event.message ? `: ${event.message}` : "";
-    line.append(time, `${event.kind} ${event.name}: ${EVENTS[event.event] || event.event}${took}${why}`);
-    return line;
-  }));
+  update(find("#events ol"), events, () => events.map(eventLine));
 }
 
-function showTimes() {
-  for (const cell of document.querySelectorAll("[data-time]")) cell.textContent = ago(Number(cell.dataset.time));
+function totals(kinds) {
+  const sum = (name) => kinds.reduce((total, kind) => total + (kind[name] ?? 0), 0);
+  return Object.fromEntries(["all", "uses", ...STAGE_STATES].map((name) => [name, sum(name)]));
 }
 
-function redraw() {
-  if (!experiment) return;
-  drawPareto(experiment);
-  drawCurves(experiment);
+function pointsSaid() {
+  const { counts, points } = experiment;
+  const failed = (counts.failed ?? 0) + (counts.unreadable ?? 0);
+  const finished = `${counts.ok ?? 0} of ${points.length} ${points.length === 1 ? "point" : "points"} finished`;
+  return [failed ? `${finished}, ${failed} failed` : finished, ...said(counts, ["running", "stopped", "waiting"])];
 }
 
-startKey();
-startPoints(STATES, () => { if (experiment) showPoints(experiment); });
-find("#split").addEventListener("change", redraw);
-find("#metric").addEventListener("change", redraw);
-// Of theme.js, which is the report's too.
-themeListeners.push(redraw);
+function said(counts, states) {
+  return states.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
+}
+
+// What waits is the rest, and needs no word.
+const stagesSaid = (counts) => [`${counts.done ?? 0} of ${counts.all}`, "made"].join(" ")
+  + said(counts, STAGE_STATES.slice(1, -1)).map((words) => `, ${words}`).join("");
+
+function summary() {
+  const { kinds, left, reading } = experiment;
+  const counts = totals(kinds);
+  return [
+    pointsSaid().join(", "), counts.all ? `${stagesSaid(counts).replace(" made", " stages made")}` : "",
+    left === null ? "" : `about ${duration(left)} left`, reading ? `reading ${reading} more point files` : "",
+  ].filter(Boolean).join(" · ");
+}
+
+function showBar(place, counts) {
+  const parts = STAGE_STATES.filter((state) => counts[state]);
+  update(place, counts, () => parts.map((state) => element("i", { class: state, style: `flex-grow: ${counts[state]}` })));
+  place.setAttribute("aria-label", `Stages: ${parts.map((state) => `${counts[state]} ${wordOf(state)}`).join(", ")}`);
+  place.title = place.getAttribute("aria-label");
+}
+
+function kindLine(kind) {
+  const bar = element("div", { class: "bar", role: "img" });
+  showBar(bar, kind);
+  const shared = kind.uses > kind.all ? ` (${kind.uses} without sharing)` : "";
+  return [element("span", {}, kind.kind), bar, element("span", {}, stagesSaid(kind) + shared)];
+}
+
+function failureBox({ title, message, count, directory, command }) {
+  const others = count > 1 ? ` and ${count - 1} more` : "";
+  return element(
+    "div", { class: "failure" }, element("strong", {}, title + others), element("pre", {}, message),
+    element("small", {}, directory), commandBox(command),
+  );
+}
+
+function workLine(work) {
+  const cell = (words, kind = "") => element("td", { class: kind }, words);
+  const time = (seconds) => element("td", seconds === null ? {} : { "data-time": seconds });
+  const epochs = cell("", "text");
+  if (work.of) epochs.append(element("progress", { max: work.of, value: work.epochs }), ` ${work.epochs} of ${work.of}`);
+  return element(
+    "tr", {}, cell(`${work.kind} ${work.name}`, "text wrap"), epochs, cell(work.validation), time(work.began),
+    work.state === "stopped" ? cell(work.note, "text wrap stopped") : time(work.seen),
+    cell([work.host, work.pid].filter((part) => part !== null).join(", ") || "unknown", "text"), cell(work.points),
+  );
+}
+
+function eventLine({ time, kind, name, event, seconds, message }) {
+  const took = seconds === null ? "" : ` after ${duration(seconds)}`;
+  return element(
+    "li", { class: ["failed", "damaged"].includes(event) ? "bad" : "" },
+    element("time", {}, time === null ? "" : new Date(1000 * time).toLocaleTimeString()),
+    `${kind} ${name}: ${EVENTS[event] ?? event}${took}${message ? `: ${message}` : ""}`,
+  );
+}
+
+find("#key").append(...STAGE_STATES.map((state) => element(
+  "li", {}, element("b", { class: "bar" }, element("i", { class: state })),
+  element("span", { class: `stage ${state}` }, SIGNS[state]), wordOf(state) + MEANINGS[state],
+)));
+startPoints(() => { if (experiment) showPoints(experiment); });
+find(".skip").addEventListener("click", (event) => {
+  // The address is the experiment's.
+  event.preventDefault();
+  find("#main").focus();
+});
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 addEventListener("hashchange", () => {
-  const name = addressed();
-  if (name !== null) choose(name);
+  const [name, asked] = addressed();
+  if (name === null) return;
+  [chosen, view, token, experiment] = [name, asked, null, null];
+  look();
 });
-setCommand(find("#nothing .command"), find("#nothing code").textContent);
+find("#empty").append(commandBox("python scripts/train.py +experiment=lenet_smoke"));
 look();

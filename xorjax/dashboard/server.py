@@ -1,36 +1,54 @@
-"""The server of the dashboard: one page, its scripts and one JSON answer; it reads, and serves nothing else."""
+"""The server of the dashboard: one page, its scripts, one JSON answer and the reports; it only reads."""
 
 import gzip
 import hashlib
 import ipaddress
+import re
 import socket
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
+from xorjax.dashboard.files import tag_of
 from xorjax.dashboard.watch import Watcher
-from xorjax.results.palette import CYCLE, NEUTRAL, RAMP, css, themed
+from xorjax.results.page import script_data
+from xorjax.results.palette import ON_DARK, themed
 
-_SCRIPT = "text/javascript; charset=utf-8"
-_SCRIPTS = ("page", "elements", "points", "figures", "stages", "pareto", "curves")
-# All that can be asked for. plotly writes styles of its own into the page; scripts come from here alone.
+_SCRIPT, _STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+# Beside the state and the reports, all that can be asked for.
 PAGES = {
     "/": ("xorjax.dashboard", "page.html", "text/html; charset=utf-8"),
-    "/page.css": ("xorjax.dashboard", "page.css", "text/css; charset=utf-8"),
-    **{f"/{name}.js": ("xorjax.dashboard", f"{name}.js", _SCRIPT) for name in _SCRIPTS},
-    "/theme.js": ("xorjax.results", "theme.js", _SCRIPT),
+    "/page.css": ("xorjax.dashboard", "page.css", _STYLE),
+    "/report.css": ("xorjax.results", "report.css", _STYLE),
+    **{
+        f"/{name}.js": ("xorjax.dashboard", f"{name}.js", _SCRIPT)
+        for name in ("page", "elements", "points", "report")
+    },
+    **{f"/{name}.js": ("xorjax.results", f"{name}.js", _SCRIPT) for name in ("theme", "plots")},
     "/plotly.js": ("plotly.package_data", "plotly.min.js", _SCRIPT),
 }
 STATE = "/state.json"
+_REPORT = re.compile(r"/report/([^/]+)/([\w.]*)")
+# What lies beside an experiment's plan and is served: the report, and what it links to.
+OF_REPORT = {
+    "": ("report.html", "text/html; charset=utf-8"),
+    "results.csv": ("results.csv", "text/csv; charset=utf-8"),
+    "results.parquet": ("results.parquet", "application/vnd.apache.parquet"),
+}
+# plotly writes styles of its own into the page; scripts come from here alone.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; "
+    "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# A report is one file and may load nothing: as its own meta element says, whoever wrote it.
+REPORT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -38,28 +56,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
 }
-_DRAWN = {
-    **{f"plot-{i}": colour for i, colour in enumerate(CYCLE)},
-    **{f"ramp-{i}": colour for i, colour in enumerate(RAMP)},
-    "neutral": NEUTRAL,
-}
-COLOURS = {
-    "edge": ("#858d96", "#737d88"),
-    "off": ("#858d96", "#737d88"),
-    "run": ("#8a5a00", "#ebac41"),
-    "stop": ("#a64d79", "#dc9fc0"),
-    **{name: (css(colour), css(colour)) for name, colour in _DRAWN.items()},
-}
-"""What the page has beyond the report's, and the colours of the report's figures by the names that its scripts read."""
 _WORTH_COMPRESSING = 2000
-
-
-@dataclass(frozen=True)
-class _Page:
-    content: bytes
-    compressed: bytes
-    kind: str
-    tag: str
 
 
 class DashboardServer(ThreadingHTTPServer):
@@ -76,7 +73,8 @@ class DashboardServer(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
         self.host = host
-        self.names = _names(host)
+        own = ("localhost", "127.0.0.1", "::1", host, *(() if is_local(host) else (socket.gethostname(),)))
+        self.names = frozenset(name.lower() for name in own)
 
     @property
     def url(self) -> str:
@@ -85,7 +83,11 @@ class DashboardServer(ThreadingHTTPServer):
 
     def knows(self, host: str | None) -> bool:
         """Whether a Host header names this server: a page of elsewhere whose name was bound to our address does not."""
-        name = _host_name(host or "")
+        try:
+            # A user before the name has no place there.
+            name = "" if "@" in (host or "") else urlsplit(f"//{host or ''}").hostname or ""
+        except ValueError:
+            return False
         # Only names can be bound anew. Who serves beyond this machine may be asked for by any of its addresses.
         return name in self.names or (not is_local(self.host) and _is_address(name))
 
@@ -100,19 +102,6 @@ def is_local(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
-def _names(host: str) -> frozenset[str]:
-    own = ("localhost", "127.0.0.1", "::1", host)
-    return frozenset(name.lower() for name in (own if is_local(host) else (*own, socket.gethostname())))
-
-
-def _host_name(header: str) -> str:
-    """The name in a Host header, "" if there is none; a user before it has no place there."""
-    try:
-        return "" if "@" in header else urlsplit(f"//{header}").hostname or ""
-    except ValueError:
-        return ""
-
-
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
@@ -122,14 +111,15 @@ def _is_address(name: str) -> bool:
 
 
 @lru_cache
-def _page(path: str) -> _Page:
-    package, name, kind = PAGES[path]
+def _page(path: str) -> tuple[bytes, str]:
+    """What is served under a path, and its tag."""
+    package, name, _ = PAGES[path]
     content = files(package).joinpath(name).read_bytes()
-    if name == "page.css":
-        content = themed(content.decode(), COLOURS).encode()
-    return _Page(
-        content, gzip.compress(content, mtime=0), kind, f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-    )
+    if path == "/report.css":
+        content = themed(content.decode()).encode()
+    if path == "/theme.js":
+        content = f"{script_data('ON_DARK', ON_DARK)}\n".encode() + content
+    return content, hashlib.sha256(content).hexdigest()[:20]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -147,65 +137,58 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             return self._refuse(HTTPStatus.BAD_REQUEST, "The address is not one.")
         if url.path == STATE:
-            return self._state(query)
-        if url.path not in PAGES:
+            since = next(iter(self._known()), None)
+            token, content = self.server.watcher.answer(query.get("experiment", [None])[0], since)
+            return self._give(content, token, "application/json; charset=utf-8")
+        if url.path in PAGES:
+            return self._give(*_page(url.path), PAGES[url.path][2])
+        asked = _REPORT.fullmatch(url.path)
+        report = self.server.watcher.report(unquote(asked[1])) if asked else None
+        if asked is None or report is None or asked[2] not in OF_REPORT:
             return self._refuse(HTTPStatus.NOT_FOUND, "There is nothing of that name.")
-        page = _page(url.path)
-        if self._has(page.tag):
-            return self._answer(HTTPStatus.NOT_MODIFIED, b"", page.kind, page.tag)
-        content = page.compressed if self._takes_gzip() else page.content
-        return self._answer(HTTPStatus.OK, content, page.kind, page.tag, content is page.compressed)
-
-    def _state(self, query: dict[str, list[str]]) -> None:
-        tag = self.headers.get("If-None-Match", "").strip().removeprefix("W/").strip('"') or None
-        name = query.get("experiment", [None])[0]
-        token, content = self.server.watcher.answer(name, tag)
-        kind = "application/json; charset=utf-8"
-        if content is None:
-            return self._answer(HTTPStatus.NOT_MODIFIED, b"", kind, f'"{token}"')
-        compress = self._takes_gzip() and len(content) > _WORTH_COMPRESSING
-        if compress:
-            content = gzip.compress(content, 1, mtime=0)
-        return self._answer(HTTPStatus.OK, content, kind, f'"{token}"', compress)
+        name, kind = OF_REPORT[asked[2]]
+        tag = tag_of(report / name)
+        try:
+            content = (report / name).read_bytes() if tag else b""
+        except OSError:
+            tag = None
+        if tag is None:
+            return self._refuse(HTTPStatus.NOT_FOUND, "It has not been written yet.")
+        return self._give(content, tag, kind, REPORT_POLICY)
 
     def _not_allowed(self) -> None:
         # What such a request carries is not read: the next one could not be told from it.
         self.close_connection = True
-        self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "This dashboard only answers GET.")
+        self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "This dashboard only answers GET.", Allow="GET")
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _not_allowed
 
-    def _refuse(self, status: HTTPStatus, message: str) -> None:
-        self._answer(status, f"{message}\n".encode(), "text/plain; charset=utf-8")
+    def _known(self) -> list[str]:
+        """The tags of what whoever asks has already."""
+        given = self.headers.get("If-None-Match", "").split(",")
+        return [tag for part in given if (tag := part.strip().removeprefix("W/").strip('"'))]
 
-    def _answer(
-        self, status: HTTPStatus, content: bytes, kind: str, tag: str | None = None, compressed: bool = False
-    ) -> None:
+    def _give(self, content: bytes | None, tag: str, kind: str, policy: str = PAGE_POLICY) -> None:
+        """What has a tag, unless it is known, which `content` None says too."""
+        if content is None or tag in self._known():
+            return self._answer(HTTPStatus.NOT_MODIFIED, b"", policy, ETag=f'"{tag}"')
+        headers = {"ETag": f'"{tag}"', "Content-Type": kind}
+        if len(content) > _WORTH_COMPRESSING and "gzip" in self.headers.get("Accept-Encoding", ""):
+            content, headers["Content-Encoding"] = gzip.compress(content, 1, mtime=0), "gzip"
+        return self._answer(HTTPStatus.OK, content, policy, **headers)
+
+    def _refuse(self, status: HTTPStatus, message: str, **headers: str) -> None:
+        kind = {"Content-Type": "text/plain; charset=utf-8"}
+        self._answer(status, f"{message}\n".encode(), **kind, **headers)
+
+    def _answer(self, status: HTTPStatus, content: bytes, policy: str = PAGE_POLICY, **headers: str) -> None:
         self.send_response(status)
-        if status != HTTPStatus.NOT_MODIFIED:
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-        if tag:
-            self.send_header("ETag", tag)
-        if compressed:
-            self.send_header("Content-Encoding", "gzip")
-        if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET")
+        length = {} if status == HTTPStatus.NOT_MODIFIED else {"Content-Length": str(len(content))}
+        for name, value in ({"Content-Security-Policy": policy} | HEADERS | length | headers).items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
-
-    def end_headers(self) -> None:
-        for name, value in HEADERS.items():
-            self.send_header(name, value)
-        super().end_headers()
-
-    def _has(self, tag: str) -> bool:
-        given = self.headers.get("If-None-Match", "")
-        return tag in {part.strip().removeprefix("W/") for part in given.split(",")}
-
-    def _takes_gzip(self) -> bool:
-        return "gzip" in self.headers.get("Accept-Encoding", "")
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: requests are not worth a line each."""

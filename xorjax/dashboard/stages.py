@@ -3,25 +3,52 @@
 import os
 import socket
 import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xorjax import paths
-from xorjax.dashboard.listing import Listing
-from xorjax.dashboard.log import BEGAN, StageLog
-from xorjax.dashboard.planned import Stage
-from xorjax.dashboard.tail import Tail
-from xorjax.dashboard.values import UnreadableError, number, read_object, text
+from xorjax.dashboard.files import (
+    Listing,
+    Tail,
+    UnreadableError,
+    is_name,
+    number,
+    read_object,
+    seconds_of,
+    text,
+)
+from xorjax.dashboard.plan import Stage
+from xorjax.metric import ACCURACY, Metric
 
 SILENCE = 300.0
 """Seconds without activity after which work on another host counts as stopped."""
 
+BEGAN = ("made", "resumed")
+_RECENT = 400
 _CURVES_KEPT = 64
 _LONGEST_CURVE = 400
-_COLUMNS = ("train_loss", "train_metric", "validation_loss", "validation_metric")
+_COLUMNS = ("epoch", "validation_metric", "validation_loss", "train_loss")
 
+State = tuple[str, str]
+"""A state, and a note that says why."""
 Metrics = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of the log. `time` in seconds since 1970; `message` says why, where it is one of trouble."""
+
+    time: float | None
+    event: str
+    kind: str
+    name: str
+    host: str | None
+    pid: int | None
+    seconds: float | None
+    message: str | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +56,7 @@ class Work:
     """A stage that somebody began and that is not whole.
 
     `state` is "running", or "stopped" with a `note` that says why. `began` and `seen`, the last sign of life, are
-    seconds since 1970; `epochs` counts those done, `validation` is the value of `metric` after the last.
+    seconds since 1970; `epochs` counts those done, `validation` is what was measured after the last.
     """
 
     state: str
@@ -39,30 +66,44 @@ class Work:
     began: float | None
     seen: float | None
     epochs: int
-    validation: float | None
-    metric: str | None
+    validation: str
 
 
 class RunDirectory:
-    """What all experiments below `runs` share."""
+    """What all experiments below `runs` share; stages are named by (kind, name)."""
 
     def __init__(self, runs: Path):
         self.runs = runs
-        self.log = StageLog(runs)
         self._host = socket.gethostname()
+        self._log = Tail(paths.stage_log(runs))
+        self._log_version = 0
         self._listings: dict[str, Listing] = {}
         self._whole: dict[str, set[str]] = {}
         self._seconds: dict[Stage, float | None] = {}
         self._tails: dict[Path, tuple[Tail, Metrics]] = {}
+        self._forget_log()
+
+    def _forget_log(self) -> None:
+        self.last: dict[tuple[str, str], Event] = {}
+        """What happened to each stage last, in the order in which it happened."""
+        self.recent: deque[Event] = deque(maxlen=_RECENT)
 
     @property
     def version(self) -> tuple[int, ...]:
         """Differs when the log or a directory of artifacts may have changed."""
-        return (self.log.version, *(listing.version for listing in self._listings.values()))
+        return (self._log_version, *(listing.version for listing in self._listings.values()))
 
     def look(self) -> None:
         """Read what is new. The log first: what it says is finished is then found whole."""
-        self.log.look()
+        void, records = self._log.read()
+        if void:
+            self._forget_log()
+        for event in filter(None, map(_event, records)):
+            stage = (event.kind, event.name)
+            self.last.pop(stage, None)
+            self.last[stage] = event
+            self.recent.append(event)
+        self._log_version += bool(void or records)
         for kind, listing in self._listings.items():
             if listing.look():
                 self._whole[kind] &= listing.names
@@ -72,22 +113,21 @@ class RunDirectory:
         if kind not in self._listings:
             self._listings[kind], self._whole[kind] = Listing(self.runs / kind), set()
             self._listings[kind].look()
-        if name in self._whole[kind]:
-            return True
-        if name not in self._listings[kind].names or not self._has_record(kind, name):
-            return False
-        self._whole[kind].add(name)
+        if name not in self._whole[kind]:
+            if name not in self._listings[kind].names or not self._has_record(kind, name):
+                return False
+            self._whole[kind].add(name)
         return True
 
     def _has_record(self, kind: str, name: str) -> bool:
         return (paths.artifact_dir(self.runs, kind, name) / paths.ARTIFACT).exists()
 
-    def state(self, stage: Stage) -> tuple[str, str]:
-        """ "done", "running", "failed", "stopped" or "waiting", and a note that says why."""
+    def state(self, stage: Stage) -> State:
+        """ "done", "running", "failed", "stopped" or "waiting"."""
         kind, name, _ = stage
         if self.is_whole(kind, name):
             return "done", ""
-        last = self.log.last.get((kind, name))
+        last = self.last.get((kind, name))
         event = last.event if last else None
         if event in BEGAN:
             work = self.work(stage)
@@ -101,76 +141,108 @@ class RunDirectory:
         return "waiting", "its artifact was damaged and is to be rebuilt" if event == "damaged" else ""
 
     def work(self, stage: Stage) -> Work | None:
-        """Who is at a stage that was begun, and how far; None if it has just become whole, or the log begun anew."""
-        last = self.log.last.get(stage[:2])
-        if last is None:
+        """Who is at a stage that was begun; None if nobody is, it has just become whole, or the log begun anew."""
+        last = self.last.get(stage[:2])
+        if last is None or last.event not in BEGAN or self.is_whole(*stage[:2]):
             return None
         directory = paths.partial_dir(self.runs, stage.kind, stage.name)
-        signs = [last.time, *_touched(directory)]
-        seen = max((sign for sign in signs if sign is not None), default=None)
-        state, note = self._is_alive(last.host, last.pid, seen)
+        seen = max((sign for sign in (last.time, *_touched(directory)) if sign is not None), default=None)
+        state, note = self._is_alive(last, seen)
         if state == "stopped" and self._has_record(stage.kind, stage.name):
             # It ended between the look at the directory and the look at the process.
             return None
-        metrics = self.metrics(directory) if stage.epochs or state == "running" else []
-        latest = metrics[-1] if metrics else {}
-        measured = number(latest.get("validation_metric")), text(latest.get("metric"))
-        return Work(state, note, last.host, last.pid, last.time, seen, len(metrics), *measured)
+        metrics = self._metrics(directory) if stage.epochs or state == "running" else []
+        validation = number(metrics[-1].get("validation_metric")) if metrics else None
+        said = "" if validation is None else metric_of(metrics).text(validation)
+        return Work(state, note, last.host, last.pid, last.time, seen, len(metrics), said)
 
-    def _is_alive(self, host: str | None, pid: int | None, seen: float | None) -> tuple[str, str]:
-        if host == self._host and pid is not None:
-            gone = f"process {pid} has ended: run the same command to resume"
-            return ("running", "") if _exists(pid) else ("stopped", gone)
+    def _is_alive(self, last: Event, seen: float | None) -> State:
+        if last.host == self._host and last.pid is not None:
+            gone = f"process {last.pid} has ended: run the same command to resume"
+            return ("running", "") if _exists(last.pid) else ("stopped", gone)
         if seen is None or time.time() - seen > SILENCE:
-            where = f" on {host}" if host else ""
+            where = f" on {last.host}" if last.host else ""
             return "stopped", f"no activity{where} for {SILENCE / 60:.0f} min"
         return "running", ""
 
     def seconds(self, stage: Stage) -> float | None:
-        """What a whole stage took, as the log says or else its artifact; None if neither does."""
-        logged = self.log.seconds.get((stage.kind, stage.name))
-        if logged is None and stage not in self._seconds:
-            file = paths.artifact_dir(self.runs, stage.kind, stage.name) / paths.ARTIFACT
+        """What a whole stage took, None if its artifact does not say."""
+        if stage not in self._seconds:
+            directory = paths.artifact_dir(self.runs, stage.kind, stage.name)
             try:
-                self._seconds[stage] = number(read_object(file).get("seconds"))
+                self._seconds[stage] = number(read_object(directory / paths.ARTIFACT).get("seconds"))
             except (OSError, UnreadableError):
                 self._seconds[stage] = None
-        return self._seconds[stage] if logged is None else logged
+        return self._seconds[stage]
 
-    def curve(self, stage: Stage, whole: bool) -> dict[str, list[float | None]]:
-        """The metrics of a stage by column, with the number of each epoch; of very many epochs some."""
+    def curve(self, stage: Stage, whole: bool) -> tuple[Metric, dict[str, list[float | None]]]:
+        """The metrics of a stage by column; of very many epochs some. And what they measure."""
         place = paths.artifact_dir if whole else paths.partial_dir
-        rows = self.metrics(place(self.runs, stage.kind, stage.name))
-        step = -(-len(rows) // _LONGEST_CURVE) or 1
-        kept = rows[(len(rows) - 1) % step :: step] if rows else []
-        columns: dict[str, list[float | None]] = {
-            column: [number(row.get(column)) for row in kept] for column in _COLUMNS
-        }
-        return {"epoch": [number(row.get("epoch")) for row in kept], **columns}
+        rows = self._metrics(place(self.runs, stage.kind, stage.name))
+        rows = [row for row in rows if number(row.get("epoch")) is not None]
+        step = max(1, -(-len(rows) // _LONGEST_CURVE))
+        kept = rows[::-step][::-1]
+        return metric_of(rows), {name: [number(row.get(name)) for row in kept] for name in _COLUMNS}
 
-    def metrics(self, directory: Path) -> Metrics:
+    def _metrics(self, directory: Path) -> Metrics:
         """The lines of a stage's metrics; while a mask is chosen, those of its rounds one after the other."""
         if rows := self._lines(directory / paths.METRICS):
             return rows
-        rows = []
-        number_of_round = 0
-        while part := self._lines(directory / f"round{number_of_round}" / paths.METRICS):
-            before = len(rows)
-            rows += [{**row, "epoch": before + i} for i, row in enumerate(part, 1)]
-            number_of_round += 1
+        rows, n_rounds = [], 0
+        while part := self._lines(directory / f"round{n_rounds}" / paths.METRICS):
+            rows += [{**row, "epoch": i} for i, row in enumerate(part, len(rows) + 1)]
+            n_rounds += 1
         return rows
 
     def _lines(self, path: Path) -> Metrics:
         tail, rows = self._tails.pop(path, None) or (Tail(path), [])
         void, new = tail.read()
-        if void:
-            rows = []
-        rows = rows + new
+        rows = new if void else rows + new
         if rows:
             self._tails[path] = (tail, rows)
             if len(self._tails) > _CURVES_KEPT:
                 del self._tails[next(iter(self._tails))]
         return rows
+
+
+def blocked(stages: Sequence[Stage], states: Sequence[State], points: Sequence[Sequence[int]]) -> list[State]:
+    """The states, "blocked" in place of "waiting" where a stage that failed ended all points that need another.
+
+    `points` are the indices of each point's stages.
+    """
+    found = list(states)
+    causes = [next((i for i in own if states[i][0] == "failed"), None) for own in points]
+    needed = {i for own, cause in zip(points, causes, strict=True) if cause is None for i in own}
+    for own, cause in zip(points, causes, strict=True):
+        if cause is not None:
+            note = f"blocked by {stages[cause].kind} {stages[cause].name}, which failed"
+            for i in own:
+                if states[i][0] == "waiting" and i not in needed:
+                    found[i] = "blocked", note
+    return found
+
+
+def metric_of(rows: Metrics) -> Metric:
+    """What lines of metrics measure. Only the accuracy's unit is known: that of others is their task's to say."""
+    name = text(rows[-1].get("metric")) if rows else None
+    return Metric(name, "", True, 0.0) if name and name != ACCURACY.name else ACCURACY
+
+
+def _event(record: dict[str, Any]) -> Event | None:
+    kind, name, event = record.get("stage"), record.get("name"), text(record.get("event"))
+    if not (is_name(kind) and is_name(name) and event):
+        return None
+    pid = record.get("pid")
+    return Event(
+        seconds_of(record.get("time")),
+        event,
+        kind,
+        name,
+        text(record.get("host")),
+        pid if isinstance(pid, int) and 0 < pid < 2**31 else None,
+        number(record.get("seconds")),
+        next((message for key in ("error", "reason") if (message := text(record.get(key)))), None),
+    )
 
 
 def _exists(pid: int) -> bool:

@@ -4,7 +4,6 @@ import json
 import secrets
 import threading
 from pathlib import Path
-from typing import Any
 
 from xorjax.dashboard.experiment import Experiment
 from xorjax.dashboard.stages import RunDirectory
@@ -26,8 +25,7 @@ class Watcher:
     def answer(self, name: str | None, since: str | None) -> tuple[str, bytes | None]:
         """A token of what there is now, and the page's data as JSON; None if it equals what the token `since` is of.
 
-        The data hold of the experiment `name`, or else of the one in which something last happened, the points and
-        states of stages that changed after `since`; all of them if it is not a token of this experiment and plan.
+        The data hold all of the experiment `name`, or else of the one in which something last happened.
         """
         with self._lock:
             self._look(name)
@@ -35,54 +33,33 @@ class Watcher:
                 (experiment.overview for experiment in self.experiments.values()),
                 key=lambda overview: (-overview["active"], overview["name"]),
             )
-            chosen = self.experiments.get(name or "")
-            if chosen is None and overviews and name is None:
-                chosen = self.experiments[overviews[0]["name"]]
-            head = {"runs": str(self.runs), "exists": self.runs.is_dir(), "experiments": overviews}
-            about = f"{self._life}.{chosen.name}" if chosen else self._life
-            version = chosen.version if chosen else 0
-            token = f"{about}.{version}.{_short_hash(head)}"
-            if since == token:
-                return token, None
-            head["experiment"] = _news(chosen, _version_of(since, about)) if chosen else None
-            head["token"] = token
-            return token, json.dumps(head, separators=(",", ":"), allow_nan=False).encode()
+            if name is None and overviews:
+                name = overviews[0]["name"]
+            told = self.experiments[name].told if name in self.experiments else "null"
+        head = json.dumps({"runs": str(self.runs), "exists": self.runs.is_dir(), "experiments": overviews})
+        token = f"{self._life}.{hash((head, told)) & 0xFFFFFFFF:08x}"
+        return (
+            token,
+            None if since == token else f'{head[:-1]},"token":"{token}","experiment":{told}}}'.encode(),
+        )
+
+    def report(self, name: str) -> Path | None:
+        """The directory of an experiment's report, None of what is none."""
+        with self._lock:
+            self._list()
+            return self.experiments[name].report if name in self.experiments else None
+
+    def _list(self) -> None:
+        plans = (self.runs / "reports").glob("*/plan.json")
+        reports = {path.parent.name: path.parent for path in plans}
+        known = self.experiments
+        self.experiments = {
+            name: known.get(name) or Experiment(report, self._run) for name, report in reports.items()
+        }
 
     def _look(self, first: str | None) -> None:
         self._run.look()
-        reports = {path.parent.name: path.parent for path in (self.runs / "reports").glob("*/plan.json")}
-        for name in self.experiments.keys() - reports.keys():
-            del self.experiments[name]
-        for name in reports.keys() - self.experiments.keys():
-            self.experiments[name] = Experiment(reports[name], self._run)
+        self._list()
         limit = FILES_A_LOOK
         for name in sorted(self.experiments, key=lambda name: (name != first, name)):
             limit -= self.experiments[name].look(limit)
-
-
-def _news(experiment: Experiment, since: int) -> dict[str, Any]:
-    whole = since < experiment.whole_since
-    if whole:
-        since = -1
-    news = {
-        "name": experiment.name,
-        "whole": whole,
-        "points": [point for version, point in experiment.points if version > since],
-        "states": [(i, *state) for i, (version, state) in enumerate(experiment.states) if version > since],
-        **experiment.header,
-    }
-    if whole:
-        news["stages"] = [stage[:2] for stage in experiment.plan.stages]
-    return news
-
-
-def _version_of(token: str | None, about: str) -> int:
-    """The version in a token of an earlier answer on the same experiment, else -1."""
-    if token is None or not token.startswith(f"{about}."):
-        return -1
-    version = token[len(about) + 1 :].partition(".")[0]
-    return int(version) if version.isdecimal() else -1
-
-
-def _short_hash(value: object) -> str:
-    return f"{hash(json.dumps(value)) & 0xFFFFFFFF:08x}"

@@ -3,7 +3,11 @@
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 const themeListeners = [];
 let onPaper = false;
-try { document.documentElement.dataset.theme = localStorage.getItem("xorjax-theme") ?? ""; } catch { /* not kept */ }
+
+function readTheme() {
+  try { document.documentElement.dataset.theme = localStorage.getItem("xorjax-theme") ?? ""; } catch { /* not kept */ }
+}
+readTheme();
 
 function isDark() {
   const chosen = document.documentElement.dataset.theme;
@@ -35,6 +39,9 @@ document.addEventListener("DOMContentLoaded", () => {
     try { localStorage.setItem("xorjax-theme", theme); } catch { /* not kept */ }
     tellTheme();
   });
+  // The page around a report has a button too, and other pages.
+  document.querySelector("#theme").hidden = self !== parent;
+  addEventListener("storage", () => { readTheme(); tellTheme(); });
   systemIsDark.addEventListener("change", tellTheme);
   matchMedia("print").addEventListener("change", (event) => setPaper(event.matches));
   addEventListener("beforeprint", () => setPaper(true));
