@@ -4,7 +4,7 @@ The colour-blind can tell them apart: a test holds their distances as people wit
 and the contrast with the page, 3 to 1 or more (WCAG 2.2, 1.4.11), which Okabe and Ito's own do not reach.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#084D8A", "#C77F0C", "#18805A", "#BA4C89", "#4C90D5", "#C05022"
@@ -68,12 +68,12 @@ def css(colour: str) -> str:
     return f"var(--c{colour[1:]},{colour})" if colour in ON_DARK else colour
 
 
-def themed(style: str, more: Mapping[str, tuple[str, str]] | None = None) -> str:
-    """The style sheet behind the colours of both themes, `more` as in `SURFACES`.
+def themed(style: str) -> str:
+    """The style sheet behind the colours of both themes.
 
     A page is dark where the system is, unless its reader chose (data-theme), and never on paper.
     """
-    light, dark = (f"color-scheme: {theme}; {css_variables(theme, more)}" for theme in THEMES)
+    light, dark = (f"color-scheme: {theme}; {css_variables(theme)}" for theme in THEMES)
     return (
         f":root {{ {light} }}\n@media screen {{\n:root[data-theme=dark]:not(.paper) {{ {dark} }}\n}}\n"
         "@media screen and (prefers-color-scheme: dark) {\n"
@@ -81,8 +81,8 @@ def themed(style: str, more: Mapping[str, tuple[str, str]] | None = None) -> str
     )
 
 
-def css_variables(theme: str, more: Mapping[str, tuple[str, str]] | None = None) -> str:
-    """Declarations of `SURFACES`, of `more` and of what `css` refers to."""
+def css_variables(theme: str) -> str:
+    """Declarations of `SURFACES` and of what `css` refers to."""
     drawn = {f"c{light[1:]}": (light, dark) for light, dark in ON_DARK.items()}
-    pairs = SURFACES | drawn | dict(more or {})
+    pairs = SURFACES | drawn
     return " ".join(f"--{name}: {pair[THEMES.index(theme)]};" for name, pair in pairs.items())
