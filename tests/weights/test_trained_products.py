@@ -185,8 +185,9 @@ def test_torch_s_orientation_has_the_same_words_and_product(tmp_path, n_planes):
     np.testing.assert_array_equal(turned.T.to_array(), turned.to_array().T)
     x = jnp.asarray(RNG.standard_normal((3, 130)), jnp.float32)
     same = replace(w, scales=turned.T.scales)
-    for product in (jax.jit(lambda x, w: x @ w.T), lambda x, w: x @ w.T):
-        np.testing.assert_array_equal(product(x, turned), jax.jit(lambda x, w: x @ w)(x, same))
+    for compiled in (jax.jit, lambda function: function):
+        found, wanted = compiled(lambda x, w: x @ w.T)(x, turned), compiled(lambda x, w: x @ w)(x, same)
+        np.testing.assert_array_equal(found, wanted)
     y = jnp.asarray(RNG.standard_normal((3, 500)), jnp.float32)
     np.testing.assert_array_equal(y @ turned, jnp.matmul(y, turned.to_array()))
 

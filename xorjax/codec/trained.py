@@ -118,13 +118,13 @@ class TrainedCode(Code):
         return planes
 
     def _turn(self, plane: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
-        return plane if self.slicing == "inputs" else np.moveaxis(plane, 0, -1)
+        return np.moveaxis(plane, 0, -1) if is_turned(plane.shape, self.slicing) else plane
 
     def _plane(
         self, codes: UInt16[np.ndarray, " n_slices"], shape: tuple[int, ...]
     ) -> Bool[np.ndarray, "*shape"]:
         plane = from_groups(self.vectors[codes], outputs_last(shape, self.slicing))
-        return plane if self.slicing == "inputs" else np.moveaxis(plane, -1, 0)
+        return np.moveaxis(plane, -1, 0) if is_turned(shape, self.slicing) else plane
 
     def read(self, encoded: EncodedPlanes) -> Iterator[UInt16[np.ndarray, " n_slices"]]:
         """The planes' code words, one plane after the other.
@@ -169,9 +169,14 @@ class TrainedCode(Code):
                 yield str(error)
 
 
+def is_turned(shape: tuple[int, ...], slicing: str) -> bool:
+    """Whether the outputs of a plane are on its first axis, and not on its last."""
+    return slicing == "inputs_last" and len(shape) > 1
+
+
 def outputs_last(shape: tuple[int, ...], slicing: str) -> tuple[int, ...]:
-    """The shape of a plane whose outputs are turned to its last axis."""
-    return shape if slicing == "inputs" else (*shape[1:], shape[0])
+    """The shape of the plane with its outputs on its last axis."""
+    return (*shape[1:], shape[0]) if is_turned(shape, slicing) else shape
 
 
 def count_groups(shape: tuple[int, ...], n_out: int) -> int:

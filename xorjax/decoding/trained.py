@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped, UInt
 
 from xorjax.codec.code import EncodedPlanes, Mask
-from xorjax.codec.trained import TrainedCode, outputs_last
+from xorjax.codec.trained import TrainedCode, is_turned, outputs_last
 from xorjax.decoding.look_up import is_available, look_up
 from xorjax.decoding.masks import PackedMask
 from xorjax.decoding.planes import DECODERS, PackedPlanes, Words
@@ -61,12 +61,12 @@ class TrainedDecoder:
         bits = jnp.moveaxis(vectors[codes], -1, 2)
         matrix = bits.reshape(planes.n_planes, -1, n_outputs)[:, :n_inputs]
         formed = matrix.reshape(planes.n_planes, *turned)
-        return formed if planes.format.slicing == "inputs" else jnp.moveaxis(formed, -1, 1)
+        return jnp.moveaxis(formed, -1, 1) if is_turned(planes.shape, planes.format.slicing) else formed
 
     @staticmethod
     def transposed(planes: PackedPlanes) -> PackedPlanes | None:
         """The planes of the transpose, in the same words, where that has its inputs first; otherwise None."""
-        if planes.format.slicing == "inputs" or len(planes.shape) != 2:
+        if len(planes.shape) != 2 or not is_turned(planes.shape, planes.format.slicing):
             return None
         return replace(planes, shape=planes.shape[::-1], format=replace(planes.format, slicing="inputs"))
 
