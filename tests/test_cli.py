@@ -16,6 +16,7 @@ import pytest
 from xorjax import cli
 from xorjax.codec.code import CODES
 from xorjax.codec.signs import SignsCode
+from xorjax.codec.trained import TrainedCode
 from xorjax.codec.xor import XorCode
 from xorjax.compression import CompressSpec, compress
 from xorjax.container import bits, decode_weights, load, save, verify
@@ -244,6 +245,21 @@ def test_every_setting_reaches_the_file(here, capsys, settings):
         int(given.get("patch_block", 16)),
         int(given.get("seed", 0)),
     )
+
+
+def test_a_trained_code_of_torch_s_weights(here, capsys):
+    """Slices along the inputs of (out, in, ...): the layers decode to the turned weights' own."""
+    settings = ("--prune-rate", "0", "--mask-codec", "none", "--code", "trained", "--n-out", "9")
+    compressed(capsys, *settings, "--scale", "row", "--slicing", "inputs_last")
+    assert {layer["slicing"] for layer in run_json(capsys, "inspect", "small.xj")[1]["layers"]} == {
+        "inputs_last"
+    }
+    spec = CompressSpec(("*",), 0.0, mask_codec=None, code=TrainedCode(n_out=9))
+    for name, layer in load("small.xj").layers.items():
+        (theirs,) = compress({name: np.moveaxis(TENSORS[name], 0, -1)}, spec).layers.values()
+        turned = np.moveaxis(decode_weights(layer), 0, -1)
+        np.testing.assert_allclose(turned, decode_weights(theirs), rtol=1e-6)
+        assert np.array_equal(layer.values.streams["0/codes"], theirs.values.streams["0/codes"])
 
 
 @pytest.mark.parametrize("code", CODES)

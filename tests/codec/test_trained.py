@@ -47,6 +47,26 @@ def test_nearest_of_all(shape, n_in, n_more, seed):
     np.testing.assert_array_equal(code.decode(encoded, None)[0], plane)
 
 
+@given(
+    shape=hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=9),
+    n_out=st.integers(3, 12),
+    masked=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_inputs_last_is_inputs_of_the_turned_plane(shape, n_out, masked, seed):
+    """Of torch's (out, in, ...) and the same weight as (in, ..., out): the same code words, and equal planes."""
+    rng, turned = np.random.default_rng(seed), TrainedCode(3, n_out, slicing="inputs_last")
+    weights = rng.standard_normal(shape)
+    mask, code = rng.random(shape) < 0.5 if masked else None, TrainedCode(3, n_out)
+    other, of_other = np.moveaxis(weights, 0, -1), None if mask is None else np.moveaxis(mask, 0, -1)
+    plane = turned.project(weights)
+    np.testing.assert_array_equal(np.moveaxis(plane, 0, -1), code.project(other))
+    encoded, theirs = turned.encode(plane[None], mask), code.encode(code.project(other)[None], of_other)
+    np.testing.assert_array_equal(encoded.streams["0/codes"], theirs.streams["0/codes"])
+    kept = np.ones(shape, bool) if mask is None else mask
+    np.testing.assert_array_equal(turned.decode(encoded, mask)[0] & kept, plane & kept)
+
+
 @given(planes=hnp.arrays(np.bool_, st.tuples(st.integers(1, 2), *[st.integers(1, 9)] * 2)))
 def test_a_square_matrix_holds_any_signs(planes):
     code = TrainedCode(5, 5)

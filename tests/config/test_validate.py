@@ -48,6 +48,10 @@ WRONG = {
         {"code": {"id": "trained"}, "quantize.words": "latent"},
         ["prune.rate is 0.95", "0 where latent code words are trained"],
     ),
+    "a code for weights of others": (
+        {"code": {"id": "trained", "slicing": "inputs_last"}},
+        ["code.slicing is inputs_last", "inputs where a network is trained"],
+    ),
     "setting of no code": ({"code": {"id": "signs", "nin": 12}}, ["code.nin", "nearest is code.n_in"]),
     "old key": ({"xor.n_in": 12}, ["xor.n_in (here 12) is called code.n_in now"]),
     "old key with a new name": ({"xor.layout": "shuffled"}, ["xor.layout", "called code.slicing now"]),

@@ -4,7 +4,8 @@ import numpy as np
 
 
 def trained(streams, code, shared, mask):
-    n_in, n_out, columns = code["n_in"], code["n_out"], mask.shape[-1]
+    by_rows, shape = code.get("slicing") == "inputs_last", mask.shape
+    n_in, n_out, columns = code["n_in"], code["n_out"], shape[0 if by_rows else -1]
     rows, n_groups = matrix(n_in, n_out, code["seed"], code["taps"]), -(-(mask.size // columns) // n_out)
     fields = np.unpackbits(streams["codes"], count=n_groups * columns * n_in, bitorder="little")
     plane = np.zeros((n_groups * n_out, columns), bool)
@@ -12,7 +13,8 @@ def trained(streams, code, shared, mask):
         word = sum(int(bit) << j for j, bit in enumerate(field))
         for i, row in enumerate(rows):
             plane[s // columns * n_out + i, s % columns] = (word & row).bit_count() % 2
-    return plane[: mask.size // columns].reshape(mask.shape)
+    plane = plane[: mask.size // columns]
+    return (plane.T if by_rows else plane).reshape(shape)
 
 
 def matrix(n_in, n_out, seed, taps):

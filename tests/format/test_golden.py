@@ -21,6 +21,7 @@ from xorjax.codec.code import CODES
 from xorjax.codec.patches import PATCH_FORMATS
 from xorjax.codec.plane import METHODS
 from xorjax.codec.slicing import SLICINGS
+from xorjax.codec.trained import TrainedCode
 from xorjax.codec.xor import XorCode
 from xorjax.container import bits, decode_weights, load, verify
 from xorjax.container.packed import unpack
@@ -108,7 +109,9 @@ xor_codes = st.builds(
     slicing=st.sampled_from(SLICINGS),
     slicing_seed=st.integers(0, 2**64 - 1),
 )
-others = st.sampled_from([CODES[id]() for id in sorted(CODES.keys() - {"xor"})])
+others = st.sampled_from(
+    [TrainedCode(slicing="inputs_last"), *(CODES[id]() for id in sorted(CODES.keys() - {"xor"}))]
+)
 
 
 @settings(max_examples=40)

@@ -1,11 +1,14 @@
 """The product by look-ups: its values against float64, its gradients, its use."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from coded_weights import coded
 
+from xorjax import CompressSpec, compress
 from xorjax.codec.trained import TrainedCode
 from xorjax.container import CompressedLayer, CompressedModel, load, save
 from xorjax.decoding.planes import DECODERS, PackedPlanes
@@ -163,6 +166,41 @@ def test_where_it_is_used():
     assert not pays((1, 64), masked.planes, masked.mask, masked.scales)
     x = RNG.standard_normal((2, 64)).astype(np.float32)
     np.testing.assert_array_equal(jnp.asarray(x) @ masked, jnp.asarray(x) @ masked.to_array())
+
+
+@pytest.mark.parametrize("n_planes", [1, 2])
+def test_torch_s_orientation_has_the_same_words_and_product(tmp_path, n_planes):
+    """Compressed as (out, in), through a file: `x @ w.T` is `x @ w` of the same weight as (in, out), bit for bit."""
+    kernel = RNG.standard_normal((130, 500)).astype(np.float32)
+    spec = CompressSpec(("w",), 0.0, mask_codec=None, n_planes=n_planes, code=TrainedCode(8, 32))
+    save(tmp_path / "flax", compress({"w": kernel}, spec))
+    of_torch = replace(spec, scale="row", code=TrainedCode(8, 32, slicing="inputs_last"))
+    save(tmp_path / "torch", compress({"w": kernel.T.copy()}, of_torch))
+    w, turned = (load(tmp_path / name).weights["w"] for name in ("flax", "torch"))
+    assert turned.shape == (500, 130)
+    assert TrainedDecoder.pays((3, 130), turned.T.planes, None, turned.T.scales)
+    np.testing.assert_array_equal(turned.planes.words["codes"], w.planes.words["codes"])
+    np.testing.assert_allclose(turned.scales.swapaxes(1, 2), w.scales, rtol=1e-6)
+    np.testing.assert_array_equal(turned.T.planes.words["codes"], w.planes.words["codes"])
+    np.testing.assert_array_equal(turned.T.to_array(), turned.to_array().T)
+    x = jnp.asarray(RNG.standard_normal((3, 130)), jnp.float32)
+    same = replace(w, scales=turned.T.scales)
+    for compiled in (jax.jit, lambda function: function):
+        found, wanted = compiled(lambda x, w: x @ w.T)(x, turned), compiled(lambda x, w: x @ w)(x, same)
+        np.testing.assert_array_equal(found, wanted)
+    y = jnp.asarray(RNG.standard_normal((3, 500)), jnp.float32)
+    np.testing.assert_array_equal(y @ turned, jnp.matmul(y, turned.to_array()))
+
+
+def test_only_a_matrix_without_a_mask_is_turned_in_its_code():
+    code, scales = TrainedCode(8, 32, slicing="inputs_last"), np.ones((1, 1, 1), np.float32)
+    plane, mask = code.project(RNG.standard_normal((8, 64)))[None], RNG.random((8, 64)) < 0.5
+    assert isinstance(coded(plane, None, scales, code).T, CodedWeight)
+    masked = coded(plane, mask, scales, code)
+    np.testing.assert_array_equal(masked.T, masked.to_array().T)
+    window = code.project(RNG.standard_normal((8, 5, 3, 3)))[None]
+    stacked = coded(window, None, scales.reshape(1, 1, 1, 1, 1), code)
+    np.testing.assert_array_equal(stacked.T, jnp.asarray(2.0 * window[0] - 1, jnp.float32).T)
 
 
 def test_convolutions_from_a_file(tmp_path):

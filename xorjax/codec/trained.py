@@ -3,7 +3,8 @@
 Code words are the parameters of a network, which learns through M (FleXOR, arXiv 2009.04126), and not found for signs
 that are there already. A slice is n_out inputs of one output unit: n_in / n_out bits a weight, exactly, and no mask,
 though the layer may have one. Without it `x @ W` is one look-up a slice, in the 2^n_in partial sums of each group of
-inputs (`decoding.trained`).
+inputs (`decoding.trained`). Where a unit's inputs lie, its slicing says: all axes but the last in flax's kernels, all
+but the first in torch's (out, in).
 """
 
 from collections.abc import Iterator
@@ -54,6 +55,13 @@ class TrainedCode(Code):
     taps: int | None = setting(
         None, Range(1, MAX_BITS), "Ones in each row of the matrix; null: any number but 0.", per_layer=True
     )
+    slicing: str = setting(
+        "inputs",
+        ("inputs", "inputs_last"),
+        "Where the inputs of an output lie: inputs, flax's (in, out), or inputs_last, torch's (out, in).",
+        per_layer=True,
+        added=True,
+    )
 
     @property
     def vectors(self) -> Bool[np.ndarray, "code_words n_out"]:
@@ -89,7 +97,7 @@ class TrainedCode(Code):
         Of code words equally near the smallest. The second array is by how much t w misses the sum of |w|, which
         signs alone reach: 0 where the signs are the vector's, but for weights of 0.
         """
-        slices = to_groups(weights, self.n_out).astype(np.float32, copy=False)
+        slices = to_groups(self._turn(weights), self.n_out).astype(np.float32, copy=False)
         signs = (2 * self.vectors.astype(np.float32) - 1).T
         step = max(1, _TILE // signs.shape[1])
         codes, missed = np.empty(len(slices), np.uint16), np.empty(len(slices), np.float32)
@@ -101,13 +109,22 @@ class TrainedCode(Code):
         return codes, missed
 
     def project(self, weights: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
-        return from_groups(self.vectors[self.nearest(weights)[0]], weights.shape)
+        return self._plane(self.nearest(weights)[0], weights.shape)
 
     def decode(self, encoded: EncodedPlanes, mask: Mask | None) -> Planes:
         planes = np.empty((encoded.n_planes, *encoded.shape), np.bool_)
         for p, codes in enumerate(self.read(encoded)):
-            planes[p] = from_groups(self.vectors[codes], encoded.shape)
+            planes[p] = self._plane(codes, encoded.shape)
         return planes
+
+    def _turn(self, plane: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
+        return np.moveaxis(plane, 0, -1) if is_turned(plane.shape, self.slicing) else plane
+
+    def _plane(
+        self, codes: UInt16[np.ndarray, " n_slices"], shape: tuple[int, ...]
+    ) -> Bool[np.ndarray, "*shape"]:
+        plane = from_groups(self.vectors[codes], outputs_last(shape, self.slicing))
+        return np.moveaxis(plane, -1, 0) if is_turned(shape, self.slicing) else plane
 
     def read(self, encoded: EncodedPlanes) -> Iterator[UInt16[np.ndarray, " n_slices"]]:
         """The planes' code words, one plane after the other.
@@ -117,7 +134,7 @@ class TrainedCode(Code):
         """
         check_settings(self)
         check_streams(encoded, ("codes",))
-        n_slices = count_groups(encoded.shape, self.n_out)
+        n_slices = count_groups(outputs_last(encoded.shape, self.slicing), self.n_out)
         for p in range(encoded.n_planes):
             stream, n_bytes = encoded.streams[f"{p}/codes"], -(-n_slices * self.n_in // 8)
             if len(stream) != n_bytes:
@@ -133,9 +150,10 @@ class TrainedCode(Code):
         return {
             "n_in": self.n_in,
             "n_out": self.n_out,
-            "slicing": "inputs",
+            "slicing": self.slicing,
             "xor_seed": self.seed,
-            "n_slices": encoded.n_planes * count_groups(encoded.shape, self.n_out),
+            "n_slices": encoded.n_planes
+            * count_groups(outputs_last(encoded.shape, self.slicing), self.n_out),
         }
 
     def clashes(self, prune_rate: float | None = None) -> Iterator[str]:
@@ -149,6 +167,16 @@ class TrainedCode(Code):
                 self.vectors  # noqa: B018
             except NetworkError as error:
                 yield str(error)
+
+
+def is_turned(shape: tuple[int, ...], slicing: str) -> bool:
+    """Whether the outputs of a plane are on its first axis, and not on its last."""
+    return slicing == "inputs_last" and len(shape) > 1
+
+
+def outputs_last(shape: tuple[int, ...], slicing: str) -> tuple[int, ...]:
+    """The shape of the plane with its outputs on its last axis."""
+    return (*shape[1:], shape[0]) if is_turned(shape, slicing) else shape
 
 
 def count_groups(shape: tuple[int, ...], n_out: int) -> int:

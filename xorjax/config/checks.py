@@ -6,6 +6,7 @@ from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 
+from xorjax.codec.trained import TrainedCode
 from xorjax.config.schema import Config, is_exact, matching, models
 from xorjax.files import check_name, is_utf8
 from xorjax.masks import MASK_CODECS
@@ -91,6 +92,9 @@ def _layers(config: Config) -> Iterator[str]:
 def _code(config: Config) -> Iterator[str]:
     for clash in config.code.clashes(config.prune.rate):
         yield f"code.{clash}"
+    if isinstance(config.code, TrainedCode) and config.code.slicing != "inputs":
+        # Kernels of the suite have their outputs last.
+        yield wrong("code.slicing", config.code.slicing, "inputs where a network is trained", "inputs")
     if config.code.trained and config.quantize.words == "latent" and config.prune.rate:
         yield wrong(
             "prune.rate", config.prune.rate, "0 where latent code words are trained (quantize.words)", 0

@@ -34,6 +34,10 @@ class Decoder(Protocol):
     and one whose words tell which weights are kept
 
         kept(planes) -> mask
+
+    and one whose words may be those of the transpose too
+
+        transposed(planes) -> PackedPlanes | None
     """
 
     id: str

@@ -8,7 +8,7 @@ and each output adds one of them a slice,
 so that n_out weights cost one look-up and one addition.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import jax
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped, UInt
 
 from xorjax.codec.code import EncodedPlanes, Mask
-from xorjax.codec.trained import TrainedCode
+from xorjax.codec.trained import TrainedCode, is_turned, outputs_last
 from xorjax.decoding.look_up import is_available, look_up
 from xorjax.decoding.masks import PackedMask
 from xorjax.decoding.planes import DECODERS, PackedPlanes, Words
@@ -31,6 +31,7 @@ class TrainedFormat:
 
     n_in: int
     n_out: int
+    slicing: str = "inputs"
 
 
 @DECODERS.register
@@ -43,21 +44,31 @@ class TrainedDecoder:
     def pack(values: EncodedPlanes, mask: Mask | None) -> tuple[Words, TrainedFormat]:
         code = values.code
         assert isinstance(code, TrainedCode)
-        codes = np.stack(list(code.read(values))).reshape(values.n_planes, -1, matrix_shape(values.shape)[1])
+        n_outputs = matrix_shape(outputs_last(values.shape, code.slicing))[1]
+        codes = np.stack(list(code.read(values))).reshape(values.n_planes, -1, n_outputs)
         words = {
             "codes": jnp.asarray(codes.astype(np.uint8 if code.n_in <= 8 else np.uint16)),
             "vectors": jnp.asarray(code.vectors),
         }
-        return words, TrainedFormat(code.n_in, code.n_out)
+        return words, TrainedFormat(code.n_in, code.n_out, code.slicing)
 
     @staticmethod
     def decode(planes: PackedPlanes, mask: Bool[Array, "*shape"] | None) -> Bool[Array, "planes *shape"]:
         codes, vectors = planes.words["codes"], planes.words["vectors"]
-        n_inputs, n_outputs = matrix_shape(planes.shape)
+        turned = outputs_last(planes.shape, planes.format.slicing)
+        n_inputs, n_outputs = matrix_shape(turned)
         # (planes, groups, n_out, outputs)
         bits = jnp.moveaxis(vectors[codes], -1, 2)
         matrix = bits.reshape(planes.n_planes, -1, n_outputs)[:, :n_inputs]
-        return matrix.reshape(planes.n_planes, *planes.shape)
+        formed = matrix.reshape(planes.n_planes, *turned)
+        return jnp.moveaxis(formed, -1, 1) if is_turned(planes.shape, planes.format.slicing) else formed
+
+    @staticmethod
+    def transposed(planes: PackedPlanes) -> PackedPlanes | None:
+        """The planes of the transpose, in the same words, where that has its inputs first; otherwise None."""
+        if len(planes.shape) != 2 or not is_turned(planes.shape, planes.format.slicing):
+            return None
+        return replace(planes, shape=planes.shape[::-1], format=replace(planes.format, slicing="inputs"))
 
     @staticmethod
     def pays(x_shape: tuple[int, ...], planes: PackedPlanes, mask: PackedMask | None, scales: Array) -> bool:
@@ -66,7 +77,8 @@ class TrainedDecoder:
         On a CPU, in multiplications of the dense product for a weight and example: partial sums take 2^n_in for each
         output, a look-up as long as 12; decoding takes 4 a weight more than the multiplication.
         """
-        if mask is not None or len(planes.shape) != 2 or scales.shape[1] != 1:
+        matrix = len(planes.shape) == 2 and planes.format.slicing == "inputs"
+        if mask is not None or not matrix or scales.shape[1] != 1:
             return False
         batch, format = max(1, prod(x_shape[:-1])), planes.format
         if jax.default_backend() != "cpu":

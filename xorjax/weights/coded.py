@@ -105,8 +105,14 @@ class CodedWeight(metaclass=_Kind):
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self))
 
     @property
-    def T(self) -> Array:
-        """The array's transpose: a weight of shape (out, in), as torch has them, is used as `x @ w.T`."""
+    def T(self) -> "Array | CodedWeight":
+        """The array's transpose: a weight of shape (out, in), as torch has them, is used as `x @ w.T`.
+
+        In the trained code with slicing `inputs_last` it is a coded weight again, of the same words.
+        """
+        transposed: Any = getattr(DECODERS.get(self.planes.decoder), "transposed", lambda planes: None)
+        if self.mask is None and (planes := transposed(self.planes)) is not None:
+            return CodedWeight(planes, None, self.scales.swapaxes(1, 2))
         return self.to_array().T
 
     def astype(self, dtype: Any) -> "CodedWeight":
