@@ -1,5 +1,6 @@
 """What every program does around its work: streams that can always be printed to, and signals that are as Ctrl-C."""
 
+import ctypes
 import errno
 import io
 import os
@@ -103,6 +104,19 @@ def _tell_failed(output: _Sink | None, prefix: str) -> bool:
     if output.error.errno != errno.EPIPE:
         print(f"{prefix}: standard output: {output.error.strerror}", file=sys.stderr)
     return True
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed: a training step frees arrays of the size that the next one takes.
+
+    Given back to the system, which is its default for large ones, they are mapped and cleared anew in every step.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(libc, "mallopt"):
+        return
+    trim_threshold, top_pad, mmap_max = -1, -2, -4
+    for parameter, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 2**28)):
+        libc.mallopt(parameter, value)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What a document says of a table: means over seeds, their spread, losses with intervals, and how they are written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import isnan, nan, sqrt
@@ -64,10 +64,11 @@ class Rows:
 
     def interval(self) -> tuple[float, float]:
         """The mean loss against the reference, and half its 95 % interval by Student's t; NaN for one seed."""
-        values = self.losses()
-        if len(values) == 1:
-            return values[0], nan
-        return fmean(values), float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+        return _interval(self.losses())
+
+    def less_than(self, other: "Rows") -> tuple[float, float]:
+        """How much less is lost than by other rows of the same seeds, paired by seed."""
+        return _interval([theirs - own for own, theirs in zip(self.losses(), other.losses(), strict=True)])
 
     def one(self, column: str, **settings: object):
         """The cell of the single row with these settings."""
@@ -114,6 +115,12 @@ class Rows:
         """Points of a sweep: rows that are no baseline, several layers together."""
         keys = [name for name in SETTINGS if name in self.frame.columns and name != "layer"]
         return self.frame.filter(~pl.col.baseline).select(keys).unique().height
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    if len(values) == 1:
+        return values[0], nan
+    return fmean(values), float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
 
 
 @cache
