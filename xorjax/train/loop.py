@@ -16,6 +16,7 @@ import numpy as np
 
 from xorjax.errors import UserError
 from xorjax.params import Masks, Params, State, is_within
+from xorjax.program import keep_freed_memory
 from xorjax.tasks.task import Split
 from xorjax.train.checkpoint import Checkpoints
 from xorjax.train.health import find_collapse
@@ -91,6 +92,7 @@ def train(
         )
     if outside := [epoch for epoch in keep_epochs if not first_epoch <= epoch <= last_epoch]:
         raise ValueError(f"keep_epochs {outside} lie outside the run's epochs {first_epoch} to {last_epoch}.")
+    keep_freed_memory()
     steps_per_epoch = recipe.task.steps_per_epoch(train, recipe.optim.batch_size)
     optimizer = Optimizer(recipe.optim, steps_per_epoch)
     (frozen_params, moving), (frozen_state, moving_state) = (
