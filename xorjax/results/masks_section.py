@@ -173,4 +173,4 @@ def _table(
         given.append(
             page.Column(f"S = {rate:g}", [*cells, *([(f"{bound(rate):.3f}", "quiet")] if bound else [])])
         )
-    return page.columns(label, given)
+    return page.table(label, given)

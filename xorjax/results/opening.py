@@ -132,7 +132,7 @@ def _three_lines(points: pl.DataFrame, summary: Sequence[Best], n_test: str) -> 
     add("seeds", lambda best, of: str(best.n_seeds))
     add("float32 / coded", lambda best, of: number(BITS_OF_FLOAT32 / of.bits_per_weight, ".0f"))
     given.append(Column("setting", [(said, "text wrap") for _, _, _, said in rows]))
-    return page.columns("the best", given) + page.paragraph(
+    return page.table("the best", given) + page.paragraph(
         f"Each the smallest whose validation {metric.name} is within {metric.difference(metric.tolerance)} "
         f"of its reference's, or where none is (*) the best there; tested on {n_test} examples.",
         "caption",

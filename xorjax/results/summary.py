@@ -127,15 +127,15 @@ def model_columns(models: Sequence[Best]) -> list[Column]:
 def summary_section(summary: Sequence[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
     """The best point of each prune rate, of each value that was swept, beside all codecs, and by layer."""
     parts = [
-        page.columns("best points", best_columns(summary)),
+        page.table("best points", best_columns(summary)),
         page.paragraph(reading(summary[0].metric), "caption"),
     ]
     if models := summarise_models(points):
-        parts += [f"<h3>{MODELS}</h3>", page.columns("all models", model_columns(models))]
+        parts += [f"<h3>{MODELS}</h3>", page.table("all models", model_columns(models))]
     parts += _axes(points, summary[0].metric)
     parts += [
         "<h3>All codecs on the same weights: bits per weight</h3>",
-        page.columns("all codecs", size_columns(summary)),
+        page.table("all codecs", size_columns(summary)),
     ]
     parts.append(page.paragraph(CODECS, "caption"))
     if results["layer"].n_unique() > 1:
@@ -175,7 +175,7 @@ def _axes(points: pl.DataFrame, metric: Metric) -> list[str]:
     )
     return [
         "<h3>By what was swept</h3>",
-        page.columns("by what was swept", given),
+        page.table("by what was swept", given),
         page.paragraph(caption, "caption"),
     ]
 
@@ -210,4 +210,4 @@ def _layers(summary: Sequence[Best], results: pl.DataFrame, points: pl.DataFrame
         *(column(BIT_NAMES.get(name, "total"), lambda row, name=name: number(row[name])) for name in bits),
         column("patches / slice", lambda row: number(row["patches_per_slice"])),
     ]
-    return page.columns("best points by layer", given)
+    return page.table("best points by layer", given)
