@@ -70,13 +70,17 @@ class Page(HTMLParser):
 
     def values(self, column: str) -> list[Any]:
         """A column of the table of all rows."""
-        packed = self.data["columns"][column]
-        if "same" in packed:
-            return packed["n"] * [packed["same"]]
-        if "values" in packed:
-            return packed["values"]
-        texts = ["".join(packed["words"][word] for word in words) for words in packed["texts"]]
-        return [None if i < 0 else texts[i] for i in packed["index"]]
+        return unpack(self.data["columns"][column])
+
+
+def unpack(packed: dict[str, Any]) -> list[Any]:
+    """A column as explore.js reads it."""
+    if "same" in packed:
+        return packed["n"] * [packed["same"]]
+    if "values" in packed:
+        return packed["values"]
+    texts = ["".join(packed["words"][word] for word in words) for words in packed["texts"]]
+    return [None if i < 0 else texts[i] for i in packed["index"]]
 
 
 def traces(figure: dict[str, Any]) -> dict[str, dict[str, Any]]:
