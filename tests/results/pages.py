@@ -1,9 +1,12 @@
 """What a page holds, by the names that its readers know: tables by their labels, figures by what they show."""
 
+import io
 import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 
 class Page(HTMLParser):
@@ -71,6 +74,16 @@ class Page(HTMLParser):
     def values(self, column: str) -> list[Any]:
         """A column of the table of all rows."""
         return unpack(self.data["columns"][column])
+
+
+def printed(table: Any, width: int = 80) -> str:
+    """What a terminal of this width shows; no number is cut."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    return text
 
 
 def unpack(packed: dict[str, Any]) -> list[Any]:

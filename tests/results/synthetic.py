@@ -32,6 +32,11 @@ APPROXIMATE = {"lowrank": (0.4, 0.93, 0.0008), "codebook": (0.7, 0.96, 0.0004), 
 EXACT = {"ans": 1.005, "ans_rc": 0.97, "csr4": 1.25, "csr5": 1.15, "csr8": 1.5, "golomb": 1.04}
 
 
+PERPLEXITY = {"task": "language", "metric": "perplexity", "metric_unit": "", "higher_is_better": False}
+PERPLEXITY |= {"metric_tolerance": 0.5, "dense_metric": 90.0, "dense_validation_metric": 91.0}
+PERPLEXITY |= {"pruned_metric": 90.2, "quantized_metric": 90.3}
+
+
 def entropy(rate: float) -> float:
     return -rate * math.log2(rate) - (1 - rate) * math.log2(1 - rate)
 

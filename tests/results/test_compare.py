@@ -1,6 +1,5 @@
 """Comparisons by what their tables say: values by the name of the table, the label of the row and the heading."""
 
-import io
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import Page, traces
-from rich.console import Console
+from pages import Page, printed, traces
 from scipy import stats
 from synthetic import make_config, make_failure, make_point, make_row, sweep, write_report
 
@@ -50,12 +48,6 @@ def report(runs: Path, more: float = 0.0, **changes: list[Any]) -> Path:
         row = make_row(seed=seed, config=config, prune_rate=config["prune"]["rate"], **own)
         points.append(make_point(f"p{len(points)}", [row]))
     return write_report(runs, points)
-
-
-def terminal(comparison: Comparison, width: int = 80) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(ComparisonTable(comparison))
-    return console.file.getvalue()
 
 
 @given(
@@ -148,7 +140,7 @@ def test_what_keeps_two_sweeps_apart_is_said(tmp_path):
     places = (report(tmp_path / name, code__n_out=of) for name, of in (("a", [320, 352]), ("b", [96, 128])))
     comparison = compare(*places)
     assert column(comparison, "apart", "A") == {"n_out": "320, 352"}
-    assert "320, 352" in terminal(comparison)
+    assert "320, 352" in printed(ComparisonTable(comparison))
 
 
 def test_only_settings_that_determine_nothing_are_left_out():
@@ -179,13 +171,13 @@ def test_page_and_terminal_show_whole_numbers_and_load_nothing(tmp_path):
     )
     comparison = compare(first, second)
     write_comparison(comparison, tmp_path / "page.html")
-    page, text = Page(tmp_path / "page.html"), terminal(comparison)
+    page, text = Page(tmp_path / "page.html"), printed(ComparisonTable(comparison))
     for number in column(comparison, "by-axis", "bits per weight\nB - A").values():
         assert number in page.text
         assert number in text
     # Of one name, they are told apart by their paths.
     assert str(first) in page.text
-    assert "coded as" in terminal(comparison, 200)
+    assert "coded as" in printed(ComparisonTable(comparison), 200)
     assert not any({"src", "action"} & set(attributes) for _, attributes in page.elements)
 
 

@@ -56,10 +56,6 @@ def composed(colour: str, page: str, opacity: float) -> str:
     return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02X}" for a, b in zip(*parts, strict=True))
 
 
-def test_the_check_finds_what_shows_through():
-    assert contrast(composed("#C77F0C", "#FFFFFF", 0.85), "#FFFFFF") < 3
-
-
 def test_no_stylesheet_draws_a_border_of_an_input_too_faint():
     css = themed(resource("report.css"))
     edges = [line.split("--edge: ")[1][:7] for line in css.splitlines() if "--edge: " in line]

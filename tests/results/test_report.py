@@ -143,12 +143,9 @@ def test_codings_of_one_shape_are_named_by_what_differs(codings):
     assert len(labels) == 10
     (line,) = (row for row in codings.tables["best points"] if row["prune rate S"] == "0.9")
     assert line["bounded slices"] == "17"
-    styles = {
-        trace["name"]: trace["line"]["dash"]
-        for trace in codings.drawn("Patches per slice, S = 0.9")[0]["data"]
-    }
-    assert styles["n_in 20, minimum, exact"] == "solid"
-    assert styles["n_in 20, greedy, low rank"] == "dash"
+    lines = traces(codings.drawn("Patches per slice, S = 0.9")[0])
+    assert lines["n_in 20, minimum, exact"]["line"]["dash"] == "solid"
+    assert lines["n_in 20, greedy, low rank"]["line"]["dash"] == "dash"
 
 
 def test_masks_are_shown_by_what_they_cost_and_keep(codings, page):
