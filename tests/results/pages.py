@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from synthetic import write_report
+
+from xorjax.results.report import build_report
 
 
 class Page(HTMLParser):
@@ -94,6 +97,11 @@ def unpack(packed: dict[str, Any]) -> list[Any]:
         return packed["values"]
     texts = ["".join(packed["words"][word] for word in words) for words in packed["texts"]]
     return [None if i < 0 else texts[i] for i in packed["index"]]
+
+
+def report(runs: Path, points: list[dict[str, Any]], **plan: Any) -> Page:
+    """The report of an experiment with these points, as `synthetic.write_report` takes them."""
+    return Page(build_report(write_report(runs, points, **plan)))
 
 
 def traces(figure: dict[str, Any]) -> dict[str, dict[str, Any]]:

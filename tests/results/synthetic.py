@@ -144,7 +144,8 @@ def make_failure(name: str, message: str, **values: Any) -> dict[str, Any]:
 def write_report(
     runs: Path, points: list[dict[str, Any]], planned: list[str] | None = None, **plan_values: Any
 ) -> Path:
-    """A report directory with these finished points; `planned` defaults to just them."""
+    """A report directory with these finished points, or points of these rows; `planned` defaults to just them."""
+    points = [each if "rows" in each else make_point(f"p{i}", [each]) for i, each in enumerate(points)]
     report_dir = runs / "reports" / "lenet_sweep"
     (report_dir / "points").mkdir(parents=True)
     plan = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from pages import Page, printed, traces
+from pages import Page, printed, report, traces
 from synthetic import (
     PERPLEXITY,
     collect,
@@ -70,15 +70,14 @@ def test_the_report_of_a_code_and_a_metric_that_nothing_knows(tmp_path):
 
 def test_a_points_own_code_may_be_one_that_is_a_rival_too(tmp_path):
     rows = [make_other("signs", "golomb", bits_per_weight=0.39), make_baseline("golomb_signs", 0.3, 0.05)]
-    page = Page(build_report(write_report(tmp_path, [make_point("a", rows)])))
+    page = report(tmp_path, [make_point("a", rows)])
     assert page.data["baseline"] == [False, True]
     assert page.data["marks"] == {"signs": "circle", "Golomb + signs": "star-open"}
 
 
 def test_codes_of_several_kinds_stand_in_one_report(tmp_path):
     rows = [make_row(), make_other("signs", "golomb"), make_other("dense", None, kept_score=1.0)]
-    points = [make_point(name, [row]) for name, row in zip("abc", rows, strict=True)]
-    page = Page(build_report(write_report(tmp_path, points)))
+    page = report(tmp_path, rows)
     assert set(page.data["marks"]) == {"XOR code, greedy", "signs", "dense"}
     assert "patches" in page.sections
 
@@ -102,8 +101,7 @@ def test_ids_that_no_table_of_names_knows_have_a_report(tmp_path, kept):
 
 
 def test_points_of_two_metrics_are_refused_and_their_table_is_written(tmp_path):
-    points = [make_point("a", [make_row()]), make_point("b", [language(0.4, 90.0)])]
-    report_dir = write_report(tmp_path, points)
+    report_dir = write_report(tmp_path, [make_row(), language(0.4, 90.0)])
     with pytest.raises(CollectError, match=r"judged by accuracy, perplexity; give .* \(report=NAME\)"):
         build_report(report_dir)
     table = pl.read_parquet(report_dir / "results.parquet")
@@ -128,6 +126,6 @@ def test_a_comparison_of_perplexities_calls_less_better(tmp_path):
 
 def test_experiments_of_two_metrics_are_not_compared(tmp_path):
     first = experiment(tmp_path / "a")
-    second = write_report(tmp_path / "b", [make_point("a", [make_row()])])
+    second = write_report(tmp_path / "b", [make_row()])
     with pytest.raises(CollectError, match=r"is judged by perplexity and .* by accuracy"):
         compare(first, second)

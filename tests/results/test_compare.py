@@ -37,17 +37,16 @@ def report(runs: Path, more: float = 0.0, **changes: list[Any]) -> Path:
 
     The code takes n_in / 100 bits and by `more` of these more, which are in the test accuracy too; the mask takes 0.3.
     """
-    points = []
+    rows = []
     for *values, seed in product(*changes.values(), (0, 1)):
         config = make_config(seed=seed, **{"code__n_out": None, **dict(zip(changes, values, strict=True))})
-        code = config["code"] | {"n_out": config["code"]["n_out"] or 300 + len(points) % 3 + len(runs.name)}
+        code = config["code"] | {"n_out": config["code"]["n_out"] or 300 + len(rows) % 3 + len(runs.name)}
         own = {name: code[name] for name in ("n_in", "n_out", "method", "patch_format")}
         bits = (1 + more) * code["n_in"] / 100
         own |= {"code_bits": bits, "patch_bits": 0.0, "bits_per_weight": bits + 0.3}
         own |= {"test_metric": 0.5 + bits}
-        row = make_row(seed=seed, config=config, prune_rate=config["prune"]["rate"], **own)
-        points.append(make_point(f"p{len(points)}", [row]))
-    return write_report(runs, points)
+        rows.append(make_row(seed=seed, config=config, prune_rate=config["prune"]["rate"], **own))
+    return write_report(runs, rows)
 
 
 @given(
@@ -152,8 +151,9 @@ def test_best_points_and_fronts_are_of_validation_accuracy(tmp_path):
     """Of A the test split would choose others; B is larger, and has no point at S = 0.9."""
     names = ("n_out", "prune_rate", "bits_per_weight", "validation_metric", "test_metric")
     values = [(1, 0.9, 0.3, 0.990, 0.980), (2, 0.95, 0.4, 0.989, 0.999), (3, 0.95, 0.5, 0.991, 0.970)]
-    rows = [make_row(**dict(zip(names, of, strict=True))) for of in values]
-    points = [make_point(f"p{i}", [row]) for i, row in enumerate(rows)]
+    points = [
+        make_point(f"p{i}", [make_row(**dict(zip(names, of, strict=True)))]) for i, of in enumerate(values)
+    ]
     first, second = write_report(tmp_path / "a", points), write_report(tmp_path / "b", points[1:])
     comparison = compare(first, second)
     bits = {"0.9 A": "0.3000", "0.9 B": "none", "0.95 A": "0.5000", "0.95 B": "0.5000"}
