@@ -9,7 +9,7 @@ from test_palette import contrast
 
 from xorjax.results.compare import compare
 from xorjax.results.compare_page import write_comparison
-from xorjax.results.masks_section import log_axis
+from xorjax.results.masks import log_axis
 from xorjax.results.page import resource
 from xorjax.results.palette import ON_DARK, PAGES, themed
 from xorjax.results.report import build_report

@@ -7,14 +7,7 @@ from synthetic import N_WEIGHTS, PERPLEXITY, make_baseline, make_config, make_fa
 from xorjax.results.best import Best
 from xorjax.results.masks import per_mask
 from xorjax.results.rows import to_frame
-from xorjax.results.tables import (
-    by_axis,
-    per_point,
-    per_setting,
-    summarise,
-    summarise_models,
-    with_best_gaps,
-)
+from xorjax.results.tables import by_axis, per_point, per_setting, summarise, summarise_models, with_best_gaps
 from xorjax.results.variants import varied_keys
 from xorjax.streams import BIT_STREAMS, bits_over_layers
 

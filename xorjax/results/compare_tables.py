@@ -156,7 +156,7 @@ def _best(comparison: Comparison) -> tuple[str, list[Column]]:
                 texts = (side, *bits, b.tested, b.loss.number(metric), coded_as)
             lines.append(list(zip(texts, ("text", "", "", "", "", "text wrap"), strict=True)))
         if all(both):
-            settings = [of_setting(of, b.setting) for of, b in zip(comparison.points, both, strict=True) if b]
+            settings = [of_setting(of, b) for of, b in zip(comparison.points, both, strict=True) if b]
             values = {c: tuple(by_seed(of["seed"], of[c]) for of in settings) for c in VALUES}
             differences = _compared([[Pair("", {}, (), values)]], metric, (), VALUES[:3])
             lines.append([("B - A", "text"), *(of.cells[0] for of in differences), ("", ""), ("", "text")])

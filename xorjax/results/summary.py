@@ -173,7 +173,7 @@ def _layers(summary: Sequence[Best], results: pl.DataFrame, points: pl.DataFrame
     codes = results.filter(~pl.col("baseline"))
     rows = []
     for best in summary:
-        chosen = codes.filter(pl.col("point").is_in(of_setting(points, best.setting)["point"].to_list()))
+        chosen = codes.filter(pl.col("point").is_in(of_setting(points, best)["point"].to_list()))
         layers = chosen.group_by("layer", maintain_order=True).agg(
             pl.col("n_weights", "n_kept", *bits, "patches_per_slice").mean()
         )

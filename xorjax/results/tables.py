@@ -205,7 +205,7 @@ def _best(points: pl.DataFrame, metric: Metric, settings: pl.DataFrame) -> Best:
     row = settings.sort("bits_per_weight", maintain_order=True).row(0, named=True)
     others = {
         "metric": metric,
-        "loss": loss_of(of_setting(points, (row[name] for name in SETTING)), metric),
+        "loss": loss_of(of_setting(points, row), metric),
         "baselines": _baselines(points, row),
         "n_bounded": points.filter(pl.col("prune_rate") == row["prune_rate"])["n_bounded"].sum(),
     }
@@ -213,14 +213,15 @@ def _best(points: pl.DataFrame, metric: Metric, settings: pl.DataFrame) -> Best:
     return Best(**fields, **others)
 
 
-def of_setting(points: pl.DataFrame, values: Iterable[Any]) -> pl.DataFrame:
-    """The points of `per_point` with these values of `SETTING`, one a seed."""
-    is_it = (pl.col(name).eq_missing(pl.lit(value)) for name, value in zip(SETTING, values, strict=True))
+def of_setting(points: pl.DataFrame, best: Best | dict[str, Any]) -> pl.DataFrame:
+    """The points of `per_point` of its setting, one a seed."""
+    values = best if isinstance(best, dict) else vars(best)
+    is_it = (pl.col(name).eq_missing(pl.lit(values[name])) for name in SETTING)
     return points.filter(~pl.col("baseline"), *is_it)
 
 
 def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ...]:
-    models = of_setting(points, (best[name] for name in SETTING))["quantized"].to_list()
+    models = of_setting(points, best)["quantized"].to_list()
     same_models = with_best_gaps(points.filter("baseline", pl.col("quantized").is_in(models)))
     means = same_models.group_by("codec", maintain_order=True).agg(
         *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight", "file_bytes")),
@@ -254,5 +255,6 @@ def with_best_gaps(points: pl.DataFrame) -> pl.DataFrame:
 
 def _same_mask(best: dict[str, Any]) -> Baseline:
     """The mask as the point stores it, and behind it the kept signs as they are: a bit each, which needs no run."""
-    kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
-    return Baseline(SAME_MASK, kept, 0.0, index, scale, kept + index + scale, None, best["n_seeds"])
+    bits = {name: best[name] for name in BIT_STREAMS} | {"code_bits": best["value_bound"], "patch_bits": 0.0}
+    total = sum(bits.values())
+    return Baseline(name=SAME_MASK, **bits, bits_per_weight=total, file_bytes=None, n_seeds=best["n_seeds"])
