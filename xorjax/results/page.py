@@ -124,16 +124,10 @@ def scrolled(content: str, label: str) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{content}</div>'
 
 
-def settings_table(settings: Mapping[str, object]) -> str:
+def settings_table(settings: Mapping[str, str]) -> str:
     """A table of names and values without headings."""
-
-    def plain(value: object) -> str:
-        if isinstance(value, list | tuple):
-            return ", ".join(str(item) for item in value)
-        return "none" if value is None else str(value)
-
     lines = "\n".join(
-        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(plain(value))}</td></tr>'
+        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(value)}</td></tr>'
         for name, value in settings.items()
     )
     return scrolled(f'<table class="settings"><tbody>\n{lines}\n</tbody></table>', "settings")
