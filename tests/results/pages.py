@@ -1,9 +1,15 @@
 """What a page holds, by the names that its readers know: tables by their labels, figures by what they show."""
 
+import io
 import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from synthetic import write_report
+
+from xorjax.results.report import build_report
 
 
 class Page(HTMLParser):
@@ -70,13 +76,32 @@ class Page(HTMLParser):
 
     def values(self, column: str) -> list[Any]:
         """A column of the table of all rows."""
-        packed = self.data["columns"][column]
-        if "same" in packed:
-            return packed["n"] * [packed["same"]]
-        if "values" in packed:
-            return packed["values"]
-        texts = ["".join(packed["words"][word] for word in words) for words in packed["texts"]]
-        return [None if i < 0 else texts[i] for i in packed["index"]]
+        return unpack(self.data["columns"][column])
+
+
+def printed(table: Any, width: int = 80) -> str:
+    """What a terminal of this width shows; no number is cut."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    return text
+
+
+def unpack(packed: dict[str, Any]) -> list[Any]:
+    """A column as explore.js reads it."""
+    if "same" in packed:
+        return packed["n"] * [packed["same"]]
+    if "values" in packed:
+        return packed["values"]
+    texts = ["".join(packed["words"][word] for word in words) for words in packed["texts"]]
+    return [None if i < 0 else texts[i] for i in packed["index"]]
+
+
+def report(runs: Path, points: list[dict[str, Any]], **plan: Any) -> Page:
+    """The report of an experiment with these points, as `synthetic.write_report` takes them."""
+    return Page(build_report(write_report(runs, points, **plan)))
 
 
 def traces(figure: dict[str, Any]) -> dict[str, dict[str, Any]]:

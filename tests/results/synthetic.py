@@ -14,6 +14,7 @@ from xorjax.files import sha256, write_record
 from xorjax.results.collect import read_experiment, tabulate, write_table
 from xorjax.results.columns import METRICS, accuracy_column
 from xorjax.results.configs import distinct, to_column
+from xorjax.results.rows import COLUMNS, OF_XOR_CODES
 
 N_WEIGHTS = 400_000
 BASELINES = {
@@ -31,6 +32,11 @@ APPROXIMATE = {"lowrank": (0.4, 0.93, 0.0008), "codebook": (0.7, 0.96, 0.0004), 
 EXACT = {"ans": 1.005, "ans_rc": 0.97, "csr4": 1.25, "csr5": 1.15, "csr8": 1.5, "golomb": 1.04}
 
 
+PERPLEXITY = {"task": "language", "metric": "perplexity", "metric_unit": "", "higher_is_better": False}
+PERPLEXITY |= {"metric_tolerance": 0.5, "dense_metric": 90.0, "dense_validation_metric": 91.0}
+PERPLEXITY |= {"pruned_metric": 90.2, "quantized_metric": 90.3}
+
+
 def entropy(rate: float) -> float:
     return -rate * math.log2(rate) - (1 - rate) * math.log2(1 - rate)
 
@@ -41,6 +47,9 @@ def quantized_name(config: dict[str, Any]) -> str:
     if kept.get("mask", {}).get("codec") not in APPROXIMATE:
         kept.pop("mask", None)
     return f"quantize-{hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]}"
+
+
+SEARCH = {"method": "greedy", "patch_format": "paper"}
 
 
 def make_config(**changes: Any) -> dict[str, Any]:
@@ -55,15 +64,7 @@ def make_config(**changes: Any) -> dict[str, Any]:
         "prune": {"rate": 0.95, "layers": ["fc1"], "strategy": "continue", "schedule": {"levels": 3}},
         "quantize": {"n_planes": 1, "scale": "channel", "ste": "clipped"},
         "task": {"id": "images"},
-        "code": {
-            "id": "xor",
-            "n_in": 20,
-            "n_out": 320,
-            "fill": None,
-            "seed": 0,
-            "method": "greedy",
-            "patch_format": "paper",
-        },
+        "code": {"id": "xor", "n_in": 20, "n_out": 320, "fill": None, "seed": 0} | SEARCH,
         "mask": {"codec": "ans", "rank": 16},
         "paths": {"root": ".", "runs": "runs"},
     }
@@ -78,146 +79,73 @@ def make_config(**changes: Any) -> dict[str, Any]:
 
 def make_row(**values: Any) -> dict[str, Any]:
     """A row of an XOR code at S = .95; `values` replace its columns, those of the accuracy by the metric's."""
-    row = {
-        "experiment": "lenet_sweep",
-        "model": "lenet5",
-        "dataset": "mnist",
-        "layer": "fc1",
-        "seed": 0,
-        "prune_rate": 0.95,
-        "n_in": 20,
-        "n_out": 320,
-        "method": "greedy",
-        "patch_format": "paper",
-        "mask_codec": "ans",
-        "code": "xor",
-        "baseline": False,
-        "task": "images",
-        "metric": "accuracy",
-        "metric_unit": "%",
-        "higher_is_better": True,
-        "metric_tolerance": 0.0015,
-        "n_weights": N_WEIGHTS,
+    row = dict.fromkeys(COLUMNS) | {"experiment": "lenet_sweep", "point": "p0", "status": "ok"}
+    row |= {"model": "lenet5", "dataset": "mnist", "layer": "fc1", "task": "images", "seed": 0}
+    row |= {"prune_rate": 0.95, "n_in": 20, "n_out": 320, "method": "greedy", "patch_format": "paper"}
+    row |= {"code": "xor", "mask_codec": "ans", "slicing": "interleaved", "baseline": False}
+    row |= {"metric": "accuracy", "metric_unit": "%", "higher_is_better": True, "metric_tolerance": 0.0015}
+    row |= {
         "dense_metric": 0.9920,
-        "dense_epochs": 10,
-        "epochs": 28,
+        "pruned_metric": 0.9918,
         "quantized_metric": 0.9915,
         "test_metric": 0.9915,
-        "code_bits": 0.0625,
-        "patch_bits": 0.0175,
-        "index_bits": 0.29,
-        "scale_bits": 0.04,
-        "bits_per_weight": 0.41,
-        "patches_per_slice": 0.5,
-        "lossless": True,
-        "status": "ok",
-        "command": "python scripts/train.py +experiment=lenet_sweep",
-        "point": "p0",
-        "fill": 0.8,
-        "xor_seed": 0,
-        "xor_sha256": "0" * 64,
-        "n_slices": 1250,
-        "n_planes": 1,
-        "n_kept": 20_000,
-        "n_test": 10_000,
-        "pruned_metric": 0.9918,
-        "validation_metric": 0.991,
-        "dense_validation_metric": 0.991,
-        "slicing": "interleaved",
-        "n_bounded": 0,
-        "kept_score": 1.0,
-        "flipped_signs": 0.01,
-        "matrix_bits": 0.0,
-        "file_bytes": 20_500,
-        "file_bits_per_parameter": 0.4123,
-        "logit_difference": 0.0,
-        "sign_entropy": None,
-        "context_entropy": None,
-        "wall_seconds": 1.5,
-        "finished_at": "2026-11-24T05:30:00Z",
-        "error": None,
-        "commit": "0123456789abcdef0123456789abcdef01234567",
-        "device": "cpu",
-        "jax_version": "0.12.0",
-        "xorjax_version": "0.1.0",
-        "numpy_version": "2.5.5",
-        "versions": "{}",
     }
-    said = row | values
+    row |= {"validation_metric": 0.991, "dense_validation_metric": 0.991, "dense_epochs": 10, "epochs": 28}
+    row |= {"code_bits": 0.0625, "patch_bits": 0.0175, "index_bits": 0.29, "scale_bits": 0.04}
+    row |= {"bits_per_weight": 0.41, "patches_per_slice": 0.5, "matrix_bits": 0.0, "lossless": True}
+    row |= {"n_weights": N_WEIGHTS, "n_kept": 20_000, "n_slices": 1250, "n_planes": 1, "n_bounded": 0}
+    row |= {"n_test": 10_000, "kept_score": 1.0, "file_bytes": 20_500, "file_bits_per_parameter": 0.4123}
+    row |= {"command": "python scripts/train.py +experiment=lenet_sweep", "wall_seconds": 1.5}
+    row |= {"finished_at": "2026-11-24T05:30:00Z", "commit": 40 * "0", "jax_version": "0.12.0"}
+    row |= values
     # A reference that is as good as the dense network, unless it is said.
     for split in ("", "validation_"):
-        said.setdefault(f"reference_{split}metric", said[f"dense_{split}metric"])
-    said |= {accuracy_column(name): said[name] if said["metric"] == "accuracy" else None for name in METRICS}
-    config = make_config(seed=said["seed"], prune__rate=said["prune_rate"])
-    if not said["baseline"]:
-        coding = ("n_in", "n_out", "method", "patch_format") if said["code"] == "xor" else ()
-        config["code"] = {"id": said["code"], "seed": 0} | {key: said[key] for key in coding}
-        config["mask"] |= {"codec": said["mask_codec"]}
-    said["config"] = values.get("config", config)
-    return {"quantized": quantized_name(said["config"]), **said}
+        if f"reference_{split}metric" not in values:
+            row[f"reference_{split}metric"] = row[f"dense_{split}metric"]
+    row |= {accuracy_column(name): row[name] if row["metric"] == "accuracy" else None for name in METRICS}
+    config = make_config(seed=row["seed"], prune__rate=row["prune_rate"])
+    if not row["baseline"]:
+        coding = ("n_in", "n_out", "method", "patch_format") if row["code"] == "xor" else ()
+        config["code"] = {"id": row["code"], "seed": 0} | {key: row[key] for key in coding}
+        config["mask"] |= {"codec": row["mask_codec"]}
+    row["config"] = values.get("config", config)
+    return row | {"quantized": values.get("quantized", quantized_name(row["config"]))}
 
 
-OF_XOR_CODES = ("n_in", "n_out", "fill", "method", "patch_format", "xor_seed", "xor_sha256", "n_slices")
-OF_XOR_CODES += ("patches_per_slice", "n_bounded", "matrix_bits", "slicing")
+NOT_OF_OTHERS = (*OF_XOR_CODES, "fill", "xor_seed", "xor_sha256", "matrix_bits", "slicing")
 
 
 def make_other(code: str, mask_codec: str | None, **values: Any) -> dict[str, Any]:
     """A row of a point whose own code is not the XOR code; `values` as for `make_row`."""
-    nothing = dict.fromkeys(OF_XOR_CODES)
+    nothing = dict.fromkeys(NOT_OF_OTHERS)
     return make_row(**{**nothing, "code": code, "mask_codec": mask_codec, "patch_bits": 0.0, **values})
 
 
 def make_baseline(name: str, index_bits: float, code_bits: float, **values: Any) -> dict[str, Any]:
     """A row of a baseline, by its name in `BASELINES`; `values` as for `make_row`."""
-    scale_bits = values.get("scale_bits", 0.04)
-    code, mask_codec = BASELINES[name]
-    return make_other(
-        **{
-            "code": code,
-            "mask_codec": mask_codec,
-            "baseline": True,
-            "kept_score": None,
-            "flipped_signs": None,
-            "index_bits": index_bits,
-            "code_bits": code_bits,
-            "bits_per_weight": index_bits + code_bits + scale_bits,
-            **values,
-        }
-    )
+    own = {"baseline": True, "kept_score": None, "index_bits": index_bits, "code_bits": code_bits}
+    own |= {"bits_per_weight": index_bits + code_bits + values.get("scale_bits", 0.04)}
+    return make_other(*BASELINES[name], **own | values)
 
 
 def make_point(name: str, rows: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
     """The content of a point file, but that each row has its config."""
-    rows = [{**row, "point": name} for row in rows]
-    return {
-        "point": name,
-        "status": "ok",
-        "rows": rows,
-        "error": None,
-        "compressed": "encode/x/model.safetensors",
-        "curves": [],
-        **values,
-    }
+    point = {"point": name, "status": "ok", "rows": [{**row, "point": name} for row in rows], "error": None}
+    return point | {"compressed": "encode/x/model.safetensors", "curves": [], **values}
 
 
 def make_failure(name: str, message: str, **values: Any) -> dict[str, Any]:
     """The content of a failed point's file."""
-    row = {**dict.fromkeys(make_row()), "experiment": "lenet_sweep", "point": name, "status": "failed"}
-    row |= {"error": message, "command": "python scripts/train.py +experiment=lenet_sweep seed=9"}
-    return {
-        "point": name,
-        "status": "failed",
-        "rows": [row | values],
-        "error": message,
-        "compressed": "",
-        "curves": [],
-    }
+    row = {**dict.fromkeys(COLUMNS), "experiment": "lenet_sweep", "status": "failed", "error": message}
+    row |= {"command": "python scripts/train.py +experiment=lenet_sweep seed=9", **values}
+    return make_point(name, [row], status="failed", error=message, compressed="")
 
 
 def write_report(
     runs: Path, points: list[dict[str, Any]], planned: list[str] | None = None, **plan_values: Any
 ) -> Path:
-    """A report directory with these finished points; `planned` defaults to just them."""
+    """A report directory with these finished points, or points of these rows; `planned` defaults to just them."""
+    points = [each if "rows" in each else make_point(f"p{i}", [each]) for i, each in enumerate(points)]
     report_dir = runs / "reports" / "lenet_sweep"
     (report_dir / "points").mkdir(parents=True)
     plan = {
@@ -298,76 +226,52 @@ def sweep(
             curves = [*curves, {"stage": "prune", "title": title, "metrics": prune}]
             quantize = write_metrics(runs, f"quantize/{seed}-{rate}", 6, accuracy - 0.02, accuracy, noise)
             both = [*curves, {"stage": "quantize", "title": title, "metrics": quantize}]
-            for n_in, fill, method, patch_format, codec in itertools.product(
-                n_ins, fills, methods, patch_formats, mask_codecs
-            ):
-                n_out = round(fill * n_in / (1 - rate))
+            common = {"seed": seed, "prune_rate": rate, "dense_metric": dense_accuracy}
+            common |= {"dense_validation_metric": dense_accuracy, "n_kept": round(N_WEIGHTS * (1 - rate))}
+            for *coding, codec in itertools.product(n_ins, fills, methods, patch_formats, mask_codecs):
                 _, kept_score, lost = APPROXIMATE.get(codec, (1, 1.0, 0.0))
-                common = {"seed": seed, "prune_rate": rate, "dense_metric": dense_accuracy}
-                common |= dict.fromkeys(("test_metric", "quantized_metric"), accuracy - lost)
-                common |= dict.fromkeys(("validation_metric",), accuracy - lost)
-                common |= {"dense_validation_metric": dense_accuracy}
-                common |= {"n_kept": round(N_WEIGHTS * (1 - rate))}
-                coding = {"method": method, "patch_format": patch_format, "mask_codec": codec}
-                coding |= {"kept_score": kept_score}
-                rows = _rows(layers, common, n_in, n_out, fill, coding, noise)
-                name = f"{len(points):04d}-s{seed}-r{rate:g}-i{n_in}-o{n_out}"
-                points.append(make_point(name, rows, curves=both))
+                measured = ("test_metric", "quantized_metric", "validation_metric")
+                own = common | dict.fromkeys(measured, accuracy - lost) | {"kept_score": kept_score}
+                rows = _rows(layers, own | {"mask_codec": codec}, *coding, noise)
+                points.append(make_point(f"{len(points):04d}-s{seed}-r{rate:g}", rows, curves=both))
     return points
 
 
 def _rows(
     layers: tuple[str, ...],
-    common: dict[str, Any],
+    own: dict[str, Any],
     n_in: int,
-    n_out: int,
     fill: float,
-    coding: dict[str, Any],
+    method: str,
+    patch_format: str,
     noise: random.Random,
 ) -> list[dict[str, Any]]:
-    rate, codec = common["prune_rate"], coding["mask_codec"]
+    rate, codec, n_out = own["prune_rate"], own["mask_codec"], round(fill * n_in / (1 - own["prune_rate"]))
     over_entropy = APPROXIMATE[codec][0] if codec in APPROXIMATE else EXACT[codec]
     index_bits = entropy(rate) * over_entropy + 0.0004
+    coding = {"n_in": n_in, "n_out": n_out, "fill": fill, "method": method, "patch_format": patch_format}
+    settings = {"seed": own["seed"], "prune__rate": rate, "prune__layers": list(layers), "mask__codec": codec}
+    config = make_config(**settings, **{f"code__{name}": value for name, value in coding.items()})
     rows = []
     for layer in layers:
         patches = max(0.05, 0.5 * (fill - 0.62) * n_in * (1.5 if n_in < 16 else 1.0) + noise.gauss(0, 0.02))
-        if coding["method"] == "minimum":
+        if method == "minimum":
             patches *= 0.6
-        code_bits = n_in / n_out
-        width = math.ceil(math.log2(n_out)) if coding["patch_format"] == "paper" else 4
-        patch_bits = (3 + patches * width) / n_out
-        total = code_bits + patch_bits + index_bits + 0.04
-        config = make_config(
-            seed=common["seed"],
-            prune__rate=rate,
-            prune__layers=list(layers),
-            code__n_in=n_in,
-            code__n_out=n_out,
-            code__fill=fill,
-            code__method=coding["method"],
-            code__patch_format=coding["patch_format"],
-            mask__codec=codec,
-        )
-        common |= {"layer": layer, "config": config}
-        rows.append(
-            make_row(
-                **common,
-                **coding,
-                n_in=n_in,
-                n_out=n_out,
-                fill=fill,
-                n_slices=math.ceil(N_WEIGHTS / n_out),
-                patches_per_slice=patches,
-                code_bits=code_bits,
-                patch_bits=patch_bits,
-                index_bits=index_bits,
-                bits_per_weight=total,
-            )
-        )
+        width = math.ceil(math.log2(n_out)) if patch_format == "paper" else 4
+        bits = {
+            "code_bits": n_in / n_out,
+            "patch_bits": (3 + patches * width) / n_out,
+            "index_bits": index_bits,
+        }
+        bits |= {"bits_per_weight": sum(bits.values()) + 0.04, "patches_per_slice": patches}
+        common = own | {"layer": layer, "config": config}
+        rows.append(make_row(**common, **coding, **bits, n_slices=math.ceil(N_WEIGHTS / n_out)))
         kept = 1 - rate
         symbols = kept / (1 - rate**31)
         sizes = {"dense": (0.0, 1.0), "bitmap_signs": (1.0, kept), "csr5": (5 * symbols, symbols)}
         sizes["ternary_ans"] = (entropy(rate) * 1.003, kept * 1.001)
         sizes |= {f"{codec}_signs": (entropy(rate) * EXACT[codec], kept) for codec in ("golomb", "ans_rc")}
-        rows += [make_baseline(method, *sizes[method], **common) for method in BASELINES]
+        own_code = {"mask_codec", "kept_score"}
+        of_rivals = {name: value for name, value in common.items() if name not in own_code}
+        rows += [make_baseline(name, *sizes[name], **of_rivals) for name in BASELINES]
     return rows

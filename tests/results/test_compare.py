@@ -1,6 +1,5 @@
 """Comparisons by what their tables say: values by the name of the table, the label of the row and the heading."""
 
-import io
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import Page
-from rich.console import Console
+from pages import Page, printed, traces
 from scipy import stats
 from synthetic import make_config, make_failure, make_point, make_row, sweep, write_report
 
@@ -28,9 +26,10 @@ RATES = {"prune__rate": [0.9, 0.95]}
 
 def column(comparison: Comparison, name: str, heading: str) -> dict[str, str]:
     """A column of a table by the labels of its rows; those of the best points are a prune rate and a side."""
-    (rows,) = [table.rows for table in tables(comparison) if table.name == name]
-    labels = [" ".join(row[own][0] for own in row if own in ("S", "", next(iter(row)))) for row in rows]
-    return dict(zip(labels, (row[heading][0] for row in rows), strict=True))
+    (columns,) = [table.columns for table in tables(comparison) if table.name == name]
+    texts = {"\n".join(filter(None, (of.group, of.name))): [text for text, _ in of.cells] for of in columns}
+    labels = [texts[own] for own in texts if own in ("S", "", columns[0].name)]
+    return dict(zip(map(" ".join, zip(*labels, strict=True)), texts[heading], strict=True))
 
 
 def report(runs: Path, more: float = 0.0, **changes: list[Any]) -> Path:
@@ -38,27 +37,16 @@ def report(runs: Path, more: float = 0.0, **changes: list[Any]) -> Path:
 
     The code takes n_in / 100 bits and by `more` of these more, which are in the test accuracy too; the mask takes 0.3.
     """
-    points = []
+    rows = []
     for *values, seed in product(*changes.values(), (0, 1)):
         config = make_config(seed=seed, **{"code__n_out": None, **dict(zip(changes, values, strict=True))})
-        code = config["code"] | {"n_out": config["code"]["n_out"] or 300 + len(points) % 3 + len(runs.name)}
+        code = config["code"] | {"n_out": config["code"]["n_out"] or 300 + len(rows) % 3 + len(runs.name)}
         own = {name: code[name] for name in ("n_in", "n_out", "method", "patch_format")}
         bits = (1 + more) * code["n_in"] / 100
-        own |= {
-            "code_bits": bits,
-            "patch_bits": 0.0,
-            "bits_per_weight": bits + 0.3,
-            "test_metric": 0.5 + bits,
-        }
-        row = make_row(seed=seed, config=config, prune_rate=config["prune"]["rate"], **own)
-        points.append(make_point(f"p{len(points)}", [row]))
-    return write_report(runs, points)
-
-
-def terminal(comparison: Comparison, width: int = 80) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(ComparisonTable(comparison))
-    return console.file.getvalue()
+        own |= {"code_bits": bits, "patch_bits": 0.0, "bits_per_weight": bits + 0.3}
+        own |= {"test_metric": 0.5 + bits}
+        rows.append(make_row(seed=seed, config=config, prune_rate=config["prune"]["rate"], **own))
+    return write_report(runs, rows)
 
 
 @given(
@@ -103,15 +91,8 @@ def test_each_value_of_each_axis_has_a_line(tmp_path):
     comparison = compare(
         report(tmp_path / "a", **axes), report(tmp_path / "b", 0.5, **axes, optim__epochs=[3])
     )
-    lines = {
-        "all pairs": 12,
-        "n_in 8": 4,
-        "n_in 16": 4,
-        "n_in 24": 4,
-        "prune rate 0.9": 6,
-        "prune rate 0.95": 6,
-    }
-    lines |= {"quantize.n_planes 1": 6, "quantize.n_planes 2": 6}
+    lines = {"all pairs": 12, "n_in 8": 4, "n_in 16": 4, "n_in 24": 4}
+    lines |= {"prune rate 0.9": 6, "prune rate 0.95": 6, "quantize.n_planes 1": 6, "quantize.n_planes 2": 6}
     assert column(comparison, "by-axis", "pairs") == {name: str(n) for name, n in lines.items()}
     for heading, of_8, of_24, of_all in (
         ("value bits\nA", "0.0800", "0.2400", "0.1600"),
@@ -158,7 +139,7 @@ def test_what_keeps_two_sweeps_apart_is_said(tmp_path):
     places = (report(tmp_path / name, code__n_out=of) for name, of in (("a", [320, 352]), ("b", [96, 128])))
     comparison = compare(*places)
     assert column(comparison, "apart", "A") == {"n_out": "320, 352"}
-    assert "320, 352" in terminal(comparison)
+    assert "320, 352" in printed(ComparisonTable(comparison))
 
 
 def test_only_settings_that_determine_nothing_are_left_out():
@@ -171,28 +152,17 @@ def test_best_points_and_fronts_are_of_validation_accuracy(tmp_path):
     names = ("n_out", "prune_rate", "bits_per_weight", "validation_metric", "test_metric")
     values = [(1, 0.9, 0.3, 0.990, 0.980), (2, 0.95, 0.4, 0.989, 0.999), (3, 0.95, 0.5, 0.991, 0.970)]
     points = [
-        make_point(f"p{shift}", [make_row(**dict(zip(names, of, strict=True)))])
-        for shift, of in enumerate(values)
+        make_point(f"p{i}", [make_row(**dict(zip(names, of, strict=True)))]) for i, of in enumerate(values)
     ]
     first, second = write_report(tmp_path / "a", points), write_report(tmp_path / "b", points[1:])
     comparison = compare(first, second)
-    bits = {
-        "0.9 A": "0.3000",
-        "0.9 B": "none",
-        "0.95 A": "0.5000",
-        "0.95 B": "0.5000",
-        "0.95 B - A": "(+0.0000)",
-    }
-    assert column(comparison, "best", "bits per weight") == bits
+    bits = {"0.9 A": "0.3000", "0.9 B": "none", "0.95 A": "0.5000", "0.95 B": "0.5000"}
+    assert column(comparison, "best", "bits per weight") == bits | {"0.95 B - A": "(+0.0000)"}
     assert column(comparison, "best", "loss (pp)")["0.95 B"] == "2.200"
     write_comparison(comparison, tmp_path / "page.html")
-    fronts = {
-        trace["name"]: trace["x"]
-        for figure in Page(tmp_path / "page.html").figures.values()
-        for trace in figure["data"]
-    }
-    assert fronts[f"front of {first}"] == [0.3, 0.5]
-    assert fronts[f"front of {second}"] == [0.4, 0.5]
+    for figure in Page(tmp_path / "page.html").figures.values():
+        assert traces(figure)[f"front of {first}"]["x"] == [0.3, 0.5]
+        assert traces(figure)[f"front of {second}"]["x"] == [0.4, 0.5]
 
 
 def test_page_and_terminal_show_whole_numbers_and_load_nothing(tmp_path):
@@ -201,13 +171,13 @@ def test_page_and_terminal_show_whole_numbers_and_load_nothing(tmp_path):
     )
     comparison = compare(first, second)
     write_comparison(comparison, tmp_path / "page.html")
-    page, text = Page(tmp_path / "page.html"), terminal(comparison)
+    page, text = Page(tmp_path / "page.html"), printed(ComparisonTable(comparison))
     for number in column(comparison, "by-axis", "bits per weight\nB - A").values():
         assert number in page.text
         assert number in text
     # Of one name, they are told apart by their paths.
     assert str(first) in page.text
-    assert "coded as" in terminal(comparison, 200)
+    assert "coded as" in printed(ComparisonTable(comparison), 200)
     assert not any({"src", "action"} & set(attributes) for _, attributes in page.elements)
 
 

@@ -1,15 +1,9 @@
 import json
-from typing import Any
 
 import polars as pl
+from pages import unpack
 
 from xorjax.results import embedded
-
-
-def unpack(column: dict[str, Any]) -> list[str | None]:
-    """As explore.js does it."""
-    texts = ["".join(column["words"][word] for word in words) for words in column["texts"]]
-    return [None if i < 0 else texts[i] for i in column["index"]]
 
 
 def test_texts_come_back_whole():
@@ -26,16 +20,9 @@ def test_what_commands_share_is_held_once():
     assert len(json.dumps(packed, separators=(",", ":"))) < 0.4 * len(json.dumps(commands))
 
 
-def test_numbers_are_rounded_and_what_is_none_is_null():
-    table = pl.DataFrame(
-        {"bits": [0.123456, None, float("nan")], "n": [1, 2, None], "rate": [0.95, 0.9, 0.8]}
-    )
-    packed = embedded.columns(table, {"bits": 4, "n": 0, "rate": 0})
+def test_numbers_are_rounded_what_is_none_is_null_and_one_value_is_held_once():
+    table = pl.DataFrame({"bits": [0.123456, None, float("nan")], "rate": [0.95, 0.9, 0.8], "n": [7, 7, 7]})
+    packed = embedded.columns(table, {"bits": 4, "rate": 0, "n": 0})
     assert packed["bits"] == {"digits": 4, "values": [0.1235, None, None]}
-    assert packed["n"]["values"] == [1, 2, None]
     assert packed["rate"]["values"] == [0.95, 0.9, 0.8]
-
-
-def test_one_value_is_held_once():
-    packed = embedded.columns(pl.DataFrame({"n": [7, 7, 7]}), {"n": 0})
     assert packed["n"] == {"digits": 0, "same": 7, "n": 3}

@@ -9,7 +9,7 @@ from test_palette import contrast
 
 from xorjax.results.compare import compare
 from xorjax.results.compare_page import write_comparison
-from xorjax.results.masks_section import log_axis
+from xorjax.results.masks import log_axis
 from xorjax.results.page import resource
 from xorjax.results.palette import ON_DARK, PAGES, themed
 from xorjax.results.report import build_report
@@ -54,10 +54,6 @@ def test_every_mark_stands_out_as_it_is_drawn(figures, theme):
 def composed(colour: str, page: str, opacity: float) -> str:
     parts = ([int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in (colour, page))
     return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02X}" for a, b in zip(*parts, strict=True))
-
-
-def test_the_check_finds_what_shows_through():
-    assert contrast(composed("#C77F0C", "#FFFFFF", 0.85), "#FFFFFF") < 3
 
 
 def test_no_stylesheet_draws_a_border_of_an_input_too_faint():

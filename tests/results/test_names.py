@@ -2,12 +2,12 @@ import pytest
 
 from xorjax.codec import CODES
 from xorjax.masks import APPROXIMATE_CODECS, EXACT_CODECS, MASK_CODECS
-from xorjax.results import masks_section, names
+from xorjax.results import masks, names
 
 
 def test_every_mask_codec_has_a_name_and_a_mark():
     assert set(names.MASK_NAMES) == set(MASK_CODECS)
-    assert set(masks_section.MARKS) == set(names.MASK_NAMES)
+    assert set(masks.MARKS) == set(names.MASK_NAMES)
 
 
 def test_a_code_that_is_not_known_has_a_name_too():
@@ -32,5 +32,5 @@ def test_the_glossary_explains_every_mask_codec(codec):
 
 
 def test_exact_marks_are_open_and_approximate_ones_filled():
-    for codec, (symbol, _, _) in masks_section.MARKS.items():
+    for codec, (symbol, _, _) in masks.MARKS.items():
         assert symbol.endswith("-open") == (codec in EXACT_CODECS)

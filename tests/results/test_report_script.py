@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthetic import make_point, make_row, write_report
+from synthetic import make_row, write_report
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"
 REPORT = "reports/lenet_sweep/report.html"
@@ -19,7 +19,7 @@ def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def make_reports(directory: Path, *names: str) -> None:
     for name in names:
-        write_report(directory / name, [make_point("a", [make_row()])])
+        write_report(directory / name, [make_row()])
 
 
 @pytest.mark.parametrize(

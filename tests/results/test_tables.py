@@ -2,55 +2,47 @@ from typing import Any
 
 import polars as pl
 import pytest
-from synthetic import N_WEIGHTS, make_baseline, make_config, make_failure, make_row
+from synthetic import N_WEIGHTS, PERPLEXITY, make_baseline, make_config, make_failure, make_other, make_row
 
+from xorjax.results.best import Best
 from xorjax.results.masks import per_mask
 from xorjax.results.rows import to_frame
-from xorjax.results.tables import (
-    by_axis,
-    per_point,
-    per_setting,
-    summarise,
-    summarise_models,
-    with_best_gaps,
-)
+from xorjax.results.tables import by_axis, per_point, per_setting, summarise, summarise_models, with_best_gaps
 from xorjax.results.variants import varied_keys
 from xorjax.streams import BIT_STREAMS, bits_over_layers
 
 
 def code(bits: float, **values: Any) -> dict[str, Any]:
     """A row with `bits` value bits and no others, in a point of its own."""
-    parts = {
-        "code_bits": bits,
-        "patch_bits": 0.0,
-        "index_bits": 0.0,
-        "scale_bits": 0.0,
-        "bits_per_weight": bits,
-    }
+    parts = dict.fromkeys(BIT_STREAMS, 0.0) | {"code_bits": bits, "bits_per_weight": bits}
     point = f"{values.get('seed', 0)}-{values.get('prune_rate', 0.95)}-{values.get('n_out', 320)}"
     return make_row(**{"point": point, **parts, **values})
 
 
-def test_the_smallest_of_the_accurate_points_is_best():
-    rows = [
-        code(0.40, n_out=300, validation_metric=0.9910, dense_validation_metric=0.9920, test_metric=0.5),
-        code(0.30, n_out=320, validation_metric=0.9905, dense_validation_metric=0.9920, test_metric=0.5),
-        code(0.20, n_out=340, validation_metric=0.9904, dense_validation_metric=0.9920, test_metric=0.5),
-    ]
-    (best,) = summarise(to_frame(rows))
-    assert (best.n_out, best.is_close) == (320, True)
-    assert best.bits_per_weight == pytest.approx(0.30)
+def best_of(rows: list[dict[str, Any]], *swept: str) -> Best:
+    (best,) = summarise(to_frame(rows), swept)
+    return best
 
 
-def test_without_an_accurate_point_the_most_accurate_is_best_and_marked():
+@pytest.mark.parametrize(
+    ("validated", "metric", "chosen", "is_close"),
+    [
+        ((0.9910, 0.9905, 0.9904), {"dense_validation_metric": 0.9920}, 0.30, True),
+        ((0.9850, 0.9850, 0.9800), {}, 0.30, False),
+        ((90.0, 91.4, 91.6), PERPLEXITY, 0.30, True),
+        ((97.0, 95.0, 96.0), PERPLEXITY, 0.30, False),
+    ],
+)
+def test_the_smallest_close_to_the_reference_is_best_else_the_one_that_validates_best(
+    validated, metric, chosen, is_close
+):
     rows = [
-        code(0.20, n_out=300, validation_metric=0.9800),
-        code(0.40, n_out=320, validation_metric=0.9850),
-        code(0.30, n_out=340, validation_metric=0.9850),
+        code(bits, n_out=i, test_metric=0.5, **metric | {"validation_metric": of})
+        for i, (bits, of) in enumerate(zip((0.40, 0.30, 0.20), validated, strict=True))
     ]
-    (best,) = summarise(to_frame(rows))
-    assert (best.n_out, best.is_close) == (340, False)
-    assert best.tested == "99.15 *"
+    best = best_of(rows)
+    assert (best.bits_per_weight, best.is_close) == (pytest.approx(chosen), is_close)
+    assert best.tested.endswith(" *") != is_close
 
 
 def test_means_and_spreads_are_over_seeds():
@@ -59,19 +51,11 @@ def test_means_and_spreads_are_over_seeds():
         code(size, seed=seed, test_metric=accuracy, patches_per_slice=seed)
         for seed, (accuracy, size) in enumerate(zip(accuracies, sizes, strict=True))
     ]
-    (best,) = summarise(to_frame(rows))
-    assert best.n_seeds == 3
-    assert best.test_metric == pytest.approx(0.9920)
-    assert best.test_metric_spread == pytest.approx(0.0010)
-    assert best.bits_per_weight == pytest.approx(0.32)
-    assert best.bits_per_weight_spread == pytest.approx(0.02)
-    assert best.patches_per_slice == pytest.approx(1.0)
-
-
-def test_one_seed_has_no_spread():
-    (best,) = summarise(to_frame([code(0.3)]))
-    assert best.test_metric_spread is None
-    assert "±" not in best.tested
+    best = best_of(rows)
+    found = (best.test_metric, best.test_metric_spread, best.bits_per_weight, best.bits_per_weight_spread)
+    assert found == pytest.approx((0.9920, 0.0010, 0.32, 0.02))
+    assert (best.n_seeds, best.patches_per_slice) == (3, pytest.approx(1.0))
+    assert (best_of(rows[:1]).test_metric_spread, "±" in best_of(rows[:1]).tested) == (None, False)
 
 
 def test_prune_rates_are_apart_and_in_order():
@@ -96,29 +80,37 @@ def test_shapes_that_no_layer_has_are_not_said():
     """A range over layers, and over seeds where n_out is chosen from the masks."""
     config = make_config(code__n_out=None)
     layers = ({"layer": "fc1", "n_in": 20, "n_out": 128}, {"layer": "fc2", "n_in": 12, "n_out": 32})
-    rows = [code(0.4, point="p", config=config, **own) for own in layers]
-    (best,) = summarise(to_frame(rows))
-    assert best.shape == "12 to 20 → 32 to 128"
+    assert (
+        best_of([code(0.4, config=config, point="p", **own) for own in layers]).shape
+        == "12 to 20 → 32 to 128"
+    )
     rows = [
-        code(0.4, point=f"p{seed}", seed=seed, n_out=n_out, config=make_config(seed=seed, code__n_out=None))
-        for seed, n_out in enumerate((320, 352))
+        code(0.4, seed=seed, n_out=n_out, config=make_config(seed=seed, code__n_out=None))
+        for seed, n_out in enumerate((318, 320, 325))
     ]
-    (best,) = summarise(to_frame(rows))
-    assert (best.shape, best.n_seeds, best.asked) == ("20 → 320 to 352", 2, "automatic")
-    assert summarise(to_frame(rows[:1]))[0].shape == "20 → 320"
+    best = best_of(rows)
+    assert (best.shape, best.n_out, best.n_seeds, best.asked) == ("20 → 318 to 325", 321, 3, "automatic")
+    assert best_of(rows[:1]).shape == "20 → 318"
 
 
 def test_two_rules_that_choose_the_same_are_told_apart():
     configs = [make_config(code__n_out=None, code__fill=fill) for fill in (0.9, 0.95)]
-    settings = per_setting(
-        per_point(to_frame([code(0.4, point=str(i), config=c) for i, c in enumerate(configs)]))
-    )
-    assert settings["shape"].to_list() == ["20 → 320 (fill 0.9)", "20 → 320 (fill 0.95)"]
+    rows = [code(0.4, point=str(i), config=config) for i, config in enumerate(configs)]
+    assert per_setting(per_point(to_frame(rows)))["shape"].to_list() == [
+        "20 → 320 (fill 0.9)",
+        "20 → 320 (fill 0.95)",
+    ]
+    # The bound counts every bit plane.
+    assert best_of([code(0.4, n_weights=100, n_kept=10, n_planes=2)]).value_bound == pytest.approx(0.2)
 
 
-def test_the_bound_counts_every_bit_plane():
-    point = per_point(to_frame([code(0.4, n_weights=100, n_kept=10, n_planes=2)])).row(0, named=True)
-    assert point["value_bound"] == pytest.approx(0.2)
+def test_layers_that_are_coded_apart_are_one_point():
+    config = make_config(prune__rate=0.9)
+    first = make_row(config=config, prune_rate=0.95, n_in=20, n_out=300, point="a")
+    other = make_other("signs", "golomb", config=config, prune_rate=0.8, layer="fc2", point="a")
+    best = best_of([first, other])
+    assert (best.prune_rate, best.code, best.mask_codec) == (0.9, "mixed", "mixed")
+    assert best.patches_per_slice == first["patches_per_slice"]
 
 
 def test_failed_rows_count_for_nothing():
@@ -128,16 +120,12 @@ def test_failed_rows_count_for_nothing():
 
 
 def test_settings_that_differ_beside_the_shape_are_told_apart():
-    rows = [
-        code(0.3, point="a", config=make_config(code__seed=1)),
-        code(0.2, point="b", config=make_config(code__seed=2)),
-    ]
+    rows = [code(0.5 - i / 10, point=f"p{i}", config=make_config(code__seed=i)) for i in (1, 2)]
     table = to_frame(rows)
     settings = per_setting(per_point(table, varied_keys((table, ["code.seed"]))))
     assert settings["variant"].to_list() == ["code.seed=1", "code.seed=2"]
     assert settings["model_variant"].unique().to_list() == [""]
-    (best,) = summarise(table, ["code.seed"])
-    assert best.variant == "code.seed=2"
+    assert best_of(rows, "code.seed").variant == "code.seed=2"
 
 
 def test_columns_of_the_coding_tell_settings_of_one_model_apart():
@@ -150,7 +138,7 @@ def test_columns_of_the_coding_tell_settings_of_one_model_apart():
     settings = per_setting(per_point(to_frame(rows)))
     assert sorted(settings.select(names).iter_rows()) == sorted(coding)
     assert set(settings["variant"]) == set(settings["model_variant"]) == {""}
-    (best,) = summarise(to_frame(rows))
+    best = best_of(rows)
     assert (best.method, best.patch_format, best.mask_codec) == coding[0]
 
 
@@ -176,14 +164,15 @@ def front() -> list[dict[str, Any]]:
         for words, n_out, bits in (("search", 20, 0.41), ("search", 160, 0.06), ("latent", 20, 0.41)):
             shape = {"code": {"id": "trained", "n_in": 8, "n_out": n_out}, "prune__rate": 0.0}
             config = make_config(seed=seed, quantize__words=words, **shape)
-            values = {
-                "mask_codec": None,
-                "method": None,
-                "patch_format": None,
+            values = dict.fromkeys(("mask_codec", "method", "patch_format"))
+            values |= {
                 "prune_rate": 0.0,
                 "code": "trained",
+                "point": f"{words}{n_out}-s{seed}",
+                "n_in": 8,
+                "n_out": n_out,
+                "n_kept": N_WEIGHTS,
             }
-            values |= {"point": f"{words}{n_out}-s{seed}", "n_in": 8, "n_out": n_out, "n_kept": N_WEIGHTS}
             values["quantized"] = values["point"]
             rows.append(code(bits, seed=seed, config=config, **values))
         for mask, n_in, bits in (("ans", 20, 0.34), ("ans", 64, 0.33), ("lowrank", 20, 0.12)):
@@ -231,14 +220,12 @@ def test_the_file_of_the_best_is_of_the_seed_that_validates_best():
         code(0.3, seed=seed, point=f"seed{seed}", validation_metric=accuracy, test_metric=0.99 - seed / 100)
         for seed, accuracy in enumerate(validated)
     ]
-    (best,) = summarise(to_frame(rows))
-    assert best.point == "seed1"
+    assert best_of(rows).point == "seed1"
 
 
 def test_layers_keep_magnitude_by_their_kept_weights():
     rows = [code(0.3, n_kept=300, kept_score=0.9), code(0.3, layer="fc2", n_kept=100, kept_score=0.5)]
-    (best,) = summarise(to_frame(rows))
-    assert best.kept_score == pytest.approx(0.8)
+    assert best_of(rows).kept_score == pytest.approx(0.8)
 
 
 def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
@@ -249,7 +236,7 @@ def test_baselines_stand_beside_the_best_point_of_the_same_quantized_model():
         make_baseline("csr5", 0.4, 0.1, point="a", config=configs["channel"]),
         make_baseline("csr5", 0.3, 0.1, scale_bits=0.0, point="b", config=configs["tensor"]),
     ]
-    (best,) = summarise(to_frame(rows), ["quantize.scale"])
+    best = best_of(rows, "quantize.scale")
     assert best.variant == "quantize.scale=tensor"
     assert best.sizes == {"CSR + signs": pytest.approx(0.4)}
 
@@ -260,17 +247,13 @@ def test_baselines_of_an_approximate_mask_stand_beside_its_own_points_only():
     for row, index_bits in ((exact, 0.4), (approximate, 0.3)):
         same = {key: row[key] for key in ("point", "config", "quantized")}
         rows.append(make_baseline("csr5", index_bits, 0.1, scale_bits=0.0, **same))
-    (best,) = summarise(to_frame(rows))
+    best = best_of(rows)
     assert best.mask_codec == "lowrank"
     # The signs behind the mask as its code stores it: what an honest rival would do.
     same_mask = best.value_bound + best.index_bits + best.scale_bits
-    assert best.sizes == {
-        "CSR + signs": pytest.approx(0.4),
-        "same mask + signs": pytest.approx(same_mask),
-    }
+    assert best.sizes == pytest.approx({"CSR + signs": 0.4, "same mask + signs": same_mask})
     assert best.least == pytest.approx(same_mask)
-    (best,) = summarise(to_frame([exact, *rows[2:]]))
-    assert best.sizes == {"CSR + signs": pytest.approx(0.5)}
+    assert best_of([exact, *rows[2:]]).sizes == {"CSR + signs": pytest.approx(0.5)}
 
 
 def test_relative_indices_are_compared_at_their_best_width():
@@ -283,33 +266,21 @@ def test_relative_indices_are_compared_at_their_best_width():
             rows[-1] |= {"mask_codec": f"csr{width}"}
     table = to_frame(rows)
     summary = summarise(table)
-    assert [best.sizes for best in summary] == [
-        {"CSR + signs": pytest.approx(0.50)},
-        {"CSR + signs": pytest.approx(0.40)},
-    ]
-    assert [one.best for best in summary for one in best.baselines] == [
-        "4-bit gaps + signs",
-        "7-bit gaps + signs",
-    ]
+    assert [best.sizes["CSR + signs"] for best in summary] == pytest.approx([0.50, 0.40])
+    names = ["4-bit gaps + signs", "7-bit gaps + signs"]
+    assert [one.best for best in summary for one in best.baselines] == names
     drawn = with_best_gaps(per_point(table))
-    assert drawn.filter("baseline")["codec"].to_list() == (
-        ["4-bit gaps + signs"] * 2 + ["7-bit gaps + signs"] * 2
-    )
+    assert drawn.filter("baseline")["codec"].unique(maintain_order=True).to_list() == names
     assert drawn.filter(~pl.col("baseline")).height == 4
 
 
 def test_totals_at_the_entropy_of_the_signs_have_the_same_mask():
     entropies = {"index_bits": 0.3, "scale_bits": 0.01, "bits_per_weight": 0.36}
     known = code(0.05, **entropies, sign_entropy=0.04, context_entropy=0.03)
-    (best,) = summarise(to_frame([known]))
-    assert best.at_entropy == {
-        "same mask + sign entropy": pytest.approx(0.35),
-        "same mask + context entropy": pytest.approx(0.34),
-    }
+    at_entropy = {"same mask + sign entropy": 0.35, "same mask + context entropy": 0.34}
+    assert best_of([known]).at_entropy == pytest.approx(at_entropy)
     # A layer that does not say its entropy makes that of the whole unknown.
-    rows = [known, code(0.05, layer="fc2", point=known["point"])]
-    (best,) = summarise(to_frame(rows))
-    assert best.at_entropy == {}
+    assert best_of([known, code(0.05, layer="fc2", point=known["point"])]).at_entropy == {}
 
 
 def test_every_value_of_an_axis_has_its_best_setting_at_each_prune_rate():

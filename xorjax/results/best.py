@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from xorjax.metric import Metric
 from xorjax.results.losses import Loss
 from xorjax.results.names import code_name
-from xorjax.results.variants import SAID, SETTING, said
+from xorjax.results.variants import SAID, said
 
 ENTROPIES = {
     "sign_entropy": "same mask + sign entropy",
@@ -16,11 +15,10 @@ ENTROPIES = {
 """Columns of entropies of the kept signs, and what readers call the totals with them."""
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """Another codec on the same quantized models; bits per weight, means over `n_seeds`."""
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """Bits per weight and bytes of the whole file, means over `n_seeds`."""
 
-    name: str
     code_bits: float
     patch_bits: float
     index_bits: float
@@ -28,12 +26,18 @@ class Baseline:
     bits_per_weight: float
     file_bytes: float | None
     n_seeds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline(Size):
+    """Another codec on the same quantized models; `best` of one that stands for several, which."""
+
+    name: str
     best: str = ""
-    """Of one that stands for several, which."""
 
 
-@dataclass(frozen=True)
-class Best:
+@dataclass(frozen=True, kw_only=True)
+class Best(Size):
     """The best point of one prune rate; means over `n_seeds` seeds, `*_spread` their sample deviation.
 
     `loss`, and whether it `is_close`, are against the reference; `dense_metric` is the model that both come from.
@@ -56,7 +60,6 @@ class Best:
     variant: str
     approximate: bool
     point: str
-    n_seeds: int
     metric: Metric
     dense_metric: float
     dense_epochs: float
@@ -68,14 +71,8 @@ class Best:
     test_metric_spread: float | None
     loss: Loss
     is_close: bool
-    code_bits: float
-    patch_bits: float
-    index_bits: float
-    scale_bits: float
-    bits_per_weight: float
     bits_per_weight_spread: float | None
     patches_per_slice: float | None
-    file_bytes: float | None
     file_bits_per_parameter: float | None
     value_bound: float
     sign_entropy: float | None
@@ -83,11 +80,6 @@ class Best:
     kept_score: float
     baselines: tuple[Baseline, ...]
     n_bounded: int
-
-    @property
-    def setting(self) -> tuple[Any, ...]:
-        """Its values of `variants.SETTING`."""
-        return tuple(getattr(self, name) for name in SETTING)
 
     @property
     def said(self) -> str:

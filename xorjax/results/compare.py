@@ -105,7 +105,7 @@ def compare(*places: Path) -> Comparison:
     varied = varied_keys(*((t, experiment.swept) for t, experiment in zip(tables, experiments, strict=True)))
     value_bits = pl.col("code_bits") + pl.col("patch_bits")
     points = [per_point(table, varied).with_columns(value_bits=value_bits) for table in tables]
-    sides = [_settings(of, table, varied) for of, table in zip(points, tables, strict=True)]
+    sides = [_settings(of, varied) for of in points]
     axes = [*AXES, *sorted(set().union(*varied.values()))]
     seen = {axis: [set(side[axis]) for side in sides] for axis in axes}
     disjoint = [axis for axis, (one, two) in seen.items() if one.isdisjoint(two)]
@@ -193,14 +193,13 @@ def _pair(row: dict[str, Any], axes: Iterable[str]) -> Pair:
     )
 
 
-def _settings(points: pl.DataFrame, table: pl.DataFrame, varied: Varied) -> pl.DataFrame:
+def _settings(points: pl.DataFrame, varied: Varied) -> pl.DataFrame:
     """A row each, with its values by seed, its axes for readers, and what the join of `_joined` needs."""
     own = points.filter(~pl.col("baseline")).sort(BY_SETTING, maintain_order=True)
     rows = own.group_by(SETTING, maintain_order=True).agg(
-        pl.col("point", "shape").first(), "quantized", "seed", *VALUES
+        pl.col("point", "shape", "config").first(), "quantized", "seed", *VALUES
     )
-    of_points = table.filter(~pl.col("baseline")).unique("point")
-    configs = rows.join(of_points, on="point", maintain_order="left")["config"]
+    configs = rows["config"]
     coded_as = list(zip(setting(configs, "code"), setting(configs, "mask.codec"), strict=True))
     variants = {}
     for key in sorted(set().union(*varied.values())):

@@ -41,14 +41,11 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
 
 def _section(table: Table) -> str:
-    if not table.rows:
+    if not table.n_rows:
         return page.section(table.name, table.title, page.paragraph("None."))
-    rows, headings = table.rows[:SHOWN], [heading.rpartition("\n") for heading in table.rows[0]]
-    groups = {group: [g for g, _, _ in headings].count(group) for group, _, _ in headings}
-    names, cells = [name for _, _, name in headings], [list(row.values()) for row in rows]
-    caption = table.caption + of_many(len(table.rows), len(rows), "rows")
-    drawn = page.table(names, cells, groups if len(groups) > 1 else None, table.title)
-    return page.section(table.name, table.title, drawn, page.paragraph(caption, "caption"))
+    columns, said = table.some(SHOWN, "rows")
+    drawn = page.table(table.title, columns)
+    return page.section(table.name, table.title, drawn, page.paragraph(said, "caption"))
 
 
 def _fronts(comparison: Comparison) -> str:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from xorjax.metric import Metric
 from xorjax.results.best import best_of_each
+from xorjax.results.caps import of_many, spread
 from xorjax.results.compare import VALUES, Comparison, Difference, Pair, by_seed, difference
 from xorjax.results.losses import EQUAL, heading
-from xorjax.results.page import Cell
+from xorjax.results.page import Cell, Column
 from xorjax.results.tables import of_setting, summarise_points
 
 READING = (
@@ -25,8 +26,6 @@ CAPTIONS = {
     "common": "Means over seeds.",
 }
 WORDS = ("better", "worse", "equal", "within the spread", "one seed")
-Row = dict[str, Cell]
-"""A cell of each column by its heading; of a column in a group, behind the group's heading and a line's end."""
 
 
 class Table(NamedTuple):
@@ -34,32 +33,39 @@ class Table(NamedTuple):
 
     name: str
     title: str
-    rows: Sequence[Row]
+    columns: Sequence[Column]
     brief: int = 20
 
     @property
-    def caption(self) -> str:
-        return CAPTIONS.get(self.name, "")
+    def n_rows(self) -> int:
+        return len(self.columns[0].cells) if self.columns else 0
+
+    def some(self, n: int, what: str) -> tuple[list[Column], str]:
+        """The columns with at most `n` rows, evenly spread, and what to say below them."""
+        columns = [column._replace(cells=spread(column.cells, n)) for column in self.columns]
+        return columns, f"{CAPTIONS.get(self.name, '')}{of_many(self.n_rows, n, what)}".strip()
 
 
 def tables(comparison: Comparison) -> list[Table]:
     """All of them, in their order."""
     metric, pairs = comparison.metric, comparison.pairs
+    groups = ({"all pairs": pairs} if pairs else {}) | comparison.by_axis
     axes = [
-        {"pairs with": (name, "text wrap"), "pairs": (str(len(of)), ""), **_compared(of, metric, VALUES[:3])}
-        for name, of in (({"all pairs": pairs} if pairs else {}) | comparison.by_axis).items()
+        Column("pairs with", [(name, "text wrap") for name in groups]),
+        Column("pairs", [(str(len(of)), "") for of in groups.values()]),
+        *_compared(list(groups.values()), metric, VALUES[:3]),
     ]
     common = [
-        {"setting": (pair.name, "text wrap"), "seeds": (pair.n_seeds, "")}
-        | _compared([pair], metric, VALUES[1:3], VALUES[::3])
-        for pair in pairs
+        Column("setting", [(pair.name, "text wrap") for pair in pairs]),
+        Column("seeds", [(pair.n_seeds, "") for pair in pairs]),
+        *_compared([[pair] for pair in pairs], metric, VALUES[1:3], VALUES[::3]),
     ]
     title, best = _best(comparison)
     apart = _texts(("axis", "A", "B"), comparison.apart)
     return [
         Table("by-axis", "By axis", axes),
         *([Table("apart", "What keeps all settings apart", apart)] if apart else []),
-        Table("verdicts", "Pairs that differ", _verdicts(pairs, metric)),
+        Table("verdicts", "Pairs that differ", _verdicts(pairs, metric) if pairs else []),
         Table("settings", "Settings that differ", _texts(("setting", "A", "B"), comparison.config)),
         Table("best", title, best, 60),
         Table("common", "Settings in common", common),
@@ -87,8 +93,10 @@ def verdict(each: Difference, higher_is_better: bool = False) -> str:
     return unjudged if each.spread is None else equal if abs(each.value) <= EQUAL else within
 
 
-def _texts(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Row]:
-    return [dict(zip(headings, ((text, "text") for text in row), strict=True)) for row in rows]
+def _texts(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Column]:
+    """Columns of text, none without rows."""
+    columns = zip(headings, zip(*rows, strict=True), strict=False)
+    return [Column(heading, [(text, "text") for text in texts]) for heading, texts in columns]
 
 
 def _measure(column: str, metric: Metric) -> tuple[str, Metric | None]:
@@ -97,40 +105,42 @@ def _measure(column: str, metric: Metric) -> tuple[str, Metric | None]:
     return (column.replace("_", " "), None) if split == column else (f"{split} {metric.label}", metric)
 
 
-def _compared(pairs: Sequence[Pair], metric: Metric, whole: Sequence[str], rest: Sequence[str] = ()) -> Row:
-    """The difference of each of `VALUES` over the pairs, and of the whole ones both means."""
-    row = {}
+def _compared(
+    groups: Sequence[Sequence[Pair]], metric: Metric, whole: Sequence[str], rest: Sequence[str] = ()
+) -> list[Column]:
+    """The difference of each of `VALUES` over the pairs of each group, and of the whole ones both means."""
+    found = []
     for column in (*whole, *rest):
         name, of = _measure(column, metric)
-        each = difference(pair.values[column] for pair in pairs)
-        if column in whole:
-            means = (each.first, each.second) if each else ()
-            texts = [of.number(mean) if of else f"{mean:.4f}" for mean in means] or ["", ""]
-            row |= {f"{name}\n{side}": (text, "") for side, text in zip("AB", texts, strict=True)}
-        row[f"{name}\nB - A"] = _difference(each, of)
-    return row
+        differences = [difference(pair.values[column] for pair in pairs) for pairs in groups]
+        means = [(each.first, each.second) if each else (None, None) for each in differences]
+        for side, values in zip("AB", zip(*means, strict=True), strict=False) if column in whole else ():
+            texts = ("" if v is None else of.number(v) if of else f"{v:.4f}" for v in values)
+            found.append(Column(side, [(text, "") for text in texts], name))
+        found.append(Column("B - A", [_difference(each, of) for each in differences], name))
+    return found
 
 
 def _difference(each: Difference | None, metric: Metric | None) -> Cell:
     return ("", "") if each is None else (shown(each, metric), "strong" if each.is_clear else "quiet")
 
 
-def _verdicts(pairs: Sequence[Pair], metric: Metric) -> list[Row]:
+def _verdicts(pairs: Sequence[Pair], metric: Metric) -> list[Column]:
     # How a model is coded does not change its metric.
     by_models = list({pair.models: pair for pair in pairs}.values())
-    rows = []
-    for column in VALUES[:3] if pairs else ():
+    names, found = [], []
+    for column in VALUES[:3]:
         name, of = _measure(column, metric)
         known = [difference([pair.values[column]]) for pair in (by_models if of else pairs)]
-        found = [verdict(each, of is not None and of.higher_is_better) for each in known if each]
-        numbers = {word: found.count(word) for word in WORDS} | {"pairs": len(found)}
-        rows.append({"": (name, "text")} | {word: (str(n), "") for word, n in numbers.items()})
-    return rows
+        names.append((name, "text"))
+        found.append([verdict(each, of is not None and of.higher_is_better) for each in known if each])
+    counts = {word: [said.count(word) for said in found] for word in WORDS} | {"pairs": list(map(len, found))}
+    return [Column("", names), *(Column(word, [(str(n), "") for n in of]) for word, of in counts.items())]
 
 
-def _best(comparison: Comparison) -> tuple[str, list[Row]]:
+def _best(comparison: Comparison) -> tuple[str, list[Column]]:
     """A title, and for each prune rate the best point of A, that of B, and their difference where there are both."""
-    metric, rows = comparison.metric, []
+    metric, rows = comparison.metric, list[list[Cell]]()
     best = [{best.prune_rate: best for best in summarise_points(of)} for of in comparison.points]
     sizes = (_measure(column, metric)[0] for column in VALUES[:3])
     names = ("S", "", *sizes, heading(metric), "coded as")
@@ -146,9 +156,10 @@ def _best(comparison: Comparison) -> tuple[str, list[Row]]:
                 texts = (side, *bits, b.tested, b.loss.number(metric), coded_as)
             lines.append(list(zip(texts, ("text", "", "", "", "", "text wrap"), strict=True)))
         if all(both):
-            settings = [of_setting(of, b.setting) for of, b in zip(comparison.points, both, strict=True) if b]
+            settings = [of_setting(of, b) for of, b in zip(comparison.points, both, strict=True) if b]
             values = {c: tuple(by_seed(of["seed"], of[c]) for of in settings) for c in VALUES}
-            differences = _compared([Pair("", {}, (), values)], metric, (), VALUES[:3]).values()
-            lines.append([("B - A", "text"), *differences, ("", ""), ("", "text")])
-        rows += [dict(zip(names, [(f"{rate:g}", "strong"), *line], strict=True)) for line in lines]
-    return best_of_each([b for of in best for b in of.values()]), rows
+            differences = _compared([[Pair("", {}, (), values)]], metric, (), VALUES[:3])
+            lines.append([("B - A", "text"), *(of.cells[0] for of in differences), ("", ""), ("", "text")])
+        rows += [[(f"{rate:g}", "strong"), *line] for line in lines]
+    columns = [Column(name, cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)]
+    return best_of_each([b for of in best for b in of.values()]), columns

@@ -30,16 +30,10 @@ def text(column: pl.Series) -> dict[str, Any]:
 
 
 def _column(column: pl.Series, digits: int | None) -> dict[str, Any]:
-    if digits is None:
-        found = text(column)
-        return (
-            {"same": column[0], "n": len(column)}
-            if len(found["texts"]) == 1 and -1 not in found["index"]
-            else found
-        )
     if column.dtype.is_float():
         column = column.fill_nan(None)
         column = column.round(digits) if digits else column
-    if column.n_unique() == 1:
-        return {"digits": digits, "same": column[0], "n": len(column)}
-    return {"digits": digits, "values": column.to_list()}
+    said = {} if digits is None else {"digits": digits}
+    if column.n_unique() == 1 and (digits is not None or column[0] is not None):
+        return said | {"same": column[0], "n": len(column)}
+    return text(column) if digits is None else said | {"values": column.to_list()}

@@ -63,8 +63,6 @@ OTHERS = (
 XOR = [code_name("xor", method) for method in ("minimum", "greedy")]
 """Own codes whose mark is always the same."""
 
-Digits = Mapping[str, int | None]
-"""The columns of the page's table and the digits after their point (0: as it is, None: text)."""
 DIGITS: dict[str, int | None] = {"layer": None, "codec": None, "prune_rate": 0, "bits_per_weight": 4}
 DIGITS |= {"file_bits_per_parameter": 4, "matrix_bits": 4}
 DIGITS |= {"test_metric": 4, "validation_metric": 4, "seed": 0, "n_in": 0, "n_out": 0}
@@ -73,6 +71,7 @@ DIGITS |= {"patch_format": None, "mask_codec": None, "dense_metric": 4, "referen
 DIGITS |= {"pruned_metric": 4, "epochs": 0}
 DIGITS |= {"lossless": None, "n_weights": 0, "n_kept": 0, "kept_score": 4, "n_bounded": 0, "file_bytes": 0}
 DIGITS |= {"wall_seconds": 1, "quantized": None, "status": None, "point": None, "command": None}
+"""The columns of the page's table and the digits after their point (0: as it is, None: text)."""
 # Printed: what fits on paper.
 PRINTED = ("status", "layer", "codec", "seed", "prune_rate", "n_in", "n_out", "test_metric", "index_bits")
 PRINTED += ("bits_per_weight", "file_bits_per_parameter")
@@ -333,9 +332,7 @@ def _figure(points: pl.DataFrame, metric: Metric, own: str) -> list[str]:
         f"<h3>Bits against {escape(name)}</h3>",
         '<div id="axes">',
         _choice("axis", escape(name.capitalize()), {"validation": "validation", "test": "test"}),
-        _choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})
-        if seeds > 1
-        else "",
+        *([_choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})] * (seeds > 1)),
         _choice("scale", "Bits per weight", {"linear": "linear", "logarithmic": "logarithmic"}),
         '<fieldset><legend>Range</legend><label><input type="checkbox" name="codecs" value="all" '
         'form="filters">all codecs</label></fieldset></div><div class="keep">',
@@ -381,17 +378,12 @@ def _layers() -> str:
 
 def _rows(table: pl.DataFrame, metric: Metric) -> tuple[str, ...]:
     """The table of all rows, empty; and the panel of what is chosen, on all pages."""
-    known = _columns(table)
+    known, kinds = _columns(table), {}
     shown, same = _listed(table)
-
-    def heading(name: str) -> str:
+    for name in shown:
         said = escape(name.replace("metric", metric.name)).replace("_", "_<wbr>").replace(".", ".<wbr>")
-        return f'<button type="button">{said}</button>'
-
-    kinds = {
-        heading(name): f"{'text' if known[name] is None else ''}{'' if name in PRINTED else ' wide'}"
-        for name in shown
-    }
+        kind = f"{'text' if known[name] is None else ''}{'' if name in PRINTED else ' wide'}"
+        kinds[f'<button type="button">{said}</button>'] = kind
     said = "; ".join(f"{name.replace('metric', metric.name)} {value}" for name, value in same.items())
     values = "accuracies fractions" if metric.unit == "%" else f"{metric.label} as it is"
     return (

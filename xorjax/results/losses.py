@@ -44,12 +44,8 @@ class Loss:
 
     def number(self, metric: Metric) -> str:
         """For a column whose heading has the unit: "0.061 ± 0.047"."""
-        return " ± ".join(filter(None, self.numbers(metric)))
-
-    def numbers(self, metric: Metric) -> tuple[str, str | None]:
-        """The loss and its half width, each for a line of its own."""
-        width = None if self.half_width is None else _width(self.half_width, metric)
-        return _number(self.value, metric), width
+        width = "" if self.half_width is None else f" ± {_number(self.half_width, metric, 2)}"
+        return _number(self.value, metric, 4) + width
 
     def text(self, metric: Metric) -> str:
         """For a sentence: "0.061 ± 0.047 pp (95 %, 9 seeds, paired by seed)"."""
@@ -69,12 +65,8 @@ def heading(metric: Metric) -> str:
     return f"loss ({_unit(metric).strip()})" if _unit(metric) else "loss"
 
 
-def _number(value: float, metric: Metric) -> str:
-    return f"{100 * value:.3f}" if metric.unit == "%" else f"{value:.4g}"
-
-
-def _width(value: float, metric: Metric) -> str:
-    return _number(value, metric) if metric.unit == "%" else f"{value:.2g}"
+def _number(value: float, metric: Metric, digits: int) -> str:
+    return f"{100 * value:.3f}" if metric.unit == "%" else f"{value:.{digits}g}"
 
 
 def _unit(metric: Metric) -> str:

@@ -37,19 +37,12 @@ def opening(
     if summary:
         kind = "XOR-coded" if all(best.code == "xor" for best in summary) else "Coded"
         title = f"{kind} weights of {_names(results['model'])} on {_names(results['dataset'])}"
-    lines = [
-        f"<header>\n<h1>{escape(title)}</h1>",
-        page.paragraph(" · ".join(_about(experiment, results)), "meta"),
-    ]
+    about = page.paragraph(" · ".join(_about(experiment, results)), "meta")
+    lines = [f"<header>\n<h1>{escape(title)}</h1>", about]
     lines += [page.paragraph(text, "lead bad") for text in _warnings(results, summary)]
     if summary:
-        lines.append(
-            _three_lines(
-                points,
-                summary,
-                " or ".join(f"{n:,}" for n in sorted(results["n_test"].drop_nulls().unique())),
-            )
-        )
+        n_test = " or ".join(f"{n:,}" for n in sorted(results["n_test"].drop_nulls().unique()))
+        lines.append(_three_lines(points, summary, n_test))
     elif not experiment.planned or len(experiment.failed) < len(experiment.planned):
         lines.append(page.paragraph("No point of this experiment has a result yet.", "lead"))
     return "\n".join(filter(None, lines)) + "\n</header>"
@@ -62,21 +55,16 @@ def _names(ids: pl.Series) -> str:
 
 def state(experiment: Experiment) -> str:
     """How many points are there."""
-    n_failed = len(experiment.failed)
+    n_failed, n_planned = len(experiment.failed), count(len(experiment.planned), "point")
     n_finished = len(experiment.points) - n_failed
-    return (
-        f"{n_finished:,} of {count(len(experiment.planned), 'point')} finished, {n_failed or 'none'} failed"
-    )
+    return f"{n_finished:,} of {n_planned} finished, {n_failed or 'none'} failed"
 
 
 def _about(experiment: Experiment, results: pl.DataFrame) -> list[str]:
     """A line of what was done."""
     found = [f"experiment {experiment.name}", state(experiment)]
-    found += [
-        f"{count(len(values), 'value')} of {key}"
-        for key, values in list(experiment.swept.items())[:6]
-        if len(values) > 1
-    ]
+    swept = list(experiment.swept.items())[:6]
+    found += [f"{count(len(values), 'value')} of {key}" for key, values in swept if len(values) > 1]
     if finished := results["finished_at"].max():
         found.append(f"last result {finished}")
     if experiment.unfinished:
@@ -132,7 +120,7 @@ def _three_lines(points: pl.DataFrame, summary: Sequence[Best], n_test: str) -> 
     add("seeds", lambda best, of: str(best.n_seeds))
     add("float32 / coded", lambda best, of: number(BITS_OF_FLOAT32 / of.bits_per_weight, ".0f"))
     given.append(Column("setting", [(said, "text wrap") for _, _, _, said in rows]))
-    return page.columns("the best", given) + page.paragraph(
+    return page.table("the best", given) + page.paragraph(
         f"Each the smallest whose validation {metric.name} is within {metric.difference(metric.tolerance)} "
         f"of its reference's, or where none is (*) the best there; tested on {n_test} examples.",
         "caption",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from typing import NamedTuple
 
 from xorjax.results.palette import ON_DARK, css, themed
@@ -21,6 +22,10 @@ class Column(NamedTuple):
     name: str
     cells: Sequence[Cell]
     group: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        return "text" in self.cells[0][1]
 
 
 def resource(name: str) -> str:
@@ -75,52 +80,36 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escape(text.strip())}</p>' if kind else f"<p>{escape(text.strip())}</p>"
 
 
-def table(
-    headings: Sequence[str],
-    rows: Sequence[Sequence[Cell]],
-    groups: Mapping[str, int] | None = None,
-    label: str = "table",
-) -> str:
-    """A table; a heading is aligned as the cells below it.
+def table(label: str, given: Sequence[Column]) -> str:
+    """A table; `label` is what a screen reader calls it. A heading is aligned as the cells below it.
 
-    `groups`: headings above the headings, with the number of columns that each spans. `label`: what a screen reader
-    calls it.
+    Empty columns are left out; a text that is the same in all of several rows is said below.
     """
-    aligned = ["text" if "text" in kinds else "" for _, kinds in rows[0]]
-    above = "".join(
-        f'<th colspan="{n}" scope="colgroup">{escape(name)}</th>' for name, n in (groups or {}).items() if n
-    )
-    head = "".join(
-        f'<th class="{kind}" scope="col">{escape(name)}</th>'
-        for name, kind in zip(headings, aligned, strict=True)
-    )
-    lines = "\n".join(
-        "<tr>" + "".join(f'<td class="{kinds}">{escape(text)}</td>' for text, kinds in row) + "</tr>"
-        for row in rows
-    )
-    above = f'<tr class="groups">{above}</tr>' if groups else ""
-    return scrolled(
-        f"<table><thead>{above}<tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>", label
-    )
-
-
-def columns(label: str, given: Sequence[Column]) -> str:
-    """A table of columns: empty ones are left out; a text that is the same in all of several rows is said below."""
     same, kept = [], []
     for column in given:
         texts = {text for text, _ in column.cells}
         if texts == {""}:
             continue
-        if len(column.cells) > 1 and len(texts) == 1 and all("text" in kind for _, kind in column.cells):
+        if column.is_text and len(texts) == 1 < len(column.cells):
             same.append(f"{column.name} {column.cells[0][0]}")
         else:
             kept.append(column)
-    groups: dict[str, int] = {}
-    for column in kept:
-        groups[column.group] = groups.get(column.group, 0) + 1
-    rows = list(zip(*(column.cells for column in kept), strict=True))
-    drawn = table([column.name for column in kept], rows, groups if len(groups) > 1 else None, label)
-    return drawn + paragraph(f"The same in every row: {'; '.join(same)}." if same else "", "caption")
+    above = "".join(
+        f'<th colspan="{len(list(those))}" scope="colgroup">{escape(group)}</th>'
+        for group, those in groupby(column.group for column in kept)
+    )
+    head = "".join(
+        f'<th class="{"text" if column.is_text else ""}" scope="col">{escape(column.name)}</th>'
+        for column in kept
+    )
+    lines = "\n".join(
+        "<tr>" + "".join(f'<td class="{kinds}">{escape(text)}</td>' for text, kinds in row) + "</tr>"
+        for row in zip(*(column.cells for column in kept), strict=True)
+    )
+    above = f'<tr class="groups">{above}</tr>' if len({column.group for column in kept}) > 1 else ""
+    drawn = f"<table><thead>{above}<tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>"
+    below = paragraph(f"The same in every row: {'; '.join(same)}." if same else "", "caption")
+    return scrolled(drawn, label) + below
 
 
 def empty_table(headings: Mapping[str, str], label: str, kind: str = "") -> str:
@@ -135,16 +124,10 @@ def scrolled(content: str, label: str) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{content}</div>'
 
 
-def settings_table(settings: Mapping[str, object]) -> str:
+def settings_table(settings: Mapping[str, str]) -> str:
     """A table of names and values without headings."""
-
-    def plain(value: object) -> str:
-        if isinstance(value, list | tuple):
-            return ", ".join(str(item) for item in value)
-        return "none" if value is None else str(value)
-
     lines = "\n".join(
-        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(plain(value))}</td></tr>'
+        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(value)}</td></tr>'
         for name, value in settings.items()
     )
     return scrolled(f'<table class="settings"><tbody>\n{lines}\n</tbody></table>', "settings")

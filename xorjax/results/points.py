@@ -11,7 +11,6 @@ from xorjax.results.rows import COLUMNS, RowError, check_row
 
 STATUSES = ("ok", "failed")
 KEYS = ("point", "status", "rows", "error", "compressed", "curves")
-LONG = ("versions", "command", "error")
 _values = itemgetter(*COLUMNS)
 
 _read: dict[Path, tuple[tuple[int, int], "Point"]] = {}
@@ -85,10 +84,5 @@ def _checked(path: Path, content: dict[str, Any], name: str, experiment: str) ->
             check_row(row)
     except RowError as error:
         raise CollectError(f"{path}: {error}") from error
-    # Rows share their long texts; parsed, each has its own copy.
-    texts: dict[str | None, str | None] = {}
-    for row in rows:
-        row.update((column, texts.setdefault(row[column], row[column])) for column in LONG)
-    values = tuple(_values(row) for row in rows)
-    curves = tuple(content["curves"])
+    values, curves = tuple(_values(row) for row in rows), tuple(content["curves"])
     return Point(name, content["status"], content["error"], values, content["compressed"], curves)

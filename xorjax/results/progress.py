@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def progress(experiment: Experiment, runs_dir: Path) -> str:
     widths = {"": len(experiment.points) - len(failed), "failed": len(failed)}
     bars = "".join(f'<i class="{kind}" style="width:{100 * of / n:.2f}%"></i>' for kind, of in widths.items())
     parts = [page.paragraph(f"{state(experiment)}."), f'<div class="progress">{bars}</div>']
-    stages = _stages(runs_dir)
+    stages = _stages(runs_dir) if failed else {}
     alike: dict[str, list[Point]] = {}
     for point in failed:
         alike.setdefault(point.error or "no message", []).append(point)
@@ -72,18 +71,12 @@ def _title(point: Point) -> str:
 
 def _stages(runs_dir: Path) -> Mapping[str, str]:
     """Message -> kind of the stage that failed with it, as the log of stages says; those of several kinds left out."""
-    log = paths.stage_log(runs_dir)
+    kinds: dict[str, set[str]] = {}
     try:
-        changed = log.stat()
+        lines = paths.stage_log(runs_dir).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return {}
-    return _read(log, changed.st_mtime_ns, changed.st_size)
-
-
-@lru_cache(maxsize=8)
-def _read(log: Path, changed: int, size: int) -> Mapping[str, str]:
-    kinds: dict[str, set[str]] = {}
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in lines:
         if '"failed"' not in line:
             continue
         try:

@@ -11,7 +11,7 @@ from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment, metric_of, read_experiment, tabulate, write_table
 from xorjax.results.configs import distinct, plain
 from xorjax.results.explore import data, explore, marked
-from xorjax.results.masks_section import masks
+from xorjax.results.masks import masks
 from xorjax.results.metric_section import metric_section
 from xorjax.results.names import GLOSSARY
 from xorjax.results.opening import opening

@@ -17,30 +17,15 @@ COLUMNS = tuple(name for name in SCHEMA if name not in DERIVED)
 _TYPES = {column: SCHEMA[column].to_python() for column in COLUMNS}
 # What values mostly are, so that a row is checked quickly.
 _EXACTLY = {column: {expected, type(None)} for column, expected in _TYPES.items()}
-ALWAYS = (
-    "experiment",
-    "model",
-    "dataset",
-    "layer",
-    "seed",
-    "prune_rate",
-    "code",
-    "baseline",
-    "n_weights",
-    "task",
+ALWAYS = ("experiment", "point", "model", "dataset", "layer", "n_weights", "seed", "prune_rate", "config")
+ALWAYS += ("code", "baseline", "quantized", *BIT_STREAMS, "bits_per_weight", "epochs", "dense_epochs", "task")
+ALWAYS += (
     "metric",
     "metric_unit",
     "higher_is_better",
     "metric_tolerance",
     "dense_metric",
     "reference_metric",
-    "dense_epochs",
-    "epochs",
-    *BIT_STREAMS,
-    "bits_per_weight",
-    "quantized",
-    "point",
-    "config",
 )
 """What every row that is not a failure must say."""
 OF_OWN_CODES = ("n_planes", "n_kept", "kept_score", "test_metric", "lossless")

@@ -1,6 +1,7 @@
 """The best points in tables: their columns, for the report and for the terminal, and the report's section of them."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -69,11 +70,7 @@ def best_columns(summary: Sequence[Best]) -> list[Column]:
     add("setting", "variant", lambda best: best.variant, "text")
     add("setting", "seeds", lambda best: str(best.n_seeds))
     add("setting", "epochs (dense)", lambda best: f"{best.epochs:g} ({best.dense_epochs:g})")
-    add(
-        "code and mask",
-        "patches / slice",
-        lambda best: number(best.patches_per_slice, ".2f"),
-    )
+    add("code and mask", "patches / slice", lambda best: number(best.patches_per_slice, ".2f"))
     add("code and mask", "bounded slices", lambda best: f"{best.n_bounded:,}" if best.n_bounded else "")
     add("code and mask", "magnitude kept", lambda best: number(best.kept_score) if best.approximate else "")
     return found
@@ -81,35 +78,29 @@ def best_columns(summary: Sequence[Best]) -> list[Column]:
 
 def size_columns(summary: Sequence[Best]) -> list[Column]:
     """Bits per weight of the best points in all codecs; the smallest is marked, with all that read the same."""
-    found = [Column("prune rate S", [(f"{best.prune_rate:g}", "strong") for best in summary])]
-
-    def add(
-        name: str, size: Callable[[Best], float | None], note: Callable[[Best], str] = lambda best: ""
-    ) -> None:
-        texts = ((number(size(best)), note(best), best) for best in summary)
-        cells = [(text + said, "least" if text == number(best.least) else "") for text, said, best in texts]
-        found.append(Column(name, cells))
-
     own = own_code(best.code for best in summary)
-    add(own, lambda best: best.bits_per_weight)
-    for name in dict.fromkeys(baseline.name for best in summary for baseline in best.baselines):
-        width = {
-            best.prune_rate: f" ({other.best.partition('-')[0]})"
-            for best in summary
-            for other in best.baselines
-            if other.name == name and other.best
-        }
-        add(
-            name,
-            lambda best, name=name: best.sizes.get(name),
-            lambda best, width=width: width.get(best.prune_rate, ""),
-        )
-    found.append(
-        Column(f"{own} / smallest", [(f"{best.bits_per_weight / best.least:.3f}", "") for best in summary])
-    )
-    for name in dict.fromkeys(name for best in summary for name in best.at_entropy):
-        found.append(Column(name, [(number(best.at_entropy.get(name)), "quiet") for best in summary]))
-    return found
+    sizes = [{own: (best.bits_per_weight, "")} for best in summary]
+    for of, best in zip(sizes, summary, strict=True):
+        # Of several widths, which.
+        notes = {other.name: f" ({other.best.partition('-')[0]})" for other in best.baselines if other.best}
+        of.update({name: (bits, notes.get(name, "")) for name, bits in best.sizes.items()})
+
+    def column(name: str) -> Column:
+        cells = []
+        for of, best in zip(sizes, summary, strict=True):
+            bits, note = of.get(name, (None, ""))
+            cells.append((number(bits) + note, "least" if number(bits) == number(best.least) else ""))
+        return Column(name, cells)
+
+    return [
+        Column("prune rate S", [(f"{best.prune_rate:g}", "strong") for best in summary]),
+        *map(column, dict.fromkeys(name for of in sizes for name in of)),
+        Column(f"{own} / smallest", [(number(best.bits_per_weight / best.least), "") for best in summary]),
+        *(
+            Column(name, [(number(best.at_entropy.get(name)), "quiet") for best in summary])
+            for name in dict.fromkeys(name for best in summary for name in best.at_entropy)
+        ),
+    ]
 
 
 def model_columns(models: Sequence[Best]) -> list[Column]:
@@ -127,15 +118,15 @@ def model_columns(models: Sequence[Best]) -> list[Column]:
 def summary_section(summary: Sequence[Best], results: pl.DataFrame, points: pl.DataFrame) -> str:
     """The best point of each prune rate, of each value that was swept, beside all codecs, and by layer."""
     parts = [
-        page.columns("best points", best_columns(summary)),
+        page.table("best points", best_columns(summary)),
         page.paragraph(reading(summary[0].metric), "caption"),
     ]
     if models := summarise_models(points):
-        parts += [f"<h3>{MODELS}</h3>", page.columns("all models", model_columns(models))]
+        parts += [f"<h3>{MODELS}</h3>", page.table("all models", model_columns(models))]
     parts += _axes(points, summary[0].metric)
     parts += [
         "<h3>All codecs on the same weights: bits per weight</h3>",
-        page.columns("all codecs", size_columns(summary)),
+        page.table("all codecs", size_columns(summary)),
     ]
     parts.append(page.paragraph(CODECS, "caption"))
     if results["layer"].n_unique() > 1:
@@ -148,26 +139,23 @@ def _axes(points: pl.DataFrame, metric: Metric) -> list[str]:
     lines = by_axis(points)
     if not lines:
         return []
-    names = [(AXIS_NAMES.get(axis) or axis, "text quiet") for axis, _, _ in lines]
-    values = [
-        (mask_name(value) if axis == "mask_codec" else value, "text strong") for axis, value, _ in lines
+    given = [
+        Column("axis", [(AXIS_NAMES.get(axis) or axis, "text quiet") for axis, _, _ in lines]),
+        Column("value", [(mask_name(of) if a == "mask_codec" else of, "text strong") for a, of, _ in lines]),
     ]
-    given = [Column("axis", names), Column("value", values)]
+
+    def tested(row: dict[str, Any]) -> str:
+        star = "" if row["is_close"] else " *"
+        return metric.number(row["test_metric"], row["test_metric_spread"]) + star
+
+    def add(rate: float, name: str, text: Callable[[dict[str, Any]], str], kind: str = "") -> None:
+        rows = (best.get(rate) for _, _, best in lines)
+        given.append(Column(name, [(text(row) if row else "", kind) for row in rows], f"S = {rate:g}"))
+
     for rate in sorted({rate for _, _, best in lines for rate in best}):
-        cells: list[tuple[str, str, str]] = []
-        for row in (best.get(rate) for _, _, best in lines):
-            if row is None:
-                cells.append(("", "", ""))
-                continue
-            tested = metric.number(row["test_metric"], row["test_metric_spread"]) + (
-                "" if row["is_close"] else " *"
-            )
-            value_bits = row["code_bits"] + row["patch_bits"]
-            cells.append((number(value_bits), number(row["bits_per_weight"]), tested))
-        for name, kind, texts in zip(
-            ("value bits", "total", "test"), ("", "strong", ""), zip(*cells, strict=True), strict=True
-        ):
-            given.append(Column(name, [(text, kind) for text in texts], f"S = {rate:g}"))
+        add(rate, "value bits", lambda row: number(row["code_bits"] + row["patch_bits"]))
+        add(rate, "total", lambda row: number(row["bits_per_weight"]), "strong")
+        add(rate, "test", tested)
     caption = (
         "For each value of each setting that was swept, the best point with it, chosen as above: its value bits (code "
         f"words and patches), its total and its test {metric.label}. At most {AXIS_VALUES} values of a setting and "
@@ -175,7 +163,7 @@ def _axes(points: pl.DataFrame, metric: Metric) -> list[str]:
     )
     return [
         "<h3>By what was swept</h3>",
-        page.columns("by what was swept", given),
+        page.table("by what was swept", given),
         page.paragraph(caption, "caption"),
     ]
 
@@ -185,7 +173,7 @@ def _layers(summary: Sequence[Best], results: pl.DataFrame, points: pl.DataFrame
     codes = results.filter(~pl.col("baseline"))
     rows = []
     for best in summary:
-        chosen = codes.filter(pl.col("point").is_in(of_setting(points, best.setting)["point"].to_list()))
+        chosen = codes.filter(pl.col("point").is_in(of_setting(points, best)["point"].to_list()))
         layers = chosen.group_by("layer", maintain_order=True).agg(
             pl.col("n_weights", "n_kept", *bits, "patches_per_slice").mean()
         )
@@ -194,20 +182,18 @@ def _layers(summary: Sequence[Best], results: pl.DataFrame, points: pl.DataFrame
             pl.col("n_weights", "n_kept").sum(),
             *(pl.lit(getattr(best, name)).alias(name) for name in (*bits, "patches_per_slice")),
         ).head(1)
-        rows += [(best.prune_rate, row) for row in pl.concat([layers, whole]).iter_rows(named=True)]
-    kinds = ["strong" if row["layer"] == "all" else "" for _, row in rows]
+        rows += pl.concat([layers, whole]).with_columns(S=pl.lit(best.prune_rate)).to_dicts()
 
     def column(name: str, text: Callable[[dict], str], kind: str = "") -> Column:
-        return Column(
-            name, [(text(row), f"{kind} {strong}") for (_, row), strong in zip(rows, kinds, strict=True)]
-        )
+        kinds = (f"{kind} strong" if row["layer"] == "all" else kind for row in rows)
+        return Column(name, list(zip(map(text, rows), kinds, strict=True)))
 
     given = [
-        Column("S", [(f"{rate:g}", kind) for (rate, _), kind in zip(rows, kinds, strict=True)]),
+        column("S", lambda row: f"{row['S']:g}"),
         column("layer", lambda row: row["layer"], "text"),
         column("weights", lambda row: f"{row['n_weights']:,.0f}"),
         column("kept", lambda row: f"{row['n_kept'] / row['n_weights']:.2%}"),
         *(column(BIT_NAMES.get(name, "total"), lambda row, name=name: number(row[name])) for name in bits),
         column("patches / slice", lambda row: number(row["patches_per_slice"])),
     ]
-    return page.columns("best points by layer", given)
+    return page.table("best points by layer", given)

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
+from polars import selectors as cs
 
 from xorjax.metric import Metric
 from xorjax.results.best import ENTROPIES, Baseline, Best
 from xorjax.results.caps import AXIS_RATES, AXIS_VALUES, spread
 from xorjax.results.collect import metric_of
-from xorjax.results.columns import METRICS
 from xorjax.results.configs import setting
 from xorjax.results.losses import loss_of
 from xorjax.results.names import CSR, SAME_MASK, code_name, codec_name
@@ -31,69 +31,46 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     differ; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
-    pairs = rows.filter("baseline").select("code", "mask_codec").unique().rows()
-    rivals = pl.DataFrame(
-        [(*pair, codec_name(*pair)) for pair in pairs],
-        schema=dict.fromkeys(("code", "mask_codec", "rival"), pl.String()),
-        orient="row",
-    )
     config = rows["config"]
-    of_point = pl.coalesce(setting(config, "prune.rate").cast(pl.Float64), "prune_rate")
+    rivals = [
+        codec_name(code, mask) if baseline else None
+        for code, mask, baseline in rows.select("code", "mask_codec", "baseline").iter_rows()
+    ]
     # How n_out was to be chosen, where it was.
     asked = [
         None if n_out is not None else "automatic" if fill is None else f"fill {fill:g}"
         for n_out, fill in zip(setting(config, "code.n_out"), setting(config, "code.fill"), strict=True)
     ]
-    rows = (
-        rows.with_columns(
-            of_point.alias("prune_rate"),
-            asked=pl.when(pl.col("n_out").is_not_null()).then(pl.Series(asked, dtype=pl.String)),
-        )
-        .join(rivals, on=["code", "mask_codec"], how="left", nulls_equal=True, maintain_order="left")
-        .with_columns(pl.when("baseline").then("rival"))
+    rows = rows.with_columns(
+        pl.coalesce(setting(config, "prune.rate").cast(pl.Float64), "prune_rate").alias("prune_rate"),
+        asked=pl.when(pl.col("n_out").is_not_null()).then(pl.Series(asked, dtype=pl.String)),
+        rival=pl.Series(rivals, dtype=pl.String),
     )
-    n_weights, n_kept, n_slices = pl.col("n_weights"), pl.col("n_kept"), pl.col("n_slices")
-    first = (
-        "prune_rate",
-        "seed",
-        "baseline",
-        "variant",
-        "model_variant",
-        "approximate",
-        "quantized",
-        "experiment",
-        "metric",
-        "metric_unit",
-        "higher_is_better",
-        "metric_tolerance",
-        "file_bytes",
-        "file_bits_per_parameter",
-        *METRICS,
-        "dense_epochs",
-        "epochs",
-        "n_test",
-    )
-    ways = ("code", "method", "patch_format", "mask_codec")
-    is_one = {name: pl.col(name).min().eq_missing(pl.col(name).max()) for name in ways}
-    points = rows.group_by("point", "rival", maintain_order=True).agg(
-        *(pl.col(column).first() for column in first),
+    shape, ways = ("n_in", "n_out"), ("code", "method", "patch_format", "mask_codec")
+    mixed = pl.col(ways).min().ne_missing(pl.col(ways).max())
+    n_weights = pl.col("n_weights")
+    entropies = pl.col(*ENTROPIES)
+    over_layers = [
         pl.col("asked").drop_nulls().first(),
-        *(
-            pl.when(one).then(pl.col(name).first()).otherwise(pl.lit("mixed")).alias(name)
-            for name, one in is_one.items()
+        pl.when(mixed).then(pl.lit("mixed")).otherwise(pl.col(ways).first()).name.keep(),
+        pl.col(shape).mean(),
+        pl.col(shape).min().name.suffix("_least"),
+        pl.col(shape).max().name.suffix("_most"),
+        _weighted(pl.col(*BIT_STREAMS, "bits_per_weight"), n_weights),
+        # Null unless all layers have it.
+        pl.when(entropies.null_count() == 0).then(_weighted(entropies, n_weights)),
+        pl.when(pl.col("n_slices").sum() > 0).then(
+            _weighted(pl.col("patches_per_slice"), pl.col("n_slices"))
         ),
-        *(pl.col(column).mean() for column in ("n_in", "n_out")),
-        *(pl.col(column).min().alias(f"{column}_least") for column in ("n_in", "n_out")),
-        *(pl.col(column).max().alias(f"{column}_most") for column in ("n_in", "n_out")),
-        *((pl.col(c) * n_weights).sum() / n_weights.sum() for c in (*BIT_STREAMS, "bits_per_weight")),
-        patches_per_slice=pl.when(n_slices.sum() > 0).then(
-            (pl.col("patches_per_slice") * n_slices).sum() / n_slices.sum()
-        ),
-        **{name: _weighted(name, n_weights) for name in ENTROPIES},
-        value_bound=(n_kept * pl.col("n_planes")).sum() / n_weights.sum(),
-        kept_score=(pl.col("kept_score") * n_kept).sum() / n_kept.sum(),
-        n_bounded=pl.col("n_bounded").sum(),
+        _weighted(pl.col("kept_score"), pl.col("n_kept")),
+        pl.col("n_bounded").sum(),
+        ((pl.col("n_kept") * pl.col("n_planes")).sum() / n_weights.sum()).alias("value_bound"),
+    ]
+    of_point = pl.exclude(
+        *("point", "rival", "asked", "patches_per_slice", "kept_score", "n_bounded", "bits_per_weight"),
+        *(*ways, *shape, *BIT_STREAMS, *ENTROPIES),
     )
+    points = rows.group_by("point", "rival", maintain_order=True).agg(*over_layers, of_point.first())
     codecs = [
         rival or code_name(code, method)
         for rival, code, method in points.select("rival", "code", "method").iter_rows()
@@ -107,6 +84,8 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
     over_seeds = {"n_out": pl.Expr.mean, "n_out_least": pl.Expr.min, "n_out_most": pl.Expr.max}
     # The seeds of one setting.
     alike = (*SETTING, "model_variant", "rival")
+    # Two rules may have chosen the same.
+    rules = pl.col("asked").n_unique().over("n_outs", *(name for name in alike if name != "asked"))
     return (
         points.with_columns(
             pl.when(chosen).then(of_seeds(pl.col(name)).over(alike)).otherwise(name).alias(name)
@@ -114,22 +93,15 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         )
         .with_columns(pl.col("n_out").round().cast(pl.Int64), n_ins=_range("n_in"), n_outs=_range("n_out"))
         .with_columns(
-            # Two rules may have chosen the same.
-            pl.when(
-                pl.col("asked").n_unique().over("n_outs", *(name for name in alike if name != "asked")) > 1
-            )
-            .then(pl.format("{} ({})", "n_outs", "asked"))
-            .otherwise("n_outs")
-            .alias("n_outs")
+            n_outs=pl.when(rules > 1).then(pl.format("{} ({})", "n_outs", "asked")).otherwise("n_outs")
         )
         .with_columns(shape=pl.format("{} → {}", "n_ins", "n_outs").fill_null(""))
-        .drop("n_in_least", "n_in_most", "n_out_least", "n_out_most")
     )
 
 
-def _weighted(name: str, n_weights: pl.Expr) -> pl.Expr:
-    """The mean over layers by their weights; null unless all have it."""
-    return pl.when(pl.col(name).null_count() == 0).then((pl.col(name) * n_weights).sum() / n_weights.sum())
+def _weighted(values: pl.Expr, weights: pl.Expr) -> pl.Expr:
+    """The mean over layers."""
+    return (values * weights).sum() / weights.sum()
 
 
 def _range(name: str) -> pl.Expr:
@@ -139,34 +111,17 @@ def _range(name: str) -> pl.Expr:
 
 def per_setting(points: pl.DataFrame) -> pl.DataFrame:
     """Means over seeds of the own codes of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
-    means = (
-        "dense_metric",
-        "dense_epochs",
-        "reference_metric",
-        "reference_validation_metric",
-        "epochs",
-        "test_metric",
-        "validation_metric",
-        "file_bytes",
-        "file_bits_per_parameter",
-        *BIT_STREAMS,
-        "bits_per_weight",
-        "patches_per_slice",
-        "value_bound",
-        *ENTROPIES,
-        "kept_score",
-    )
     spreads = ("test_metric", "bits_per_weight", "patches_per_slice")
     descending = [metric_of(points).higher_is_better, False]
     return (
         points.filter(~pl.col("baseline"))
         .group_by(*SETTING, "model_variant", "approximate")
         .agg(
-            *(pl.col(column).mean() for column in means),
-            *(pl.col(column).std().alias(f"{column}_spread") for column in spreads),
+            pl.col("n_out", "n_ins", "n_outs", "shape").first(),
+            (cs.numeric() - cs.by_name("n_out")).mean(),
+            pl.col(spreads).std().name.suffix("_spread"),
             n_seeds=pl.col("seed").n_unique(),
             point=pl.col("point").sort_by("validation_metric", "seed", descending=descending).first(),
-            **{name: pl.col(name).first() for name in ("n_out", "n_ins", "n_outs", "shape")},
         )
         .sort(BY_SETTING)
     )
@@ -250,7 +205,7 @@ def _best(points: pl.DataFrame, metric: Metric, settings: pl.DataFrame) -> Best:
     row = settings.sort("bits_per_weight", maintain_order=True).row(0, named=True)
     others = {
         "metric": metric,
-        "loss": loss_of(of_setting(points, (row[name] for name in SETTING)), metric),
+        "loss": loss_of(of_setting(points, row), metric),
         "baselines": _baselines(points, row),
         "n_bounded": points.filter(pl.col("prune_rate") == row["prune_rate"])["n_bounded"].sum(),
     }
@@ -258,14 +213,15 @@ def _best(points: pl.DataFrame, metric: Metric, settings: pl.DataFrame) -> Best:
     return Best(**fields, **others)
 
 
-def of_setting(points: pl.DataFrame, values: Iterable[Any]) -> pl.DataFrame:
-    """The points of `per_point` with these values of `SETTING`, one a seed."""
-    is_it = (pl.col(name).eq_missing(pl.lit(value)) for name, value in zip(SETTING, values, strict=True))
+def of_setting(points: pl.DataFrame, best: Best | dict[str, Any]) -> pl.DataFrame:
+    """The points of `per_point` of its setting, one a seed."""
+    values = best if isinstance(best, dict) else vars(best)
+    is_it = (pl.col(name).eq_missing(pl.lit(values[name])) for name in SETTING)
     return points.filter(~pl.col("baseline"), *is_it)
 
 
 def _baselines(points: pl.DataFrame, best: dict[str, Any]) -> tuple[Baseline, ...]:
-    models = of_setting(points, (best[name] for name in SETTING))["quantized"].to_list()
+    models = of_setting(points, best)["quantized"].to_list()
     same_models = with_best_gaps(points.filter("baseline", pl.col("quantized").is_in(models)))
     means = same_models.group_by("codec", maintain_order=True).agg(
         *(pl.col(column).mean() for column in (*BIT_STREAMS, "bits_per_weight", "file_bytes")),
@@ -299,5 +255,6 @@ def with_best_gaps(points: pl.DataFrame) -> pl.DataFrame:
 
 def _same_mask(best: dict[str, Any]) -> Baseline:
     """The mask as the point stores it, and behind it the kept signs as they are: a bit each, which needs no run."""
-    kept, index, scale = best["value_bound"], best["index_bits"], best["scale_bits"]
-    return Baseline(SAME_MASK, kept, 0.0, index, scale, kept + index + scale, None, best["n_seeds"])
+    bits = {name: best[name] for name in BIT_STREAMS} | {"code_bits": best["value_bound"], "patch_bits": 0.0}
+    total = sum(bits.values())
+    return Baseline(name=SAME_MASK, **bits, bits_per_weight=total, file_bytes=None, n_seeds=best["n_seeds"])

@@ -1,9 +1,12 @@
 """The best points for the terminal: the tables of `summary`, a column each prune rate, as many as it has room for."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
@@ -11,10 +14,15 @@ from rich.text import Text
 
 from xorjax.results.best import Best, best_of_each
 from xorjax.results.caps import COLUMNS, of_many, spread
+from xorjax.results.page import Column
 from xorjax.results.summary import MODELS, best_columns, model_columns, reading, size_columns
 
 NARROW, LETTERS = 14, 32
 """Letters of a shape that is on one line, and of any line."""
+SPARE = ("^/coded as", "^validation", "./B$", "./A$", "^/value bits$")
+"""Columns that are left out where there is no room for all, the first first."""
+LEAST = 16
+"""Letters of a line of text; no number is cut."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +53,34 @@ class ModelsTable:
     models: Sequence[Best]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns = model_columns(self.models)
-        table = Table(title=MODELS, title_justify="left")
-        for column in columns[:-1]:
-            # A word a line: the settings need the room.
-            table.add_column(column.name.replace(" ", "\n"), justify="right", no_wrap=True)
-        table.add_column(columns[-1].name)
-        for row in zip(*(column.cells for column in columns), strict=True):
-            table.add_row(*(text or "-" for text, _ in row))
-        yield table
+        yield MODELS
+        yield lying(model_columns(self.models), options.max_width)
+
+
+def _words(column: Column) -> list[str]:
+    """The words of a group are below each other: numbers need the room."""
+    return [*column.group.split(), column.name]
+
+
+def lying(columns: Sequence[Column], width: int) -> Table:
+    """A table of columns, without those of `SPARE` for which there is no room."""
+
+    def least(column: Column) -> int:
+        longest = max(map(len, (*_words(column), *(text for text, _ in column.cells))))
+        return min(longest, LEAST) if column.is_text else longest
+
+    spare = list(SPARE)
+    while spare and sum(least(column) + 2 for column in columns) > width:
+        pattern = spare.pop(0)
+        columns = [column for column in columns if not re.search(pattern, f"{column.group}/{column.name}")]
+    drawn = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
+    for column in columns:
+        look: dict[str, Any] = {"justify": "right", "no_wrap": True}
+        look = {"overflow": "fold"} if column.is_text else look
+        drawn.add_column("\n".join(_words(column)), **look)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        drawn.add_row(*(text for text, _ in row))
+    return drawn
 
 
 def _upright(shown: Sequence[Best]) -> Table:
