@@ -21,7 +21,6 @@ SHOWN_RUNNING = 8
 SHOWN_FINISHED = 4
 LONGEST_BREAK = 5.0
 """Seconds: between two stages nothing runs either, for a moment."""
-_ASKED_FOR_SECONDS = 20
 
 
 class Experiment:
@@ -32,41 +31,41 @@ class Experiment:
         self.run = run
         self.plan = Plan()
         self.error: str | None = None
-        self._plan_seen: tuple[int, int, int] | None = None
+        self._planned: tuple[str | None, float] = "", 0.0
         self._files = PointFiles(report / "points")
         self._known: object = None
         self._open: list[tuple[Stage, Work]] = []
         self._told: dict[str, Any] = {}
-        self._text: str | None = None
         self._curves: list[ShownCurve] = []
-        self._drawn: dict[str, Any] = {}
+        self._text: str | None = None
 
     def look(self, limit: int) -> int:
         """Read what is new, of point files at most `limit`; returns how many of these were read."""
         self._look_at_plan()
         n_read = self._files.look(self.plan.points, limit)
-        if self._inputs() != self._known:
+        works = [self.run.work(stage) for stage, _ in self._open]
+        inputs = self.plan, self.run.version, self._files.results, len(self._files.unread), works
+        if inputs != self._known:
+            self._known = inputs
             self._tell()
-            self._known = self._inputs()
         return n_read
 
     @property
     def told(self) -> str:
         """What the page shows of it, as JSON."""
         if self._text is None:
-            self._drawn = self._drawn or drawn(self._curves)
-            self._text = json.dumps(self._told | self._drawn, separators=(",", ":"), allow_nan=False)
+            told = self._told | drawn(self._curves)
+            self._text = json.dumps(told, separators=(",", ":"), allow_nan=False)
         return self._text
 
     @property
     def active(self) -> float:
         """When something last happened, in seconds since 1970."""
-        plan = self._plan_seen[0] / 1e9 if self._plan_seen else 0.0
-        events = self._told.get("events") or [{}]
-        times = [work.seen or 0.0 for _, work in self._open] + [
-            result.time for result in self._files.results.values()
-        ]
-        return max(plan, events[0].get("time") or 0.0, *times)
+        times = [self._planned[1], *(event["time"] for event in self._told.get("events", ())[:1])]
+        times += [work.seen for _, work in self._open]
+        return max(
+            filter(None, (*times, *(result.time for result in self._files.results.values()))), default=0.0
+        )
 
     @property
     def overview(self) -> dict[str, Any]:
@@ -91,19 +90,13 @@ class Experiment:
         begun = any(stage[:2] in self.run.last for stage in self.plan.stages) or counts.get("stopped")
         return "stopped" if begun and time.time() - self.active > LONGEST_BREAK else "waiting"
 
-    def _inputs(self) -> object:
-        """Differs when there may be something new to tell."""
-        works = [self.run.work(stage) for stage, _ in self._open]
-        return self.plan, self.run.version, self._files.version, self._files.n_unread, works
-
     def _look_at_plan(self) -> None:
         path = paths.plan_file(self.report)
+        tag = tag_of(path)
+        if tag == self._planned[0]:
+            return
         try:
-            status = path.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if seen == self._plan_seen:
-                return
-            self._plan_seen = seen
+            self._planned = tag, path.stat().st_mtime
             self.plan, self.error = read_plan(path), None
         except (OSError, UnreadableError) as error:
             self.plan, self.error = Plan(), str(error)
@@ -118,14 +111,11 @@ class Experiment:
         titles = told_apart([point["title"] for point in points], lambda i: points[i]["command"].split())
         for point, title in zip(points, titles, strict=True):
             point["title"] = title
-        curves = self._find_curves(states)
-        if curves != self._curves:
-            self._curves, self._drawn = curves, {}
         self._told = self._header(states, points) | {
             "points": points,
             "stages": [(*stage[:2], *state) for stage, state in zip(stages, states, strict=True)],
         }
-        self._text = None
+        self._curves, self._text = self._find_curves(states), None
 
     def _point(self, i: int, name: str, states: list[State]) -> dict[str, Any]:
         planned, result = self.plan.points[name], self._files.results.get(name)
@@ -142,7 +132,7 @@ class Experiment:
             "command": self.plan.command,
             "error": self.error,
             "counts": Counter(point["state"] for point in points),
-            "reading": self._files.n_unread,
+            "reading": len(self._files.unread),
             "kinds": _by_kind(self.plan.stages, states, uses),
             "left": self._time_left(states),
             "working": [
@@ -169,23 +159,21 @@ class Experiment:
         found = [each for each in found if each[3]["epoch"]]
         titles = curve_titles([each[0] for each in found], self.plan)
         return [
-            ShownCurve(title if state == "done" else f"{title} ({state})", metric, columns)
-            for (_, state, metric, columns), title in zip(found, titles, strict=True)
+            ShownCurve(title if state == "done" else f"{title} ({state})", stage.epochs, metric, columns)
+            for (stage, state, metric, columns), title in zip(found, titles, strict=True)
         ]
 
     def _time_left(self, states: list[State]) -> float | None:
         """Seconds; None if nobody works, or if too little is known."""
         at_work = [(stage, work) for stage, work in self._open if work.state == "running"]
         spent: dict[str, float] = defaultdict(float)
-        left, done, asked = Counter[str](), Counter[str](), Counter[str]()
-        for stage, (state, _) in zip(self.plan.stages, states, strict=True) if at_work else ():
+        left, done = Counter[str](), Counter[str]()
+        for stage, (state, _) in zip(self.plan.stages, states, strict=True):
             if state not in ("done", "failed", "blocked"):
                 left[stage.kind] += max(1, stage.epochs)
-            elif state == "done" and asked[stage.kind] < _ASKED_FOR_SECONDS:
-                asked[stage.kind] += 1
-                if (seconds := self.run.seconds(stage)) is not None:
-                    spent[stage.kind] += seconds
-                    done[stage.kind] += max(1, stage.epochs)
+            elif state == "done" and stage[:2] in self.run.seconds:
+                spent[stage.kind] += self.run.seconds[stage[:2]]
+                done[stage.kind] += max(1, stage.epochs)
         finished = set(done)
         for stage, work in at_work:
             left[stage.kind] -= min(work.epochs, max(1, stage.epochs))
@@ -194,7 +182,7 @@ class Experiment:
                 done[stage.kind] += work.epochs
         trained = {stage.kind for stage in self.plan.stages if stage.epochs}
         workers = len({(work.host, work.pid) for _, work in at_work})
-        seconds = seconds_left(left, done, spent, trained, workers)
+        seconds = seconds_left(left, done, spent, trained, workers) if at_work else None
         return None if seconds is None else round(seconds, 1)
 
     def _failures(self, states: list[State], points: list[dict[str, Any]]) -> list[dict[str, Any]]:
