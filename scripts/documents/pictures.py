@@ -5,10 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from xorjax.results.palette import BLUE, GREEN, ORANGE, PINK, SKY
 
-from .figures import RATES, Rows, means, plus_minus, table
+from .figures import RATES, Rows, plus_minus, table
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "figures"
 STREAMS = {
@@ -36,16 +37,14 @@ def draw_headline() -> None:
         "ternary\nANS": rows.rival("ans_signs", "ans"),
         "Golomb\n+ signs": rows.rival("signs", "golomb"),
     }
-    bits = {name: {stream: means(own, stream) for stream in STREAMS} for name, own in codecs.items()}
     figure, axes = plt.subplots(1, len(RATES), figsize=(10, 3.4), sharey=True, layout="constrained")
-    for i, (axis, rate) in enumerate(zip(axes, RATES, strict=True)):
-        bottom = [0.0] * len(codecs)
+    for axis, rate in zip(axes, RATES, strict=True):
+        bottom = np.zeros(len(codecs))
         for stream, (name, colour) in STREAMS.items():
-            heights = [of[stream][i] for of in bits.values()]
-            axis.bar(range(len(codecs)), heights, 0.72, bottom, label=name, color=colour)
-            bottom = [b + h for b, h in zip(bottom, heights, strict=True)]
-        for x, total in enumerate(bottom):
-            axis.annotate(f"{total:.3f}", (x, total), ha="center", va="bottom", fontsize=7)
+            heights = [own(prune_rate=rate).mean(stream) for own in codecs.values()]
+            bars = axis.bar(range(len(codecs)), heights, 0.72, bottom, label=name, color=colour)
+            bottom += heights
+        axis.bar_label(bars, [f"{total:.3f}" for total in bottom], fontsize=7)
         loss = plus_minus(rows.coded(prune_rate=rate).interval())
         axis.set_title(f"S = {rate:g}: loss {loss} points", fontsize=10)
         axis.set_xticks(range(len(codecs)), codecs, fontsize=6)
@@ -60,11 +59,8 @@ def draw_front() -> None:
     """Bits against loss, all ways of storing FC1 under one recipe."""
     figure, axis = plt.subplots(figsize=(7.5, 4), layout="constrained")
     for (name, colour, marker), points in families():
-        x = [bits for bits, _, _ in points]
-        y = [loss for _, loss, _ in points]
-        axis.errorbar(
-            x, y, [half for _, _, half in points], label=name, color=colour, marker=marker, capsize=3
-        )
+        bits, losses, halves = zip(*points, strict=True)
+        axis.errorbar(bits, losses, halves, label=name, color=colour, marker=marker, capsize=3)
     axis.set_xscale("log")
     ticks = [0.05, 0.1, 0.2, 0.4, 0.6]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -27,7 +27,9 @@ def is_name(value: object) -> TypeGuard[str]:
 
 def number(value: object) -> float | None:
     """A finite number, or None."""
-    return float(value) if type(value) in (int, float) and abs(value) < 1e300 else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
+        return None
+    return float(value)
 
 
 def text(value: object) -> str | None:
