@@ -61,11 +61,10 @@ class Experiment:
     @property
     def active(self) -> float:
         """When something last happened, in seconds since 1970."""
-        times = [self._planned[1], *(event["time"] for event in self._told.get("events", ())[:1])]
+        times = [self._planned[1], *(event["time"] for event in self._told.get("events", ()))]
         times += [work.seen for _, work in self._open]
-        return max(
-            filter(None, (*times, *(result.time for result in self._files.results.values()))), default=0.0
-        )
+        times += [result.time for result in self._files.results.values()]
+        return max(filter(None, times), default=0.0)
 
     @property
     def overview(self) -> dict[str, Any]:
@@ -107,7 +106,7 @@ class Experiment:
         own = [point.stages for point in self.plan.points.values()]
         states = blocked(stages, [self.run.state(stage) for stage in stages], own)
         self._open = [(stage, work) for stage in stages if (work := self.run.work(stage))]
-        points = [self._point(i, name, states) for i, name in enumerate(self.plan.points)]
+        points = [self._point(name, states) for name in self.plan.points]
         titles = told_apart([point["title"] for point in points], lambda i: points[i]["command"].split())
         for point, title in zip(points, titles, strict=True):
             point["title"] = title
@@ -117,11 +116,11 @@ class Experiment:
         }
         self._curves, self._text = self._find_curves(states), None
 
-    def _point(self, i: int, name: str, states: list[State]) -> dict[str, Any]:
+    def _point(self, name: str, states: list[State]) -> dict[str, Any]:
         planned, result = self.plan.points[name], self._files.results.get(name)
         state, note = _state_of_point(result, [states[k] for k in planned.stages])
-        told = {"i": i, "id": name, "state": state, "note": note, "time": result.time if result else None}
-        return told | planned._asdict()
+        when = result.time if result else None
+        return {"id": name, "state": state, "note": note, "time": when} | planned._asdict()
 
     def _header(self, states: list[State], points: list[dict[str, Any]]) -> dict[str, Any]:
         uses = Counter(stage for point in points for stage in point["stages"])
@@ -147,14 +146,11 @@ class Experiment:
     def _find_curves(self, states: list[State]) -> list[ShownCurve]:
         """Those of the stages under way and of the last that are whole."""
         order = {stage: i for i, stage in enumerate(self.run.last)}
-        whole = [
-            stage
-            for stage, (state, _) in zip(self.plan.stages, states, strict=True)
-            if state == "done" and stage.epochs
-        ]
-        whole.sort(key=lambda stage: order.get(stage[:2], -1))
+        states_of = zip(self.plan.stages, states, strict=True)
+        whole = [stage for stage, (state, _) in states_of if state == "done" and stage.epochs]
+        whole.sort(key=lambda stage: order.get(stage[:2], -1), reverse=True)
         shown = [(stage, work.state) for stage, work in self._open[-SHOWN_RUNNING:]]
-        shown += [(stage, "done") for stage in reversed(whole[-SHOWN_FINISHED:])]
+        shown += [(stage, "done") for stage in whole[:SHOWN_FINISHED]]
         found = [(stage, state, *self.run.curve(stage, state == "done")) for stage, state in shown]
         found = [each for each in found if each[3]["epoch"]]
         titles = curve_titles([each[0] for each in found], self.plan)
@@ -174,10 +170,10 @@ class Experiment:
             elif state == "done" and stage[:2] in self.run.seconds:
                 spent[stage.kind] += self.run.seconds[stage[:2]]
                 done[stage.kind] += max(1, stage.epochs)
-        finished = set(done)
+        met = set(done)
         for stage, work in at_work:
             left[stage.kind] -= min(work.epochs, max(1, stage.epochs))
-            if work.epochs and work.began and work.seen and stage.kind not in finished:
+            if work.epochs and work.began and work.seen and stage.kind not in met:
                 spent[stage.kind] += max(0.0, work.seen - work.began)
                 done[stage.kind] += work.epochs
         trained = {stage.kind for stage in self.plan.stages if stage.epochs}
@@ -194,15 +190,12 @@ class Experiment:
                 groups[point["note"], where].append(point)
         shown = []
         for (message, where), alike in groups.items():
-            failure = {"message": message, "count": len(alike)}
-            failure |= {name: alike[0][name] for name in ("title", "command", "time")}
-            if where is None:
-                failure["directory"] = str(paths.point_file(self.report, alike[0]["id"]))
-            else:
-                kind, name, _ = self.plan.stages[where]
-                failure["directory"] = str(paths.partial_dir(self.run.runs, kind, name))
-                failure["time"] = self.run.last[kind, name].time
-            shown.append(failure)
+            place, when = paths.point_file(self.report, alike[0]["id"]), alike[0]["time"]
+            if where is not None:
+                stage = self.plan.stages[where][:2]
+                place, when = paths.partial_dir(self.run.runs, *stage), self.run.last[stage].time
+            failure = {"message": message, "count": len(alike), "directory": str(place), "time": when}
+            shown.append(failure | {name: alike[0][name] for name in ("title", "command")})
         return sorted(shown, key=lambda failure: -(failure["time"] or 0.0))[:SHOWN_FAILURES]
 
 

@@ -13,7 +13,7 @@ const MEANINGS = {
 const EVENTS = { made: "started", found: "made by another command" };
 
 const links = new Map();
-let token = null;
+let tag = null;
 let [chosen, view] = addressed();
 let experiment = null;
 let timer = 0;
@@ -33,11 +33,11 @@ async function look() {
   const asked = chosen;
   try {
     const query = asked === null ? "" : `?experiment=${encodeURIComponent(asked)}`;
-    const headers = token === null ? {} : { "If-None-Match": `"${token}"` };
+    const headers = tag === null ? {} : { "If-None-Match": tag };
     const answer = await fetch(`/state.json${query}`, { headers, cache: "no-store" });
     if (answer.status === 200) {
       const news = await answer.json();
-      if (asked === chosen) take(news);
+      if (asked === chosen) take(news, answer.headers.get("ETag"));
     } else if (answer.status !== 304) {
       throw new Error(`status ${answer.status}`);
     }
@@ -56,8 +56,8 @@ function tell(kind, words) {
   update(find("#connection"), words, () => [words]);
 }
 
-function take(news) {
-  token = news.token;
+function take(news, itsTag) {
+  tag = itsTag;
   experiment = news.experiment;
   chosen ??= experiment?.name ?? null;
   find("#runs").textContent = news.runs;
@@ -212,7 +212,7 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) look
 addEventListener("hashchange", () => {
   const [name, asked] = addressed();
   if (name === null) return;
-  [chosen, view, token, experiment] = [name, asked, null, null];
+  [chosen, view, tag, experiment] = [name, asked, null, null];
   look();
 });
 find("#empty").append(commandBox("python scripts/train.py +experiment=lenet_smoke"));

@@ -6,7 +6,6 @@ import ipaddress
 import re
 import socket
 import sys
-from contextlib import suppress
 from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -110,15 +109,15 @@ def _is_address(name: str) -> bool:
 
 
 @lru_cache
-def _page(path: str) -> tuple[bytes, str]:
-    """What is served under a path, and its tag."""
+def _page(path: str) -> bytes:
+    """What is served under a path."""
     package, name = PAGES[path]
     content = files(package).joinpath(name).read_bytes()
     if path == "/report.css":
         content = themed(content.decode()).encode()
     if path == "/theme.js":
         content = f"{script_data('ON_DARK', ON_DARK)}\n".encode() + content
-    return content, hashlib.sha256(content).hexdigest()[:20]
+    return content
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,22 +135,21 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             return self._refuse(HTTPStatus.BAD_REQUEST, "The address is not one.")
         if url.path == STATE:
-            since = self.headers.get("If-None-Match", "").strip('"')
-            token, content = self.server.watcher.answer(query.get("experiment", [None])[0], since)
-            return self._give(content, token, STATE)
+            return self._give(self.server.watcher.answer(query.get("experiment", [None])[0]).encode(), STATE)
         if url.path in PAGES:
-            return self._give(*_page(url.path), PAGES[url.path][1])
+            return self._give(_page(url.path), PAGES[url.path][1])
         asked = _REPORT.fullmatch(url.path)
         report = self.server.watcher.report(unquote(asked[1])) if asked else None
         if asked is None or report is None:
             return self._refuse(HTTPStatus.NOT_FOUND, "There is nothing of that name.")
         path = report / (asked[2] or "report.html")
-        tag, content = tag_of(path), None
-        with suppress(OSError):
-            content = path.read_bytes() if tag else None
-        if tag is None or content is None:
+        try:
+            content = path.read_bytes() if tag_of(path) else None
+        except OSError:
+            content = None
+        if content is None:
             return self._refuse(HTTPStatus.NOT_FOUND, "It has not been written yet.")
-        return self._give(content, tag, path.name, REPORT_POLICY)
+        return self._give(content, path.name, REPORT_POLICY)
 
     def _not_allowed(self) -> None:
         # What such a request carries is not read: the next one could not be told from it.
@@ -160,10 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _not_allowed
 
-    def _give(self, content: bytes | None, tag: str, name: str, policy: str = PAGE_POLICY) -> None:
-        """A file of this name, unless its tag is known to whoever asks, which `content` None says too."""
-        headers = {"ETag": f'"{tag}"'}
-        if content is None or headers["ETag"] in self.headers.get("If-None-Match", ""):
+    def _give(self, content: bytes, name: str, policy: str = PAGE_POLICY) -> None:
+        """A file of this name, unless whoever asks has it already."""
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:20]}"'}
+        if headers["ETag"] in self.headers.get("If-None-Match", ""):
             return self._answer(HTTPStatus.NOT_MODIFIED, b"", policy, **headers)
         headers["Content-Type"] = _TYPES[name.rpartition(".")[2]]
         if len(content) > _WORTH_COMPRESSING and "gzip" in self.headers.get("Accept-Encoding", ""):
