@@ -66,7 +66,7 @@ class Rows:
         """The mean loss against the reference, and half its 95 % interval by Student's t; NaN for one seed."""
         values = self.losses()
         n = len(values)
-        return fmean(values), t.ppf(0.975, n - 1) * stdev(values) / sqrt(n) if n > 1 else nan
+        return fmean(values), float(t.ppf(0.975, n - 1)) * stdev(values) / sqrt(n) if n > 1 else nan
 
     def one(self, column: str, **settings: object):
         """The cell of the single row with these settings."""

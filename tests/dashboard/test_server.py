@@ -60,15 +60,6 @@ def test_what_is_served_comes_once_and_then_is_not_modified(ask, files, path):
     assert (gzip.decompress(packed) if len(content) > 2000 else packed) == content
 
 
-def test_the_state_is_told_anew_when_it_changed(ask, files):
-    _, headers, content = ask("/state.json?experiment=sweep")
-    assert json.loads(content)["experiment"]["counts"] == {"running": 8}
-    files.point(1)
-    status, _, content = ask("/state.json?experiment=sweep", If_None_Match=headers["ETag"])
-    assert status == 200
-    assert json.loads(content)["experiment"]["counts"] == {"running": 7, "ok": 1}
-
-
 def test_a_report_and_what_it_links_to_are_served_as_they_are_on_disk(ask, files):
     for name in ("", "results.csv", "results.parquet"):
         assert ask(f"/report/sweep/{name}")[0] == 404
