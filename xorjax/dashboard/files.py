@@ -122,6 +122,7 @@ class Listing:
         self.directory = directory
         self.names: frozenset[str] = frozenset()
         self._seen: tuple[int, int] | None = None
+        self.look()
 
     def look(self) -> bool:
         """Read the directory again if a name in it may be more, less, or replaced since; returns whether it did."""

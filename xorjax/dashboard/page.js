@@ -109,25 +109,26 @@ function showExperiment({ state, report }) {
     find(`#to-${part}`).setAttribute("aria-current", isShown);
   }
   if (isResults) showReport(name, report);
-  find("#failures").hidden = failures.length === 0;
-  update(find("#failures > div"), failures, () => failures.map(failureBox));
-  find("#working").hidden = working.length === 0;
+  fill("#failures", "div", failures, failureBox);
+  fill("#working", "tbody", working, workLine);
   find("#working h2").textContent = working.some((work) => work.state === "running") ? "Running" : "Stopped";
-  update(find("#working tbody"), working, () => working.map(workLine));
-  find("#stages").hidden = kinds.length === 0;
-  update(find("#kinds"), kinds, () => kinds.flatMap(kindLine));
+  fill("#stages", "#kinds", kinds, kindLine);
   const { all, uses } = totals(kinds);
   find("#sharing").textContent = uses > all
     ? `Points share what they have in common: ${all} stages, each made once. Without sharing there would be ${uses}.` : "";
-  find("#curves").hidden = figures.length === 0;
+  fill("#curves", ".legend", legend, ([title, colour]) => element(
+    "li", {}, element("i", { class: "solid", style: `border-color: ${colour}` }), title,
+  ));
   // Of plots.js.
   figures.forEach((figure, i) => setFigure(document.querySelectorAll("#curves .plot")[i], figure));
-  update(find("#curves .legend"), legend, (entries) => entries.map(([title, colour]) => element(
-    "li", {}, element("i", { class: "solid", style: `border-color: ${colour}` }), title,
-  )));
   showPoints(experiment);
-  find("#events").hidden = events.length === 0;
-  update(find("#events ol"), events, () => events.map(eventLine));
+  fill("#events", "ol", events, eventLine);
+}
+
+// A part of the page, which is there while its list has something.
+function fill(part, place, items, make) {
+  find(part).hidden = items.length === 0;
+  update(find(`${part} ${place}`), items, () => items.flatMap((item) => make(item)));
 }
 
 function totals(kinds) {

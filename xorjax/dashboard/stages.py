@@ -106,7 +106,6 @@ class RunDirectory:
         """Whether the artifact is there, with the file that is written last."""
         if kind not in self._listings:
             self._listings[kind] = Listing(self.runs / kind)
-            self._listings[kind].look()
         if name not in self._listings[kind].names:
             self._whole.discard((kind, name))
         elif (kind, name) not in self._whole and self._has_record(kind, name):
