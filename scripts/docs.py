@@ -7,11 +7,36 @@ python scripts/docs.py --check    exit code 1 if one of them is not what its sou
 import argparse
 import difflib
 import sys
+from pathlib import Path
+from statistics import fmean
 
-from documents.render import DOCUMENTS, render
+from documents import figures
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xorjax.files import write_text
 from xorjax.program import run_program
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "source"
+DOCUMENTS = {"README.md": ROOT / "README.md", "results.md": ROOT / "docs" / "results.md"}
+"""What is rendered of the jinja2 template of a name."""
+
+
+def render(name: str) -> str:
+    """The text of a document.
+
+    Raises:
+        LookupError, FileNotFoundError: a table does not have what the document says of it.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= vars(figures) | {"average": fmean}
+    environment.filters |= {"n": figures.number, "pm": figures.plus_minus}
+    return environment.get_template(name).render()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,20 +52,17 @@ def main(argv: list[str] | None = None) -> int:
         draw()
     changed = 0
     for name, path in DOCUMENTS.items():
-        before, after = path.read_text(encoding="utf-8"), render(name)
-        if before == after:
+        texts = path.read_text(encoding="utf-8"), render(name)
+        if texts[0] == texts[1]:
             continue
-        changed = 1
         if arguments.check:
-            sys.stdout.writelines(
-                difflib.unified_diff(
-                    before.splitlines(keepends=True), after.splitlines(keepends=True), str(path), name
-                )
-            )
+            before, after = (text.splitlines(keepends=True) for text in texts)
+            sys.stdout.writelines(difflib.unified_diff(before, after, str(path), name))
+            changed = 1
         else:
-            write_text(path, after)
+            write_text(path, texts[1])
             print(path)
-    return changed if arguments.check else 0
+    return changed
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class CommandError(Exception):
-    """A command did not come to its end; one sentence with its last words."""
+    """A table could not be made; one sentence, the last words of its command."""
 
 
 def make(name: str, runs: Path, as_is: bool) -> Measured:
@@ -44,13 +44,20 @@ def make(name: str, runs: Path, as_is: bool) -> Measured:
     source, rows = SOURCES[name], runs / f"{name}.json"
     if not as_is:
         run(source, runs, rows)
-    left = rows if source.report is None else runs / "reports" / source.report / "results.parquet"
+    left = runs / "reports" / source.report / "results.parquet" if source.report else rows
     if not left.is_file():
         raise CommandError(f"there is no {left}")
-    if source.report is not None:
-        return of_sweep(origin(source), left)
+    made = provenance()
+    origin = {
+        "command": source.command.removesuffix(" --json {json}"),
+        "commit": f"{made['commit']}, {date.today()}",
+        "versions": f"Python {made['python_version']}, jax {made['jax_version']}, numpy {made['numpy_version']}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+    }
+    if source.report:
+        return of_sweep(origin, left)
     written = json.loads(left.read_text(encoding="utf-8"))
-    return Measured.of(origin(source), written[source.part] if source.part else written)
+    return Measured.of(origin, written[source.part] if source.part else written)
 
 
 def run(source: Source, runs: Path, rows: Path) -> None:
@@ -59,39 +66,26 @@ def run(source: Source, runs: Path, rows: Path) -> None:
     Raises:
         CommandError: it failed, or needs a module that is not there.
     """
-    if source.module is not None and find_spec(source.module) is None:
+    if source.module and find_spec(source.module) is None:
         raise CommandError(f"{source.module} is not installed")
     line = source.command.replace("{json}", shlex.quote(str(rows))).replace("{runs}", shlex.quote(str(runs)))
     print(f"running {line} (about {source.minutes:g} minutes)", flush=True)
-    command = [sys.executable, *shlex.split(line)[1:]]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"XORJAX_RUNS": str(runs)}, stderr=subprocess.PIPE, text=True
-    )
+    command, environment = [sys.executable, *shlex.split(line)[1:]], os.environ | {"XORJAX_RUNS": str(runs)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise CommandError(said[-1])
-
-
-def origin(source: Source) -> dict[str, str]:
-    """What a table says of where it is from."""
-    made = provenance()
-    return {
-        "command": source.command.removesuffix(" --json {json}"),
-        "commit": f"{made['commit']}, {date.today()}",
-        "versions": f"Python {made['python_version']}, jax {made['jax_version']}, numpy {made['numpy_version']}",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-    }
+        raise CommandError((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
 
 
 def check(name: str, runs: Path, as_is: bool, write: bool) -> bool:
     """Whether a table was made again as it is; prints what differs."""
+    kept = Measured.read(name)
     try:
-        new, kept = make(name, runs, as_is), Measured.read(name)
+        new = make(name, runs, as_is)
     except CommandError as error:
         print(f"failed    {name}: {error}")
         return False
     lines = list(differences(kept, new, SOURCES[name].keys, SOURCES[name].loose))
-    print(f"{'differs' if lines else 'ok':10}{name}, {len(kept.rows)} rows")
+    print(f"{'differs' if lines else 'ok':10}{name}, {kept.cells.height} rows")
     for line in lines:
         print(f"{'':10}{line}")
     if write:
@@ -100,9 +94,9 @@ def check(name: str, runs: Path, as_is: bool, write: bool) -> bool:
 
 
 def show() -> None:
-    for path in sorted(TABLES.glob("*.csv")):
-        source, command = SOURCES.get(path.stem), Measured.read(path.stem).origin["command"]
-        print(f"{path.stem:18}{f'{source.minutes:g} min' if source else 'by hand':10}{command}")
+    for name in sorted(path.stem for path in TABLES.glob("*.csv")):
+        minutes = f"{SOURCES[name].minutes:g} min" if name in SOURCES else "by hand"
+        print(f"{name:18}{minutes:10}{Measured.read(name).origin['command']}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -122,19 +116,16 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"no command makes {unknown[0]!r} again, only {', '.join(SOURCES)}")
     if arguments.as_is and arguments.runs is None:
         parser.error("--as-is needs --runs")
-    if arguments.runs is not None:
-        arguments.runs = arguments.runs.resolve()
+    with tempfile.TemporaryDirectory() as temporary:
+        runs = (arguments.runs or Path(temporary)).resolve()
         try:
-            check_name(arguments.runs)
+            check_name(runs)
         except OSError as error:
             parser.error(f"argument --runs: {error.strerror}")
-    with tempfile.TemporaryDirectory() as temporary:
-        runs = arguments.runs or Path(temporary).resolve()
         runs.mkdir(parents=True, exist_ok=True)
+        names = arguments.names or SOURCES
         try:
-            found = [
-                check(name, runs, arguments.as_is, arguments.write) for name in arguments.names or SOURCES
-            ]
+            found = [check(name, runs, arguments.as_is, arguments.write) for name in names]
         except KeyboardInterrupt:
             print("interrupted; with --runs DIR the same command resumes")
             return 130

@@ -41,10 +41,10 @@ class Rows:
 
     def by_seed(self, column: str) -> list[float]:
         """A value a seed, that of several layers weighted by their weights."""
-        rows = self.frame.filter(pl.col(column).is_not_null())
+        rows = self.frame.drop_nulls(column)
         if rows.is_empty():
             raise LookupError(f"no row has {column}")
-        weighted = (pl.col(column) * pl.col("n_weights")).sum() / pl.col("n_weights").sum()
+        weighted = (pl.col(column) * pl.col.n_weights).sum() / pl.col.n_weights.sum()
         return rows.group_by("seed").agg(weighted).sort("seed")[column].to_list()
 
     def mean(self, column: str) -> float:
@@ -75,13 +75,13 @@ class Rows:
         (value,) = self(**settings).frame[column].to_list()
         return value
 
-    def values(self, column: str) -> list:
-        """The different values of a column, ascending."""
-        return self.frame[column].drop_nulls().unique().sort().to_list()
-
     def settings(self, *columns: str) -> list[tuple]:
         """The different values of these columns together, ascending."""
         return self.frame.select(columns).unique().sort(columns).rows()
+
+    def values(self, column: str) -> list:
+        """The different values of a column, ascending."""
+        return [value for (value,) in self.settings(column) if value is not None]
 
     def least(self, column: str):
         return self.frame[column].min()
@@ -118,9 +118,8 @@ class Rows:
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float]:
-    if len(values) == 1:
-        return values[0], nan
-    return fmean(values), float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+    n = len(values)
+    return fmean(values), float(t.ppf(0.975, n - 1)) * stdev(values) / sqrt(n) if n > 1 else nan
 
 
 @cache
@@ -135,10 +134,7 @@ def number(value: float, digits: int = 0) -> str:
 
 
 def plus_minus(interval: tuple[float, float], digits: int = 3) -> str:
-    mean, half = interval
-    if isnan(half):
-        return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+    return " ± ".join(f"{value:.{digits}f}" for value in interval if not isnan(value))
 
 
 def cells(values: Iterable[float | str], digits: int = 4, between: str = " | ") -> str:
@@ -162,9 +158,9 @@ def pairs(rows: Rows, column: str, others: Rows, other: str, digits: int = 4) ->
     return cells(cells(pair, digits, " / ") for pair in both)
 
 
-def intervals(rows: Rows, digits: int = 3) -> str:
+def intervals(rows: Rows) -> str:
     """The losses at all prune rates with their intervals, as cells."""
-    return cells(plus_minus(rows(prune_rate=rate).interval(), digits) for rate in RATES)
+    return cells(plus_minus(rows(prune_rate=rate).interval()) for rate in RATES)
 
 
 def deviations(rows: Rows) -> str:

@@ -4,9 +4,9 @@ A table is a CSV file whose first lines, "# key: value", say where it is from. C
 a new figure agrees if it rounds to the digits that are kept.
 """
 
-import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,61 +49,53 @@ class Source:
         minutes: on two cores, by itself.
         report: of a sweep, the name of its report.
         part: where the rows are in what a benchmark writes, if it writes more.
-        after: sweeps that are run before, whose stages it shares.
         keys: columns that say which row it is; a sweep's are `SETTINGS`.
         loose: columns, and the factor within which they may vary; `inf` for what is only told. Times and memory.
         module: what must be importable.
-        network: whether it may fail where there is none.
     """
 
     command: str
     minutes: float
     report: str | None = None
     part: str | None = None
-    after: tuple[str, ...] = ()
     keys: tuple[str, ...] = SETTINGS
     loose: Mapping[str, float] = field(default_factory=dict)
     module: str | None = None
-    network: bool = False
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A table: where it is from, its columns, and its cells as they are written."""
+    """A table: where it is from, and its cells as they are written, null where there is nothing."""
 
     origin: dict[str, str]
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    cells: pl.DataFrame
 
     @classmethod
     def read(cls, name: str) -> "Measured":
         """Raises `FileNotFoundError` if there is no such table."""
-        lines = (TABLES / f"{name}.csv").read_text(encoding="utf-8").splitlines()
-        heads = [line for line in lines if line.startswith("# ")]
-        columns, *rows = csv.reader(lines[len(heads) :])
-        origin = dict(line.removeprefix("# ").split(": ", 1) for line in heads)
-        return cls(origin, tuple(columns), [tuple(row) for row in rows])
+        text = (TABLES / f"{name}.csv").read_text(encoding="utf-8")
+        heads = re.findall("^# (.*?): (.*)$", text, re.MULTILINE)
+        return cls(dict(heads), pl.read_csv(io.StringIO(text), comment_prefix="# ", infer_schema=False))
 
     @classmethod
     def of(cls, origin: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> "Measured":
         """Of rows of values in their order; columns without any value are left out."""
-        names = dict.fromkeys(name for row in rows for name in row)
-        columns = tuple(name for name in names if any(row.get(name) is not None for row in rows))
-        cells = [tuple(written(row.get(name)) for name in columns) for row in rows]
-        return cls(dict(origin), columns, cells)
+        names = dict.fromkeys(name for row in rows for name in row if row[name] is not None)
+        cells = {name: [written(row.get(name)) for row in rows] for name in names}
+        return cls(dict(origin), pl.DataFrame(cells, dict.fromkeys(cells, pl.String)))
 
     def text(self) -> str:
-        file = io.StringIO()
-        file.writelines(f"# {key}: {value}\n" for key, value in self.origin.items())
-        csv.writer(file, lineterminator="\n").writerows([self.columns, *self.rows])
-        return file.getvalue()
+        return "".join(f"# {key}: {value}\n" for key, value in self.origin.items()) + self.cells.write_csv()
 
-    def dicts(self) -> list[dict[str, str]]:
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+    def by_key(self, keys: Sequence[str]) -> dict[tuple, dict[str, str]]:
+        """The rows by the columns of `keys` that there are."""
+        rows = self.cells.fill_null("")
+        named = rows.select(name for name in keys if name in rows.columns)
+        return dict(zip(named.rows(), rows.to_dicts(), strict=True))
 
     def frame(self) -> pl.DataFrame:
         """With `value_bits` where it is a sweep's."""
-        frame = pl.read_csv(io.StringIO(self.text()), comment_prefix="#", infer_schema_length=None)
+        frame = pl.read_csv(io.StringIO(self.cells.write_csv()), infer_schema_length=None)
         if "code_bits" in frame.columns:
             patches = pl.col.patch_bits.fill_null(0) if "patch_bits" in frame.columns else 0
             frame = frame.with_columns(value_bits=pl.col.code_bits + patches)
@@ -126,33 +118,30 @@ def of_sweep(origin: Mapping[str, str], report: Path) -> Measured:
     return Measured.of(origin, rows)
 
 
-def written(value: object) -> str:
-    """A cell: floats with six significant digits, nothing for None."""
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def written(value: object) -> str | None:
+    """A cell: floats with six significant digits."""
+    return f"{value:.6g}" if isinstance(value, float) else None if value is None else str(value)
 
 
 def differences(
     kept: Measured, new: Measured, keys: Sequence[str], loose: Mapping[str, float]
 ) -> Iterator[str]:
     """A line for each cell that does not agree, and for each row that only one of them has."""
-    if odd := set(kept.columns) ^ set(new.columns):
+    if odd := set(kept.cells.columns) ^ set(new.cells.columns):
         yield f"only one of them has: {', '.join(sorted(odd))}"
         return
-    named = [name for name in keys if name in kept.columns]
-    before, after = ({tuple(row[name] for name in named): row for row in t.dicts()} for t in (kept, new))
-    for key in (key for key in {**before, **after} if not (key in before and key in after)):
-        yield f"{'not found again' if key in before else 'not in the table'}: {_label(named, key)}"
-    for key in filter(after.__contains__, before):
-        for column in kept.columns:
-            was, now = before[key][column], after[key][column]
-            if not agrees(was, now, loose.get(column, 1)):
-                yield f"{_label(named, key)}: {column} is {now}, in the table {was}"
-
-
-def _label(names: Sequence[str], cells: Sequence[str]) -> str:
-    return ", ".join(f"{name}={cell}" for name, cell in zip(names, cells, strict=True) if cell)
+    named = [name for name in keys if name in kept.cells.columns]
+    before, after = kept.by_key(named), new.by_key(named)
+    for key in before | after:
+        row = ", ".join(f"{name}={cell}" for name, cell in zip(named, key, strict=True) if cell)
+        if key not in after:
+            yield f"not found again: {row}"
+        elif key not in before:
+            yield f"not in the table: {row}"
+        else:
+            for column, was in before[key].items():
+                if not agrees(was, now := after[key][column], loose.get(column, 1)):
+                    yield f"{row}: {column} is {now}, in the table {was}"
 
 
 def agrees(kept: str, new: str, factor: float) -> bool:

@@ -1,14 +1,14 @@
 """The pictures of README.md, from the same tables as its text: `python scripts/docs.py --pictures`."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from xorjax.results.palette import BLUE, GREEN, ORANGE, PINK, SKY
 
-from .figures import RATES, Rows, means, plus_minus, table
+from .figures import RATES, plus_minus, table
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "figures"
 STREAMS = {
@@ -36,16 +36,14 @@ def draw_headline() -> None:
         "ternary\nANS": rows.rival("ans_signs", "ans"),
         "Golomb\n+ signs": rows.rival("signs", "golomb"),
     }
-    bits = {name: {stream: means(own, stream) for stream in STREAMS} for name, own in codecs.items()}
     figure, axes = plt.subplots(1, len(RATES), figsize=(10, 3.4), sharey=True, layout="constrained")
-    for i, (axis, rate) in enumerate(zip(axes, RATES, strict=True)):
-        bottom = [0.0] * len(codecs)
+    for axis, rate in zip(axes, RATES, strict=True):
+        bottom = np.zeros(len(codecs))
         for stream, (name, colour) in STREAMS.items():
-            heights = [of[stream][i] for of in bits.values()]
-            axis.bar(range(len(codecs)), heights, 0.72, bottom, label=name, color=colour)
-            bottom = [b + h for b, h in zip(bottom, heights, strict=True)]
-        for x, total in enumerate(bottom):
-            axis.annotate(f"{total:.3f}", (x, total), ha="center", va="bottom", fontsize=7)
+            heights = [own(prune_rate=rate).mean(stream) for own in codecs.values()]
+            bars = axis.bar(range(len(codecs)), heights, 0.72, bottom, label=name, color=colour)
+            bottom += heights
+        axis.bar_label(bars, [f"{total:.3f}" for total in bottom], fontsize=7)
         loss = plus_minus(rows.coded(prune_rate=rate).interval())
         axis.set_title(f"S = {rate:g}: loss {loss} points", fontsize=10)
         axis.set_xticks(range(len(codecs)), codecs, fontsize=6)
@@ -59,12 +57,25 @@ def draw_headline() -> None:
 def draw_front() -> None:
     """Bits against loss, all ways of storing FC1 under one recipe."""
     figure, axis = plt.subplots(figsize=(7.5, 4), layout="constrained")
-    for (name, colour, marker), points in families():
-        x = [bits for bits, _, _ in points]
-        y = [loss for _, loss, _ in points]
-        axis.errorbar(
-            x, y, [half for _, _, half in points], label=name, color=colour, marker=marker, capsize=3
-        )
+    rows = table("front")
+    code, mask = {"baseline": False, "code": "xor"}, {"mask": "ans_rc", "mask_codec": "ans_rc"}
+    trained = {"baseline": False, "code": "trained"}
+    context = mask | {"baseline": True, "code": "context_signs", "words": "search"}
+    for label, color, marker, settings, varied in (
+        ("trained code, search", BLUE, "o", trained | {"words": "search"}, "n_out"),
+        ("trained code, latent bits", SKY, "D", trained | {"words": "latent"}, "n_out"),
+        ("XOR-coded mask and signs", ORANGE, "s", code | {"mask": "xor"}, "mask_index_bits"),
+        ("exact mask, XOR-coded signs", GREEN, "^", code | mask, "prune_rate"),
+        ("exact mask, signs coded in context", PINK, "v", context, "prune_rate"),
+    ):
+        # A family that was not run at all its settings is left out.
+        with suppress(LookupError):
+            family = rows(**settings)
+            values = [(rate,) for rate in RATES] if varied == "prune_rate" else family.settings(varied)
+            own = [family(**{varied: value}) for (value,) in values]
+            losses, halves = zip(*(each.interval() for each in own), strict=True)
+            bits = [each.mean("bits_per_weight") for each in own]
+            axis.errorbar(bits, losses, halves, label=label, color=color, marker=marker, capsize=3)
     axis.set_xscale("log")
     ticks = [0.05, 0.1, 0.2, 0.4, 0.6]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -76,30 +87,3 @@ def draw_front() -> None:
     axis.legend(frameon=False, fontsize=8)
     figure.savefig(FOLDER / "front.png", dpi=160)
     plt.close(figure)
-
-
-def families() -> Iterator[tuple[tuple[str, str, str], list[tuple[float, float, float]]]]:
-    """Name, colour and marker of each, and bits, loss and half its interval of its points.
-
-    A family that was not run is left out.
-    """
-    rows = table("front")
-    code, mask = {"baseline": False, "code": "xor"}, {"mask": "ans_rc", "mask_codec": "ans_rc"}
-    trained = {"baseline": False, "code": "trained"}
-    context = mask | {"baseline": True, "code": "context_signs", "words": "search"}
-    for name, colour, marker, settings, axis in (
-        ("trained code, search", BLUE, "o", trained | {"words": "search"}, "n_out"),
-        ("trained code, latent bits", SKY, "D", trained | {"words": "latent"}, "n_out"),
-        ("XOR-coded mask and signs", ORANGE, "s", code | {"mask": "xor"}, "mask_index_bits"),
-        ("exact mask, XOR-coded signs", GREEN, "^", code | mask, "prune_rate"),
-        ("exact mask, signs coded in context", PINK, "v", context, "prune_rate"),
-    ):
-        with suppress(LookupError):
-            yield (name, colour, marker), points(rows(**settings), axis)
-
-
-def points(rows: Rows, axis: str) -> list[tuple[float, float, float]]:
-    """For each value of an axis, or each prune rate."""
-    values = [(rate,) for rate in RATES] if axis == "prune_rate" else rows.settings(axis)
-    found = [rows(**{axis: value}) for (value,) in values]
-    return [(own.mean("bits_per_weight"), *own.interval()) for own in found]

@@ -13,15 +13,11 @@ def _benchmark(program: str, minutes: float, keys: str, **needs) -> Source:
     return Source(f"python {program} --json {{json}}", minutes, keys=tuple(keys.split()), **needs)
 
 
-def _alexnet(matrix: str, minutes: float, **how) -> Source:
-    of_rows = {
-        "keys": ("mask", "n_in", "method", "patch_format"),
-        "loose": {"seconds": inf, "mask_seconds": inf},
-    }
-    command = (
-        f"python benchmarks/alexnet.py {matrix}--masks exact lowrank codebook xor --threads 1 --json {{json}}"
-    )
-    return Source(command, minutes, **(of_rows | how))
+def _alexnet(
+    matrix: str, minutes: float, keys: str = "mask n_in method patch_format", part: str = "sums"
+) -> Source:
+    program = f"benchmarks/alexnet.py {matrix}--masks exact lowrank codebook xor --threads 1"
+    return _benchmark(program, minutes, keys, part=part, loose={"seconds": inf, "mask_seconds": inf})
 
 
 PLANTS = "--weights .cache/weights/plants/model.safetensors --layers fc1.weight "
@@ -41,9 +37,9 @@ SOURCES = {
         3,
         "prune_rate n_in method patch_format",
     ),
-    "alexnet": _alexnet("", 60, part="sums"),
-    "alexnet_real": _alexnet(PLANTS, 12, part="sums"),
-    "alexnet_structure": _alexnet(PLANTS, 12, part="structure", keys=("layer",)),
+    "alexnet": _alexnet("", 60),
+    "alexnet_real": _alexnet(PLANTS, 12),
+    "alexnet_structure": _alexnet(PLANTS, 12, "layer", "structure"),
     "encode": _benchmark("benchmarks/encode.py", 2, "what", loose=TIMES),
     "decode": _benchmark("benchmarks/decode.py", 1, "what over", loose={"ratio": 2}),
     "products": _benchmark("benchmarks/product.py", 1, "shape n_out prune_rate batch way", loose=RATIOS),

@@ -15,7 +15,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @contextmanager
-def ended(process: subprocess.Popen):
+def ended(command: list[str], **settings):
+    """A process of its own, killed at the end."""
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, **settings)
     try:
         yield process
     finally:
@@ -25,10 +27,9 @@ def ended(process: subprocess.Popen):
 
 @contextmanager
 def dashboard(runs: Path, port: str = "0"):
-    """The command as a process of its own; its address."""
-    command = [sys.executable, "-m", "xorjax.cli", "dashboard", str(runs), "--port", port, "--json"]
-    with ended(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)) as process:
-        assert process.stdout is not None
+    """The command; its address."""
+    command = ["-m", "xorjax.cli", "dashboard", str(runs), "--port", port, "--json"]
+    with ended(command, stdout=subprocess.PIPE, text=True) as process:
         yield json.loads(process.stdout.readline())["url"]
 
 
@@ -55,7 +56,7 @@ def opened(runs: Path, browser, view: str = "", **settings):
         yield page
         assert page.evaluate("window.same") is True
         assert console == []
-        assert {address for address in addresses if not address.startswith((url, "data:"))} == set()
+        assert [address for address in addresses if not address.startswith((url, "data:"))] == []
         page.close()
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-START = datetime(2026, 11, 1, tzinfo=UTC)
 KINDS = {"dense": 4, "prune": 2, "quantize": 2, "encode": 0, "evaluate": 0}
+SHARED = ("dense", "prune", "quantize")
 
 
 class RunFiles:
@@ -19,22 +19,18 @@ class RunFiles:
         self.runs = runs
         self.report = runs / "reports" / experiment
         self.points = [f"evaluate{i}-{experiment}" for i in range(n)]
-        self.now = START
+        self.now = datetime(2026, 11, 1, tzinfo=UTC)
 
     def plan(self) -> None:
-        shared = [{"kind": kind, "name": f"{kind}-a", "epochs": KINDS[kind]} for kind in list(KINDS)[:3]]
-        own = [
-            {"kind": kind, "name": name, "epochs": 0}
-            for point in self.points
-            for kind, name in (("encode", point.replace("evaluate", "encode")), ("evaluate", point))
-        ]
-        details = {
-            point: {"title": f"S 0.9, n_in 20, n_out {200 + i}, seed 0", "command": f"run {point}"}
-            | {"stages": [0, 1, 2, 3 + 2 * i, 4 + 2 * i]}
-            for i, point in enumerate(self.points)
-        }
+        stages, details = [{"kind": kind, "name": f"{kind}-a", "epochs": KINDS[kind]} for kind in SHARED], {}
+        for i, point in enumerate(self.points):
+            own = {"encode": point.replace("evaluate", "encode"), "evaluate": point}
+            stages += [{"kind": kind, "name": name, "epochs": 0} for kind, name in own.items()]
+            title = f"S 0.9, n_in 20, n_out {200 + i}, seed 0"
+            needs = [0, 1, 2, 3 + 2 * i, 4 + 2 * i]
+            details[point] = {"title": title, "command": f"run {point}", "stages": needs}
         plan = {"experiment": self.report.name, "command": "run all", "points": self.points}
-        self.write(self.report / "plan.json", plan | {"stages": shared + own, "details": details})
+        self.write(self.report / "plan.json", plan | {"stages": stages, "details": details})
 
     def replan(self, change: Callable[[dict[str, Any]], object]) -> None:
         """The plan as `change` leaves it."""
@@ -60,16 +56,15 @@ class RunFiles:
         directory.mkdir(exist_ok=True)
         with (directory / "metrics.jsonl").open("a") as file:
             for epoch in numbers:
-                accuracy = 1 - 0.1 / epoch
-                line = {"epoch": epoch, "train_loss": 1 / epoch, "train_metric": accuracy}
-                line |= {"validation_loss": 1 / epoch, "validation_metric": accuracy, "metric": "accuracy"}
+                line = {"epoch": epoch, "train_loss": 1 / epoch, "validation_loss": 1 / epoch}
+                line |= {"validation_metric": 1 - 0.1 / epoch, "metric": "accuracy"}
                 file.write(json.dumps(line) + "\n")
             file.write('{"epoch": 99, "train_l' * torn)
 
     def finish(self, kind: str, name: str, seconds: float = 2.0) -> None:
         whole = self.runs / kind / name
         partial = whole.with_name(f"{name}.partial")
-        self.write(partial / "artifact.json", {"stage": kind, "name": name, "seconds": seconds})
+        self.write(partial / "artifact.json", {})
         partial.rename(whole)
         self.event("finished", kind, name, seconds=seconds)
 
@@ -78,7 +73,7 @@ class RunFiles:
         self.finish(kind, name, seconds)
 
     def make_shared(self) -> None:
-        for kind in list(KINDS)[:3]:
+        for kind in SHARED:
             self.make(kind, f"{kind}-a")
 
     def make_point(self, i: int) -> None:

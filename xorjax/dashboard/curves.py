@@ -1,7 +1,7 @@
 """The training curves that are shown: what is under way, and what was trained last, by names that tell them apart."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,9 +13,10 @@ _HASH = re.compile(r"-([0-9a-f]{10})$")
 
 
 class ShownCurve(NamedTuple):
-    """A stage's training by its name for people, what its metric is, and its metrics by column."""
+    """A stage's training by its name for people, its epochs when whole, its metric, and what was measured by column."""
 
     title: str
+    epochs: int
     metric: Metric
     columns: dict[str, list[float | None]]
 
@@ -28,7 +29,12 @@ def drawn(curves: Sequence[ShownCurve]) -> dict[str, Any]:
     from xorjax.results.curve_figures import Curve, curve_pair
 
     hues = list(colours(range(len(curves))).values())
-    figures = curve_pair([Curve("", title, None, of) for title, _, of in curves], hues, curves[0].metric)
+    shown = [Curve("", curve.title, None, curve.columns) for curve in curves]
+    figures = curve_pair(shown, hues, curves[0].metric)
+    end = max(curve.epochs for curve in curves)
+    if end > max(curve.columns["epoch"][-1] or 0 for curve in curves):
+        for figure in figures:
+            figure.update_xaxes(range=[0, end], dtick=1 if end < 8 else None)
     return {
         "figures": [figure.to_json() for figure in figures],
         "legend": [(curve.title, css(hue)) for curve, hue in zip(curves, hues, strict=True)],
@@ -47,13 +53,7 @@ def curve_titles(stages: Sequence[Stage], plan: Plan) -> list[str]:
             word.removeprefix(f"{stages[i].kind}.") for word in shared if word not in plain[i].split(", ")
         ]
 
-    titles = told_apart(plain, more)
-    counts = Counter(titles)
-    hashes = [_HASH.search(stage.name) for stage in stages]
-    return [
-        f"{title}, {found[1]}" if counts[title] > 1 and found else title
-        for title, found in zip(titles, hashes, strict=True)
-    ]
+    return told_apart(told_apart(plain, more), lambda i: _HASH.findall(stages[i].name))
 
 
 def told_apart(titles: Sequence[str], words: Callable[[int], list[str]]) -> list[str]:

@@ -21,7 +21,6 @@ SHOWN_RUNNING = 8
 SHOWN_FINISHED = 4
 LONGEST_BREAK = 5.0
 """Seconds: between two stages nothing runs either, for a moment."""
-_ASKED_FOR_SECONDS = 20
 
 
 class Experiment:
@@ -32,41 +31,40 @@ class Experiment:
         self.run = run
         self.plan = Plan()
         self.error: str | None = None
-        self._plan_seen: tuple[int, int, int] | None = None
+        self._planned: tuple[str | None, float] = "", 0.0
         self._files = PointFiles(report / "points")
         self._known: object = None
         self._open: list[tuple[Stage, Work]] = []
         self._told: dict[str, Any] = {}
-        self._text: str | None = None
         self._curves: list[ShownCurve] = []
-        self._drawn: dict[str, Any] = {}
+        self._text: str | None = None
 
     def look(self, limit: int) -> int:
         """Read what is new, of point files at most `limit`; returns how many of these were read."""
         self._look_at_plan()
         n_read = self._files.look(self.plan.points, limit)
-        if self._inputs() != self._known:
+        works = [self.run.work(stage) for stage, _ in self._open]
+        inputs = self.plan, self.run.version, self._files.results, len(self._files.unread), works
+        if inputs != self._known:
+            self._known = inputs
             self._tell()
-            self._known = self._inputs()
         return n_read
 
     @property
     def told(self) -> str:
         """What the page shows of it, as JSON."""
         if self._text is None:
-            self._drawn = self._drawn or drawn(self._curves)
-            self._text = json.dumps(self._told | self._drawn, separators=(",", ":"), allow_nan=False)
+            told = self._told | drawn(self._curves)
+            self._text = json.dumps(told, separators=(",", ":"), allow_nan=False)
         return self._text
 
     @property
     def active(self) -> float:
         """When something last happened, in seconds since 1970."""
-        plan = self._plan_seen[0] / 1e9 if self._plan_seen else 0.0
-        events = self._told.get("events") or [{}]
-        times = [work.seen or 0.0 for _, work in self._open] + [
-            result.time for result in self._files.results.values()
-        ]
-        return max(plan, events[0].get("time") or 0.0, *times)
+        times = [self._planned[1], *(event["time"] for event in self._told.get("events", ()))]
+        times += [work.seen for _, work in self._open]
+        times += [result.time for result in self._files.results.values()]
+        return max(filter(None, times), default=0.0)
 
     @property
     def overview(self) -> dict[str, Any]:
@@ -91,19 +89,13 @@ class Experiment:
         begun = any(stage[:2] in self.run.last for stage in self.plan.stages) or counts.get("stopped")
         return "stopped" if begun and time.time() - self.active > LONGEST_BREAK else "waiting"
 
-    def _inputs(self) -> object:
-        """Differs when there may be something new to tell."""
-        works = [self.run.work(stage) for stage, _ in self._open]
-        return self.plan, self.run.version, self._files.version, self._files.n_unread, works
-
     def _look_at_plan(self) -> None:
         path = paths.plan_file(self.report)
+        tag = tag_of(path)
+        if tag == self._planned[0]:
+            return
         try:
-            status = path.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if seen == self._plan_seen:
-                return
-            self._plan_seen = seen
+            self._planned = tag, path.stat().st_mtime
             self.plan, self.error = read_plan(path), None
         except (OSError, UnreadableError) as error:
             self.plan, self.error = Plan(), str(error)
@@ -114,24 +106,21 @@ class Experiment:
         own = [point.stages for point in self.plan.points.values()]
         states = blocked(stages, [self.run.state(stage) for stage in stages], own)
         self._open = [(stage, work) for stage in stages if (work := self.run.work(stage))]
-        points = [self._point(i, name, states) for i, name in enumerate(self.plan.points)]
+        points = [self._point(name, states) for name in self.plan.points]
         titles = told_apart([point["title"] for point in points], lambda i: points[i]["command"].split())
         for point, title in zip(points, titles, strict=True):
             point["title"] = title
-        curves = self._find_curves(states)
-        if curves != self._curves:
-            self._curves, self._drawn = curves, {}
         self._told = self._header(states, points) | {
             "points": points,
             "stages": [(*stage[:2], *state) for stage, state in zip(stages, states, strict=True)],
         }
-        self._text = None
+        self._curves, self._text = self._find_curves(states), None
 
-    def _point(self, i: int, name: str, states: list[State]) -> dict[str, Any]:
+    def _point(self, name: str, states: list[State]) -> dict[str, Any]:
         planned, result = self.plan.points[name], self._files.results.get(name)
         state, note = _state_of_point(result, [states[k] for k in planned.stages])
-        told = {"i": i, "id": name, "state": state, "note": note, "time": result.time if result else None}
-        return told | planned._asdict()
+        when = result.time if result else None
+        return {"id": name, "state": state, "note": note, "time": when} | planned._asdict()
 
     def _header(self, states: list[State], points: list[dict[str, Any]]) -> dict[str, Any]:
         uses = Counter(stage for point in points for stage in point["stages"])
@@ -142,7 +131,7 @@ class Experiment:
             "command": self.plan.command,
             "error": self.error,
             "counts": Counter(point["state"] for point in points),
-            "reading": self._files.n_unread,
+            "reading": len(self._files.unread),
             "kinds": _by_kind(self.plan.stages, states, uses),
             "left": self._time_left(states),
             "working": [
@@ -157,44 +146,39 @@ class Experiment:
     def _find_curves(self, states: list[State]) -> list[ShownCurve]:
         """Those of the stages under way and of the last that are whole."""
         order = {stage: i for i, stage in enumerate(self.run.last)}
-        whole = [
-            stage
-            for stage, (state, _) in zip(self.plan.stages, states, strict=True)
-            if state == "done" and stage.epochs
-        ]
-        whole.sort(key=lambda stage: order.get(stage[:2], -1))
+        states_of = zip(self.plan.stages, states, strict=True)
+        whole = [stage for stage, (state, _) in states_of if state == "done" and stage.epochs]
+        whole.sort(key=lambda stage: order.get(stage[:2], -1), reverse=True)
         shown = [(stage, work.state) for stage, work in self._open[-SHOWN_RUNNING:]]
-        shown += [(stage, "done") for stage in reversed(whole[-SHOWN_FINISHED:])]
+        shown += [(stage, "done") for stage in whole[:SHOWN_FINISHED]]
         found = [(stage, state, *self.run.curve(stage, state == "done")) for stage, state in shown]
         found = [each for each in found if each[3]["epoch"]]
         titles = curve_titles([each[0] for each in found], self.plan)
         return [
-            ShownCurve(title if state == "done" else f"{title} ({state})", metric, columns)
-            for (_, state, metric, columns), title in zip(found, titles, strict=True)
+            ShownCurve(title if state == "done" else f"{title} ({state})", stage.epochs, metric, columns)
+            for (stage, state, metric, columns), title in zip(found, titles, strict=True)
         ]
 
     def _time_left(self, states: list[State]) -> float | None:
         """Seconds; None if nobody works, or if too little is known."""
         at_work = [(stage, work) for stage, work in self._open if work.state == "running"]
         spent: dict[str, float] = defaultdict(float)
-        left, done, asked = Counter[str](), Counter[str](), Counter[str]()
-        for stage, (state, _) in zip(self.plan.stages, states, strict=True) if at_work else ():
+        left, done = Counter[str](), Counter[str]()
+        for stage, (state, _) in zip(self.plan.stages, states, strict=True):
             if state not in ("done", "failed", "blocked"):
                 left[stage.kind] += max(1, stage.epochs)
-            elif state == "done" and asked[stage.kind] < _ASKED_FOR_SECONDS:
-                asked[stage.kind] += 1
-                if (seconds := self.run.seconds(stage)) is not None:
-                    spent[stage.kind] += seconds
-                    done[stage.kind] += max(1, stage.epochs)
-        finished = set(done)
+            elif state == "done" and stage[:2] in self.run.seconds:
+                spent[stage.kind] += self.run.seconds[stage[:2]]
+                done[stage.kind] += max(1, stage.epochs)
+        met = set(done)
         for stage, work in at_work:
             left[stage.kind] -= min(work.epochs, max(1, stage.epochs))
-            if work.epochs and work.began and work.seen and stage.kind not in finished:
+            if work.epochs and work.began and work.seen and stage.kind not in met:
                 spent[stage.kind] += max(0.0, work.seen - work.began)
                 done[stage.kind] += work.epochs
         trained = {stage.kind for stage in self.plan.stages if stage.epochs}
         workers = len({(work.host, work.pid) for _, work in at_work})
-        seconds = seconds_left(left, done, spent, trained, workers)
+        seconds = seconds_left(left, done, spent, trained, workers) if at_work else None
         return None if seconds is None else round(seconds, 1)
 
     def _failures(self, states: list[State], points: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -206,15 +190,12 @@ class Experiment:
                 groups[point["note"], where].append(point)
         shown = []
         for (message, where), alike in groups.items():
-            failure = {"message": message, "count": len(alike)}
-            failure |= {name: alike[0][name] for name in ("title", "command", "time")}
-            if where is None:
-                failure["directory"] = str(paths.point_file(self.report, alike[0]["id"]))
-            else:
-                kind, name, _ = self.plan.stages[where]
-                failure["directory"] = str(paths.partial_dir(self.run.runs, kind, name))
-                failure["time"] = self.run.last[kind, name].time
-            shown.append(failure)
+            place, when = paths.point_file(self.report, alike[0]["id"]), alike[0]["time"]
+            if where is not None:
+                stage = self.plan.stages[where][:2]
+                place, when = paths.partial_dir(self.run.runs, *stage), self.run.last[stage].time
+            failure = {"message": message, "count": len(alike), "directory": str(place), "time": when}
+            shown.append(failure | {name: alike[0][name] for name in ("title", "command")})
         return sorted(shown, key=lambda failure: -(failure["time"] or 0.0))[:SHOWN_FAILURES]
 
 

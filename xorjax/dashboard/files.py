@@ -1,7 +1,6 @@
 """What files of strangers, of another version, or half written are allowed to say; and files that grow."""
 
 import json
-import math
 import os
 import re
 import stat
@@ -28,12 +27,9 @@ def is_name(value: object) -> TypeGuard[str]:
 
 def number(value: object) -> float | None:
     """A finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
         return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
+    return float(value)
 
 
 def text(value: object) -> str | None:
@@ -120,13 +116,13 @@ class Tail:
 
 
 class Listing:
-    """The names in a directory, none while it does not exist. `version` grows when they change."""
+    """The names in a directory, none while it does not exist."""
 
     def __init__(self, directory: Path):
         self.directory = directory
         self.names: frozenset[str] = frozenset()
-        self.version = 0
         self._seen: tuple[int, int] | None = None
+        self.look()
 
     def look(self) -> bool:
         """Read the directory again if a name in it may be more, less, or replaced since; returns whether it did."""
@@ -135,11 +131,9 @@ class Listing:
             seen = (status.st_mtime_ns, status.st_ino)
             if seen == self._seen:
                 return False
-            names = frozenset(os.listdir(self.directory))
+            self.names = frozenset(os.listdir(self.directory))
             # A clock of coarse ticks: what changes in the same tick after this look leaves the time as it is.
             self._seen = seen if time.time() - status.st_mtime > _RACY_SECONDS else None
         except OSError:
-            names, self._seen = frozenset[str](), None
-        self.version += names != self.names
-        self.names = names
+            self.names, self._seen = frozenset(), None
         return True

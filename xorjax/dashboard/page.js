@@ -13,7 +13,7 @@ const MEANINGS = {
 const EVENTS = { made: "started", found: "made by another command" };
 
 const links = new Map();
-let token = null;
+let tag = null;
 let [chosen, view] = addressed();
 let experiment = null;
 let timer = 0;
@@ -33,11 +33,11 @@ async function look() {
   const asked = chosen;
   try {
     const query = asked === null ? "" : `?experiment=${encodeURIComponent(asked)}`;
-    const headers = token === null ? {} : { "If-None-Match": `"${token}"` };
+    const headers = tag === null ? {} : { "If-None-Match": tag };
     const answer = await fetch(`/state.json${query}`, { headers, cache: "no-store" });
     if (answer.status === 200) {
       const news = await answer.json();
-      if (asked === chosen) take(news);
+      if (asked === chosen) take(news, answer.headers.get("ETag"));
     } else if (answer.status !== 304) {
       throw new Error(`status ${answer.status}`);
     }
@@ -56,8 +56,8 @@ function tell(kind, words) {
   update(find("#connection"), words, () => [words]);
 }
 
-function take(news) {
-  token = news.token;
+function take(news, itsTag) {
+  tag = itsTag;
   experiment = news.experiment;
   chosen ??= experiment?.name ?? null;
   find("#runs").textContent = news.runs;
@@ -75,19 +75,15 @@ function take(news) {
 
 function showList(experiments) {
   arrange(find("#experiments"), experiments.map(({ name, points, ok, failed, state, active }) => {
-    if (!links.has(name)) {
-      const said = element("small", {});
-      const link = element("a", { href: `#${encodeURIComponent(name)}` }, element("b", {}, name), said);
-      links.set(name, { item: element("li", {}, link), link, said });
-    }
-    const { item, link, said } = links.get(name);
+    if (!links.has(name)) links.set(name, element("li", {}, element("a", { href: `#${encodeURIComponent(name)}` })));
+    const link = links.get(name).firstChild;
     link.setAttribute("aria-current", name === chosen);
-    update(said, [points, ok, failed, state, active], () => [
-      points ? `${ok} of ${points} finished` : "no points", failed ? element("em", {}, `${failed} failed`) : "",
-      state === "running" || state === "stopped" ? element("span", { class: state }, `${SIGNS[state]} ${state}`) : "",
-      state === "running" ? "" : element("span", { "data-time": active }),
-    ].filter(Boolean));
-    return item;
+    update(link, [points, ok, failed, state, active], () => [element("b", {}, name), element("small", {}, ...[
+      points ? `${ok} of ${points} finished` : "no points", failed && element("em", {}, `${failed} failed`),
+      ["running", "stopped"].includes(state) && element("span", { class: state }, `${SIGNS[state]} ${state}`),
+      state !== "running" && element("span", { "data-time": active }),
+    ].filter(Boolean))]);
+    return links.get(name);
   }));
   find("nav").hidden = experiments.length === 0;
 }
@@ -101,7 +97,7 @@ function showExperiment({ state, report }) {
   for (const part of ["#bar", "#summary", "#points", "#views"]) find(part).hidden = error !== null;
   showBar(find("#bar"), totals(kinds));
   find("#summary").textContent = summary();
-  document.title = `${name}: ${pointsSaid()[0]}`;
+  document.title = `${name}: ${pointsSaid()}`;
   find("#idle").hidden = state !== "stopped";
   update(find("#idle"), command, () => ["Nothing is running. Run the same command to resume.", commandBox(command)]);
   // Who comes for what is finished wants its results.
@@ -113,25 +109,26 @@ function showExperiment({ state, report }) {
     find(`#to-${part}`).setAttribute("aria-current", isShown);
   }
   if (isResults) showReport(name, report);
-  find("#failures").hidden = failures.length === 0;
-  update(find("#failures > div"), failures, () => failures.map(failureBox));
-  find("#working").hidden = working.length === 0;
+  fill("#failures", "div", failures, failureBox);
+  fill("#working", "tbody", working, workLine);
   find("#working h2").textContent = working.some((work) => work.state === "running") ? "Running" : "Stopped";
-  update(find("#working tbody"), working, () => working.map(workLine));
-  find("#stages").hidden = kinds.length === 0;
-  update(find("#kinds"), kinds, () => kinds.flatMap(kindLine));
+  fill("#stages", "#kinds", kinds, kindLine);
   const { all, uses } = totals(kinds);
   find("#sharing").textContent = uses > all
     ? `Points share what they have in common: ${all} stages, each made once. Without sharing there would be ${uses}.` : "";
-  find("#curves").hidden = figures.length === 0;
+  fill("#curves", ".legend", legend, ([title, colour]) => element(
+    "li", {}, element("i", { class: "solid", style: `border-color: ${colour}` }), title,
+  ));
   // Of plots.js.
   figures.forEach((figure, i) => setFigure(document.querySelectorAll("#curves .plot")[i], figure));
-  update(find("#curves .legend"), legend, (entries) => entries.map(([title, colour]) => element(
-    "li", {}, element("i", { class: "solid", style: `border-color: ${colour}` }), title,
-  )));
   showPoints(experiment);
-  find("#events").hidden = events.length === 0;
-  update(find("#events ol"), events, () => events.map(eventLine));
+  fill("#events", "ol", events, eventLine);
+}
+
+// A part of the page, which is there while its list has something.
+function fill(part, place, items, make) {
+  find(part).hidden = items.length === 0;
+  update(find(`${part} ${place}`), items, () => items.flatMap((item) => make(item)));
 }
 
 function totals(kinds) {
@@ -139,42 +136,39 @@ function totals(kinds) {
   return Object.fromEntries(["all", "uses", ...STAGE_STATES].map((name) => [name, sum(name)]));
 }
 
+const said = (counts, states) => states.filter((state) => counts[state]).map((state) => `${counts[state]} ${wordOf(state)}`);
+
 function pointsSaid() {
   const { counts, points } = experiment;
-  const failed = (counts.failed ?? 0) + (counts.unreadable ?? 0);
   const finished = `${counts.ok ?? 0} of ${points.length} ${points.length === 1 ? "point" : "points"} finished`;
-  return [failed ? `${finished}, ${failed} failed` : finished, ...said(counts, ["running", "stopped", "waiting"])];
-}
-
-function said(counts, states) {
-  return states.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
+  return [finished, ...said(counts, ["failed", "unreadable", "running", "stopped", "waiting"])].join(", ");
 }
 
 // What waits is the rest, and needs no word.
-const stagesSaid = (counts) => [`${counts.done ?? 0} of ${counts.all}`, "made"].join(" ")
-  + said(counts, STAGE_STATES.slice(1, -1)).map((words) => `, ${words}`).join("");
+function stagesSaid(counts, what) {
+  return [`${counts.done ?? 0} of ${counts.all} ${what}made`, ...said(counts, STAGE_STATES.slice(1, -1))].join(", ");
+}
 
 function summary() {
   const { kinds, left, reading } = experiment;
-  const counts = totals(kinds);
   return [
-    pointsSaid().join(", "), counts.all ? `${stagesSaid(counts).replace(" made", " stages made")}` : "",
-    left === null ? "" : `about ${duration(left)} left`, reading ? `reading ${reading} more point files` : "",
+    pointsSaid(), kinds.length && stagesSaid(totals(kinds), "stages "),
+    left !== null && `about ${duration(left)} left`, reading && `reading ${reading} more point files`,
   ].filter(Boolean).join(" · ");
 }
 
 function showBar(place, counts) {
-  const parts = STAGE_STATES.filter((state) => counts[state]);
-  update(place, counts, () => parts.map((state) => element("i", { class: state, style: `flex-grow: ${counts[state]}` })));
-  place.setAttribute("aria-label", `Stages: ${parts.map((state) => `${counts[state]} ${wordOf(state)}`).join(", ")}`);
-  place.title = place.getAttribute("aria-label");
+  const states = STAGE_STATES.filter((state) => counts[state]);
+  update(place, counts, () => states.map((state) => element("i", { class: state, style: `flex-grow: ${counts[state]}` })));
+  place.title = `Stages: ${said(counts, states).join(", ")}`;
+  place.setAttribute("aria-label", place.title);
 }
 
 function kindLine(kind) {
   const bar = element("div", { class: "bar", role: "img" });
   showBar(bar, kind);
   const shared = kind.uses > kind.all ? ` (${kind.uses} without sharing)` : "";
-  return [element("span", {}, kind.kind), bar, element("span", {}, stagesSaid(kind) + shared)];
+  return [element("span", {}, kind.kind), bar, element("span", {}, stagesSaid(kind, "") + shared)];
 }
 
 function failureBox({ title, message, count, directory, command }) {
@@ -212,15 +206,14 @@ find("#key").append(...STAGE_STATES.map((state) => element(
 )));
 startPoints(() => { if (experiment) showPoints(experiment); });
 find(".skip").addEventListener("click", (event) => {
-  // The address is the experiment's.
-  event.preventDefault();
+  event.preventDefault();  // The address is the experiment's.
   find("#main").focus();
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 addEventListener("hashchange", () => {
   const [name, asked] = addressed();
   if (name === null) return;
-  [chosen, view, token, experiment] = [name, asked, null, null];
+  [chosen, view, tag, experiment] = [name, asked, null, null];
   look();
 });
 find("#empty").append(commandBox("python scripts/train.py +experiment=lenet_smoke"));

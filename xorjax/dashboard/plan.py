@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from xorjax.dashboard.files import UnreadableError, is_name, read_object, text
 
@@ -42,31 +42,21 @@ def read_plan(path: Path) -> Plan:
     record = read_object(path)
     command = text(record.get("command")) or ""
     try:
-        stages = tuple(_stage(stage) for stage in record["stages"])
-        points = {name: _point(record["details"][name], len(stages)) for name in map(_name, record["points"])}
+        stages = tuple(Stage(stage["kind"], stage["name"], stage["epochs"]) for stage in record["stages"])
+        points = {}
+        for name in record["points"]:
+            of = record["details"][name]
+            points[name] = Point(str(of["title"]), str(of["command"]), tuple(of["stages"]))
+        indices = [i for point in points.values() for i in point.stages]
+        if not (
+            all(map(is_name, (*points, *(name for stage in stages for name in stage[:2]))))
+            and all(isinstance(n, int) and n >= 0 for n in (*indices, *(stage.epochs for stage in stages)))
+            and max(indices, default=-1) < len(stages)
+        ):
+            raise ValueError
     except KeyError as error:
         again = f": repeat its command, {command}" if command else ""
         raise UnreadableError(f"{path.name} is of an older version{again}") from error
     except (TypeError, AttributeError, ValueError) as error:
         raise UnreadableError(f"{path.name} is not as the pipeline writes it") from error
     return Plan(command, stages, points)
-
-
-def _name(value: object) -> str:
-    if not is_name(value):
-        raise ValueError
-    return value
-
-
-def _stage(value: dict[str, Any]) -> Stage:
-    stage = Stage(_name(value["kind"]), _name(value["name"]), value["epochs"])
-    if not isinstance(stage.epochs, int) or stage.epochs < 0:
-        raise ValueError
-    return stage
-
-
-def _point(value: dict[str, Any], n_stages: int) -> Point:
-    stages = tuple(value["stages"])
-    if not all(isinstance(i, int) and 0 <= i < n_stages for i in stages):
-        raise ValueError
-    return Point(str(value["title"]), str(value["command"]), stages)

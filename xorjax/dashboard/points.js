@@ -35,7 +35,7 @@ export function showPoints(experiment) {
     (word) => element("th", { class: "text", scope: "col" }, word),
   ));
   const chosen = experiment.points.filter(filter());
-  if (find("#order").value === "newest") chosen.sort((a, b) => (b.time ?? 0) - (a.time ?? 0) || a.i - b.i);
+  if (find("#order").value === "newest") chosen.sort((a, b) => (b.time ?? 0) - (a.time ?? 0));
   const shown = chosen.slice(0, limit);
   arrange(find("#points tbody"), shown.flatMap((point) => linesOf(point, kinds, point.stages.map((i) => stages[i]))));
   const all = experiment.points.length;

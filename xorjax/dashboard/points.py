@@ -1,12 +1,11 @@
 """The finished points of an experiment: each file read once, and again when it is replaced."""
 
-import os
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from xorjax.dashboard.files import Listing, UnreadableError, read_object, text
+from xorjax.dashboard.files import Listing, UnreadableError, read_object, tag_of, text
 
 
 class Result(NamedTuple):
@@ -15,6 +14,7 @@ class Result(NamedTuple):
     status: str
     error: str
     time: float
+    tag: str
 
 
 class PointFiles:
@@ -22,49 +22,39 @@ class PointFiles:
 
     def __init__(self, directory: Path):
         self.results: dict[str, Result] = {}
-        self.version = 0
+        """Another dict whenever one of them is another."""
+        self.unread: list[tuple[str, str]] = []
+        """Points whose files are still to be read, and the tags of these."""
         self._listing = Listing(directory)
         self._points: Collection[str] = ()
-        self._read: dict[str, tuple[int, int, int]] = {}
-        self._unread: dict[str, tuple[int, int, int]] = {}
-
-    @property
-    def n_unread(self) -> int:
-        return len(self._unread)
 
     def look(self, points: Collection[str], limit: int) -> int:
-        """Read at most `limit` of the files that are new or replaced; returns how many were read.
-
-        Only files of `points`: whatever else lies there is none of them.
-        """
+        """Read at most `limit` of the files of `points` that are new or replaced; returns how many were read."""
         if self._listing.look() or points is not self._points:
             self._points = points
-            self._list()
-        chosen = list(self._unread.items())[:limit]
-        for point, entry in chosen:
-            del self._unread[point]
+            there = [point for point in points if f"{point}.json" in self._listing.names]
+            tags = {point: tag for point in there if (tag := tag_of(self._path(point)))}
+            self.unread = [
+                (point, tag)
+                for point, tag in tags.items()
+                if point not in self.results or self.results[point].tag != tag
+            ]
+            if not self.results.keys() <= tags.keys():
+                self.results = {point: result for point, result in self.results.items() if point in tags}
+        chosen, self.unread = self.unread[:limit], self.unread[limit:]
+        read = {}
+        for point, tag in chosen:
             with suppress(OSError):
-                self.results[point] = _read(self._listing.directory / f"{point}.json", point)
-                self._read[point] = entry
-                self.version += 1
+                read[point] = _read(self._path(point), point, tag)
+        if read:
+            self.results = self.results | read
         return len(chosen)
 
-    def _list(self) -> None:
-        found = {}
-        with suppress(OSError), os.scandir(self._listing.directory) as entries:
-            for file in entries:
-                point, _, extension = file.name.rpartition(".")
-                if extension == "json" and point in self._points:
-                    with suppress(FileNotFoundError):
-                        status = file.stat()
-                        found[point] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        self._unread = {point: entry for point, entry in found.items() if self._read.get(point) != entry}
-        for point in self.results.keys() - found.keys():
-            del self.results[point], self._read[point]
-            self.version += 1
+    def _path(self, point: str) -> Path:
+        return self._listing.directory / f"{point}.json"
 
 
-def _read(path: Path, point: str) -> Result:
+def _read(path: Path, point: str, tag: str) -> Result:
     """What a point file says; one that says nothing understandable is a failure to be looked at.
 
     Raises:
@@ -79,6 +69,6 @@ def _read(path: Path, point: str) -> Result:
         if status not in ("ok", "failed"):
             raise UnreadableError(f"{path.name}: its status is neither 'ok' nor 'failed'")
     except UnreadableError as error:
-        return Result("unreadable", str(error), written)
+        return Result("unreadable", str(error), written, tag)
     why = text(record.get("error")) or "failed; its file does not say why"
-    return Result(status, why if status == "failed" else "", written)
+    return Result(status, why if status == "failed" else "", written, tag)

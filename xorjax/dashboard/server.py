@@ -17,26 +17,24 @@ from xorjax.dashboard.watch import Watcher
 from xorjax.results.page import script_data
 from xorjax.results.palette import ON_DARK, themed
 
-_SCRIPT, _STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
-# Beside the state and the reports, all that can be asked for.
+_OWN = ("page.css", "page.js", "elements.js", "points.js", "report.js")
+# Beside the state and the reports, all that can be asked for: package and file.
 PAGES = {
-    "/": ("xorjax.dashboard", "page.html", "text/html; charset=utf-8"),
-    "/page.css": ("xorjax.dashboard", "page.css", _STYLE),
-    "/report.css": ("xorjax.results", "report.css", _STYLE),
-    **{
-        f"/{name}.js": ("xorjax.dashboard", f"{name}.js", _SCRIPT)
-        for name in ("page", "elements", "points", "report")
-    },
-    **{f"/{name}.js": ("xorjax.results", f"{name}.js", _SCRIPT) for name in ("theme", "plots")},
-    "/plotly.js": ("plotly.package_data", "plotly.min.js", _SCRIPT),
+    "/": ("xorjax.dashboard", "page.html"),
+    **{f"/{name}": ("xorjax.dashboard", name) for name in _OWN},
+    **{f"/{name}": ("xorjax.results", name) for name in ("report.css", "theme.js", "plots.js")},
+    "/plotly.js": ("plotly.package_data", "plotly.min.js"),
 }
 STATE = "/state.json"
-_REPORT = re.compile(r"/report/([^/]+)/([\w.]*)")
 # What lies beside an experiment's plan and is served: the report, and what it links to.
-OF_REPORT = {
-    "": ("report.html", "text/html; charset=utf-8"),
-    "results.csv": ("results.csv", "text/csv; charset=utf-8"),
-    "results.parquet": ("results.parquet", "application/vnd.apache.parquet"),
+_REPORT = re.compile(r"/report/([^/]+)/(|results\.csv|results\.parquet)")
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
 }
 # plotly writes styles of its own into the page; scripts come from here alone.
 PAGE_POLICY = (
@@ -111,15 +109,15 @@ def _is_address(name: str) -> bool:
 
 
 @lru_cache
-def _page(path: str) -> tuple[bytes, str]:
-    """What is served under a path, and its tag."""
-    package, name, _ = PAGES[path]
+def _page(path: str) -> bytes:
+    """What is served under a path."""
+    package, name = PAGES[path]
     content = files(package).joinpath(name).read_bytes()
     if path == "/report.css":
         content = themed(content.decode()).encode()
     if path == "/theme.js":
         content = f"{script_data('ON_DARK', ON_DARK)}\n".encode() + content
-    return content, hashlib.sha256(content).hexdigest()[:20]
+    return content
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -137,24 +135,21 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             return self._refuse(HTTPStatus.BAD_REQUEST, "The address is not one.")
         if url.path == STATE:
-            since = next(iter(self._known()), None)
-            token, content = self.server.watcher.answer(query.get("experiment", [None])[0], since)
-            return self._give(content, token, "application/json; charset=utf-8")
+            return self._give(self.server.watcher.answer(query.get("experiment", [None])[0]).encode(), STATE)
         if url.path in PAGES:
-            return self._give(*_page(url.path), PAGES[url.path][2])
+            return self._give(_page(url.path), PAGES[url.path][1])
         asked = _REPORT.fullmatch(url.path)
         report = self.server.watcher.report(unquote(asked[1])) if asked else None
-        if asked is None or report is None or asked[2] not in OF_REPORT:
+        if asked is None or report is None:
             return self._refuse(HTTPStatus.NOT_FOUND, "There is nothing of that name.")
-        name, kind = OF_REPORT[asked[2]]
-        tag = tag_of(report / name)
+        path = report / (asked[2] or "report.html")
         try:
-            content = (report / name).read_bytes() if tag else b""
+            content = path.read_bytes() if tag_of(path) else None
         except OSError:
-            tag = None
-        if tag is None:
+            content = None
+        if content is None:
             return self._refuse(HTTPStatus.NOT_FOUND, "It has not been written yet.")
-        return self._give(content, tag, kind, REPORT_POLICY)
+        return self._give(content, path.name, REPORT_POLICY)
 
     def _not_allowed(self) -> None:
         # What such a request carries is not read: the next one could not be told from it.
@@ -163,16 +158,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _not_allowed
 
-    def _known(self) -> list[str]:
-        """The tags of what whoever asks has already."""
-        given = self.headers.get("If-None-Match", "").split(",")
-        return [tag for part in given if (tag := part.strip().removeprefix("W/").strip('"'))]
-
-    def _give(self, content: bytes | None, tag: str, kind: str, policy: str = PAGE_POLICY) -> None:
-        """What has a tag, unless it is known, which `content` None says too."""
-        if content is None or tag in self._known():
-            return self._answer(HTTPStatus.NOT_MODIFIED, b"", policy, ETag=f'"{tag}"')
-        headers = {"ETag": f'"{tag}"', "Content-Type": kind}
+    def _give(self, content: bytes, name: str, policy: str = PAGE_POLICY) -> None:
+        """A file of this name, unless whoever asks has it already."""
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:20]}"'}
+        if headers["ETag"] in self.headers.get("If-None-Match", ""):
+            return self._answer(HTTPStatus.NOT_MODIFIED, b"", policy, **headers)
+        headers["Content-Type"] = _TYPES[name.rpartition(".")[2]]
         if len(content) > _WORTH_COMPRESSING and "gzip" in self.headers.get("Accept-Encoding", ""):
             content, headers["Content-Encoding"] = gzip.compress(content, 1, mtime=0), "gzip"
         return self._answer(HTTPStatus.OK, content, policy, **headers)

@@ -5,21 +5,13 @@ import socket
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xorjax import paths
-from xorjax.dashboard.files import (
-    Listing,
-    Tail,
-    UnreadableError,
-    is_name,
-    number,
-    read_object,
-    seconds_of,
-    text,
-)
+from xorjax.dashboard.files import Listing, Tail, is_name, number, seconds_of, text
 from xorjax.dashboard.plan import Stage
 from xorjax.metric import ACCURACY, Metric
 
@@ -78,8 +70,7 @@ class RunDirectory:
         self._log = Tail(paths.stage_log(runs))
         self._log_version = 0
         self._listings: dict[str, Listing] = {}
-        self._whole: dict[str, set[str]] = {}
-        self._seconds: dict[Stage, float | None] = {}
+        self._whole: set[tuple[str, str]] = set()
         self._tails: dict[Path, tuple[Tail, Metrics]] = {}
         self._forget_log()
 
@@ -87,11 +78,13 @@ class RunDirectory:
         self.last: dict[tuple[str, str], Event] = {}
         """What happened to each stage last, in the order in which it happened."""
         self.recent: deque[Event] = deque(maxlen=_RECENT)
+        self.seconds: dict[tuple[str, str], float] = {}
+        """What each stage took that was finished."""
 
     @property
-    def version(self) -> tuple[int, ...]:
-        """Differs when the log or a directory of artifacts may have changed."""
-        return (self._log_version, *(listing.version for listing in self._listings.values()))
+    def version(self) -> tuple[object, ...]:
+        """Differs when the log or a directory of artifacts has changed."""
+        return (self._log_version, *(listing.names for listing in self._listings.values()))
 
     def look(self) -> None:
         """Read what is new. The log first: what it says is finished is then found whole."""
@@ -103,21 +96,21 @@ class RunDirectory:
             self.last.pop(stage, None)
             self.last[stage] = event
             self.recent.append(event)
+            if event.seconds is not None:
+                self.seconds[stage] = event.seconds
         self._log_version += bool(void or records)
-        for kind, listing in self._listings.items():
-            if listing.look():
-                self._whole[kind] &= listing.names
+        for listing in self._listings.values():
+            listing.look()
 
     def is_whole(self, kind: str, name: str) -> bool:
         """Whether the artifact is there, with the file that is written last."""
         if kind not in self._listings:
-            self._listings[kind], self._whole[kind] = Listing(self.runs / kind), set()
-            self._listings[kind].look()
-        if name not in self._whole[kind]:
-            if name not in self._listings[kind].names or not self._has_record(kind, name):
-                return False
-            self._whole[kind].add(name)
-        return True
+            self._listings[kind] = Listing(self.runs / kind)
+        if name not in self._listings[kind].names:
+            self._whole.discard((kind, name))
+        elif (kind, name) not in self._whole and self._has_record(kind, name):
+            self._whole.add((kind, name))
+        return (kind, name) in self._whole
 
     def _has_record(self, kind: str, name: str) -> bool:
         return (paths.artifact_dir(self.runs, kind, name) / paths.ARTIFACT).exists()
@@ -164,16 +157,6 @@ class RunDirectory:
             where = f" on {last.host}" if last.host else ""
             return "stopped", f"no activity{where} for {SILENCE / 60:.0f} min"
         return "running", ""
-
-    def seconds(self, stage: Stage) -> float | None:
-        """What a whole stage took, None if its artifact does not say."""
-        if stage not in self._seconds:
-            directory = paths.artifact_dir(self.runs, stage.kind, stage.name)
-            try:
-                self._seconds[stage] = number(read_object(directory / paths.ARTIFACT).get("seconds"))
-            except (OSError, UnreadableError):
-                self._seconds[stage] = None
-        return self._seconds[stage]
 
     def curve(self, stage: Stage, whole: bool) -> tuple[Metric, dict[str, list[float | None]]]:
         """The metrics of a stage by column; of very many epochs some. And what they measure."""
@@ -265,8 +248,6 @@ def _touched(directory: Path) -> list[float]:
     times = []
     for place in (directory, *directory.glob("round*")):
         for path in (place, place / paths.METRICS, place / paths.CHECKPOINTS):
-            try:
+            with suppress(OSError):
                 times.append(path.stat().st_mtime)
-            except OSError:
-                continue
     return times

@@ -1,7 +1,6 @@
 """A run directory watched for a page: what is new since the page last asked."""
 
 import json
-import secrets
 import threading
 from pathlib import Path
 
@@ -20,13 +19,9 @@ class Watcher:
         self.experiments: dict[str, Experiment] = {}
         self._run = RunDirectory(runs)
         self._lock = threading.Lock()
-        self._life = secrets.token_hex(4)
 
-    def answer(self, name: str | None, since: str | None) -> tuple[str, bytes | None]:
-        """A token of what there is now, and the page's data as JSON; None if it equals what the token `since` is of.
-
-        The data hold all of the experiment `name`, or else of the one in which something last happened.
-        """
+    def answer(self, name: str | None) -> str:
+        """The page's data, as JSON: all of the experiment `name`, or else of the one where something last happened."""
         with self._lock:
             self._look(name)
             overviews = sorted(
@@ -37,11 +32,7 @@ class Watcher:
                 name = overviews[0]["name"]
             told = self.experiments[name].told if name in self.experiments else "null"
         head = json.dumps({"runs": str(self.runs), "exists": self.runs.is_dir(), "experiments": overviews})
-        token = f"{self._life}.{hash((head, told)) & 0xFFFFFFFF:08x}"
-        return (
-            token,
-            None if since == token else f'{head[:-1]},"token":"{token}","experiment":{told}}}'.encode(),
-        )
+        return f'{head[:-1]},"experiment":{told}}}'
 
     def report(self, name: str) -> Path | None:
         """The directory of an experiment's report, None of what is none."""
@@ -50,11 +41,10 @@ class Watcher:
             return self.experiments[name].report if name in self.experiments else None
 
     def _list(self) -> None:
-        plans = (self.runs / "reports").glob("*/plan.json")
-        reports = {path.parent.name: path.parent for path in plans}
+        reports = [plan.parent for plan in (self.runs / "reports").glob("*/plan.json")]
         known = self.experiments
         self.experiments = {
-            name: known.get(name) or Experiment(report, self._run) for name, report in reports.items()
+            report.name: known.get(report.name) or Experiment(report, self._run) for report in reports
         }
 
     def _look(self, first: str | None) -> None:
