@@ -34,6 +34,7 @@ ORIGIN = "origin"
 FILTERS = {
     "prune_rate": ("S", "prune rate S"),
     "n_in": ("n_in", "n_in"),
+    "n_out": ("n_out", "n_out"),
     "codec": ("codec", "codec"),
     "mask_codec": ("mask", "mask codec"),
     "patch_format": ("patch", "patch format"),
@@ -42,7 +43,7 @@ FILTERS = {
 }
 """Column -> its name in the page's address, and for readers."""
 # A rival has none of these, or those of several points: such filters leave it.
-OF_CODING = ("n_in", "mask_codec", "patch_format", ORIGIN)
+OF_CODING = ("n_in", "n_out", "mask_codec", "patch_format", ORIGIN)
 BOXES = 24
 """Values of a filter that get a box each; more numbers than that are chosen by their least and largest."""
 SWEPT = 8

@@ -16,7 +16,7 @@ from xorjax.results.tables import by_axis, of_setting, summarise_models
 from xorjax.streams import BIT_NAMES, BIT_STREAMS
 
 MODELS = "All models, each in its smallest code"
-AXIS_NAMES = {"asked": "n_out", "patch_format": "patch format", "mask_codec": "mask codec"}
+AXIS_NAMES = {"asked": "n_out ", "patch_format": "patch format ", "mask_codec": "mask codec ", "variant": ""}
 CODECS = (
     "Other codecs store the same quantized weights. Where a codec chose the mask they store that mask as any, but for "
     f"the {SAME_MASK}: the mask as the point stores it, and the kept signs as they are. {CSR}: relative indices of the "
@@ -139,10 +139,12 @@ def _axes(points: pl.DataFrame, metric: Metric) -> list[str]:
     lines = by_axis(points)
     if not lines:
         return []
-    given = [
-        Column("axis", [(AXIS_NAMES.get(axis) or axis, "text quiet") for axis, _, _ in lines]),
-        Column("value", [(mask_name(of) if a == "mask_codec" else of, "text strong") for a, of, _ in lines]),
+    # A variant names its settings itself.
+    names = [
+        AXIS_NAMES.get(axis, f"{axis} ") + (mask_name(value) if axis == "mask_codec" else value)
+        for axis, value, _ in lines
     ]
+    given = [Column("points with", [(name, "text strong") for name in names])]
 
     def tested(row: dict[str, Any]) -> str:
         star = "" if row["is_close"] else " *"
