@@ -10,7 +10,8 @@ from xorjax.results import bars, page
 from xorjax.results.caps import listed
 from xorjax.results.collect import Experiment, metric_of, read_experiment, tabulate, write_table
 from xorjax.results.configs import distinct, plain
-from xorjax.results.explore import data, explore, marked
+from xorjax.results.explore import explore
+from xorjax.results.explore_data import data, marked
 from xorjax.results.masks import masks
 from xorjax.results.metric_section import metric_section
 from xorjax.results.names import GLOSSARY
