@@ -21,7 +21,7 @@ def command(runs: Path, *arguments: str, stdout: Any = subprocess.PIPE, **variab
         env=os.environ | {"XORJAX_RUNS": str(runs)} | variables,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding=variables.get("PYTHONIOENCODING", "utf-8"),
     )
 
 
