@@ -209,7 +209,7 @@ def test_what_is_wrong_with_a_part_is_refused(loader, sweep, parts, only, error)
         ),
         (
             ["prune.rate=0.5"],
-            "error: part latent: prune.rate is 0.5; it must be 0 where latent code words are trained (quantize.words); "
+            "error: part latent: prune.rate is 0.5; it must be 0 unless quantize.words is search; "
             "the nearest is 0; hydra.sweeper.only=[search,exact_masks,xor_masks] leaves it out\n",
         ),
         (["quantize.optim.epochs=-1"], "error: quantize.optim.epochs is -1; it must be"),

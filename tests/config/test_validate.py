@@ -46,7 +46,7 @@ WRONG = {
     ),
     "latent words under a mask": (
         {"code": {"id": "trained"}, "quantize.words": "latent"},
-        ["prune.rate is 0.95", "0 where latent code words are trained"],
+        ["prune.rate is 0.95", "0 unless quantize.words is search"],
     ),
     "a code for weights of others": (
         {"code": {"id": "trained", "slicing": "inputs_last"}},

@@ -85,7 +85,7 @@ def test_what_is_encoded_is_what_was_trained(n_planes, code):
 
 
 def test_latent_scales():
-    layer = LatentLayer((12, 8), 1, "channel", TrainedCode(4, 6), 5.0, scale_bits=4)
+    layer = LatentLayer((12, 8), 1, "channel", TrainedCode(4, 6), scale_bits=4)
     _, scales = layer.start(np.random.default_rng(0).standard_normal((12, 8)).astype(np.float32), 0)
     found = np.asarray(layer.scales(jnp.asarray(scales)))
     assert len(np.unique(found)) <= 16

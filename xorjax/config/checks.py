@@ -95,9 +95,12 @@ def _code(config: Config) -> Iterator[str]:
     if isinstance(config.code, TrainedCode) and config.code.slicing != "inputs":
         # Kernels of the suite have their outputs last.
         yield wrong("code.slicing", config.code.slicing, "inputs where a network is trained", "inputs")
-    if config.code.trained and config.quantize.words == "latent" and config.prune.rate:
+    if config.code.trained and config.quantize.words != "search" and config.prune.rate:
         yield wrong(
-            "prune.rate", config.prune.rate, "0 where latent code words are trained (quantize.words)", 0
+            "prune.rate",
+            config.prune.rate,
+            "0 unless quantize.words is search",
+            0,
         )
 
 

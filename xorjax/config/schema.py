@@ -154,8 +154,9 @@ class QuantizeConfig:
     ste: str = setting("clipped", ("clipped", "identity"), "The gradient of the sign.")
     words: str = setting(
         "search",
-        ("search", "latent"),
-        "How a trained code is learned: searched for float weights in every step, or as bits of its own.",
+        ("search", "latent", "soft"),
+        "How a trained code is learned: searched for float weights in every step, as bits of its own, or as a choice "
+        "of vectors that is soft at first.",
         added=True,
     )
     steepness: float = setting(

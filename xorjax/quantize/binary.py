@@ -205,6 +205,10 @@ class BinaryForm:
         """What is trained: the weights themselves."""
         return params, masks
 
+    def at(self, share: Float[Array, ""]) -> "BinaryForm":
+        """The same in every training step."""
+        return self
+
     def encode(
         self, params: Params, masks: Masks
     ) -> dict[str, tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]]:

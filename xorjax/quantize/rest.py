@@ -1,17 +1,18 @@
 """What is in no code, of few bits too: biases and the like in fixed point, while the layers beside them are trained."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from xorjax.params import Masks, Params, is_within
 from xorjax.quantize.binary import BinaryForm
 from xorjax.quantize.fixed_point import FLOAT_BITS, fixed_point
-from xorjax.quantize.latent import LatentForm
+from xorjax.quantize.words import WordForm
 
-CodedForm = BinaryForm | LatentForm
+CodedForm = BinaryForm | WordForm
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class RestForm:
 
     def start(self, params: Params, masks: Masks, seed: int) -> tuple[Params, Masks]:
         return self.coded.start(params, masks, seed)
+
+    def at(self, share: Float[Array, ""]) -> "RestForm":
+        return replace(self, coded=self.coded.at(share))
 
     def __call__(self, params: Params, masks: Masks) -> Params:
         formed = self.coded(params, masks)

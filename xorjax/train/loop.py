@@ -179,11 +179,12 @@ def _run_epoch(
     state, metrics = progress.state._replace(state={**progress.state.state, **memory}), []
     key = jax.random.key(recipe.seed)
     every = -(-optimizer.steps_per_epoch // choices)
-    forward = recipe.forward.at(progress.epoch / recipe.optim.epochs)
     for batch in task.train_batches(train, recipe.optim.batch_size, recipe.seed, progress.epoch):
         if choose is not None and len(metrics) % every == 0:
             masks = choose({**frozen[0], **state.params})
-        state, of_step = train_step(forward, optimizer, state, frozen, masks, key, batch, recipe.teacher)
+        state, of_step = train_step(
+            recipe.forward, optimizer, state, frozen, masks, key, batch, recipe.teacher
+        )
         metrics.append(of_step)
         # Check an older loss: reading the newest would block on every step.
         if len(metrics) % STEPS_BETWEEN_LOOKS == 0 and not isfinite(metrics[-STEPS_BETWEEN_LOOKS]["loss"]):

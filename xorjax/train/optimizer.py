@@ -28,6 +28,11 @@ class Optimizer:
     config: OptimConfig
     steps_per_epoch: int
 
+    @property
+    def n_steps(self) -> int:
+        """Of the whole schedule."""
+        return self.config.epochs * self.steps_per_epoch
+
     @cached_property
     def rule(self) -> optax.GradientTransformation:
         """The update before it is multiplied by minus the learning rate."""
@@ -45,7 +50,7 @@ class Optimizer:
         drops.
         """
         config = self.config
-        warmup, last = config.warmup_epochs * self.steps_per_epoch, config.epochs * self.steps_per_epoch
+        warmup, last = config.warmup_epochs * self.steps_per_epoch, self.n_steps
         position = step.astype(jnp.float32)
         rate = jnp.float32(config.learning_rate)
         past = jnp.clip((position - warmup) / max(last - warmup, 1.0), 0.0, 1.0)

@@ -51,8 +51,8 @@ class Forward:
         # Kept: every call of a jitted step asks for it, and a graph takes as long to hash as a small step to run.
         return hash((self.task, self.network, self.form, self.start, self.all_move))
 
-    def at(self, share: float) -> "Forward":
-        """As it is when that share of the training is over; a form that changes has a method of this name."""
+    def at(self, share: Float[Array, ""]) -> "Forward":
+        """As it is in a step, when that share of the training is over; forms that change have such a method."""
         return replace(self, form=self.form.at(share)) if hasattr(self.form, "at") else self
 
     def run(
@@ -129,6 +129,7 @@ def train_step(
     the step. The metrics are "loss" (mean of the batch, smoothing included) and "sums", what the task measures.
     """
     frozen_params, frozen_state = frozen
+    forward = forward.at(state.step / optimizer.n_steps)
     targets, valid = jnp.asarray(batch.targets), jnp.asarray(batch.valid)
 
     def loss_of(params: Params):
