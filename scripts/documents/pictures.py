@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from xorjax.results.palette import BLUE, GREEN, ORANGE, PINK, SKY
+from xorjax.results.palette import BLUE, GREEN, ORANGE, PINK, RED, SKY
 
 from .figures import RATES, plus_minus, table
 
@@ -64,6 +64,7 @@ def draw_front() -> None:
     for label, color, marker, settings, varied in (
         ("trained code, search", BLUE, "o", trained | {"words": "search"}, "n_out"),
         ("trained code, latent bits", SKY, "D", trained | {"words": "latent"}, "n_out"),
+        ("trained code, soft choices", RED, "P", trained | {"words": "soft"}, "n_out"),
         ("XOR-coded mask and signs", ORANGE, "s", code | {"mask": "xor"}, "mask_index_bits"),
         ("exact mask, XOR-coded signs", GREEN, "^", code | mask, "prune_rate"),
         ("exact mask, signs coded in context", PINK, "v", context, "prune_rate"),

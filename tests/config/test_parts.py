@@ -34,6 +34,7 @@ MASKS = ["code.n_in=64", "code.patch_format=enumerative"]
 ALONE = {
     "search": [*TRAINED, "quantize.words=search", "code.n_out=20,34,89,160"],
     "latent": [*TRAINED, "quantize.words=latent", "code.n_out=20"],
+    "soft": [*TRAINED, "quantize.words=soft", "code.n_out=89,160"],
     "exact_masks": [*MASKS, "prune.through=[0.9,0.95,0.98]", "prune.rate=0.9,0.95,0.98"],
     "xor_masks": [*MASKS, "mask=xor", "mask.search=loop", "prune.rate=0.98", "mask.index_bits=null,0.1"],
 }
@@ -71,10 +72,11 @@ def test_a_part_of_front_has_the_stages_of_a_command_of_its_own(loader, compose_
 
 def test_front_has_whole_seeds_one_after_the_other(loader, compose_multirun):
     found = configs(loader, compose_multirun("+experiment=front"))
-    assert [config.seed for config in found] == [seed for seed in range(5) for _ in range(10)]
-    assert [(c.code.id, c.quantize.words, c.prune.rate, c.mask.codec) for c in found[:10]] == [
+    assert [config.seed for config in found] == [seed for seed in range(5) for _ in range(12)]
+    assert [(c.code.id, c.quantize.words, c.prune.rate, c.mask.codec) for c in found[:12]] == [
         *[("trained", "search", 0, "ans_rc")] * 4,
         ("trained", "latent", 0, "ans_rc"),
+        *[("trained", "soft", 0, "ans_rc")] * 2,
         *[("xor", "search", rate, "ans_rc") for rate in (0.9, 0.95, 0.98)],
         *[("xor", "search", 0.98, "xor")] * 2,
     ]
@@ -204,12 +206,12 @@ def test_what_is_wrong_with_a_part_is_refused(loader, sweep, parts, only, error)
     [
         (
             ["code.patch_format=care"],
-            "error: part search and latent: code.patch_format is a setting of code=xor, which is not chosen; "
+            "error: part search, latent and soft: code.patch_format is a setting of code=xor, which is not chosen; "
             "hydra.sweeper.only=[exact_masks,xor_masks] leaves it out\n",
         ),
         (
             ["prune.rate=0.5"],
-            "error: part latent: prune.rate is 0.5; it must be 0 unless quantize.words is search; "
+            "error: part latent and soft: prune.rate is 0.5; it must be 0 unless quantize.words is search; "
             "the nearest is 0; hydra.sweeper.only=[search,exact_masks,xor_masks] leaves it out\n",
         ),
         (["quantize.optim.epochs=-1"], "error: quantize.optim.epochs is -1; it must be"),
