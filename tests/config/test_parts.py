@@ -206,7 +206,7 @@ def test_what_is_wrong_with_a_part_is_refused(loader, sweep, parts, only, error)
     [
         (
             ["code.patch_format=care"],
-            "error: part search, latent and soft: code.patch_format is a setting of code=xor, which is not chosen; "
+            "error: part search and latent and soft: code.patch_format is a setting of code=xor, which is not chosen; "
             "hydra.sweeper.only=[exact_masks,xor_masks] leaves it out\n",
         ),
         (
