@@ -66,6 +66,10 @@ class Rows:
         """The mean loss against the reference, and half its 95 % interval by Student's t; NaN for one seed."""
         return _interval(self.losses())
 
+    def tested(self) -> tuple[float, float]:
+        """The mean test metric in percent, and half its 95 % interval; NaN for one seed."""
+        return _interval([100 * value for value in self.by_seed("test_metric")])
+
     def less_than(self, other: "Rows") -> tuple[float, float]:
         """How much less is lost than by other rows of the same seeds, paired by seed."""
         return _interval([theirs - own for own, theirs in zip(self.losses(), other.losses(), strict=True)])

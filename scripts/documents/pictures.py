@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from xorjax.results.palette import BLUE, GREEN, ORANGE, PINK, RED, SKY
+from xorjax.results.palette import BLUE, GREEN, NEUTRAL, ORANGE, PINK, RED, SKY
 
 from .figures import RATES, plus_minus, table
 
@@ -55,12 +55,13 @@ def draw_headline() -> None:
 
 
 def draw_front() -> None:
-    """Bits against loss, all ways of storing FC1 under one recipe."""
+    """Bits against accuracy, all ways of storing FC1 under one recipe; the references trained for different times."""
     figure, axis = plt.subplots(figsize=(7.5, 4), layout="constrained")
     rows = table("front")
     code, mask = {"baseline": False, "code": "xor"}, {"mask": "ans_rc", "mask_codec": "ans_rc"}
     trained = {"baseline": False, "code": "trained"}
     context = mask | {"baseline": True, "code": "context_signs", "words": "search"}
+    references: list[float] = []
     for label, color, marker, settings, varied in (
         ("trained code, search", BLUE, "o", trained | {"words": "search"}, "n_out"),
         ("trained code, latent bits", SKY, "D", trained | {"words": "latent"}, "n_out"),
@@ -74,16 +75,18 @@ def draw_front() -> None:
             family = rows(**settings)
             values = [(rate,) for rate in RATES] if varied == "prune_rate" else family.settings(varied)
             own = [family(**{varied: value}) for (value,) in values]
-            losses, halves = zip(*(each.interval() for each in own), strict=True)
+            percent, halves = zip(*(each.tested() for each in own), strict=True)
             bits = [each.mean("bits_per_weight") for each in own]
-            axis.errorbar(bits, losses, halves, label=label, color=color, marker=marker, capsize=3)
+            axis.errorbar(bits, percent, halves, label=label, color=color, marker=marker, capsize=3)
+            references.append(100 * family.mean("reference_metric"))
+    axis.axhspan(
+        min(references), max(references), color=NEUTRAL, alpha=0.3, lw=0, label="their dense references"
+    )
     axis.set_xscale("log")
     ticks = [0.05, 0.1, 0.2, 0.4, 0.6]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
-    axis.set(
-        xlabel="bits per weight of FC1, everything counted", ylabel="loss, percentage points", ylim=(0, None)
-    )
+    axis.set(xlabel="bits per weight of FC1, everything counted", ylabel="test accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8)
     figure.savefig(FOLDER / "front.png", dpi=160)

@@ -108,9 +108,7 @@ def test_one_part_can_be_searched():
         assert list(space.axes) == ["code.n_out"]
         ((config, _),) = space.points({"code.n_out": "34"})
         assert (config.code.id, config.code.n_out, config.quantize.words) == ("trained", 34, "search")
-    problem = (
-        r"has the parts search, latent, soft, exact_masks, xor_masks, and a search has one space; .*only=\[search\]"
-    )
+    problem = r"has the parts search, latent, soft, .*, and a search has one space; .*only=\[search\]"
     with pytest.raises(ConfigError, match=problem), open_space(CONF, ["+experiment=front"]):
         pass
 

@@ -53,12 +53,13 @@ def evaluate_model(compressed: CompressedModel, data_dir: str, cache_dir: str) -
         task = _task(metadata)
         if dataset not in task.datasets:
             raise ValueError(f"{dataset!r} is no data set of {task.id}: {', '.join(task.datasets)}")
+        # Before the model, which takes longer: data that are not there are told at once.
+        test = task.load(DataConfig(name=dataset, dir=data_dir, cache_dir=cache_dir)).test
         model = coded_model(name, compressed, task.datasets[dataset])
     except UserError:
         raise
     except (ValueError, TypeError) as error:
         raise MetadataError(f"metadata: {error}") from error
-    test = task.load(DataConfig(name=dataset, dir=data_dir, cache_dir=cache_dir)).test
     measured = score(task, predict(task, model, test), test)
     accuracy = {"test_accuracy": measured} if task.metric.name == "accuracy" else {}
     return accuracy | {
