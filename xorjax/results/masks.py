@@ -42,11 +42,11 @@ def masks(points: pl.DataFrame, metric: Metric) -> str:
         return ""
     present = dict(of_codecs.select("codec", "approximate").unique().iter_rows())
     marks = {mask_name(codec): mark_of(codec, present[codec])[1:] for codec in sorted(present, key=order_of)}
-    marks["H(S), the entropy of a random mask"] = "dashed"
+    lines = {"H(S), the entropy of a random mask": "dashed"}
     if any(present.values()):
-        marks["mean of the references"] = "dotted"
+        lines["mean of the references"] = "dotted"
     parts = [
-        page.legend(marks),
+        page.legend(marks | lines),
         panels("Masks", [_against_rate(of_codecs), *_against_metric(of_codecs, metric)]),
         "<h3>Index bits per weight</h3>",
         _table("index bits per weight", of_codecs, "index_bits", min, entropy),
