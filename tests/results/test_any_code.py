@@ -61,7 +61,7 @@ def test_the_report_of_a_code_and_a_metric_that_nothing_knows(tmp_path):
     # What tells the settings apart is the plan's to say.
     assert "code.depth" in page.data["filters"]
     validation, test = page.drawn("Perplexity, ")
-    assert [shape["y0"] for shape in validation["layout"]["shapes"]] == pytest.approx([91.0, 91.5])
+    assert [shape["x0"] for shape in validation["layout"]["shapes"]] == pytest.approx([91.0, 91.5])
     assert len(test["layout"]["shapes"]) == 1
     text = printed(SummaryTable(summarise(to_frame([language(0.4, 90.2)]))))
     assert "90.2" in text

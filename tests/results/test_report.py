@@ -110,9 +110,9 @@ def test_every_seed_is_a_dot_and_what_decides_is_drawn_where_it_decides(page, wh
         dots = traces(figure)["one seed"]
         labels, found = ("dense", "0.9", "0.95", "0.98"), zip(dots["text"], dots["customdata"], strict=True)
         assert list(found) == [(label, seed) for label in labels for seed in range(3)]
-        assert len(set(dots["x"])) == 12
+        assert len(set(dots["y"])) == 12
     reference = 100 * collect(whole).unique("seed")["reference_validation_metric"].mean()
-    levels = [shape["y0"] for shape in validation["layout"]["shapes"]]
+    levels = [shape["x0"] for shape in validation["layout"]["shapes"]]
     assert levels == pytest.approx(3 * [reference, reference - 0.15])
     assert len(test["layout"]["shapes"]) == 3
 

@@ -344,7 +344,7 @@ def test_the_comparison_opens(opened, report, tmp_path):
     page = opened(tmp_path / "page.html", color_scheme="dark")
     page.locator("#fronts .plot").first.scroll_into_view_if_needed()
     page.locator("#fronts .js-plotly-plot").first.wait_for()
-    row = page.get_by_role("region", name="Pairs that differ").get_by_role("row", name="value bits")
+    row = page.get_by_role("region", name="How the pairs differ").get_by_role("row", name="value bits")
     assert "18" in row.inner_text().split()
 
 

@@ -1,6 +1,7 @@
 """The report's sections of bars: bits per weight by what they are spent on, of settings and of codecs."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -19,6 +20,8 @@ STREAM_LEGEND = {BIT_NAMES[stream]: colour for stream, colour in STREAM_COLOURS.
 BOUNDS = {"value_bound": "dash", "context_entropy": "dot"}
 """Columns that are lines, where they are known: bounds of the value bits."""
 WIDE_FROM_BARS, WIDE_FROM_LETTERS = 14, 20
+LETTERS = 26
+"""In a line of a bar's name."""
 
 
 def bits(by_setting: pl.DataFrame) -> str:
@@ -76,7 +79,8 @@ def _of_settings(settings: pl.DataFrame) -> list[Panel]:
                 figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=bound, x1=bound, line=dashes(dash))
         wide = group.height > WIDE_FROM_BARS or max(map(len, group["label"])) > WIDE_FROM_LETTERS
         more = of_many(of_rate.height, group.height, "settings, the smallest")
-        height = max(PLOT_HEIGHT, 80 + 26 * group.height)
+        n_lines = max(len(wrap(label, LETTERS)) for label in group["label"])
+        height = max(PLOT_HEIGHT, 80 + (8 + 18 * n_lines) * group.height)
         drawn.append(Panel(f"S = {rate:g}", figure, wide, height, more))
     return drawn
 
@@ -94,11 +98,12 @@ def _labels(settings: pl.DataFrame) -> pl.Series:
 def _lying(bars: Sequence[tuple[str, Mapping[str, Any]]], most: float) -> go.Figure:
     """Bits per weight by stream, a bar lying for each name, with its total, the smallest at the top; to `most` bits."""
     ordered = sorted(bars, key=lambda bar: -bar[1]["bits_per_weight"])
+    names = [name for name, _ in ordered]
     figure = go.Figure(layout=axes("bits per weight", ""))
     for stream in BIT_STREAMS:
         figure.add_bar(
             orientation="h",
-            y=[name for name, _ in ordered],
+            y=names,
             x=[of[stream] for _, of in ordered],
             name=BIT_NAMES[stream],
             marker={"color": STREAM_COLOURS[stream], "line": EDGE},
@@ -108,6 +113,9 @@ def _lying(bars: Sequence[tuple[str, Mapping[str, Any]]], most: float) -> go.Fig
     totals = ((name, of["bits_per_weight"]) for name, of in ordered)
     notes = [{"x": total, "y": name, "text": f"{total:.3f}", **beside} for name, total in totals]
     figure.update_layout(barmode="stack", bargap=0.35, annotations=notes)
-    figure.update_xaxes(showgrid=True, nticks=6, range=[0, 1.3 * most])
-    figure.update_yaxes(type="category", showgrid=False, automargin=True, ticklabelstandoff=6)
+    figure.update_layout(margin_r=52)  # where the total of the longest bar stands
+    figure.update_xaxes(showgrid=True, nticks=4, tickangle=0, range=[0, 1.02 * most])
+    lines = ["<br>".join(wrap(name, LETTERS)) for name in names]
+    looks = {"showgrid": False, "automargin": True, "ticklabelstandoff": 6}
+    figure.update_yaxes(type="category", tickvals=names, ticktext=lines, **looks)
     return figure

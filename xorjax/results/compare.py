@@ -107,7 +107,7 @@ def compare(*places: Path) -> Comparison:
     points = [per_point(table, varied).with_columns(value_bits=value_bits) for table in tables]
     sides = [_settings(of, varied) for of in points]
     axes = [*AXES, *sorted(set().union(*varied.values()))]
-    seen = {axis: [set(side[axis]) for side in sides] for axis in axes}
+    seen = {axis: [dict.fromkeys(side[axis]).keys() for side in sides] for axis in axes}
     disjoint = [axis for axis, (one, two) in seen.items() if one.isdisjoint(two)]
     joined = _joined(sides, [axis for axis in axes if axis not in disjoint or min(map(len, seen[axis])) > 1])
     pairs = [_pair(row, axes) for row in joined.iter_rows(named=True)]
@@ -121,7 +121,9 @@ def compare(*places: Path) -> Comparison:
     ]
     config, apart = _differing(*(distinct(table["config"]) for table in tables)), []
     if not pairs:
-        apart = [(axis, *(listed(sorted(map(str, of)), 4) for of in seen[axis])) for axis in disjoint]
+        apart = [
+            (axis, *(listed([each or "none" for each in of], 4) for of in seen[axis])) for axis in disjoint
+        ]
     names = (str(first), str(second)) if first.name == second.name else (first.name, second.name)
     commands = [experiment.command for experiment in experiments]
     return Comparison(names, commands, points, metric, config, pairs, by_axis, only, apart)
@@ -208,7 +210,7 @@ def _settings(points: pl.DataFrame, varied: Varied) -> pl.DataFrame:
         shared = not key.startswith(("code.", "mask."))
         texts = [plain(v, key) if shared or key in varied.get(coding, ()) else None for coding, v in values]
         variants[key] = pl.Series(texts, dtype=pl.String)
-    names = {"code": CODE_NAMES, "mask codec": MASK_NAMES}
+    names = {"code": CODE_NAMES, "mask codec": MASK_NAMES, "prune rate": {"0.0": "0"}}
     axes = {axis: pl.col(c).cast(pl.String).replace(names.get(axis, {})) for axis, c in AXES.items()}
     kept = ("quantized", "seed", *VALUES)
     return rows.select(*kept, any=0, said=pl.struct(SAID), **axes, **variants).with_row_index("place")

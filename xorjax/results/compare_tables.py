@@ -65,22 +65,23 @@ def tables(comparison: Comparison) -> list[Table]:
     return [
         Table("by-axis", "By axis", axes),
         *([Table("apart", "What keeps all settings apart", apart)] if apart else []),
-        Table("verdicts", "Pairs that differ", _verdicts(pairs, metric) if pairs else []),
+        Table("verdicts", "How the pairs differ", _verdicts(pairs, metric) if pairs else []),
         Table("settings", "Settings that differ", _texts(("setting", "A", "B"), comparison.config)),
         Table("best", title, best, 60),
         Table("common", "Settings in common", common),
         *(
-            Table(f"only-{side}", f"Only in {side} ({len(of)})", _texts(["setting"], zip(of)), 3)
+            Table(f"only-{side}", f"Only in {side} ({len(of)})", _texts(["setting"], zip(of), " wrap"), 3)
             for side, of in zip("AB", comparison.only, strict=True)
         ),
     ]
 
 
 def shown(each: Difference, metric: Metric | None = None) -> str:
-    """A difference, of the metric or of bits, with its spread; one that would read 0 and is not, by its magnitude."""
+    """A difference, of the metric or of bits, with its spread; one that is clear and would read 0, by its magnitude."""
     scale, digits = (1.0, 4) if metric is None else (metric.scale, 2 if metric.unit == "%" else 4)
     value = scale * each.value
-    style = "+.0e" if EQUAL < abs(value) < 0.5 * 10.0**-digits else f"+.{digits}f"
+    is_tiny = EQUAL < abs(value) < 0.5 * 10.0**-digits and (each.is_clear or each.spread is None)
+    style = "+.0e" if is_tiny else f"+z.{digits}f"
     spread = "" if each.spread is None else f" ± {scale * each.spread:.{digits}f}"
     return f"{value:{style}}{spread}" if each.is_clear else f"({value:{style}}{spread})"
 
@@ -93,10 +94,10 @@ def verdict(each: Difference, higher_is_better: bool = False) -> str:
     return unjudged if each.spread is None else equal if abs(each.value) <= EQUAL else within
 
 
-def _texts(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Column]:
+def _texts(headings: Sequence[str], rows: Iterable[Sequence[str]], wrap: str = "") -> list[Column]:
     """Columns of text, none without rows."""
     columns = zip(headings, zip(*rows, strict=True), strict=False)
-    return [Column(heading, [(text, "text") for text in texts]) for heading, texts in columns]
+    return [Column(heading, [(text, f"text{wrap}") for text in texts]) for heading, texts in columns]
 
 
 def _measure(column: str, metric: Metric) -> tuple[str, Metric | None]:

@@ -69,13 +69,15 @@ def plain(value: Any, key: str = "") -> str:
             if rules
             else "null"
         )
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(plain, value))}]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _grouped(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{_grouped(inner)}" for key, inner in value.items()) + "}"
-    return "null" if value is None else plain(value)
+    return plain(value)
 
 
 def determines_nothing(key: str) -> bool:

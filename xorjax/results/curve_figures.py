@@ -35,7 +35,7 @@ def curve_panels(curves: Sequence[Curve], colours: dict[float, str], metric: Met
             for curve in chosen
         ]
         curve_of, loss = curve_pair(chosen, hues, metric)
-        name = stage.capitalize()
+        name = stage.capitalize().replace("_", " ")
         measured.append(Panel(f"{name}: {metric.name}", curve_of))
         losses.append(Panel(f"{name}: loss", loss))
     return measured + losses

@@ -89,7 +89,7 @@ def _figure(points: pl.DataFrame, metric: Metric, own: str) -> list[str]:
     signs = {codec: (sign, "var(--ink)") for codec, (_, sign) in marks(drawn).items()}
     lines: dict[str, str | tuple[str, str]] = {"references, mean": "dotted"}
     if seeds > 1:
-        lines["of a mean, ± 1 standard deviation of its seeds"] = ("┃", "var(--soft)")
+        lines["± 1 standard deviation over seeds"] = ("┃", "var(--soft)")
     of_axis = {
         "validation": {f"front of the {own}": "solid", "front of the others": "dashed"},
         "test": {"on the front by validation": ("◎", "var(--ink)")},

@@ -41,12 +41,11 @@ class Panel:
         return f"{self.title}: {' against '.join(text for text in axes if text)}"
 
 
-def panels(section: str, drawn: Sequence[Panel], n_columns: int | None = None) -> str:
-    """Figures of a section, as many beside each other as fit or as are asked for; plots.js draws them."""
-    style = f' style="grid-template-columns: repeat({n_columns}, minmax(0, 1fr))"' if n_columns else ""
-    return (
-        f'<div class="panels"{style}>\n' + "\n".join(_panel(section, panel) for panel in drawn) + "\n</div>"
-    )
+def panels(section: str, drawn: Sequence[Panel], n_columns: int = 12) -> str:
+    """Figures of a section, as many beside each other as fit, at most `n_columns`; plots.js draws them."""
+    style = f"--widest: calc(100% / {n_columns} - 20px)"
+    figures = "\n".join(_panel(section, panel) for panel in drawn)
+    return f'<div class="panels" style="{style}">\n{figures}\n</div>'
 
 
 def _panel(section: str, panel: Panel) -> str:
@@ -71,9 +70,9 @@ def dashes(dash: str = "dash") -> dict[str, object]:
     return {"width": 1.5, "dash": dash, "color": NEUTRAL}
 
 
-def hover(metric: Metric) -> str:
-    """The metric on the y axis, in plotly's words for what is under the pointer."""
-    return f"%{{y:{metric.number_format}}} {metric.unit}".strip()
+def hover(metric: Metric, axis: str = "y") -> str:
+    """The metric on an axis, in plotly's words for what is under the pointer."""
+    return f"%{{{axis}:{metric.number_format}}} {metric.unit}".strip()
 
 
 def axes(x_title: str, y_title: str) -> go.Layout:

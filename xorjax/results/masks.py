@@ -42,10 +42,11 @@ def masks(points: pl.DataFrame, metric: Metric) -> str:
         return ""
     present = dict(of_codecs.select("codec", "approximate").unique().iter_rows())
     marks = {mask_name(codec): mark_of(codec, present[codec])[1:] for codec in sorted(present, key=order_of)}
+    lines = {"H(S), the entropy of a random mask": "dashed"}
+    if any(present.values()):
+        lines["mean of the references"] = "dotted"
     parts = [
-        page.legend(
-            marks | {"H(S), the entropy of a random mask": "dashed", "mean of the references": "dotted"}
-        ),
+        page.legend(marks | lines),
         panels("Masks", [_against_rate(of_codecs), *_against_metric(of_codecs, metric)]),
         "<h3>Index bits per weight</h3>",
         _table("index bits per weight", of_codecs, "index_bits", min, entropy),
@@ -163,7 +164,7 @@ def _table(
     found = {(*row[:4],): row[4] for row in masks.select(*MASK_KEY, "prune_rate", column).iter_rows()}
     keys = sorted({key[:3] for key in found}, key=lambda key: (order_of(key[0]), key[1], key[2] or ""))
     names: list[page.Cell] = [
-        (mask_name(codec) + of_model(mask_of, variant), "text") for codec, variant, mask_of in keys
+        (mask_name(codec) + of_model(mask_of, variant), "text wrap") for codec, variant, mask_of in keys
     ]
     given = [page.Column("mask codec", [*names, *([("H(S)", "text quiet")] if bound else [])])]
     for rate in rates:

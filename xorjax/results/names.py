@@ -116,8 +116,8 @@ def codec_name(code: str, mask_codec: str | None) -> str:
 
 def own_code(codes: Iterable[str]) -> str:
     """What readers call the points' own code, behind "the"."""
-    found = set(codes)
-    return code_name(*found) if found == {"xor"} else f"code {', '.join(sorted(found))}"
+    found = sorted(set(codes))
+    return code_name("xor") if found == ["xor"] else f"{' and '.join(found)} code"
 
 
 def example(tasks: Iterable[str | None]) -> str:

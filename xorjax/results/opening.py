@@ -66,7 +66,7 @@ def _about(experiment: Experiment, results: pl.DataFrame) -> list[str]:
     swept = list(experiment.swept.items())[:6]
     found += [f"{count(len(values), 'value')} of {key}" for key, values in swept if len(values) > 1]
     if finished := results["finished_at"].max():
-        found.append(f"last result {finished}")
+        found.append(f"last result {str(finished)[:16].replace('T', ' ')} UTC")
     if experiment.unfinished:
         found.append("provisional, reload to follow")
     return found

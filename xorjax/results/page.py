@@ -127,7 +127,7 @@ def scrolled(content: str, label: str) -> str:
 def settings_table(settings: Mapping[str, str]) -> str:
     """A table of names and values without headings."""
     lines = "\n".join(
-        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(value)}</td></tr>'
+        f'<tr><td class="text">{escape(name).replace(".", ".<wbr>")}</td><td class="text">{escape(value)}</td></tr>'
         for name, value in settings.items()
     )
     return scrolled(f'<table class="settings"><tbody>\n{lines}\n</tbody></table>', "settings")

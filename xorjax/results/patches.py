@@ -17,9 +17,9 @@ OF_LINE = ["n_in", "search", "model_variant", "variant"]
 
 
 def patches(by_setting: pl.DataFrame) -> str:
-    """The section, of what `per_setting` gives; "" where no code has slices."""
+    """The section, of what `per_setting` gives; "" where no slice has a patch, as of codes that are trained."""
     sliced = by_setting.drop_nulls(["n_in", "n_out", "patches_per_slice"])
-    if sliced.is_empty():
+    if not sliced["patches_per_slice"].max():
         return ""
     settings, more = of_some_rates(sliced.with_columns(search=pl.coalesce("method", "code")))
     marks = {f"n_in {n_in}": colour for n_in, colour in colours(settings["n_in"].to_list()).items()}
@@ -45,7 +45,8 @@ def _panels(settings: pl.DataFrame) -> list[Panel]:
     """Neither the patch format nor an exact mask codec changes patches: of those that differ in them one is drawn."""
     colour_of = colours(settings["n_in"].to_list())
     settings = settings.unique(["prune_rate", "n_out", *OF_LINE], keep="first", maintain_order=True)
-    top = 1.1 * max(0.1, *settings["patches_per_slice"])
+    ends = settings["patches_per_slice"] + settings["patches_per_slice_spread"].fill_null(0)
+    top = 1.1 * max(0.1, *ends)
     drawn = []
     for (rate,), group in settings.group_by("prune_rate", maintain_order=True):
         figure = go.Figure(layout=axes("n_out", "patches per slice"))

@@ -80,7 +80,9 @@ def _settings(experiment: Experiment, results: pl.DataFrame) -> str:
     swept = {key: listed([plain(value, key) for value in values]) for key, values in experiment.swept.items()}
     fixed = {key: plain(v[0], key) for key, v in distinct(results["config"]).items() if len(v) == 1}
     columns = ("commit", "device", "xorjax_version", "jax_version", "numpy_version", "n_test")
-    versions = {c: ", ".join(map(str, results[c].drop_nulls().unique(maintain_order=True))) for c in columns}
+    known = {c: ", ".join(map(str, results[c].drop_nulls().unique(maintain_order=True))) for c in columns}
+    # Those of the stages of a point are one text.
+    versions = {c: ", ".join(dict.fromkeys(text.split(", "))) for c, text in known.items()}
     return page.section(
         "settings",
         "Settings and versions",
