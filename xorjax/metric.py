@@ -52,11 +52,11 @@ class Metric:
         return ".2f" if self.unit == "%" else ".4g"
 
     def number(self, value: float, spread: float | None = None) -> str:
-        """For a column whose heading has the unit: "99.35 ± 0.02" or "89.6"."""
+        """For a column whose heading has the unit: "99.35 (sd 0.02)" or "89.6"; `spread` is a deviation."""
         said = f"{self.scale * value:{self.number_format}}"
         if spread is None:
             return said
-        return f"{said} ± {self.scale * spread:{'.2f' if self.unit == '%' else '.2g'}}"
+        return f"{said} (sd {self.scale * spread:{'.2f' if self.unit == '%' else '.2g'}})"
 
     def text(self, value: float) -> str:
         """For people: "99.35 %" or "89.6"."""

@@ -50,9 +50,10 @@ def experiment(runs: Path, shift: float = 0.0) -> Path:
 def test_the_report_of_a_code_and_a_metric_that_nothing_knows(tmp_path):
     page = Page(build_report(experiment(tmp_path)))
     assert "Coded weights of LeNet-5 on MNIST" in page.text
-    line = {row[""]: row for row in page.tables["the best"]}["best searched"]
-    assert (line["test perplexity"], line["loss"]) == ("90.21 ± 0.0071", "0.205 ± 0.064")
-    assert line["setting"] == "S 0.95, new, newer, code.depth=1"
+    line = {row[""]: row for row in page.tables["the best"]}[
+        "best searched\nS 0.95, new, newer, code.depth=1"
+    ]
+    assert (line["test perplexity"], line["loss"]) == ("90.21 (sd 0.0071)", "0.205 ± 0.064")
     assert "nan" not in page.text
     words = page.text[: page.text.index("Glossary")].split()
     assert not {"accuracy", "accuracies", "XOR", "percentage", "n_in → n_out", "%"} & set(words)

@@ -153,7 +153,7 @@ def test_ours_are_means_over_seeds_of_the_points_that_the_row_names(run, tmp_pat
     assert ours["numbers"]["loss"] == pytest.approx(0.001)
     assert ours["numbers"]["n_seeds"] == 2
     assert ours["lossless"] is True
-    assert "99.10 ± 0.14 % (2 seeds, 28 epochs); dense 99.20 %, reference 99.20 %" in printed
+    assert "99.10 (sd 0.14) % (2 seeds, 28 epochs); dense 99.20 %, reference 99.20 %" in printed
 
 
 def test_a_point_of_another_number_of_planes_is_another_row_s(run, tmp_path):

@@ -141,7 +141,8 @@ const said = (counts, states) => states.filter((state) => counts[state]).map((st
 function pointsSaid() {
   const { counts, points } = experiment;
   const finished = `${counts.ok ?? 0} of ${points.length} ${points.length === 1 ? "point" : "points"} finished`;
-  return [finished, ...said(counts, ["failed", "unreadable", "running", "stopped", "waiting"])].join(", ");
+  // Many points share one stage: what runs is told of the stages.
+  return [finished, ...said(counts, ["failed", "unreadable", "stopped", "waiting"])].join(", ");
 }
 
 // What waits is the rest, and needs no word.

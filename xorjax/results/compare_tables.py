@@ -22,7 +22,7 @@ CAPTIONS = {
     "verdicts": "Better: fewer bits, or a better metric on the test split, which counts once for all pairs of the same "
     "quantized networks. With many pairs expect one in twenty beyond its interval by chance.",
     "best": "Each side's smallest whose metric on the validation split is close to its reference's (* where none is), "
-    "± the sample standard deviation. Loss: against the reference of the same seed, ± its 95 % interval.",
+    "sd: the sample standard deviation. Loss: against the reference of the same seed, ± its 95 % interval.",
     "common": "Means over seeds.",
 }
 WORDS = ("better", "worse", "equal", "within the spread", "one seed")

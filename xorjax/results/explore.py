@@ -89,7 +89,7 @@ def _figure(points: pl.DataFrame, metric: Metric, own: str) -> list[str]:
     signs = {codec: (sign, "var(--ink)") for codec, (_, sign) in marks(drawn).items()}
     lines: dict[str, str | tuple[str, str]] = {"references, mean": "dotted"}
     if seeds > 1:
-        lines["± 1 standard deviation over seeds"] = ("┃", "var(--soft)")
+        lines["standard deviation over seeds"] = ("┃", "var(--soft)")
     of_axis = {
         "validation": {f"front of the {own}": "solid", "front of the others": "dashed"},
         "test": {"on the front by validation": ("◎", "var(--ink)")},
@@ -102,15 +102,17 @@ def _figure(points: pl.DataFrame, metric: Metric, own: str) -> list[str]:
         *([_choice("dots", "A dot is", {"mean": "the mean over seeds", "point": "one seed"})] * (seeds > 1)),
         _choice("scale", "Bits per weight", {"linear": "linear", "logarithmic": "logarithmic"}),
         '<fieldset><legend>Range</legend><label><input type="checkbox" name="codecs" value="all" '
-        'form="filters">all codecs</label></fieldset></div><div class="keep">',
+        'form="filters">all codecs</label></fieldset><button type="button" id="unzoom" hidden>Reset zoom</button></div>'
+        '<div class="keep">',
+        '<div id="drawn">',
         page.legend({f"S = {rate:g}": rates[rate] for rate in spread(list(rates), NAMED_RATES)}),
-        page.legend(signs),
+        page.legend(signs) + "</div>",
         *(
             f'<div data-axis="{axis}"{" hidden" if axis == "test" else ""}>{page.legend({**of_it, **lines})}</div>'
             for axis, of_it in of_axis.items()
         ),
         f'<div id="frame"><div id="pareto" role="img" aria-label="Bits per weight against {escape(name)}"></div>'
-        '<p id="nothing" hidden></p><button type="button" id="unzoom" hidden>Reset zoom</button></div>',
+        '<p id="nothing" hidden></p></div>',
         '<p id="outside" class="caption"></p></div>',
         page.paragraph(
             "A dot is the mean of the points shown that differ in the seed alone, or one point, one seed; all layers "

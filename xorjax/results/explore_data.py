@@ -163,10 +163,14 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
     alike: dict[tuple, int] = {}
     keys = points.select(*SETTING, "codec", "model_variant").iter_rows()
     columns["alike"] = {"values": [alike.setdefault(key, len(alike)) for key in keys]}
-    settings = [
-        ", ".join(filter(None, (f"S {row[0]:g}", codec, row[-1]))) if baseline else said(row)
-        for codec, baseline, *row in points.select("codec", "baseline", *SAID).iter_rows()
-    ]
+    # Of a single seed with its own n_out.
+    for name, shape in (("setting", "shape"), ("setting_of_seed", "own_shape")):
+        rows = points.with_columns(shape=shape).select("codec", "baseline", *SAID).iter_rows()
+        texts = [
+            ", ".join(filter(None, (f"S {row[0]:g}", codec, row[-1]))) if baseline else said(row)
+            for codec, baseline, *row in rows
+        ]
+        columns[name] = embedded.text(pl.Series(texts, dtype=pl.String))
     masks: list[str] = table["mask_codec"].drop_nulls().unique().sort().to_list()
     return {
         "n": table.height,
@@ -177,7 +181,7 @@ def data(table: pl.DataFrame, points: pl.DataFrame, metric: Metric) -> dict[str,
         "printed": list(PRINTED),
         "filters": {column: name for column, (name, _) in filters_of(table).items()},
         "of_coding": [*OF_CODING, *_keys(table)],
-        "points": columns | {"setting": embedded.text(pl.Series(settings, dtype=pl.String))},
+        "points": columns,
         "digits_by_step": DIGITS_BY_STEP,
         "metric": vars(metric) | {"scale": metric.scale, "label": metric.label},
         "own": own_code(points.filter(~pl.col("baseline"))["code"]),

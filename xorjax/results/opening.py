@@ -81,8 +81,8 @@ def _warnings(results: pl.DataFrame, summary: Sequence[Best]) -> list[str]:
     told_by = metric.tolerance * n_validation if metric.unit == "%" and n_validation else FEWEST_EXAMPLES
     if told_by < FEWEST_EXAMPLES:
         found.append(
-            f"Cannot tell: {metric.difference(metric.tolerance)} are {told_by:.3g} of the {n_validation:,} validation "
-            f"{noun}s."
+            f"Cannot choose: the tolerance of {metric.difference(metric.tolerance)} is {told_by:.3g} of "
+            f"{n_validation:,} validation {noun}s, {FEWEST_EXAMPLES} are needed; raise data.n_validation."
         )
     if metric.name == "accuracy" and summary[0].dense_metric < GUESSING:
         found.append(
@@ -102,7 +102,9 @@ def _three_lines(points: pl.DataFrame, summary: Sequence[Best], n_test: str) -> 
         if found := summarise_points(points.filter(pl.col("baseline") | own)):
             best = _choose(found)
             rows.append((name, best, best, best.said))
-    if others := [(best, other) for best in summary for other in best.baselines if best.is_close]:
+    # Where none is close, beside what stands above.
+    beside = [best for best in summary if best.is_close] or [_choose([best for _, best, _, _ in rows])]
+    if others := [(best, other) for best in beside for other in best.baselines]:
         best, other = min(others, key=lambda pair: pair[1].bits_per_weight)
         rows.append(("best other codec", best, other, f"S {best.prune_rate:g}, {other.best or other.name}"))
     given = []
@@ -111,7 +113,7 @@ def _three_lines(points: pl.DataFrame, summary: Sequence[Best], n_test: str) -> 
         given.append(Column(name, [(text(best, of), kind) for _, best, of, _ in rows]))
 
     # What matters first: a narrow window shows no more.
-    given.append(Column("", [(name, "text strong") for name, _, _, _ in rows]))
+    given.append(Column("", [(f"{name}\n{said}", "text wrap two") for name, _, _, said in rows]))
     add("bits / weight", lambda best, of: number(of.bits_per_weight), "strong")
     add(heading(metric), lambda best, of: best.loss.number(metric), "strong")
     add("file, bytes", lambda best, of: number(of.file_bytes, ",.0f"))
@@ -119,7 +121,6 @@ def _three_lines(points: pl.DataFrame, summary: Sequence[Best], n_test: str) -> 
     add("reference", lambda best, of: metric.number(best.reference_metric))
     add("seeds", lambda best, of: str(best.n_seeds))
     add("float32 / coded", lambda best, of: number(BITS_OF_FLOAT32 / of.bits_per_weight, ".0f"))
-    given.append(Column("setting", [(said, "text wrap") for _, _, _, said in rows]))
     return page.table("the best", given) + page.paragraph(
         f"Each the smallest whose validation {metric.name} is within {metric.difference(metric.tolerance)} "
         f"of its reference's, or where none is (*) the best there; tested on {n_test} examples.",

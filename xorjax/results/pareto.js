@@ -53,7 +53,7 @@ function dotOf(points) {
   const seeds = points.map((point) => column.seed[POINTS.row[point]]);
   const dot = {
     points, row, seeds: seeds.join(", "), rate: POINTS.prune_rate[first], codec: column.codec[row],
-    setting: POINTS.setting[first], isCode: !DATA.baseline[row],
+    setting: POINTS[setOf("dots") === "point" ? "setting_of_seed" : "setting"][first], isCode: !DATA.baseline[row],
     whose: setOf("dots") === "point" ? "" : `mean of ${count(points.length, "seed")}; seed ${seeds[0]}'s command:`,
   };
   for (const name of MEASURED) {
@@ -116,19 +116,18 @@ function metricRange(near, name, reference, above) {
   return [least - missing - 0.05 * span, most + missing + (0.05 + above) * span];
 }
 
-// The names of the prune rates, each above its dots of the points' own codes.
-function rateNames(near, name, isLog, [from, to]) {
+// The names of the prune rates, each upon the highest of its dots or of their whiskers.
+function rateNames(near, topOf, isLog, [from, to]) {
   const groups = Map.groupBy(near, (dot) => dot.rate);
   if (groups.size > NAMED_RATES) return [];
   return [...groups].map(([rate, all]) => {
-    const own = all.filter((dot) => dot.isCode);
-    const [least, most] = endsOf((own.length ? own : all).map((dot) => dot.bits_per_weight));
-    const middle = isLog ? Math.log10((least + most) / 2) : (least + most) / 2;
-    const at = (middle - from) / (to - from);
+    const highest = all.reduce((one, other) => (topOf(other) > topOf(one) ? other : one));
+    const x = isLog ? Math.log10(highest.bits_per_weight) : highest.bits_per_weight;
+    const at = (x - from) / (to - from);
     // Names at the sides stay inside.
     const xanchor = at < 0.12 ? "left" : at > 0.88 ? "right" : "center";
     return {
-      x: middle, y: SCALE * endsOf(all.map((dot) => dot[name] + dot[`${name}_spread`]))[1], text: `S = ${rate}`,
+      x, y: topOf(highest), text: `S = ${rate}`,
       showarrow: false, xanchor, xshift: { left: -10, right: 10 }[xanchor] ?? 0, yanchor: "bottom", yshift: 6,
       font: { size: 13 }, bgcolor: getComputedStyle(document.body).backgroundColor, borderpad: 1,
     };
@@ -140,13 +139,13 @@ function whiskers(name) {
   const smallest = new Map();
   for (const dot of [...dots].sort((a, b) => b.bits_per_weight - a.bits_per_weight)) smallest.set(`${dot.rate} ${dot[name]}`, dot);
   const drawn = new Set(smallest.values());
-  return dots.map((dot) => (drawn.has(dot) ? SCALE * dot[`${name}_spread`] : 0));
+  return (dot) => (drawn.has(dot) && dots.length <= WHISKERS ? SCALE * dot[`${name}_spread`] : 0);
 }
 
 function words(dot) {
   const said = (name) => {
     const spread = dot[`${name}_spread`];
-    return `${number(dot[name])}${spread ? ` ± ${number(spread)}` : ""} ${UNIT}`.trim();
+    return `${number(dot[name])}${spread ? ` (sd ${number(spread)})` : ""} ${UNIT}`.trim();
   };
   return `<b>${dot.setting}</b>, ${dot.whose ? "mean over seeds" : "seed"} ${dot.seeds}<br>`
     + `${dot.bits_per_weight.toFixed(4)} bits; validation ${said("validation_metric")}, test ${said("test_metric")}`;
@@ -164,7 +163,8 @@ function drawPareto() {
   const reference = referenceOf(left.filter((point) => !DATA.baseline[POINTS.row[point]]), axis);
   const near = inRange();
   const x = bitsRange(near, isLog);
-  const annotations = rateNames(near, name, isLog, x);
+  const whisker = whiskers(name);
+  const annotations = rateNames(near, (dot) => SCALE * dot[name] + whisker(dot), isLog, x);
   full = { x, y: metricRange(near, name, reference, annotations.length ? 0.12 : 0) };
   const { color: ink } = getComputedStyle(place);
   const paper = getComputedStyle(document.body).backgroundColor;
@@ -183,7 +183,7 @@ function drawPareto() {
         color: dots.map((dot) => themed(DATA.colours[dot.rate])), line: { width: 1, color: paper },
       },
       error_y: {
-        array: whiskers(name), visible: dots.length <= WHISKERS, thickness: 1, width: 0,
+        array: dots.map(whisker), visible: dots.length <= WHISKERS, thickness: 1, width: 0,
         color: getComputedStyle(document.querySelector(".caption")).color,
       },
     },
@@ -227,7 +227,10 @@ function describeFigure(axis, left, nFront, isLog) {
     ? `Nothing to draw: the filters leave signs of networks that nobody trained, to which no ${DATA.metric.name} belongs.`
     : "Nothing to draw: the filters leave no point. Show all brings them back.";
   const [from, to] = full.x.map((end) => (isLog ? 10 ** end : end));
-  const hidden = Map.groupBy(dots.filter(({ bits_per_weight: bits }) => bits < from || bits > to), (dot) => dot.codec);
+  const isOut = ({ bits_per_weight: bits }) => bits < from || bits > to;
+  const drawn = new Set(dots.filter((dot) => !isOut(dot)).flatMap((dot) => [dot.codec, `S = ${dot.rate}`]));
+  for (const entry of document.querySelectorAll("#drawn li")) entry.hidden = !drawn.has(entry.lastChild.textContent);
+  const hidden = Map.groupBy(dots.filter(isOut), (dot) => dot.codec);
   const ranges = [...hidden].map(([codec, own]) => {
     const ends = endsOf(own.map((dot) => dot.bits_per_weight)).map((bits) => bits.toFixed(2));
     return `${codec}, ${[...new Set(ends)].join(" to ")}`;

@@ -16,14 +16,14 @@ STYLES = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
 OF_LINE = ["n_in", "search", "model_variant", "variant"]
 
 
-def patches(by_setting: pl.DataFrame) -> str:
-    """The section, of what `per_setting` gives; "" where no slice has a patch, as of codes that are trained."""
-    sliced = by_setting.drop_nulls(["n_in", "n_out", "patches_per_slice"])
+def patches(points: pl.DataFrame) -> str:
+    """The section, of what `per_point` gives; "" where no slice has a patch, as of codes that are trained."""
+    sliced = points.filter(~pl.col("baseline")).drop_nulls(["n_in", "n_out", "patches_per_slice"])
     if not sliced["patches_per_slice"].max():
         return ""
-    settings, more = of_some_rates(sliced.with_columns(search=pl.coalesce("method", "code")))
-    marks = {f"n_in {n_in}": colour for n_in, colour in colours(settings["n_in"].to_list()).items()}
-    searches = settings["search"].unique().sort(descending=True).to_list()
+    shown, more = of_some_rates(sliced.with_columns(search=pl.coalesce("method", "code")))
+    marks = {f"n_in {n_in}": colour for n_in, colour in colours(shown["n_in"].to_list()).items()}
+    searches = shown["search"].unique().sort(descending=True).to_list()
     lines = {name: METHOD_LINES.get(name, OTHER_LINE) for name in searches}
     if len(searches) > 1:
         marks |= {f"{name} {sign}": STYLES[dash] for name, (dash, _, sign) in lines.items()}
@@ -31,21 +31,31 @@ def patches(by_setting: pl.DataFrame) -> str:
         "patches",
         "Patches per slice",
         page.legend(marks),
-        panels("Patches per slice", _panels(settings)),
+        panels("Patches per slice", _panels(shown)),
         page.paragraph(
-            "How many care bits of a slice its code word gets wrong: the mean over slices and seeds, with the "
-            "deviation over seeds. A slice has about (1 - S) n_out care bits; as they approach the n_in bits of the "
-            f"code word, patches become frequent.{more}",
+            "How many care bits of a slice its code word gets wrong: the mean over slices and over the seeds that "
+            "have this n_out, with their deviation. A slice has about (1 - S) n_out care bits; as they approach the "
+            f"n_in bits of the code word, patches become frequent.{more}",
             "caption",
         ),
     )
 
 
-def _panels(settings: pl.DataFrame) -> list[Panel]:
+def _panels(points: pl.DataFrame) -> list[Panel]:
     """Neither the patch format nor an exact mask codec changes patches: of those that differ in them one is drawn."""
-    colour_of = colours(settings["n_in"].to_list())
-    settings = settings.unique(["prune_rate", "n_out", *OF_LINE], keep="first", maintain_order=True)
-    ends = settings["patches_per_slice"] + settings["patches_per_slice_spread"].fill_null(0)
+    colour_of = colours(points["n_in"].to_list())
+    places = ["prune_rate", *OF_LINE, "n_out"]
+    settings = (
+        points.unique([*places, "seed"], keep="first", maintain_order=True)
+        .group_by(places)
+        .agg(
+            pl.col("own_n_outs").first(),
+            pl.col("patches_per_slice").mean(),
+            pl.col("patches_per_slice").std().fill_null(0).alias("deviation"),
+        )
+        .sort(places)
+    )
+    ends = settings["patches_per_slice"] + settings["deviation"]
     top = 1.1 * max(0.1, *ends)
     drawn = []
     for (rate,), group in settings.group_by("prune_rate", maintain_order=True):
@@ -63,8 +73,8 @@ def _panels(settings: pl.DataFrame) -> list[Panel]:
                 name=name,
                 line={"color": colour_of[n_in], "width": 2, "dash": dash},
                 marker={"size": 8, "symbol": symbol},
-                customdata=line["n_outs"].to_list(),
-                error_y={"type": "data", "array": line["patches_per_slice_spread"].fill_null(0).to_list()},
+                customdata=line["own_n_outs"].to_list(),
+                error_y={"type": "data", "array": line["deviation"].to_list()},
                 hovertemplate=f"{name}, n_out %{{customdata}}: %{{y:.2f}} patches a slice<extra></extra>",
             )
         n_outs = group["n_out"].unique().to_list()

@@ -55,7 +55,7 @@ def _render(experiment: Experiment, table: pl.DataFrame, runs_dir: Path) -> str:
             bars.bits(by_setting),
             metric_section(points, metric),
             masks(points, metric),
-            patches(by_setting),
+            patches(points),
             bars.codecs(summary),
             training(experiment, results, metric, runs_dir),
             _settings(experiment, results),

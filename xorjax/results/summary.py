@@ -29,7 +29,7 @@ CODECS = (
 def reading(metric: Metric) -> str:
     """How to read the best points."""
     return (
-        "Means over seeds, ± the sample standard deviation. Loss: how much worse the test split is than with the "
+        "Means over seeds; sd: the sample standard deviation. Loss: how much worse the test split is than with the "
         "reference of the same seed, the dense network trained as long and in the same way without pruning and "
         "quantizing; the mean ± its 95 % interval (Student's t), which one seed does not have. "
         f"* nothing of this prune rate is within {metric.difference(metric.tolerance)} of the reference on the "

@@ -25,10 +25,10 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
 
     Failed rows are left out; the prune rate is the point's, not its layers'. Bits per weight are weighted by the
     layers' weights, patches by their slices, `kept_score` by the kept weights. Layers that are coded differently are
-    "mixed", their n_in and n_out the mean; n_out is that over seeds too where it was chosen from the masks. Added
-    columns: those of `with_variants`, which has `varied`; `codec`, the code for readers; `asked`, the n_out or the rule
-    by which it was chosen; `n_ins`, `n_outs` and `shape`, the numbers for readers, a range where layers or seeds
-    differ; `value_bound`, n_planes * kept / weights, which is 1 - S for one plane.
+    "mixed", their n_in and n_out the mean. Added columns: those of `with_variants`, which has `varied`; `codec`, the
+    code for readers; `asked`, the n_out or the rule by which it was chosen; `n_ins`, `n_outs` and `shape`, the numbers
+    for readers, a range where layers or seeds differ, `own_n_outs` and `own_shape` where layers do; `value_bound`,
+    n_planes * kept / weights, which is 1 - S for one plane.
     """
     rows = with_variants(table.filter(pl.col("status") == "ok"), varied or {})
     config = rows["config"]
@@ -81,21 +81,27 @@ def per_point(table: pl.DataFrame, varied: Varied | None = None) -> pl.DataFrame
         asked=pl.coalesce("asked", pl.col("n_out").round().cast(pl.Int64).cast(pl.String)),
         codec=pl.Series(codecs, dtype=pl.String),
     )
-    over_seeds = {"n_out": pl.Expr.mean, "n_out_least": pl.Expr.min, "n_out_most": pl.Expr.max}
+    over_seeds = {"n_out_least": pl.Expr.min, "n_out_most": pl.Expr.max}
     # The seeds of one setting.
     alike = (*SETTING, "model_variant", "rival")
     # Two rules may have chosen the same.
     rules = pl.col("asked").n_unique().over("n_outs", *(name for name in alike if name != "asked"))
     return (
         points.with_columns(
+            pl.col("n_out").round().cast(pl.Int64), n_ins=_range("n_in"), own_n_outs=_range("n_out")
+        )
+        .with_columns(
             pl.when(chosen).then(of_seeds(pl.col(name)).over(alike)).otherwise(name).alias(name)
             for name, of_seeds in over_seeds.items()
         )
-        .with_columns(pl.col("n_out").round().cast(pl.Int64), n_ins=_range("n_in"), n_outs=_range("n_out"))
+        .with_columns(n_outs=_range("n_out"))
         .with_columns(
             n_outs=pl.when(rules > 1).then(pl.format("{} ({})", "n_outs", "asked")).otherwise("n_outs")
         )
-        .with_columns(shape=pl.format("{} → {}", "n_ins", "n_outs").fill_null(""))
+        .with_columns(
+            shape=pl.format("{} → {}", "n_ins", "n_outs").fill_null(""),
+            own_shape=pl.format("{} → {}", "n_ins", "own_n_outs").fill_null(""),
+        )
     )
 
 
@@ -111,13 +117,14 @@ def _range(name: str) -> pl.Expr:
 
 def per_setting(points: pl.DataFrame) -> pl.DataFrame:
     """Means over seeds of the own codes of `per_point`, `*_spread` (deviations), `n_seeds`, `point` (see `Best`)."""
-    spreads = ("test_metric", "bits_per_weight", "patches_per_slice")
+    spreads = ("test_metric", "bits_per_weight")
     descending = [metric_of(points).higher_is_better, False]
     return (
         points.filter(~pl.col("baseline"))
         .group_by(*SETTING, "model_variant", "approximate")
         .agg(
-            pl.col("n_out", "n_ins", "n_outs", "shape").first(),
+            pl.col("n_ins", "n_outs", "shape").first(),
+            pl.col("n_out").mean().round().cast(pl.Int64),
             (cs.numeric() - cs.by_name("n_out")).mean(),
             pl.col(spreads).std().name.suffix("_spread"),
             n_seeds=pl.col("seed").n_unique(),

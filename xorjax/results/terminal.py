@@ -104,7 +104,7 @@ def _upright(shown: Sequence[Best]) -> Table:
 
 def _in_lines(text: str) -> str:
     """One that a column has room for: shapes and rules of layers are long, and have few spaces to break at."""
-    for before, after in ((" ± ", "\n± "), ("},", "},\n"), (", ", "\n")):
+    for before, after in ((" ± ", "\n± "), (" (sd", "\n(sd"), ("},", "},\n"), (", ", "\n")):
         text = text.replace(before, after)
     if len(text) > NARROW:
         text = text.replace(" → ", " →\n")
