@@ -16,13 +16,13 @@
 # %% [markdown]
 # # Explore a sweep
 #
-# A sweep ends in one table, `runs/reports/<experiment>/results.parquet`: a row for each point and layer, and one
+# A sweep ends in one table, `runs/reports/<report>/results.parquet`: a row for each point and layer, and one
 # for each baseline. The report answers the questions that everyone has. For your own, load the table and ask it;
 # here with polars, on a small sweep of LeNet-5's FC1: two prune rates, three XOR networks, three seeds.
 #
 # The sweep is `lenet_smoke`, widened. If its table is not there, the cell below runs it: a minute or two. It trains
 # on a part of MNIST and for few epochs, so take the questions from here and the figures from `docs/results.md`. For
-# another sweep change `EXPERIMENT` and empty `WANTED`.
+# another sweep change `EXPERIMENT` and `REPORT`, and empty `WANTED`.
 
 # %%
 import os
@@ -36,8 +36,8 @@ import polars as pl
 here = Path.cwd()
 ROOT = next(folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file())
 RUNS = Path(os.environ.get("XORJAX_RUNS") or ROOT / "runs")
-EXPERIMENT = "lenet_smoke"
-TABLE = RUNS / "reports" / EXPERIMENT / "results.parquet"
+EXPERIMENT, REPORT = "lenet_smoke", "lenet_smoke_wider"
+TABLE = RUNS / "reports" / REPORT / "results.parquet"
 WANTED = {"seed": {0, 1, 2}, "n_in": {12, 20, 64}}
 
 there = pl.read_parquet(TABLE) if TABLE.is_file() else None
@@ -48,6 +48,7 @@ if there is None or any(wanted - set(there[column]) for column, wanted in WANTED
         f"+experiment={EXPERIMENT}",
         "seed=0,1,2",
         "code.n_in=12,20,64",
+        f"report={REPORT}",
     ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -88,7 +88,8 @@ def test_no_document_has_a_number_without_its_zero():
 @given(st.floats(1e-6, 1e6), st.integers(0, 5))
 def test_a_figure_agrees_with_itself_rounded(value, digits):
     assert agrees(f"{value:.{digits}f}", repr(value), 1)
-    assert agrees(written(value), written(value * (1 + 1e-9)), 1)
+    # At a tie of the seventh digit two figures that differ in the last bit are written differently; all others are not.
+    assert agrees(written(value), written(float(written(value)) * (1 + 1e-9)), 1)
 
 
 @pytest.mark.parametrize(

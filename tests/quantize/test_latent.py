@@ -106,6 +106,8 @@ def test_the_steepness_doubles():
 
     for share, steepness in ((0.0, 5.0), (0.49, 5.0), (0.5, 10.0), (0.75, 20.0), (0.9, 20.0)):
         steeper = WordForm((("w", replace(layer, steepness=steepness, doubles=())),), NONE)
-        np.testing.assert_array_equal(gradient(form.at(share)), gradient(steeper))
-        np.testing.assert_array_equal(form.at(share)(params, masks)["w"], form(params, masks)["w"])
-    assert not np.allclose(gradient(form.at(0.5)), gradient(form))
+        np.testing.assert_array_equal(gradient(form.at(jnp.float32(share))), gradient(steeper))
+        np.testing.assert_array_equal(
+            form.at(jnp.float32(share))(params, masks)["w"], form(params, masks)["w"]
+        )
+    assert not np.allclose(gradient(form.at(jnp.float32(0.5))), gradient(form))
