@@ -96,6 +96,7 @@ class Measured:
     def frame(self) -> pl.DataFrame:
         """With `value_bits` where it is a sweep's."""
         frame = pl.read_csv(io.StringIO(self.cells.write_csv()), infer_schema_length=None)
+        frame = frame.with_columns(pl.col("^.*_metric$").cast(pl.Float64))
         if "code_bits" in frame.columns:
             patches = pl.col.patch_bits.fill_null(0) if "patch_bits" in frame.columns else 0
             frame = frame.with_columns(value_bits=pl.col.code_bits + patches)
@@ -103,7 +104,7 @@ class Measured:
 
 
 def of_sweep(origin: Mapping[str, str], report: Path) -> Measured:
-    """The table of a report's `results.parquet`, a row a layer of each point and of each baseline beside it.
+    """The table of a report's `results.parquet`.
 
     Raises:
         ValueError: a point has failed.
@@ -111,6 +112,11 @@ def of_sweep(origin: Mapping[str, str], report: Path) -> Measured:
     table = pl.read_parquet(report)
     if failed := table.filter(pl.col.status != "ok").height:
         raise ValueError(f"{failed} rows of {report} have failed")
+    return of_points(origin, table)
+
+
+def of_points(origin: Mapping[str, str], table: pl.DataFrame) -> Measured:
+    """A row a layer of each finished point and of each baseline beside it."""
     chosen = {name: setting(table["config"], key) for name, key in CHOSEN.items()}
     table = table.with_columns(**chosen)
     columns = [name for name in (*SETTINGS, *FIGURES) if name in table.columns]

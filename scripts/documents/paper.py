@@ -1,0 +1,181 @@
+"""What was measured for a published row: in a report of these runs, or in the table that docs/tables keeps of it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import polars as pl
+
+from xorjax.metric import Metric
+from xorjax.results.collect import CollectError
+from xorjax.results.losses import Loss, loss_of
+from xorjax.results.names import mask_name
+
+from .measured import SETTINGS, Measured, of_points
+from .published import GPU, Row, number
+
+ALIKE = [name for name in SETTINGS if name not in ("layer", "seed", "n_out")]
+"""What points of one setting agree in. An n_out that was chosen from the masks differs with the networks."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Means over seeds of the metric on the test split.
+
+    Attributes:
+        tested: of the compressed network; `spread` is its sample standard deviation, None for one seed.
+        loss: against the reference, paired by seed, `against_dense` against the dense network.
+        epochs: of all trainings behind the compressed network.
+    """
+
+    tested: float
+    spread: float | None
+    dense: float
+    reference: float
+    loss: Loss
+    against_dense: float
+    epochs: float
+
+    def told(self, metric: Metric) -> tuple[str, str, str, str, str]:
+        """For people: the compressed network, the dense one, the reference, both losses."""
+        n = self.loss.n_seeds
+        said = f"{metric.number(self.tested, self.spread)} {metric.unit}".strip()
+        return (
+            f"{said} ({n} seed{'s' * (n > 1)}, {self.epochs:.0f} epochs)",
+            metric.text(self.dense),
+            metric.text(self.reference),
+            self.loss.text(metric) + relative(self.loss.value, self.reference, metric),
+            metric.difference(self.against_dense) + relative(self.against_dense, self.dense, metric),
+        )
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Bits a weight of the compressed layers, means over seeds; of sizes alone there is no quality.
+
+    `source` is the report, or the kept table, that it is from, and `method` the code for readers.
+    """
+
+    source: str
+    method: str
+    value_bits: float
+    index_bits: float
+    scale_bits: float
+    total: float
+    quality: Quality | None = None
+
+    @property
+    def bits(self) -> str:
+        """ "0.1213 values + 0.069 index = 0.1903"."""
+        scales = f" + {number(self.scale_bits)} scales" if self.scale_bits >= 0.00005 else ""
+        return f"{number(self.value_bits)} values + {number(self.index_bits)} index{scales} = {number(self.total)}"
+
+    @property
+    def is_gpu(self) -> bool:
+        """Of the recipe for a GPU."""
+        return Path(self.source).stem.endswith(GPU)
+
+
+def found(row: Row, reports: Path | None) -> list[Ours]:
+    """What was measured: one for each recipe that was run, none where none was.
+
+    Raises:
+        CollectError: AlexNet's sizes are not those of its full layers.
+    """
+    if row.experiment.endswith(".json"):
+        return sizes_alone(row, reports)
+    runs = [measured(row, name, reports) for name in (row.experiment, row.experiment + GPU)]
+    return [ours for ours in runs if ours is not None]
+
+
+def sizes_alone(row: Row, reports: Path | None) -> list[Ours]:
+    """Of the XOR codes with the row's mask the one that takes the fewest bits, as `benchmarks/alexnet.py` left it."""
+    path = reports / row.experiment if reports else None
+    if path and path.is_file():
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        if summary["shrink"] != 1:
+            raise CollectError(f"{path}: it was made with --shrink {summary['shrink']}, expected full size")
+        source, lines = str(path), summary["sums"]
+    else:
+        source, kept = kept_table(Path(row.experiment).stem)
+        lines = [] if kept is None else kept.to_dicts()
+    lines = [line for line in lines if line["mask"] == row.where["mask"] and line["n_in"] is not None]
+    if not lines:
+        return []
+    best = min(lines, key=lambda line: line["total"])
+    method = f"n_in={best['n_in']}, {best['method']}, {best['patch_format']}, n_out={best['n_out']}"
+    return [Ours(source, method, best["value_bits"], best["index_bits"], 0.0, best["total"])]
+
+
+def measured(row: Row, name: str, reports: Path | None) -> Ours | None:
+    """Of the points that the row names the setting of the fewest bits; None where there is none."""
+    path = reports / name / "results.parquet" if reports else None
+    if path and path.is_file():
+        finished = pl.read_parquet(path).filter(pl.col.status == "ok")
+        source, table = str(path.parent), of_points({}, finished).frame() if len(finished) else None
+    else:
+        source, table = kept_table(name)
+    if table is None:
+        return None
+    own = table.filter(~pl.col.baseline)
+    for key, wanted in row.where.items():
+        own = own.filter(pl.col(key) == wanted) if key in own.columns else own.clear()
+    if own.is_empty():
+        return None
+    settings = own.partition_by([name for name in ALIKE if name in own.columns])
+    best = min((by_seed(points) for points in settings), key=lambda points: fmean(points["bits_per_weight"]))
+    means = {name: fmean(best[name]) for name in best.columns if best[name].dtype.is_numeric()}
+    quality = Quality(
+        tested=means["test_metric"],
+        spread=stdev(best["test_metric"]) if len(best) > 1 else None,
+        dense=means["dense_metric"],
+        reference=means["reference_metric"],
+        loss=loss_of(best, row.unit),
+        against_dense=row.unit.loss(means["test_metric"], means["dense_metric"]),
+        epochs=means["epochs"],
+    )
+    parts = ("value_bits", "index_bits", "scale_bits", "bits_per_weight")
+    value, index, scale, total = (means[name] for name in parts)
+    return Ours(source, method_of(best), value, index, scale, total, quality)
+
+
+def kept_table(name: str) -> tuple[str, pl.DataFrame | None]:
+    """Where a table of docs/tables is, and its rows if there is one."""
+    source = f"docs/tables/{name}.csv"
+    try:
+        return source, Measured.read(name).frame()
+    except FileNotFoundError:
+        return source, None
+
+
+def by_seed(points: pl.DataFrame) -> pl.DataFrame:
+    """A row a seed: bits are the mean of the layers by their weights, what else differs is the largest layer's."""
+    bits = ["value_bits", "index_bits", "scale_bits", "bits_per_weight"]
+    weighted = [(pl.col(name) * pl.col.n_weights).sum() / pl.col.n_weights.sum() for name in bits]
+    others = pl.exclude(*bits, "seed").sort_by("n_weights").last()
+    return points.group_by("seed", maintain_order=True).agg(*weighted, others)
+
+
+def method_of(points: pl.DataFrame) -> str:
+    """The code of one setting, for readers."""
+    point = points.row(0, named=True)
+    n_out = sorted(set(points["n_out"]))
+    mask = point.get("mask_codec")
+    planes = point["n_planes"]
+    parts = [
+        "trained" if point["code"] == "trained" else "XOR",
+        f"S={point['prune_rate']:g}" if point["prune_rate"] else "",
+        f"mask: {mask_name(mask)}" if mask else "",
+        f"{planes} planes" if planes > 1 else "",
+        f"{point['n_in']} → {n_out[0]}" + (f" to {n_out[-1]}" if len(n_out) > 1 else ""),
+        point.get("method"),
+        point.get("patch_format"),
+        point.get("words") if point["code"] == "trained" else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def relative(loss: float, reference: float, metric: Metric) -> str:
+    """Of a metric that is no percentage, the loss in percent of what is lost of."""
+    return "" if metric.unit == "%" else f", {100 * loss / reference:.2f} %"
