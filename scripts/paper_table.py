@@ -200,21 +200,6 @@ def shown(places: Sequence[Place]) -> Iterator[Place]:
             yield place
 
 
-def published(row: Row) -> str:
-    lost, recalled = None, ""
-    if row.metric and row.dense:
-        lost = row.unit.loss(row.metric.value, row.dense.value)
-        recalled = " of figures as recalled" if "r" in (row.metric.mark, row.dense.mark) else ""
-    parts = [
-        f"{row.total.bits()} bits" if row.total else "",
-        f"{row.index.bits()} of them index" if row.index else "",
-        f"{row.unit.name} {row.metric.of(row.unit)}" if row.metric else "",
-        f"dense {row.dense.of(row.unit)}" if row.dense else "",
-        f"loss {row.unit.difference(lost)} (derived{recalled})" if lost is not None else "",
-    ]
-    return "; ".join(filter(None, parts)) or "none"
-
-
 def text(
     rows: Mapping[str, Sequence[tuple[Row, list[Ours]]]], networks: Mapping[str, Sequence[Place]]
 ) -> Iterator[str]:
@@ -222,7 +207,7 @@ def text(
         yield f"== {name} =="
         for row, measured in table:
             yield f"\n{row.network}: {row.setting}"
-            yield f"  published  {published(row)}"
+            yield f"  published  {row.published}"
             for ours in measured:
                 yield f"  ours       {ours.bits} bits; {ours.method} ({ours.source})"
                 if ours.quality is not None:
@@ -255,7 +240,7 @@ def markdown(
         yield "|---" * 9 + "|"
         for row, measured in table:
             head, tail = (
-                f"| {row.network} | {row.setting} | {published(row)}",
+                f"| {row.network} | {row.setting} | {row.published}",
                 f"{row.differs} | `{row.how}` |",
             )
             if not measured:

@@ -13,7 +13,7 @@ from xorjax.results.losses import Loss, loss_of
 from xorjax.results.names import mask_name
 
 from .measured import SETTINGS, Measured, of_points
-from .published import GPU, Row, number
+from .published import GPU, HOURS, TABLES, Row, number
 
 ALIKE = [name for name in SETTINGS if name not in ("layer", "seed", "n_out")]
 """What points of one setting agree in. An n_out that was chosen from the masks differs with the networks."""
@@ -75,6 +75,22 @@ class Ours:
     def is_gpu(self) -> bool:
         """Of the recipe for a GPU."""
         return Path(self.source).stem.endswith(GPU)
+
+
+def kept() -> dict[str, list[tuple[Row, list[Ours]]]]:
+    """The rows that docs/tables has something for, of each published table."""
+    tables = {name: [(row, found(row, None)) for row in table] for name, table in TABLES.items()}
+    return {name: [(row, ours) for row, ours in table if ours] for name, table in tables.items()}
+
+
+def not_run() -> list[tuple[str, list[Row], float | None]]:
+    """The commands that docs/tables has nothing of, their rows, and expected hours on two cores."""
+    missing = [row for table in TABLES.values() for row in table if not found(row, None)]
+    return [
+        (how, list(rows), HOURS.get(rows[0].experiment))
+        for how in dict.fromkeys(row.how for row in missing)
+        if (rows := [row for row in missing if row.how == how])
+    ]
 
 
 def found(row: Row, reports: Path | None) -> list[Ours]:

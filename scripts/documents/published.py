@@ -66,6 +66,22 @@ class Row:
     def how(self) -> str:
         return self.command or f"python scripts/train.py +experiment={self.experiment}"
 
+    @property
+    def published(self) -> str:
+        """The published figures for readers, each with its mark."""
+        lost, recalled = None, ""
+        if self.metric and self.dense:
+            lost = self.unit.loss(self.metric.value, self.dense.value)
+            recalled = " of figures as recalled" if "r" in (self.metric.mark, self.dense.mark) else ""
+        parts = [
+            f"{self.total.bits()} bits" if self.total else "",
+            f"{self.index.bits()} of them index" if self.index else "",
+            f"{self.unit.name} {self.metric.of(self.unit)}" if self.metric else "",
+            f"dense {self.dense.of(self.unit)}" if self.dense else "",
+            f"loss {self.unit.difference(lost)} (derived{recalled})" if lost is not None else "",
+        ]
+        return "; ".join(filter(None, parts)) or "none"
+
 
 def v(value: float) -> Figure:
     return Figure(value, "v")
@@ -259,6 +275,20 @@ BEYOND = (
         for where, name in MASKS[:2]
     ),
 )
+
+HOURS = {
+    "wide_fc": 1,
+    "resnet20_trained": 5,
+    "resnet32_paper": 12,
+    "resnet32_masks": 13,
+    "resnet32_trained": 8,
+    "lstm_paper": 2.5,
+    "lstm_masks": 4,
+    "lstm_trained": 2.5,
+    "transformer_paper": 7,
+    "transformer_trained": 6,
+}
+"""What an experiment takes on two cores: the time of a few steps, or of an epoch, times their number."""
 
 TABLES = {
     "The source (arXiv 1905.10138)": SOURCE,

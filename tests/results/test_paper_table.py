@@ -107,7 +107,7 @@ def test_no_figure_stands_without_how_it_is_known(run, options):
     printed, _ = run(*options)
     assert all(figure.mark in MARKS for row in ROWS for figure in figures(row))
     for row in ROWS:
-        said = paper_table.published(row)
+        said = row.published
         assert said in printed
         # A figure at a time, each with its mark behind it.
         for part in said.split("; "):
