@@ -98,9 +98,8 @@ def points_of(report: Path) -> tuple[pl.DataFrame, pl.DataFrame] | None:
         return None
     plan = report / "plan.json"
     swept = json.loads(plan.read_text(encoding="utf-8")).get("swept", {}) if plan.is_file() else {}
-    # A rival stores the quantized network, which was measured.
-    measured = pl.coalesce("test_metric", "quantized_metric")
-    return table, per_point(table, varied_keys((table, swept))).with_columns(test_metric=measured)
+    # Signs of all weights of a pruned network are sizes alone: no network with them was trained.
+    return table, per_point(table, varied_keys((table, swept))).drop_nulls("test_metric")
 
 
 def method_of(point: Mapping[str, Any]) -> str:

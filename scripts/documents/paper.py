@@ -87,7 +87,7 @@ def not_run() -> list[tuple[str, list[Row], float | None]]:
     """The commands that docs/tables has nothing of, their rows, and expected hours on two cores."""
     missing = [row for table in TABLES.values() for row in table if not found(row, None)]
     return [
-        (how, list(rows), HOURS.get(rows[0].experiment))
+        (how, list(rows), HOURS.get(how))
         for how in dict.fromkeys(row.how for row in missing)
         if (rows := [row for row in missing if row.how == how])
     ]
@@ -107,62 +107,66 @@ def found(row: Row, reports: Path | None) -> list[Ours]:
 
 def sizes_alone(row: Row, reports: Path | None) -> list[Ours]:
     """Of the XOR codes with the row's mask the one that takes the fewest bits, as `benchmarks/alexnet.py` left it."""
-    path = reports / row.experiment if reports else None
-    if path and path.is_file():
+    tables = [kept_table(Path(row.experiment).stem)]
+    if reports and (path := reports / row.experiment).is_file():
         summary = json.loads(path.read_text(encoding="utf-8"))
         if summary["shrink"] != 1:
             raise CollectError(f"{path}: it was made with --shrink {summary['shrink']}, expected full size")
-        source, lines = str(path), summary["sums"]
-    else:
-        source, kept = kept_table(Path(row.experiment).stem)
-        lines = [] if kept is None else kept.to_dicts()
-    lines = [line for line in lines if line["mask"] == row.where["mask"] and line["n_in"] is not None]
-    if not lines:
-        return []
-    best = min(lines, key=lambda line: line["total"])
-    method = f"n_in={best['n_in']}, {best['method']}, {best['patch_format']}, n_out={best['n_out']}"
-    return [Ours(source, method, best["value_bits"], best["index_bits"], 0.0, best["total"])]
+        tables.insert(0, (str(path), pl.DataFrame(summary["sums"], infer_schema_length=None)))
+    for source, table in tables:
+        coded = table.filter(pl.col.mask == row.where["mask"], pl.col.n_in.is_not_null())
+        if len(coded):
+            best = coded.sort("total").row(0, named=True)
+            method = f"n_in={best['n_in']}, {best['method']}, {best['patch_format']}, n_out={best['n_out']}"
+            return [Ours(source, method, best["value_bits"], best["index_bits"], 0.0, best["total"])]
+    return []
 
 
 def measured(row: Row, name: str, reports: Path | None) -> Ours | None:
     """Of the points that the row names the setting of the fewest bits; None where there is none."""
-    path = reports / name / "results.parquet" if reports else None
-    if path and path.is_file():
+    tables = [kept_table(name)]
+    if reports and (path := reports / name / "results.parquet").is_file():
         finished = pl.read_parquet(path).filter(pl.col.status == "ok")
-        source, table = str(path.parent), of_points({}, finished).frame() if len(finished) else None
-    else:
-        source, table = kept_table(name)
-    if table is None:
-        return None
-    own = table.filter(~pl.col.baseline)
-    for key, wanted in row.where.items():
-        own = own.filter(pl.col(key) == wanted) if key in own.columns else own.clear()
-    if own.is_empty():
-        return None
-    settings = own.partition_by([name for name in ALIKE if name in own.columns])
-    best = min((by_seed(points) for points in settings), key=lambda points: fmean(points["bits_per_weight"]))
+        if len(finished):
+            tables.insert(0, (str(path.parent), of_points({}, finished).frame()))
+    for source, table in tables:
+        own = table
+        for key, wanted in {"baseline": False, **row.where}.items():
+            own = own.filter(pl.col(key) == wanted) if key in own.columns else own.clear()
+        if len(own):
+            return mean_over_seeds(source, own, row.unit)
+    return None
+
+
+def mean_over_seeds(source: str, points: pl.DataFrame, metric: Metric) -> Ours:
+    """Of the setting among the points that takes the fewest bits."""
+    settings = [
+        by_seed(alike) for alike in points.partition_by([name for name in ALIKE if name in points.columns])
+    ]
+    best = min(settings, key=lambda alike: fmean(alike["bits_per_weight"]))
     means = {name: fmean(best[name]) for name in best.columns if best[name].dtype.is_numeric()}
     quality = Quality(
         tested=means["test_metric"],
         spread=stdev(best["test_metric"]) if len(best) > 1 else None,
         dense=means["dense_metric"],
         reference=means["reference_metric"],
-        loss=loss_of(best, row.unit),
-        against_dense=row.unit.loss(means["test_metric"], means["dense_metric"]),
+        loss=loss_of(best, metric),
+        against_dense=metric.loss(means["test_metric"], means["dense_metric"]),
         epochs=means["epochs"],
     )
-    parts = ("value_bits", "index_bits", "scale_bits", "bits_per_weight")
-    value, index, scale, total = (means[name] for name in parts)
+    value, index, scale, total = (
+        means[name] for name in ("value_bits", "index_bits", "scale_bits", "bits_per_weight")
+    )
     return Ours(source, method_of(best), value, index, scale, total, quality)
 
 
-def kept_table(name: str) -> tuple[str, pl.DataFrame | None]:
-    """Where a table of docs/tables is, and its rows if there is one."""
+def kept_table(name: str) -> tuple[str, pl.DataFrame]:
+    """Where a table of docs/tables is, and its rows: none if there is no such table."""
     source = f"docs/tables/{name}.csv"
     try:
         return source, Measured.read(name).frame()
     except FileNotFoundError:
-        return source, None
+        return source, pl.DataFrame(schema={"mask": pl.String, "n_in": pl.Int64, "total": pl.Float64})
 
 
 def by_seed(points: pl.DataFrame) -> pl.DataFrame:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from xorjax.metric import ACCURACY, Metric
+from xorjax.tasks.language import LanguageTask
 
-PERPLEXITY = Metric("perplexity", "", higher_is_better=False, tolerance=0.1)
+PERPLEXITY = LanguageTask.metric
 MARKS = {"v": "quoted", "r": "as recalled", "d": "derived"}
 GPU = "_gpu"
 """Behind the name of an experiment: the report of the same with the recipe for a GPU."""
@@ -52,8 +53,8 @@ class Row:
 
     network: str
     setting: str
-    experiment: str
     where: Mapping[str, Any]
+    experiment: str
     differs: str
     total: Figure | None = None
     index: Figure | None = None
@@ -95,13 +96,37 @@ def d(value: float) -> Figure:
     return Figure(value, "d")
 
 
-EXACT, LOW_RANK, XOR = ({"mask": codec} for codec in ("ans_rc", "lowrank", "xor"))
-MASKS = ((EXACT, "exact mask"), (LOW_RANK, "low-rank mask"), (XOR, "XOR-coded mask"))
+MASKS = {"exact mask": "ans_rc", "low-rank mask": "lowrank", "XOR-coded mask": "xor"}
 OTHER_MASK = {
     "exact mask": "the paper's mask has low rank; this one stores any mask, as magnitude pruning leaves it",
     "low-rank mask": "another search for factors, and code words with the fewest patches",
     "XOR-coded mask": "masks decoded by an XOR network in place of low-rank ones",
 }
+
+
+def n_bits(number: float) -> str:
+    return f"{number:g} bit{'s' * (number != 1)}"
+
+
+def searched(rate: float, n_planes: int, mask: str) -> tuple[str, dict[str, Any]]:
+    """The label of a pruned network and the columns that it names."""
+    where = {"prune_rate": rate, "n_planes": n_planes, "mask": MASKS[mask]}
+    return f"S={rate:g}, {n_bits(n_planes)}, {mask}", where
+
+
+def trained(n_in: int, n_out: int) -> tuple[str, dict[str, Any]]:
+    """The label of a network in trained code words and the columns that it names."""
+    where = {
+        "code": "trained",
+        "n_in": n_in,
+        "n_out": n_out,
+        "n_planes": 1,
+        "words": "search",
+        "prune_rate": 0,
+    }
+    return f"{n_bits(n_in / n_out)}, {n_in} for {n_out} weights", where
+
+
 ALEXNET = "python benchmarks/alexnet.py --masks exact lowrank xor --json runs/reports/alexnet.json"
 REAL = (
     "python scripts/get_weights.py plants && python benchmarks/alexnet.py --weights "
@@ -112,99 +137,83 @@ OF_ALEXNET: dict[str, Any] = {"total": v(0.28), "index": d(0.19), "metric": r(0.
 LENET: dict[str, Any] = {"total": r(0.19), "metric": r(0.991)}
 RESNET: dict[str, Any] = {"total": r(1.22), "metric": r(0.916)}
 LSTM: dict[str, Any] = {"total": r(1.67), "metric": r(89.6), "unit": PERPLEXITY}
+OTHER_SETTING = "another prune rate and number of bits; "
+FLOATS = "first and last layer stay floats; "
 
 SOURCE = (
-    Row(
-        "LeNet-5 FC1, MNIST",
-        "S=0.95, 1 bit, exact mask",
-        "lenet_headline",
-        EXACT | {"prune_rate": 0.95},
-        OTHER_MASK["exact mask"] + "; ten seeds",
-        **LENET,
-    ),
     *(
-        Row(
-            "LeNet-5 FC1, MNIST",
-            f"S=0.95, 1 bit, {name}",
-            "lenet_masks",
-            where | {"prune_rate": 0.95},
-            OTHER_MASK[name],
-            **LENET,
+        Row("LeNet-5 FC1, MNIST", *searched(0.95, 1, mask), experiment, OTHER_MASK[mask] + more, **LENET)
+        for mask, experiment, more in zip(
+            MASKS, ("lenet_headline", "lenet_masks", "lenet_masks"), ("; ten seeds", "", ""), strict=True
         )
-        for where, name in MASKS[1:]
     ),
     *(
         Row(
             "AlexNet FC5+FC6, ImageNet",
-            f"S=0.91, 1 bit, {name}, sizes alone",
-            "alexnet.json",
-            {"mask": mask},
-            f"random Gaussian weights of the same shapes: no accuracy; {OTHER_MASK[name]}",
+            f"S=0.91, 1 bit, {mask}, sizes alone{where_from}",
+            {"mask": name},
+            experiment,
+            f"{what}: no accuracy; {OTHER_MASK[mask]}",
             **OF_ALEXNET,
-            command=ALEXNET,
+            command=command,
         )
-        for (_, name), mask in zip(MASKS, ("exact", "lowrank", "xor"), strict=True)
+        for experiment, command, where_from, what in (
+            ("alexnet.json", ALEXNET, "", "random Gaussian weights of the same shapes"),
+            (
+                "alexnet_real.json",
+                REAL,
+                ", a trained layer",
+                "another network's trained layer, 1024x18000, pruned at once",
+            ),
+        )
+        for mask, name in zip(MASKS, ("exact", "lowrank", "xor"), strict=True)
     ),
     *(
         Row(
             "AlexNet FC5+FC6, ImageNet",
-            f"S=0.91, 1 bit, {name}, sizes alone, a trained layer",
-            "alexnet_real.json",
-            {"mask": mask},
-            f"another network's trained layer, 1024x18000, pruned at once: no accuracy; {OTHER_MASK[name]}",
-            **OF_ALEXNET,
-            command=REAL,
-        )
-        for (_, name), mask in zip(MASKS, ("exact", "lowrank", "xor"), strict=True)
-    ),
-    *(
-        Row(
-            "AlexNet FC5+FC6, ImageNet",
-            f"S=0.91, 1 bit, {name}, a stand-in",
-            "wide_fc",
-            where | {"prune_rate": 0.91},
-            f"4.2 M weights in two layers on Fashion-MNIST in place of AlexNet; {OTHER_MASK[name]}",
-            **OF_ALEXNET,
-        )
-        for where, name in MASKS
-    ),
-    *(
-        Row(
-            "ResNet-32, CIFAR-10",
-            f"S=0.70, 2 bits, {name}",
-            "resnet32_paper",
+            f"{label}, a stand-in",
             where,
-            f"first and last layer stay floats; {OTHER_MASK[name]}",
-            **RESNET,
+            "wide_fc",
+            f"4.2 M weights in two layers on Fashion-MNIST in place of AlexNet; {OTHER_MASK[mask]}",
+            **OF_ALEXNET,
         )
-        for where, name in MASKS[:2]
+        for mask in MASKS
+        for label, where in [searched(0.91, 1, mask)]
     ),
     *(
         Row(
             "ResNet-32, CIFAR-10",
-            f"S={rate:g}, {planes} bit{'s' * (planes > 1)}, XOR-coded mask",
-            "resnet32_masks",
-            {"prune_rate": rate, "n_planes": planes},
-            f"another prune rate and number of bits; first and last layer stay floats; {OTHER_MASK['XOR-coded mask']}",
+            *searched(0.7, 2, mask),
+            "resnet32_paper",
+            FLOATS + OTHER_MASK[mask],
             **RESNET,
         )
-        for planes, rates in ((2, (0.8, 0.9, 0.95)), (1, (0.7, 0.8, 0.9)))
+        for mask in ("exact mask", "low-rank mask")
+    ),
+    *(
+        Row(
+            "ResNet-32, CIFAR-10",
+            *searched(rate, n_planes, "XOR-coded mask"),
+            "resnet32_masks",
+            OTHER_SETTING + FLOATS + OTHER_MASK["XOR-coded mask"],
+            **RESNET,
+        )
+        for n_planes, rates in ((2, (0.8, 0.9, 0.95)), (1, (0.7, 0.8, 0.9)))
         for rate in rates
     ),
     *(
-        Row("LSTM, Penn Treebank", f"S=0.60, 2 bits, {name}", "lstm_paper", where, OTHER_MASK[name], **LSTM)
-        for where, name in MASKS[:2]
+        Row("LSTM, Penn Treebank", *searched(0.6, 2, mask), "lstm_paper", OTHER_MASK[mask], **LSTM)
+        for mask in ("exact mask", "low-rank mask")
     ),
     *(
         Row(
             "LSTM, Penn Treebank",
-            f"S={rate:g}, {planes} bit{'s' * (planes > 1)}, XOR-coded mask",
+            *searched(rate, n_planes, "XOR-coded mask"),
             "lstm_masks",
-            {"prune_rate": rate, "n_planes": planes},
-            OTHER_MASK["XOR-coded mask"],
+            (OTHER_SETTING if (rate, n_planes) != (0.6, 2) else "") + OTHER_MASK["XOR-coded mask"],
             **LSTM,
         )
-        for rate, planes in ((0.6, 2), (0.6, 1), (0.8, 1))
+        for rate, n_planes in ((0.6, 2), (0.6, 1), (0.8, 1))
     ),
 )
 
@@ -218,9 +227,8 @@ FOLLOWER = (
     *(
         Row(
             "LeNet-5, all layers, MNIST",
-            f"{n_in / 10:g} bits, slices of 10",
+            *trained(n_in, 10),
             "flexor_lenet",
-            {"n_in": n_in},
             "code words searched in every step, not trained latent bits; images shifted, distilled; their float and .4 "
             "are a public reproduction's",
             total=r(n_in / 10),
@@ -232,21 +240,20 @@ FOLLOWER = (
     *(
         Row(
             f"ResNet-{model[6:]}, CIFAR-10",
-            f"{bits:g} bits, {n_in} bits for {n_out} weights",
+            *trained(*SHAPES[bits]),
             f"{model}_trained",
-            {"n_in": n_in, "n_out": n_out},
             "code words searched in every step, in place of slices of 20 with trained latent bits; another schedule; "
             "distilled",
             total=r(bits),
             metric=r(metric),
             dense=r(dense),
             command=""
-            if n_in == 8
-            else f"python scripts/train.py +experiment={model}_trained code.n_in={n_in} code.n_out={n_out}",
+            if SHAPES[bits][0] == 8
+            else f"python scripts/train.py +experiment={model}_trained code.n_in={SHAPES[bits][0]} "
+            f"code.n_out={SHAPES[bits][1]}",
         )
         for model, (dense, metrics) in RESNETS.items()
         for bits, metric in metrics.items()
-        for n_in, n_out in [SHAPES[bits]]
     ),
 )
 
@@ -254,9 +261,8 @@ BEYOND = (
     *(
         Row(
             f"{name}, Penn Treebank",
-            f"{8 / n_out:g} bits, trained code, slices of {n_out}",
+            *trained(8, n_out),
             f"{model}_trained",
-            {"n_out": n_out},
             "no published row",
             unit=PERPLEXITY,
         )
@@ -266,29 +272,31 @@ BEYOND = (
     *(
         Row(
             "Transformer, Penn Treebank",
-            f"S=0.60, 2 bits, {name}",
+            *searched(0.6, 2, mask),
             "transformer_paper",
-            where,
             "no published row",
             unit=PERPLEXITY,
         )
-        for where, name in MASKS[:2]
+        for mask in ("exact mask", "low-rank mask")
     ),
 )
 
 HOURS = {
-    "wide_fc": 1,
-    "resnet20_trained": 5,
-    "resnet32_paper": 12,
-    "resnet32_masks": 13,
-    "resnet32_trained": 8,
-    "lstm_paper": 2.5,
-    "lstm_masks": 4,
-    "lstm_trained": 2.5,
-    "transformer_paper": 7,
-    "transformer_trained": 6,
+    f"python scripts/train.py +experiment={experiment}": hours
+    for experiment, hours in {
+        "wide_fc": 1,
+        "resnet20_trained": 5,
+        "resnet32_paper": 12,
+        "resnet32_masks": 13,
+        "resnet32_trained": 8,
+        "lstm_paper": 3,
+        "lstm_masks": 4.5,
+        "lstm_trained": 3,
+        "transformer_paper": 7,
+        "transformer_trained": 6,
+    }.items()
 }
-"""What an experiment takes on two cores: the time of a few steps, or of an epoch, times their number."""
+"""What a command takes on two cores, dense training included: the time of some steps times the number of all."""
 
 TABLES = {
     "The source (arXiv 1905.10138)": SOURCE,

@@ -62,8 +62,9 @@ def masked(codec, seed, test, index_bits, n_planes=1, rate=0.95, **values):
             **both,
         }
     )
-    rival = make_baseline("ans_rc_signs", 0.29, 0.05, **both, test_metric=None)
-    return make_point(f"{codec}-{rate}-{n_planes}-{seed}", [row, rival])
+    rival = make_baseline("ans_rc_signs", 0.29, 0.05, **both, test_metric=test)
+    unmeasured = make_baseline("dense", 0.0, 0.01, **both, test_metric=None)
+    return make_point(f"{codec}-{rate}-{n_planes}-{seed}", [row, rival, unmeasured])
 
 
 def row_of(said, network, setting):
@@ -198,11 +199,49 @@ def test_a_point_of_another_number_of_planes_is_another_row_s(run, tmp_path):
     assert row_of(said, "ResNet-32", "S=0.9, 2 bits, XOR-coded mask")["status"] == "not run"
 
 
+def test_a_setting_that_the_label_does_not_name_is_no_row_s(run, tmp_path):
+    """A single point that was added to a report, smaller than the experiment's own."""
+    points = [masked("ans_rc", 0, 0.91, 0.8, 2, rate=0.7), masked("ans_rc", 0, 0.85, 0.4, 2, rate=0.9)]
+    leave(tmp_path, "resnet32_paper", points)
+    _, said = run()
+    (ours,) = row_of(said, "ResNet-32", "S=0.7, 2 bits, exact mask")["ours"]
+    assert ours["quality"]["tested"] == pytest.approx(0.91)
+
+
+def test_labels_are_what_the_columns_say():
+    for row in ROWS:
+        if row.where.get("prune_rate"):
+            assert row.setting.startswith(f"S={row.where['prune_rate']:g}, {row.where['n_planes']} bit")
+        elif not row.experiment.endswith(".json"):
+            assert row.setting.endswith(f"{row.where['n_in']} for {row.where['n_out']} weights")
+
+
+def test_a_report_without_the_row_does_not_hide_what_is_kept(run, tmp_path):
+    leave(tmp_path, "lenet_masks", [masked("xor", 0, 0.99, 0.07)])
+    (tmp_path / "tables").mkdir()
+    path = tmp_path / "runs/reports/lenet_masks/results.parquet"
+    (tmp_path / "tables/lenet_masks.csv").write_text(of_sweep({}, path).text())
+    path.parent.rename(tmp_path / "before")
+    leave(tmp_path / "narrowed", "lenet_masks", [masked("xor", 0, 0.98, 0.03, rate=0.98)])
+    (tmp_path / "narrowed/runs/reports/lenet_masks").rename(path.parent)
+    _, said = run()
+    (ours,) = row_of(said, "LeNet-5", "S=0.95, 1 bit, XOR-coded mask")["ours"]
+    assert ours["source"] == "docs/tables/lenet_masks.csv"
+
+
+def test_a_rival_that_was_not_measured_is_in_no_front(run, tmp_path):
+    leave(tmp_path, "lenet_masks", [masked("ans_rc", 0, 0.99, 0.07)])
+    _, said = run()
+    (places,) = said["fronts"].values()
+    assert len(places) == 2
+    assert not any(place["method"].startswith("dense") for place in places)
+
+
 def test_each_recipe_that_was_run_is_told(run, tmp_path):
     for name in ("resnet32_paper", "resnet32_paper_gpu"):
         leave(tmp_path, name, [masked("ans_rc", 0, 0.91, 0.8, 2, rate=0.7)])
     printed, said = run("--markdown")
-    ours = row_of(said, "ResNet-32", "S=0.70, 2 bits, exact mask")["ours"]
+    ours = row_of(said, "ResNet-32", "S=0.7, 2 bits, exact mask")["ours"]
     assert [Path(one["source"]).name for one in ours] == ["resnet32_paper", "resnet32_paper_gpu"]
     assert printed.count("(GPU recipe)") == 1
 
@@ -218,7 +257,7 @@ def test_a_perplexity_is_worse_where_it_is_higher(run, tmp_path):
     }
     leave(tmp_path, "lstm_paper", [masked("ans_rc", 0, 92.4, 0.97, 2, rate=0.6, **metric)])
     printed, said = run()
-    (ours,) = row_of(said, "LSTM", "S=0.60, 2 bits, exact mask")["ours"]
+    (ours,) = row_of(said, "LSTM", "S=0.6, 2 bits, exact mask")["ours"]
     assert ours["quality"]["loss"]["value"] == pytest.approx(4.4)
     assert ours["quality"]["against_dense"] == pytest.approx(2.4)
     assert "loss 4.4 (1 seed: tells nothing of a spread), 5.00 %; against dense 2.4, 2.67 %" in printed
