@@ -84,6 +84,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.images is not None and arguments.imagenet is None:
+        raise AlexNetError("--images says how many of those of --imagenet, which is not given")
+    for option, number in (("--images", arguments.images), ("--batch-size", arguments.batch_size)):
+        if number is not None and number < 1:
+            raise AlexNetError(f"{option} is {number}, expected at least 1")
     if arguments.out.exists() and not arguments.force:
         raise AlexNetError(f"{arguments.out} is there already; --force overwrites it")
     for path in filter(None, (arguments.out, arguments.json)):
@@ -215,10 +220,9 @@ def read_as_torchvision(path: Path) -> np.ndarray:
     """The shorter side to 256 pixels, the middle 224x224, each channel normalized."""
     with Image.open(path) as image:
         width, height = image.size
-        scale = 256 / min(width, height)
-        resized = image.convert("RGB").resize(
-            (int(width * scale), int(height * scale)), Image.Resampling.BILINEAR
-        )
+        short = min(width, height)
+        sides = 256 * width // short, 256 * height // short
+        resized = image.convert("RGB").resize(sides, Image.Resampling.BILINEAR)
     middle = crop(np.asarray(resized, np.float32), 224)
     return (middle / np.float32(255) - MEAN) / DEVIATION
 
@@ -231,7 +235,7 @@ def read_as_caffe(path: Path) -> np.ndarray:
 
 
 def crop(image: np.ndarray, side: int) -> np.ndarray:
-    top, left = ((n - side) // 2 for n in image.shape[:2])
+    top, left = (round((n - side) / 2) for n in image.shape[:2])
     return image[top : top + side, left : left + side]
 
 

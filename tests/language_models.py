@@ -1,10 +1,12 @@
 """Language models small enough for slow references, and a text to run them on."""
 
+from functools import partial
+
 import numpy as np
 
 from xorjax.data import Split
 from xorjax.models.lstm import LSTMLanguage
-from xorjax.models.transformer import TransformerLanguage
+from xorjax.models.transformer import REACH, TransformerLanguage
 
 N_WORDS = 23
 
@@ -14,7 +16,7 @@ class TinyLSTM(LSTMLanguage):
 
 
 class TinyTransformer(TransformerLanguage):
-    width, heads, n_blocks = 8, 2, 2
+    width, heads, n_blocks, dropout_rate = 8, 2, 2, 0.0
     layers = ("embed", "block0/up", "block1/attention/qkv")
 
 
@@ -26,8 +28,14 @@ def text(n, seed=0):
 
 
 def stronger(params, factor=4.0):
-    """Larger weights, so that what is read shows in what is said."""
-    return {path: factor * value if path.endswith("kernel") else value for path, value in params.items()}
+    """Larger kernels, so that what is read shows in what is said, and no bias of 0 or scale of 1."""
+    rng = np.random.default_rng(1)
+    return {
+        path: factor * value
+        if path.endswith("kernel")
+        else value + rng.uniform(-0.3, 0.3, value.shape).astype(np.float32)
+        for path, value in params.items()
+    }
 
 
 def log_softmax(logits):
@@ -95,3 +103,10 @@ def transformer_logits(params, words, heads, n_blocks, reach):
             y = gelu(linear(normed(x, arrays, f"block{i}/norm2"), arrays, f"block{i}/up"))
             x = x + linear(y, arrays, f"block{i}/down")
         yield normed(x, arrays, "norm") @ kernel.T + arrays["embed/bias"]
+
+
+LOGITS = {
+    TinyLSTM: lstm_logits,
+    TinyTransformer: partial(transformer_logits, heads=2, n_blocks=2, reach=REACH),
+}
+"""What each model says after each word of a text, by definition."""

@@ -193,6 +193,39 @@ def test_images_are_read_as_the_frameworks_read_them(script, tmp_path):
     np.testing.assert_allclose(caffe[113, 113], [-104.00699, -116.66877, 200 - 122.67891], rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("shape", "top"), [((374, 500), 16), ((500, 374), 59), ((343, 256), 60), ((512, 767), 16)]
+)
+def test_the_short_side_becomes_256_pixels(script, tmp_path, monkeypatch, shape, top):
+    """As torchvision: the long side 256 long / short rounded down, the crop's corner to the nearest, halves to even."""
+    sizes = []
+    crop = script["crop"]
+    Image.fromarray(np.zeros((*shape, 3), np.uint8)).save(tmp_path / "image.png")
+    monkeypatch.setitem(
+        script["read_as_torchvision"].__globals__,
+        "crop",
+        lambda image, side: sizes.append(image.shape) or crop(image, side),
+    )
+    assert script["read_as_torchvision"](tmp_path / "image.png").shape == (224, 224, 3)
+    assert sizes == [(*(256 * n // min(shape) for n in shape), 3)]
+    assert min(sizes[0][:2]) == 256
+    rows = np.broadcast_to(np.arange(sizes[0][0])[:, None, None], sizes[0])
+    assert crop(rows, 224)[0, 0, 0] == top
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--images", "0", "--imagenet", "."], "--images is 0, expected at least 1"),
+        (["--images", "5"], "--imagenet, which is not given"),
+        (["--batch-size", "0"], "--batch-size is 0, expected at least 1"),
+    ],
+)
+def test_options_are_checked_before_the_work(script, tmp_path, capsys, options, message):
+    assert script["main"]([str(tmp_path / "none.safetensors"), str(tmp_path / "out"), *options]) == 1
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_real_names_and_shapes(script, tmp_path):
     """61 million weights drawn at random: torchvision's shapes, 1000 classes."""

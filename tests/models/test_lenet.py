@@ -38,8 +38,20 @@ SHAPES = {
         "fc3/bias": (10,),
         "fc3/kernel": (100, 10),
     },
+    "wide_fc": {
+        "conv1/bias": (20,),
+        "conv1/kernel": (5, 5, 1, 20),
+        "conv2/bias": (64,),
+        "conv2/kernel": (5, 5, 20, 64),
+        "fc1/bias": (2048,),
+        "fc1/kernel": (1024, 2048),
+        "fc2/bias": (1024,),
+        "fc2/kernel": (2048, 1024),
+        "fc3/bias": (10,),
+        "fc3/kernel": (1024, 10),
+    },
 }
-N_PARAMS = {"lenet5": 431_080, "lenet5_wide": 582_026, "lenet300": 266_610}
+N_PARAMS = {"lenet5": 431_080, "lenet5_wide": 582_026, "lenet300": 266_610, "wide_fc": 4_240_210}
 
 
 def images(n=3):

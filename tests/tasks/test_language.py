@@ -1,21 +1,18 @@
 """The next word: windows hold each word once, and perplexity is that of a loop over the whole text in float64."""
 
-from functools import partial
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from language_models import (
+    LOGITS,
     N_WORDS,
     TinyLSTM,
     TinyTransformer,
     log_softmax,
-    lstm_logits,
     stronger,
     text,
-    transformer_logits,
 )
 
 from xorjax.data import Split
@@ -27,10 +24,6 @@ from xorjax.tasks.task import TASKS, Task
 from xorjax.train import Forward, evaluate, predict, score
 
 TASK = LanguageTask(length=5)
-MODELS = {
-    "lstm": (TinyLSTM, lstm_logits),
-    "transformer": (TinyTransformer, partial(transformer_logits, heads=2, n_blocks=2, reach=REACH)),
-}
 
 
 def test_it_is_registered_and_complete(request):
@@ -113,11 +106,10 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_words_there_are(smoothing):
 
 
 @pytest.mark.parametrize(
-    ("name", "n", "length"),
-    [("lstm", 1, 5), ("lstm", 333, 7), ("transformer", STREAMS * (REACH + 9), 40)],
+    ("model", "n", "length"),
+    [(TinyLSTM, 1, 5), (TinyLSTM, 333, 7), (TinyTransformer, STREAMS * (REACH + 9), 40)],
 )
-def test_perplexity_is_that_of_a_loop_over_the_whole_text(name, n, length):
-    model, logits_of = MODELS[name]
+def test_perplexity_is_that_of_a_loop_over_the_whole_text(model, n, length):
     network, params, state = initialize(model, 0, {"n_classes": N_WORDS})
     params, whole = stronger(params), text(n)
     per_stream = -(-n // STREAMS)
@@ -125,7 +117,7 @@ def test_perplexity_is_that_of_a_loop_over_the_whole_text(name, n, length):
         log_softmax(logits)[target]
         for first in range(0, n, per_stream)
         for logits, target in zip(
-            logits_of(params, whole.inputs[first : first + per_stream]),
+            LOGITS[model](params, whole.inputs[first : first + per_stream]),
             whole.targets[first : first + per_stream],
             strict=True,
         )

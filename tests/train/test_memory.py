@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from language_models import N_WORDS, TinyLSTM, log_softmax, lstm_logits, stronger, text
+from language_models import LOGITS, N_WORDS, TinyLSTM, TinyTransformer, log_softmax, stronger, text
 from resuming import Killed, assert_same, kill_after
 
 from xorjax.config.schema import OptimConfig
 from xorjax.models.registry import initialize, merge
 from xorjax.tasks.language import LanguageTask, windows
 from xorjax.train import Forward, Recipe, evaluate, predict, score, train
+from xorjax.train.loop import TrainingError
 from xorjax.train.optimizer import Optimizer
 from xorjax.train.step import TrainState, memory_of, train_step
 
@@ -27,9 +28,9 @@ class Regularized(TinyLSTM):
     dropout_rate = 0.2
 
 
-def made(model, factor=1.0):
+def made(model):
     network, params, state = initialize(model, 0, {"n_classes": N_WORDS})
-    return Forward(TASK, network), stronger(params, factor), state
+    return Forward(TASK, network), params, state
 
 
 def run(work, on_epoch=lambda row: None, **changes):
@@ -44,10 +45,10 @@ def softened(logits, temperature=2.0):
     return log_softmax(logits / temperature)
 
 
-@pytest.mark.parametrize("distill", [0.0, 0.3])
-def test_the_loss_of_each_window_is_that_after_all_words_before(distill):
-    forward, params, state = made(TinyLSTM, 4.0)
-    teacher = (stronger(params, 0.5), state)
+@pytest.mark.parametrize(("model", "distill"), [(TinyLSTM, 0.0), (TinyLSTM, 0.3), (TinyTransformer, 0.3)])
+def test_the_loss_of_each_window_is_that_after_all_words_before(model, distill):
+    forward, initial, state = made(model)
+    params, teacher = stronger(initial), (stronger(initial, 2.0), state)
     # Steps that change nothing.
     optim = replace(OPTIM, learning_rate=1e-30, distill=distill)
     recipe = Recipe(forward, optim, 0, teacher=teacher if distill else None)
@@ -67,7 +68,7 @@ def test_the_loss_of_each_window_is_that_after_all_words_before(distill):
     targets = [np.concatenate([batch.targets[i] for batch in batches]) for i in range(3)]
     expected = np.zeros((3, len(batches) * TASK.length))
     for i in range(3):
-        said, taught = lstm_logits(params, streams[i]), lstm_logits(teacher[0], streams[i])
+        said, taught = (LOGITS[model](arrays, streams[i]) for arrays in (params, teacher[0]))
         for j, (own, other) in enumerate(zip(said, taught, strict=True)):
             followed = -4.0 * np.exp(softened(other)) @ softened(own)
             expected[i, j] = distill * followed - (1 - distill) * log_softmax(own)[targets[i][j]]
@@ -96,3 +97,8 @@ def test_evaluations_begin_anew(tmp_path):
     for _ in range(2):
         outputs = predict(TASK, model, VALIDATION)
         assert score(TASK, outputs, VALIDATION) == pytest.approx(result.validation_metric, rel=1e-5)
+
+
+def test_a_text_shorter_than_a_batch_is_said_before_the_training(tmp_path):
+    with pytest.raises(TrainingError, match=r"batch_size: 50 windows of 4 words .*task.length.* 150 words"):
+        run(tmp_path, batch_size=50)

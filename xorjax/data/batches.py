@@ -50,7 +50,7 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
         ValueError: `n` examples do not fill one batch.
     """
     if n < batch_size:
-        raise ValueError(f"batch_size {batch_size} is larger than the training split of {n} examples.")
+        raise ValueError(f"a batch of {batch_size} is larger than the training split of {n} examples")
     return n // batch_size
 
 

@@ -44,7 +44,7 @@ class LSTM(nnx.Module):
     def __init__(self, n_in: int, width: int, *, rngs: nnx.Rngs):
         self.n_in, self.width = n_in, width
         self.kernel = uniform(rngs, n_in + width, 4 * width)
-        # At the start nothing is forgotten.
+        # At the start little is forgotten.
         self.bias = nnx.Param(jnp.zeros(4 * width, jnp.float32).at[width : 2 * width].set(1.0))
         self.cell = Memory(jnp.zeros((1, width), jnp.float32))
         self.hidden = Memory(jnp.zeros((1, width), jnp.float32))

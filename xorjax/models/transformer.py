@@ -92,7 +92,7 @@ class TransformerLanguage(nnx.Module):
     """5 blocks 256 wide, 4 heads: 6,520,592 parameters for the 10,000 words of the Penn Treebank."""
 
     id, task = "transformer", "language"
-    width, heads, n_blocks = 256, 4, 5
+    width, heads, n_blocks, dropout_rate = 256, 4, 5, 0.3
     layers = (
         "embed",
         *(
@@ -105,9 +105,9 @@ class TransformerLanguage(nnx.Module):
     def __init__(self, *, rngs: nnx.Rngs, n_classes: int):
         self.embed = Words(n_classes, self.width, rngs=rngs)
         for i in range(self.n_blocks):
-            setattr(self, f"block{i}", Block(self.width, self.heads, 0.3, rngs=rngs))
+            setattr(self, f"block{i}", Block(self.width, self.heads, self.dropout_rate, rngs=rngs))
         self.norm = nnx.LayerNorm(self.width, rngs=rngs)
-        self.dropout = nnx.Dropout(0.3, rngs=rngs)
+        self.dropout = nnx.Dropout(self.dropout_rate, rngs=rngs)
         self.seen = Memory(jnp.zeros((1, REACH), jnp.float32))
 
     def __call__(self, x: Int[Array, "batch length"]) -> Float[Array, "batch length words"]:

@@ -61,7 +61,11 @@ class LanguageTask:
         )
 
     def steps_per_epoch(self, split: Split, batch_size: int) -> int:
-        return batches.steps_per_epoch(split.size, batch_size * self.length)
+        """Raises `ValueError` if the text is shorter than one window of each stream."""
+        if steps := split.size // (batch_size * self.length):
+            return steps
+        windows = f"{batch_size} windows of {self.length} words (task.length)"
+        raise ValueError(f"{windows} are more than the training text's {split.size} words")
 
     def train_batches(
         self, split: Split, batch_size: int, seed: int, epoch: int, first_step: int = 0

@@ -14,7 +14,7 @@ from xorjax.tasks.task import Split
 from xorjax.train.step import Forward
 
 N_EXAMPLES = 256
-"""On so many a layer's output is looked at."""
+"""On so many a layer's output is looked at, or on as many as a task evaluates at once."""
 
 
 def find_collapse(forward: Forward, params: Params, state: State, masks: Masks, split: Split) -> str | None:
@@ -31,7 +31,8 @@ def find_collapse(forward: Forward, params: Params, state: State, masks: Masks, 
             return f"{path} has weights that are not finite"
         if mask is not None and not values.any():
             return f"{path} has collapsed: all its kept weights are 0"
-    x = jnp.asarray(split.inputs[:N_EXAMPLES])
+    batch = next(iter(forward.task.eval_batches(split, N_EXAMPLES)))
+    x = jnp.asarray(batch.inputs[batch.valid > 0])
     blocks = blocks_of(merge(forward.network, formed, state))
     parts = [(name, i, i + 1) for i, name in enumerate(blocks)][forward.start :] or [("the model", 0, None)]
     for name, start, stop in parts:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xorjax.errors import UserError
+from xorjax.errors import UserError, about
 from xorjax.params import Masks, Params, State, is_within
 from xorjax.program import keep_freed_memory
 from xorjax.tasks.task import Split
@@ -82,7 +82,8 @@ def train(
     first at its beginning.
 
     Raises:
-        TrainingError: the loss is not finite, or a layer has collapsed; names the epoch and the step.
+        TrainingError: the loss is not finite, or a layer has collapsed, with the epoch and the step; or the training
+            split is smaller than a batch.
         ValueError: nothing to train.
     """
     last_epoch = recipe.optim.epochs
@@ -93,7 +94,8 @@ def train(
     if outside := [epoch for epoch in keep_epochs if not first_epoch <= epoch <= last_epoch]:
         raise ValueError(f"keep_epochs {outside} lie outside the run's epochs {first_epoch} to {last_epoch}.")
     keep_freed_memory()
-    steps_per_epoch = recipe.task.steps_per_epoch(train, recipe.optim.batch_size)
+    with about("batch_size", TrainingError):
+        steps_per_epoch = recipe.task.steps_per_epoch(train, recipe.optim.batch_size)
     optimizer = Optimizer(recipe.optim, steps_per_epoch)
     (frozen_params, moving), (frozen_state, moving_state) = (
         _parted(arrays, recipe.frozen) for arrays in (params, state)
