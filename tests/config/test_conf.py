@@ -1,6 +1,7 @@
 """Everything in conf/ composes, validates and says what it claims."""
 
 import re
+from collections import Counter
 from dataclasses import MISSING, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from xorjax.config.sweep import compose, expand
 from xorjax.config.validate import KINDS, load_config
 from xorjax.masks import MASK_CODECS
 from xorjax.models.registry import MODELS
+from xorjax.pipeline.plan import make_plan
 from xorjax.prune.trajectory import SPACINGS
 from xorjax.quantize.ste import SIGNS
 from xorjax.settings import flat, flattened, leaves, stated
@@ -29,6 +31,14 @@ SWEPT = [
     for name in GROUPS["experiment"]
     if "scripts/train.py" in (CONF / "experiment" / f"{name}.yaml").read_text()
 ]
+TRAININGS = {
+    "dense": ("dense training", "dense trainings"),
+    "reference": ("reference", "references"),
+    "prune": ("level of pruning", "levels of pruning"),
+    "mask": ("mask trained under", "masks trained under"),
+    "quantize": ("quantized model", "quantized models"),
+    "train_code": ("model trained in code", "models trained in code"),
+}
 # What goes with each other, and not with the defaults.
 LANGUAGE = {"data": ("brown", "ptb"), "task": ("language",), "model": ("lstm", "transformer")}
 CHOSEN = [(group, choice) for group, choices in GROUPS.items() if group not in APPENDED for choice in choices]
@@ -129,8 +139,21 @@ def test_an_experiment_says_how_it_is_run_and_what_to_expect(loader, compose_mul
     assert f"python scripts/train.py +experiment={name}\n" in comment
     assert re.search("# expected minutes.*:", comment)
     assert re.search("# expected (accuracy|perplexity).*:", comment)
+    assert f" {counted(loader, compose_multirun, name)}." in comment.replace("\n# ", " ")
+
+
+def counted(loader, compose_multirun, name):
+    """How many trainings of each kind an experiment takes, those of the references before their last ones aside."""
     master = compose_multirun(f"+experiment={name}")
-    assert f"# {len(expand(loader, master))} points;" in comment
+    plans = [make_plan(load_config(cfg)) for cfg in compose(loader, master, expand(loader, master))]
+    stages = {stage.name: stage.kind for plan in plans for stage in plan.stages}
+    numbers = Counter(stages.values())
+    said = [
+        f"{n} {one if n == 1 else several}"
+        for kind, (one, several) in TRAININGS.items()
+        if (n := numbers[kind])
+    ]
+    return f"{len(plans)} points: {', '.join(said)}"
 
 
 def test_choices_are_those_of_the_code():

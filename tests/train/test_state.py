@@ -144,7 +144,9 @@ def test_dropout_draws_anew_each_step_and_never_in_evaluation(made, splits):
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
     without, _, _ = initialize(WithoutDropout, 0, TASK.datasets["mnist"])
-    assert np.array_equal(*(np.asarray(run(merge(either, params, state), x)) for either in (network, without)))
+    assert np.array_equal(
+        *(np.asarray(run(merge(either, params, state), x)) for either in (network, without))
+    )
 
 
 def test_the_seed_decides_what_dropout_draws(made, trained, splits, tmp_path):
