@@ -121,7 +121,9 @@ def test_debug_goes_with_a_sweep(compose_multirun, name):
 
 
 @pytest.mark.parametrize("name", SWEPT)
-def test_every_point_of_an_experiment_is_valid(loader, compose_multirun, name):
+def test_every_point_of_an_experiment_is_valid_and_its_file_says_what_they_take(
+    loader, compose_multirun, name
+):
     master = compose_multirun(f"+experiment={name}")
     configs = [load_config(cfg) for cfg in compose(loader, master, expand(loader, master))]
     assert master.hydra.mode.name == "MULTIRUN"
@@ -129,31 +131,25 @@ def test_every_point_of_an_experiment_is_valid(loader, compose_multirun, name):
     assert len(set(configs)) == len(configs)
     # All rates of a sweep lie on one trajectory.
     assert {config.prune.rate for config in configs} - {0} <= set(configs[0].prune.through)
-
-
-@pytest.mark.parametrize("name", SWEPT)
-def test_an_experiment_says_how_it_is_run_and_what_to_expect(loader, compose_multirun, name):
     text = (CONF / "experiment" / f"{name}.yaml").read_text()
     comment = text[: text.index("\n\n")]
     assert text.startswith("# @package _global_\n")
     assert f"python scripts/train.py +experiment={name}\n" in comment
     assert re.search("# expected minutes.*:", comment)
     assert re.search("# expected (accuracy|perplexity).*:", comment)
-    assert f" {counted(loader, compose_multirun, name)}." in comment.replace("\n# ", " ")
+    assert f" {trainings(configs)}." in comment.replace("\n# ", " ")
 
 
-def counted(loader, compose_multirun, name):
-    """How many trainings of each kind an experiment takes, those of the references before their last ones aside."""
-    master = compose_multirun(f"+experiment={name}")
-    plans = [make_plan(load_config(cfg)) for cfg in compose(loader, master, expand(loader, master))]
-    stages = {stage.name: stage.kind for plan in plans for stage in plan.stages}
+def trainings(configs):
+    """How many trainings of each kind the points take, those of the references before their last ones aside."""
+    stages = {stage.name: stage.kind for config in configs for stage in make_plan(config).stages}
     numbers = Counter(stages.values())
     said = [
         f"{n} {one if n == 1 else several}"
         for kind, (one, several) in TRAININGS.items()
         if (n := numbers[kind])
     ]
-    return f"{len(plans)} points: {', '.join(said)}"
+    return f"{len(configs)} points: {', '.join(said)}"
 
 
 def test_choices_are_those_of_the_code():
