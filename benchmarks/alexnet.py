@@ -66,7 +66,6 @@ class Row:
     value_bits: int
     seconds: float
     mask_seconds: float
-    lossless: bool
     kept_score: float = 1.0
 
     @property
@@ -235,7 +234,6 @@ def measure(
         value_bits,
         seconds,
         mask_seconds,
-        True,
     )
 
 
@@ -253,7 +251,7 @@ def plain(layer: str, bits: np.ndarray, name: str, index: EncodedMask, mask_seco
             if name != "exact" and (codec is None or codec != "ans_rc"):
                 continue
             codec = codec if name == "exact" else index.codec
-            if codec is not None and codec not in codecs:
+            if codec not in codecs:
                 started = time.perf_counter()
                 other = encode_mask(index.mask, codec)
                 codecs[codec] = sum(other.nbits.values()), time.perf_counter() - started
@@ -279,7 +277,6 @@ def plain(layer: str, bits: np.ndarray, name: str, index: EncodedMask, mask_seco
                 n_bits,
                 seconds,
                 of_mask,
-                True,
             )
             print(
                 f"    {code.id}, mask {codec}: {index_bits / bits.size:.4f} index bits, {n_bits / bits.size:.5f} value "
@@ -305,7 +302,6 @@ def sums(rows: list[Row]) -> list[dict]:
                 "kept_score": sum(row.n_weights * row.kept_score for row in own) / n,
                 "seconds": sum(row.seconds for row in own),
                 "mask_seconds": sum(row.mask_seconds for row in own),
-                "lossless": all(row.lossless for row in own),
             }
         )
     return lines
@@ -337,7 +333,8 @@ def print_sums(rows: list[Row]) -> None:
         f"encoding the values takes {min(times):.0f} to {max(times):.0f} s a code, masks "
         + ", ".join(f"{seconds:.0f} s ({mask})" for mask, seconds in of_masks.items())
     )
-    print(f"every plane was decoded and is equal on all kept weights: {all(row.lossless for row in rows)}")
+    # Another plane would have raised where it was decoded.
+    print("every plane was decoded and is equal on all kept weights")
 
 
 if __name__ == "__main__":

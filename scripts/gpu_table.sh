@@ -1,5 +1,5 @@
 #!/bin/sh
-# Train the rows of the table of networks on one GPU, the most important first.
+# Train the networks beyond LeNet on one GPU, the rows of the papers' tables that need one, the most important first.
 #
 #   scripts/gpu_table.sh [MINUTES [JOBS]]      all rows in MINUTES (default 12), JOBS commands at once (default 3)
 #
@@ -29,6 +29,9 @@ rows() {
 +experiment=lstm_trained
 +experiment=transformer_trained
 +experiment=resnet32_masks recipe=resnet_gpu report=resnet32_masks_gpu
++experiment=wide_fc
++experiment=lstm_masks
++experiment=transformer_paper
 ROWS
 }
 

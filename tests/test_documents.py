@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ sys.path.append(str(ROOT / "scripts"))
 
 import reproduce  # noqa: E402
 from documents import figures, measured  # noqa: E402
-from documents.measured import TABLES, Measured, Source, agrees, differences, of_sweep, written  # noqa: E402
+from documents.measured import SETTINGS, TABLES, Measured, Source, agrees, differences, of_sweep, written  # noqa: E402
 from documents.sources import SOURCES  # noqa: E402
 
 import docs  # noqa: E402
@@ -70,10 +71,13 @@ def test_a_table_says_where_it_is_from_is_used_and_is_read_as_it_is_written(name
     assert table.text() == (TABLES / f"{name}.csv").read_text()
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", [*SOURCES, "front", "front_mnist", "flexor_lenet"])
 def test_the_keys_of_a_source_tell_the_rows_of_its_table(name):
     table = Measured.read(name)
-    assert len(table.by_key(SOURCES[name].keys)) == table.cells.height > 0
+    keys = SOURCES[name].keys if name in SOURCES else SETTINGS
+    assert len(table.by_key(keys)) == table.cells.height > 0
+    with pytest.raises(ValueError, match="rows with the same"):
+        replace(table, cells=table.cells.vstack(table.cells[:1])).by_key(keys)
 
 
 def test_no_document_has_a_number_without_its_zero():

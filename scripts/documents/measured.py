@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from xorjax.results.configs import setting
+from xorjax.results.names import trained_codes
 
 TABLES = Path(__file__).resolve().parents[2] / "docs" / "tables"
 
@@ -88,9 +89,15 @@ class Measured:
         return "".join(f"# {key}: {value}\n" for key, value in self.origin.items()) + self.cells.write_csv()
 
     def by_key(self, keys: Sequence[str]) -> dict[tuple, dict[str, str]]:
-        """The rows by the columns of `keys` that there are."""
+        """The rows by the columns of `keys` that there are.
+
+        Raises:
+            ValueError: several rows have the same key.
+        """
         rows = self.cells.fill_null("")
         named = rows.select(name for name in keys if name in rows.columns)
+        if len(twice := rows.filter(named.is_duplicated())):
+            raise ValueError(f"rows with the same {', '.join(named.columns)}: {twice.head(2).rows()}")
         return dict(zip(named.rows(), rows.to_dicts(), strict=True))
 
     def frame(self) -> pl.DataFrame:
@@ -118,6 +125,11 @@ def of_sweep(origin: Mapping[str, str], report: Path) -> Measured:
 def of_points(origin: Mapping[str, str], table: pl.DataFrame) -> Measured:
     """A row a layer of each finished point and of each baseline beside it."""
     chosen = {name: setting(table["config"], key) for name, key in CHOSEN.items()}
+    # A baseline beside a trained code stores the network that was trained in it, another for each shape.
+    is_trained = setting(table["config"], "code").is_in(trained_codes())
+    for name in ("n_in", "n_out"):
+        shape = setting(table["config"], f"code.{name}").cast(pl.Int64, strict=False)
+        chosen[name] = table.select(pl.coalesce(name, pl.when(is_trained).then(shape)))[name]
     table = table.with_columns(**chosen)
     columns = [name for name in (*SETTINGS, *FIGURES) if name in table.columns]
     rows = table.select(columns).unique().sort(pl.all()).rows(named=True)
