@@ -5,7 +5,8 @@
 #
 # Finished stages are kept and a training goes on from its last epoch, so that the same command again does what is left.
 # Rows that share a training wait for whoever makes it. The results are in runs/ as those of any command; what each
-# command says is in runs/gpu_table/. The data are fetched before: python scripts/get_data.py cifar10, then ptb.
+# command says is in runs/gpu_table/. The data are fetched before: python scripts/get_data.py cifar10, then
+# ptb and fashion_mnist.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1

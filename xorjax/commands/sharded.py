@@ -24,7 +24,7 @@ def add_shard_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "shard by shard",
         "With --jobs or --ray OUT is a directory: a file for each shard of IN, each final when it is made, and "
-        "an index. Memory is that of the largest tensor, not of the model. Run the same command to resume one that was "
+        "an index. Memory grows with the largest tensor, not with the model. Run the same command to resume one that was "
         "stopped.",
     )
     group.add_argument(
