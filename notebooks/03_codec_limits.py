@@ -16,10 +16,10 @@
 # %% [markdown]
 # # The limits of the code
 #
-# Of the weights of a pruned layer a share 1 - S is kept. Let each kept sign be a fair coin, as on the random planes here
-# (trained signs are not: docs/method.md). Then no code takes fewer than 1 - S bits a weight on average: that is the
-# *bound* of the value bits. The XOR code stands above it, since it
-# stores `n_in` bits for every slice, whether the slice has few care bits or many, and *patches* where it has too many.
+# Of the weights of a pruned layer a share 1 - S is kept. Let each kept sign be a fair coin, as on the random planes
+# here (trained signs are not: docs/method.md). Then no code takes fewer than 1 - S bits a weight on average: that is
+# the *bound* of the value bits. The XOR code stands above it, since it stores `n_in` bits for every slice, whether the
+# slice has few care bits or many, and *patches* where it has too many.
 #
 # How near can it come? Here we find the fewest patches that a slice can have, write them in fewer bits, and let a
 # formula choose the shape of the network. Everything is on random planes; `01_encoding_by_hand` has a real layer.

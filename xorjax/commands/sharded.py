@@ -24,8 +24,8 @@ def add_shard_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "shard by shard",
         "With --jobs or --ray OUT is a directory: a file for each shard of IN, each final when it is made, and "
-        "an index. Memory grows with the largest tensor, not with the model. Run the same command to resume one that was "
-        "stopped.",
+        "an index. Memory grows with the largest tensor, not with the model. Run the same command to resume one "
+        "that was stopped.",
     )
     group.add_argument(
         "--jobs", type=int, metavar="N", help="shards made at once, by processes of this machine"
