@@ -4,12 +4,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from xorjax.codec.trained import TrainedCode
 from xorjax.data import Split
 from xorjax.models import create_model, merge
 from xorjax.tasks.images import ImagesTask
 from xorjax.train import features, predict, score
+from xorjax.weights import CodedWeight
 
 TASK = ImagesTask()
+RNG = np.random.default_rng(1)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,23 @@ def test_predict_is_the_model(images):
         logits = predict(TASK, model, images, batch_size=batch_size)
         assert (logits.shape, logits.dtype) == ((11, 10), np.float32)
         np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_coded_weights_can_be_decoded_before_every_product(images):
+    network, params, state = create_model("lenet300", 0)
+    code = TrainedCode(4, 32)
+    planes = RNG.random((1, 784, 300)) < 0.5
+    planes = code.project(np.where(planes, 1.0, -1.0)[0])[None]
+    weight = CodedWeight.of(code.encode(planes, None), None, np.full((1, 1, 300), 0.1, np.float32))
+    assert weight.planes.decoder == "trained"
+    coded = merge(network, params | {"fc1/kernel": weight}, state)
+    plain = merge(network, params | {"fc1/kernel": weight.to_array()}, state)
+    expected = predict(TASK, plain, images)
+    np.testing.assert_array_equal(predict(TASK, coded, images, decode=True), expected)
+    # Sums of look-ups are rounded in another order.
+    by_look_ups = predict(TASK, coded, images)
+    assert not np.array_equal(by_look_ups, expected)
+    np.testing.assert_allclose(by_look_ups, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_features_are_the_inputs_of_the_rest(images):

@@ -209,7 +209,7 @@ class MaskConfig:
     choices: int = setting(
         4,
         Range(1, 100),
-        "Times an epoch that it is chosen there.",
+        "Times an epoch that it is chosen there, at most.",
         added=True,
         applies=lambda mask: _makes_masks(mask) and mask.search == "loop",
     )

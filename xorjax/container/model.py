@@ -138,7 +138,7 @@ class CompressedModel:
 
     @cached_property
     def weights_as_code(self) -> "Mapping[str, CodedWeight]":
-        """`weights` that all hold their code and decode inside jit: products are the decoded weight's, bit for bit."""
+        """`weights` that all hold their code, none as lists of its kept weights."""
         return _Weights(self.layers, listed=False)
 
 

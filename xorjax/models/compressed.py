@@ -23,7 +23,8 @@ def coded_model(
     dtypes.
 
     It runs as it is where the model multiplies by `xorjax.weights.matmul` and `conv`, else with
-    `xorjax.weights.form` of its state, inside jit. With `as_code` all weights are decoded from their code words there.
+    `xorjax.weights.form` of its state, inside jit. With `as_code` all weights hold their code words, none
+    lists of what is kept.
 
     Raises:
         FileModelError: the file's parameters are not those of the model, by name, shape or dtype.

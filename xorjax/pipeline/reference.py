@@ -4,9 +4,10 @@ A compressed model was trained on after dense training: at each level of pruning
 without that is no fair reference, since more training alone makes it better. So the same dense model has the same
 trainings (frozen layers, augmentation, epochs, optimizers, learning rates from their start at each level) with all its
 weights and as floats: `unpruned` those of the levels, this stage that of quantization. A round of an approximate mask
-counts as a level. Points of several prune rates share the trainings as pruning does. With the strategy `rewind_lr` each
-training repeats the dense learning rates as a level does; with `rewind` a level's training without pruning is one and
-the same at all levels, and made once.
+counts as a level, though with `mask.search=rounds` each starts from the pruned weights again: there the reference
+trains longer than what it is compared with. Points of several prune rates share the trainings as pruning does. With
+the strategy `rewind_lr` each training repeats the dense learning rates as a level does; with `rewind` a level's
+training without pruning is one and the same at all levels, and made once.
 """
 
 from xorjax import paths

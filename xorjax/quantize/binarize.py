@@ -52,15 +52,19 @@ def project(
 ) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
     """As `binarize`, in a code that holds only some signs: plane by plane the nearest, and their least squares scale.
 
-    All weights are read at once.
+    Where a slice has several scales its weights count by theirs, as the mean magnitude has it. All weights are read at
+    once.
     """
     kept, axes = mask.astype(np.float64), scale_axes(scale, len(weights.shape))
+    n_kept = np.maximum(kept.sum(axes, keepdims=True), 1)
+    several = scale == ("channel" if getattr(code, "slicing", "inputs") == "inputs_last" else "row")
     left, planes, scales = weights.read(0, weights.size).reshape(weights.shape).astype(np.float64), [], []
     for _ in range(n_planes):
-        planes.append(code.project(left * kept) & mask)
+        sizes = (abs(left) * kept).sum(axes, keepdims=True) / n_kept if several else 1.0
+        planes.append(code.project(left * kept * sizes) & mask)
         signs = np.where(planes[-1], 1.0, -1.0) * kept
         total = (left * signs).sum(axes, keepdims=True)
-        scales.append((total / np.maximum(kept.sum(axes, keepdims=True), 1)).astype(np.float32))
+        scales.append((total / n_kept).astype(np.float32))
         left = left - scales[-1] * signs
     return np.stack(planes), np.stack(scales)
 

@@ -70,11 +70,16 @@ class Binarizer:
     def _projected(
         self, weight: jax.Array, mask: jax.Array, code: TrainedCode
     ) -> tuple[jax.Array, jax.Array]:
-        """Greedily, a plane at a time: the nearest signs that the code holds, and their least squares scale."""
+        """Greedily, a plane at a time: the nearest signs that the code holds, and their least squares scale.
+
+        Where each input has a scale a slice has several, of which a weight counts by its own: by the mean magnitude, as
+        the scale is known only with the signs.
+        """
         kept = mask.astype(weight.dtype)
         signs, scales, left = [], [], weight
         for _ in range(self.n_planes):
-            nearest = jax.lax.stop_gradient(nearest_signs(left * kept, code))
+            counts = self._mean(jnp.abs(left), kept) if self.scale == "row" else 1.0
+            nearest = jax.lax.stop_gradient(nearest_signs(left * kept * counts, code))
             passed = SIGNS[self.ste](left)
             signs.append(nearest + (passed - jax.lax.stop_gradient(passed)))
             scales.append(self._mean(left * nearest, kept))

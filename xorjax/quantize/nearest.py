@@ -12,7 +12,13 @@ _TILE = 1 << 24
 
 
 def nearest_signs(weight: Float[Array, "*shape"], code: TrainedCode) -> Float[Array, "*shape"]:
-    """As `code.project`, in +1 and -1: all vectors against all slices, in products of matrices."""
+    """As `code.project`, in +1 and -1: all vectors against all slices, in products of matrices.
+
+    Raises:
+        ValueError: the code's slices do not lie along the inputs.
+    """
+    if code.slicing != "inputs":
+        raise ValueError(f"code.slicing is {code.slicing!r}, expected 'inputs' where a network is trained")
     n_inputs, n_outputs = matrix_shape(weight.shape)
     vectors = jnp.where(code.vectors, jnp.ones((), weight.dtype), -jnp.ones((), weight.dtype))
     n_groups = -(-n_inputs // code.n_out)

@@ -60,7 +60,7 @@ class SoftLayer(WordLayer):
         """How much of each vector a slice is."""
         temperature = LAST_TEMPERATURE ** jnp.minimum(share / HARD_FROM, 1.0)
         soft = jax.nn.softmax(GAIN * words / temperature)
-        return soft + jnp.where(share < HARD_FROM, 0.0, jax.lax.stop_gradient(best - soft))
+        return jnp.where(share < HARD_FROM, soft, best + (soft - jax.lax.stop_gradient(soft)))
 
     @property
     def _vectors(self) -> Float32[np.ndarray, "code_words n_out"]:

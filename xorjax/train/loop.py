@@ -78,8 +78,8 @@ def train(
     `work_dir/metrics.jsonl` once its checkpoint is written, and with those that it resumes from. A checkpoint that is
     damaged or another run's is dropped, with a line on standard error.
 
-    `choose` gives masks that take the place of `masks`, from the parameters as they are: `choices` times an epoch,
-    first at its beginning.
+    `choose` gives masks that take the place of `masks`, from the parameters as they are: at most `choices` times an
+    epoch, first at its beginning.
 
     Raises:
         TrainingError: the loss is not finite, or a layer has collapsed, with the epoch and the step; or the training

@@ -19,19 +19,20 @@ BATCH_SIZE = 1000
 """Of evaluation. The last batch is padded."""
 
 
-@partial(jax.jit, static_argnames=("task", "graphdef", "start", "stop"))
+@partial(jax.jit, static_argnames=("task", "graphdef", "start", "stop", "decode"))
 def _run(
     task: Task,
     graphdef: nnx.GraphDef,
     arrays: nnx.State,
     start: int,
     stop: int | None,
+    decode: bool,
     inputs: Shaped[Array, "batch ..."],
     targets: Shaped[Array, "batch ..."],
 ) -> tuple[Float[Array, "batch ..."], nnx.State]:
     """The outputs, digested if they are the whole model's, and its memory."""
     model = nnx.merge(graphdef, arrays)
-    if not getattr(model, "multiplies_codes", False):
+    if decode or not getattr(model, "multiplies_codes", False):
         model = nnx.merge(graphdef, form(arrays))
     outputs = run(model, inputs if start else task.transform(inputs), start, stop)
     return outputs if stop else digest(task, outputs, targets), nnx.state(model, Memory)
@@ -44,10 +45,13 @@ def predict(
     start: int = 0,
     stop: int | None = None,
     batch_size: int = BATCH_SIZE,
+    decode: bool = False,
 ) -> Float32[np.ndarray, "n ..."]:
     """The outputs of `model`, such as logits, or what the task keeps of them (`digest`); its weights may be coded.
 
     With `start` or `stop`, those of `model.blocks[start:stop]`. The inputs are features if `start` is not 0.
+    With `decode` coded weights are decoded before every product, also where a model multiplies by them faster as they
+    are.
     """
     graphdef, arrays = nnx.split(model)
     outputs, memory = [], None
@@ -55,7 +59,7 @@ def predict(
         if memory is None:
             memory = jax.tree.map(partial(_fresh, len(batch.targets)), nnx.state(model, Memory))
         held = nnx.merge_state(arrays, memory)
-        of_batch, memory = _run(task, graphdef, held, start, stop, batch.inputs, batch.targets)
+        of_batch, memory = _run(task, graphdef, held, start, stop, decode, batch.inputs, batch.targets)
         outputs.append(np.asarray(of_batch))
     return np.concatenate(outputs)[: len(split.targets)]
 
