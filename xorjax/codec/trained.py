@@ -123,7 +123,10 @@ class TrainedCode(Code):
     def _plane(
         self, codes: UInt16[np.ndarray, " n_slices"], shape: tuple[int, ...]
     ) -> Bool[np.ndarray, "*shape"]:
-        plane = from_groups(self.vectors[codes], outputs_last(shape, self.slicing))
+        turned = outputs_last(shape, self.slicing)
+        # Of a slice longer than the layer has inputs, no more is formed than the layer has.
+        vectors = self.vectors[:, : matrix_shape(turned)[0]]
+        plane = from_groups(vectors[codes], turned)
         return np.moveaxis(plane, -1, 0) if is_turned(shape, self.slicing) else plane
 
     def read(self, encoded: EncodedPlanes) -> Iterator[UInt16[np.ndarray, " n_slices"]]:
