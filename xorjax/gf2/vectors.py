@@ -21,7 +21,7 @@ def draw_rows(n_in: int, n_out: int, seed: int, taps: int | None = None) -> UInt
     candidates have, the next is drawn from where the stream stands.
 
     Raises:
-        NetworkError: a size is out of range, or n_out rows cannot have the rank.
+        NetworkError: a size is out of range.
     """
     if not 1 <= n_in <= MAX_BITS or n_out < n_in:
         raise NetworkError(
