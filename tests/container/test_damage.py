@@ -569,7 +569,7 @@ def test_no_spec_makes_load_fail_otherwise(tmp_path, data, place, value):
 
 
 def hostile_files(data):
-    """Files of a few kilobytes that claim much more than they hold."""
+    """Small files that claim much more than they hold."""
     start = 8 + int.from_bytes(data[:8], "little")
     yield "header", (2**63).to_bytes(8, "little") + data[8:]
     yield "offsets", raw_header({"a": {"dtype": "U8", "shape": [2**50], "data_offsets": [0, 2**50]}})
@@ -598,6 +598,8 @@ def hostile_files(data):
     for kernel in ("bare", "signs", "open", "dense"):
         for sizes in ([2**40, 1], [10**6, 7]):
             yield f"{kernel} {sizes}", forge(data, put(("layers", f"{kernel}/kernel", "shape"), sizes))
+    for shape in ((64, 1), (1, 8_000)):
+        yield f"trained {shape}", long_slices(shape)
     yield "planes", forge(data, put((*FC1, "sha256"), ["0" * 64] * 10_000))
     for layer, plane in (("fc1", 0), ("conv1", 1), ("fc2", 0), ("bare", 0)):
         counts = f"layers/{layer}/kernel/planes/{plane}/patch_counts"
@@ -609,6 +611,17 @@ def hostile_files(data):
                 )
     for name in ("fc1/kernel/mask/n_ones", "fc2/kernel/mask/header", "fc2/kernel/mask/quotients"):
         yield name, forge(data, tensor(f"layers/{name}", lambda a: np.full(len(a), 255, np.uint8)))
+
+
+def long_slices(shape):
+    """A layer in a trained code of the largest table, whose slices are longer than it has inputs."""
+    layer = random_layer(np.random.default_rng(0), "a", shape, None, mask_codec=None, code="trained")
+
+    def change(tensors, spec, metadata):
+        spec["layers"]["a"]["code"] |= {"n_in": 12, "n_out": 4096}
+        tensors["layers/a/planes/0/codes"] = np.zeros(-(-shape[1] * 12 // 8), np.uint8)
+
+    return forge(serialize(CompressedModel({"a": layer})), change)
 
 
 def full(first, rest):

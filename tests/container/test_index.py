@@ -64,15 +64,20 @@ def test_find(index, tmp_path):
         (lambda index: index.pop("weight_map"), "weight_map or settings is no JSON object"),
         (lambda index: index["files"].update({"../1.xorjax": {}}), "names '../1.xorjax', which is not a file beside"),
         (lambda index: index["files"]["1.xorjax"].pop("sha256"), "'1.xorjax' lacks its bytes or its sha256"),
+        (lambda index: index["files"].update({"": index["files"]["1.xorjax"]}), "names '', which is not a file beside"),
         (lambda index: index["weight_map"].update(x="3.xorjax"), "tensor 'x' is placed in '3.xorjax', which is"),
+        (lambda index: index["weight_map"].update(x=["1.xorjax"]), r"tensor 'x' is placed in \['1.xorjax'\], which is"),
+        (lambda index: index["weight_map"].update(x={"a": 1}), "tensor 'x' is placed in {'a': 1}, which is"),
+        (lambda index: index["weight_map"].update(x=None), "tensor 'x' is placed in None, which is"),
     ],
 )  # fmt: skip
 def test_an_index_that_lies_is_refused(index, change, match):
     content = json.loads(index.read_text())
     change(content)
     index.write_text(json.dumps(content))
-    with pytest.raises(ContainerError, match=match):
+    with pytest.raises(ContainerError, match=match) as caught:
         read_index(index)
+    assert str(index) in str(caught.value)
 
 
 def test_an_index_that_is_not_json_is_refused(index):

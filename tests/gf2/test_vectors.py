@@ -20,11 +20,7 @@ def sizes(draw):
 @given(size=sizes())
 def test_rows_differ_as_far_as_they_can(size):
     n_in, n_out, seed, taps = size
-    try:
-        rows = draw_rows(n_in, n_out, seed, taps)
-    except NetworkError:
-        assert taps is not None
-        return
+    rows = draw_rows(n_in, n_out, seed, taps)
     assert rows.shape == (n_out, n_in)
     ones = rows.sum(axis=1)
     assert (ones == taps).all() if taps else (ones > 0).all()
@@ -64,7 +60,7 @@ def test_sizes_that_cannot_be(n_in, n_out, taps):
         draw_rows(n_in, n_out, 0, taps)
 
 
-def test_a_rank_that_cannot_be():
+def test_rows_without_the_rank_are_drawn_again():
     """The 4 rows of one 1 have rank 4 only together, and some draws of 4 rows of three ones of 6 columns have not 6."""
     assert np.linalg.matrix_rank(galois.GF2(draw_rows(4, 4, 0, 1))) == 4
     assert np.linalg.matrix_rank(galois.GF2(draw_rows(6, 6, 1, 3))) == 6

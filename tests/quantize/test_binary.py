@@ -29,7 +29,7 @@ def test_the_scale_of_one_plane_is_the_one_that_was_trained_with(case, scale):
     binarizer = Binarizer(1, scale)
     planes, scales = binarizer.encode(weight, mask)
     rebuilt = np.asarray(mask) * scales[0] * np.where(planes[0], np.float32(1), np.float32(-1))
-    np.testing.assert_array_equal(binarizer.weight(weight, mask), rebuilt)
+    np.testing.assert_array_equal(_forward(binarizer, weight, mask), rebuilt)
 
 
 @settings(max_examples=60)

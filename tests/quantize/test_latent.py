@@ -9,7 +9,7 @@ import pytest
 
 from xorjax.codec.trained import TrainedCode, from_groups
 from xorjax.gf2.vectors import draw_rows
-from xorjax.quantize.binary import BinaryForm
+from xorjax.quantize.binary import Binarizer, BinaryForm
 from xorjax.quantize.latent import LatentLayer, code_words, signs
 from xorjax.quantize.words import WordForm, scales_of
 
@@ -75,6 +75,44 @@ def test_a_layer_starts_at_the_nearest_code_words(scale, n_planes):
     # Every slice can be stored.
     code.encode(planes, None)
     assert scales_of("fc/kernel") in params
+
+
+def test_layers_beside_those_in_words():
+    """Each is formed, encoded and trained as it would be alone, and others stay as they are."""
+    code, mask = TrainedCode(4, 6), jnp.asarray(RNG.random((12, 8)) < 0.5)
+    layers = (("words", LatentLayer((12, 8), 2, "channel", code)),)
+    form = WordForm(layers, BinaryForm.of({"plain": Binarizer(2)}))
+    weights = {name: jnp.asarray(RNG.standard_normal((12, 8)), jnp.float32) for name in ("words", "plain")}
+    given = {"words": None, "plain": mask, "bias": None}
+    params, masks = form.start(weights | {"bias": jnp.arange(8.0)}, given, 0)
+    assert params.keys() == {"words", scales_of("words"), "plain", "bias"}
+    assert masks["plain"] is mask
+    formed, encoded = jax.jit(lambda params: form(params, masks))(params), form.encode(params, masks)
+    assert formed.keys() == {"words", "plain", "bias"}
+    assert encoded.keys() == {"words", "plain"}
+    np.testing.assert_array_equal(formed["bias"], np.arange(8.0))
+    for name, kept in (("words", np.ones((12, 8), bool)), ("plain", np.asarray(mask))):
+        planes, scales = encoded[name]
+        np.testing.assert_allclose(
+            formed[name], kept * (scales * (2.0 * planes - 1)).sum(0), rtol=1e-4, atol=1e-5
+        )
+    np.testing.assert_array_equal(encoded["plain"][0], Binarizer(2).encode(weights["plain"], mask)[0])
+    alone, of_alone = WordForm(layers, NONE).start({"words": weights["words"]}, {"words": None}, 0)
+    for mine, theirs in zip(
+        encoded["words"], WordForm(layers, NONE).encode(alone, of_alone)["words"], strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+    def loss(params, form, masks):
+        return sum((value**3).sum() for value in form(params, masks).values())
+
+    gradient = jax.grad(loss)(params, form, masks)
+    of_words = jax.grad(loss)(alone, WordForm(layers, NONE), of_alone)
+    for name, value in of_words.items():
+        assert np.abs(value).max() > 0
+        np.testing.assert_allclose(gradient[name], value, rtol=1e-5, atol=1e-6)
+    assert (gradient["plain"][~mask] == 0).all()
+    assert np.abs(gradient["plain"]).max() > 0
 
 
 def test_bits_and_scales_learn():

@@ -41,6 +41,32 @@ def test_all_signs_is_the_plain_binarizer(ste, scale):
         np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.parametrize("n_planes", [1, 2])
+def test_pruned_weights_have_no_say(n_planes):
+    """Under a mask, against brute force over all code words and the kept weights of each slice, plane by plane."""
+    code, (n_inputs, n_outputs) = TrainedCode(5, 12), (24, 9)
+    weight, mask = RNG.standard_normal((n_inputs, n_outputs)), RNG.random((n_inputs, n_outputs)) < 0.4
+    vectors, left = 2.0 * code.vectors - 1, weight
+    wanted = np.zeros((n_planes, n_inputs, n_outputs))
+    wanted_scales = np.zeros((n_planes, 1, n_outputs))
+    for p in range(n_planes):
+        for begin in range(0, n_inputs, code.n_out):
+            group = slice(begin, begin + code.n_out)
+            for n in range(n_outputs):
+                kept = mask[group, n]
+                wanted[p, group, n] = vectors[(vectors[:, kept] @ left[group, n][kept]).argmax()]
+        wanted_scales[p, 0] = (left * wanted[p] * mask).sum(0) / mask.sum(0)
+        left = left - wanted_scales[p] * wanted[p]
+    given = jnp.asarray(weight, jnp.float32), jnp.asarray(mask)
+    binarizer = Binarizer(n_planes, "channel", code=code)
+    planes, scales = binarizer.encode(*given)
+    np.testing.assert_array_equal(planes[:, mask], (wanted > 0)[:, mask])
+    assert not planes[:, ~mask].any()
+    np.testing.assert_allclose(scales, wanted_scales, rtol=1e-4, atol=1e-6)
+    formed = jax.jit(binarizer.weight)(*given)
+    np.testing.assert_allclose(formed, mask * (wanted_scales * wanted).sum(0), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("n_planes", [1, 2, 3])
 def test_what_is_encoded_is_what_was_trained(n_planes):
     code = TrainedCode(8, 20)

@@ -3,7 +3,9 @@
 import numpy as np
 
 from xorjax.codec import CODES
+from xorjax.codec.trained import TrainedCode
 from xorjax.codec.xor import XorCode
+from xorjax.decoding.planes import DECODERS
 from xorjax.masks import encode_mask
 from xorjax.weights import CodedWeight
 
@@ -29,6 +31,15 @@ def coded(planes, mask, scales, code=CODE, codec="bitmap"):
 
 def weight(shape=SHAPE, code=CODE, **settings):
     return coded(*parts(shape, code=code, **settings), code=code)
+
+
+def looked_up(shape=SHAPE, **settings):
+    """A weight whose products of 16 examples and fewer are sums of look-ups."""
+    code = TrainedCode(4, 32)
+    planes, _, scales = parts(shape, code=code, **settings)
+    w = coded(planes, None, scales, code)
+    assert DECODERS["trained"].pays((16, shape[0]), w.planes, w.mask, w.scales)
+    return w
 
 
 def quantized(planes, mask, scales):

@@ -106,6 +106,23 @@ def test_gradients_are_those_of_the_product(batch):
         np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-5)
 
 
+def test_forward_mode_and_second_derivatives():
+    w = listed(*random_parts(30, 6, 2, 0.2))
+    x = jnp.asarray(RNG.standard_normal((3, 30)), jnp.float32)
+
+    def derivatives(product):
+        def loss(x, scales):
+            return jnp.tanh(0.1 * product(x, CodedWeight(w.planes, None, scales))).sum()
+
+        both = jax.jit(lambda x, scales: (jax.hessian(loss, (0, 1))(x, scales), jax.jacfwd(loss)(x, scales)))
+        return jax.tree.leaves(both(x, w.scales))
+
+    for mine, theirs in zip(
+        derivatives(lambda x, w: x @ w), derivatives(lambda x, w: x @ w.to_array()), strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_under_vmap_over_x_and_over_weights():
     w, other = (listed(*random_parts(64, 8, 1, 0.1, np.random.default_rng(0))) for _ in range(2))
     other = CodedWeight(other.planes, None, 2 * other.scales)

@@ -11,12 +11,13 @@ import jaxtyping
 import ml_dtypes
 import numpy as np
 import pytest
-from coded_weights import ALL_CODES, SHAPE, coded, parts, quantized, weight
+from coded_weights import ALL_CODES, SHAPE, coded, looked_up, parts, quantized, weight
 
 from xorjax.decoding.planes import DECODERS
 from xorjax.weights import CodedWeight, conv, form, matmul
 
 N, M = SHAPE
+both_ways = pytest.mark.parametrize("weight", [weight, looked_up], ids=["decoded", "looked_up"])
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +40,21 @@ def assert_close(a, b):
 @pytest.mark.parametrize("jitted", [True, False])
 @pytest.mark.parametrize("shape", [(N,), (5, N), (2, 3, N), (0, N), (2, 0, N)])
 def test_batches_of_any_rank(code, jitted, shape):
-    w, x = weight(code=code), inputs(*shape)
+    check_batches(weight(code=code), jitted, shape)
+
+
+def check_batches(w, jitted, shape):
+    x = inputs(*shape)
     product = (lambda f: jax.jit(f) if jitted else f)(lambda x, w: x @ w)(x, w)
     assert_close(product, jnp.matmul(x, w.to_array()))
     assert_close(matmul(x, w), product)
     assert_close(matmul(x, w.to_array()), product)
+
+
+@pytest.mark.parametrize("jitted", [True, False])
+@pytest.mark.parametrize("shape", [(N,), (5, N), (2, 3, N), (0, N), (2, 0, N)])
+def test_batches_of_any_rank_looked_up(jitted, shape):
+    check_batches(looked_up(), jitted, shape)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
@@ -52,6 +63,16 @@ def test_narrow_floats(dtype):
     product = x @ w
     assert product.dtype == dtype
     np.testing.assert_array_equal(np.asarray(product), np.asarray(jnp.matmul(x, w.to_array())))
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [(np.float16, 2.0**-11), (ml_dtypes.bfloat16, 2.0**-8)])
+def test_narrow_floats_looked_up(dtype, rounding):
+    """Summed in float32, and rounded once."""
+    w, x = looked_up(dtype=dtype), inputs(5, N, dtype=dtype)
+    product = jax.jit(lambda x, w: x @ w)(x, w)
+    assert product.dtype == dtype
+    exact = np.asarray(x, np.float64) @ np.asarray(w.astype(jnp.float32).to_array(), np.float64)
+    np.testing.assert_allclose(np.asarray(product, np.float64), exact, rtol=rounding, atol=1e-4)
 
 
 def test_dtypes_are_promoted_as_jnp_promotes_them():
@@ -149,7 +170,8 @@ def test_what_is_no_weight_is_refused(monkeypatch):
             product(inputs(3, N), {})
 
 
-def test_vmap_over_x_and_over_weights():
+@both_ways
+def test_vmap_over_x_and_over_weights(weight):
     w, x = weight(), inputs(4, 3, N)
     assert_close(jax.vmap(lambda x: x @ w)(x), x @ w)
     stacked = dataclasses.replace(w, scales=jnp.stack([w.scales, 2 * w.scales]))
@@ -160,7 +182,8 @@ def test_vmap_over_x_and_over_weights():
     assert_close(jax.vmap(lambda w: x[0] @ w)(both), jnp.stack([x[0] @ w] * 2))
 
 
-def test_gradients_with_respect_to_x_and_to_the_scales():
+@both_ways
+def test_gradients_with_respect_to_x_and_to_the_scales(weight):
     w, x = weight(), inputs(5, N)
 
     def loss(x, scales, product):
@@ -173,7 +196,28 @@ def test_gradients_with_respect_to_x_and_to_the_scales():
         np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), rtol=1e-5, atol=1e-4)
 
 
-def test_scan_over_x_and_over_a_stack_of_weights():
+def test_forward_mode_and_second_derivatives_looked_up():
+    w, x = looked_up(), inputs(3, N)
+
+    def loss(product):
+        return lambda x, scales: jnp.tanh(0.1 * product(x, dataclasses.replace(w, scales=scales))).sum()
+
+    coded, dense = loss(lambda x, w: x @ w), loss(lambda x, w: jnp.matmul(x, w.to_array()))
+    tangents = inputs(3, N, seed=2), 1 + w.scales
+    for derive in (
+        lambda loss: lambda x, scales: jax.jvp(loss, (x, scales), tangents),
+        lambda loss: jax.hessian(loss, (0, 1)),
+        lambda loss: jax.jacrev(jax.grad(loss), 1),
+        lambda loss: jax.vmap(jax.jacfwd(loss), (0, None)),
+    ):
+        mine, theirs = (jax.tree.leaves(jax.jit(derive(loss))(x, w.scales)) for loss in (coded, dense))
+        for a, b in zip(mine, theirs, strict=True):
+            assert np.abs(np.asarray(b)).max() > 0
+            np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-4, atol=1e-4)
+
+
+@both_ways
+def test_scan_over_x_and_over_a_stack_of_weights(weight):
     square, x = weight((N, N)), inputs(6, N)
     each = jax.jit(lambda x, w: jax.lax.scan(lambda carry, x: (carry, x @ w), 0, x)[1])(x, square)
     assert_close(each, x @ square)
@@ -183,10 +227,23 @@ def test_scan_over_x_and_over_a_stack_of_weights():
     assert_close(through, jnp.tanh(jnp.tanh(x @ ws[0]) @ ws[1]))
 
 
-def test_remat():
+@both_ways
+def test_remat(weight):
     w, x = weight(), inputs(5, N)
-    plain = jax.grad(lambda x: jnp.tanh(x @ w).sum())
+    plain = jax.jit(jax.grad(lambda x: jnp.tanh(x @ w).sum()))
     assert_close(jax.jit(jax.grad(lambda x: jax.checkpoint(lambda x: jnp.tanh(x @ w).sum())(x)))(x), plain(x))
+
+
+def test_double_precision_looked_up():
+    """Products and their gradients, which float32 would miss by 1e-7."""
+    with jax.enable_x64(True):
+        w, x = looked_up(dtype=np.float64), np.random.default_rng(0).standard_normal((5, N))
+        dense = np.asarray(w.to_array())
+        product, pull = jax.vjp(jax.jit(lambda x: x @ w), x)
+        assert product.dtype == np.float64
+        np.testing.assert_allclose(np.asarray(product), x @ dense, rtol=1e-12, atol=1e-12)
+        (gradient,) = pull(product)
+        np.testing.assert_allclose(np.asarray(gradient), x @ dense @ dense.T, rtol=1e-12, atol=1e-11)
 
 
 @pytest.mark.parametrize("masked", [True, False])

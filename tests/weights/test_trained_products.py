@@ -11,6 +11,7 @@ from coded_weights import coded
 from xorjax import CompressSpec, compress
 from xorjax.codec.trained import TrainedCode
 from xorjax.container import CompressedLayer, CompressedModel, load, save
+from xorjax.decoding import trained as of_trained
 from xorjax.decoding.planes import DECODERS, PackedPlanes
 from xorjax.decoding.trained import TrainedDecoder, TrainedFormat, _by_kernel
 from xorjax.weights import CodedWeight, conv
@@ -22,6 +23,14 @@ def weight(shape, code, n_planes=1, by_channel=True):
     planes = np.stack([code.project(RNG.standard_normal(shape)) for _ in range(n_planes)])
     scales = RNG.uniform(0.5, 2, (n_planes, 1, shape[1] if by_channel else 1)).astype(np.float32)
     return coded(planes, None, scales, code), (scales.astype(float) * (2.0 * planes - 1)).sum(0)
+
+
+def random_weight(shape, n_out):
+    """As a layer's, without looking for code words."""
+    words = {"codes": jnp.zeros((1, -(-shape[0] // n_out), shape[1]), jnp.uint8)}
+    words["vectors"] = jnp.asarray(TrainedCode(8, n_out).vectors)
+    planes = PackedPlanes(words, "trained", shape, 1, TrainedFormat(8, n_out))
+    return CodedWeight(planes, None, jnp.ones((1, 1, shape[1])))
 
 
 def by_look_ups(x, w):
@@ -68,18 +77,47 @@ def test_the_kernel_of_gpus_interpreted(batch, dtype):
     assert (np.abs(y - exact @ (2.0 * bits - 1)) <= within).all()
 
 
-@pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated")
-@pytest.mark.parametrize("batch", [1, 16])
-def test_the_kernel_lowers_for_an_h100(batch):
-    w = weight((4096, 512), TrainedCode(8, 32))[0].astype(jnp.bfloat16)
+def lowered_for_an_h100(shape, batch, dtype):
+    w = random_weight(shape, 32).astype(dtype)
     like = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), w)
-    x = jax.ShapeDtypeStruct((batch, 4096), jnp.bfloat16)
+    x = jax.ShapeDtypeStruct((batch, shape[0]), dtype)
     device = jax.sharding.AbstractDevice("NVIDIA H100 80GB HBM3", 1, "gpu")
     with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((1,), ("x",), abstract_device=device)):
-        traced = jax.jit(by_look_ups).trace(x, like)
-        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+        return jax.jit(by_look_ups).trace(x, like).lower(lowering_platforms=("cuda",)).as_text()
+
+
+@pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated")
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_the_kernel_lowers_for_an_h100(batch, dtype):
+    text = lowered_for_an_h100((4096, 512), batch, dtype)
     assert "triton" in text
     assert "look_up" in text
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_what_the_kernel_cannot_add_is_gathered_on_a_gpu(dtype):
+    with jax.enable_x64(True):
+        assert "triton" not in lowered_for_an_h100((64, 256), 2, dtype)
+
+
+def test_where_look_ups_pay_on_a_gpu(monkeypatch):
+    """Where the kernel is, and with as many outputs as vectors."""
+    w = random_weight((4096, 256), 32)
+
+    def pays(batch=16, w=w):
+        return TrainedDecoder.pays((batch, 4096), w.planes, None, w.scales)
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert not pays()
+    monkeypatch.setattr(of_trained, "backends", lambda: {"cpu": None, "cuda": None})
+    assert pays()
+    assert pays(w=w.astype(jnp.bfloat16))
+    assert not pays(batch=17)
+    assert not pays(w=w.astype(jnp.float16))
+    assert not pays(w=random_weight((4096, 255), 32))
+    monkeypatch.setattr(of_trained, "has_kernel", lambda dtype: False)
+    assert not pays()
 
 
 def test_narrow_inputs_are_summed_in_float32():
@@ -124,13 +162,6 @@ def test_under_vmap():
     np.testing.assert_allclose(
         jax.vmap(lambda x: by_look_ups(x, w))(jnp.asarray(x)), x @ dense, rtol=1e-4, atol=1e-4
     )
-
-
-def random_weight(shape, n_out):
-    """As a layer's, without looking for code words."""
-    words = {"codes": jnp.zeros((1, -(-shape[0] // n_out), shape[1]), jnp.uint8)}
-    planes = PackedPlanes(words, "trained", shape, 1, TrainedFormat(8, n_out))
-    return CodedWeight(planes, None, jnp.ones((1, 1, shape[1])))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ from xorjax.codec.code import (
     check_settings,
     check_streams,
 )
-from xorjax.gf2.network import NetworkError
 from xorjax.gf2.pack import pack_fields, unpack_fields
 from xorjax.gf2.vectors import MAX_BITS, sign_vectors
 from xorjax.masks.base import matrix_shape
@@ -123,7 +122,10 @@ class TrainedCode(Code):
     def _plane(
         self, codes: UInt16[np.ndarray, " n_slices"], shape: tuple[int, ...]
     ) -> Bool[np.ndarray, "*shape"]:
-        plane = from_groups(self.vectors[codes], outputs_last(shape, self.slicing))
+        turned = outputs_last(shape, self.slicing)
+        # Of a slice longer than the layer has inputs, no more is formed than the layer has.
+        vectors = self.vectors[:, : matrix_shape(turned)[0]]
+        plane = from_groups(vectors[codes], turned)
         return np.moveaxis(plane, -1, 0) if is_turned(shape, self.slicing) else plane
 
     def read(self, encoded: EncodedPlanes) -> Iterator[UInt16[np.ndarray, " n_slices"]]:
@@ -162,11 +164,6 @@ class TrainedCode(Code):
             yield f"n_out is {self.n_out}; it must be at least n_in, {self.n_in}"
         elif self.taps is not None and self.taps > self.n_in:
             yield f"taps is {self.taps}; it must be at most n_in, {self.n_in}"
-        else:
-            try:
-                self.vectors  # noqa: B018
-            except NetworkError as error:
-                yield str(error)
 
 
 def is_turned(shape: tuple[int, ...], slicing: str) -> bool:

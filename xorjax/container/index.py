@@ -98,7 +98,7 @@ def read_index(path: Path) -> ShardIndex:
         raise ContainerError(f"{path}: files, weight_map or settings is no JSON object")
     read = {name: _file(path, name, entry) for name, entry in files.items()}
     for tensor, name in places.items():
-        if name not in read:
+        if not isinstance(name, str) or name not in read:
             raise ContainerError(f"{path}: tensor {tensor!r} is placed in {name!r}, which is not in files")
     return ShardIndex(path, read, places, settings)
 
@@ -118,7 +118,7 @@ def parse_index(path: Path) -> Any:
 
 def check_beside(name: str) -> None:
     """Raises ValueError: a name in an index is not that of a file beside it."""
-    if Path(name).name != name or name in (".", ".."):
+    if Path(name).name != name or name in ("", ".", ".."):
         raise ValueError(f"the index names {name!r}, which is not a file beside it")
 
 

@@ -7,6 +7,7 @@ summed after.
 
 from functools import cache, partial
 from importlib.util import find_spec
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,14 @@ PARTS = 16
 def is_available() -> bool:
     """Whether jax has the Triton backend of Pallas, which is to go."""
     return find_spec("jax.experimental.pallas.triton") is not None
+
+
+def has_kernel(dtype: Any) -> bool:
+    """Whether partial sums of x of this dtype are looked up by the kernel, on a GPU by CUDA.
+
+    It adds in float32, too little for float64; and float16 holds no sums beyond 65,504.
+    """
+    return is_available() and jnp.dtype(dtype) in (jnp.float32, jnp.bfloat16)
 
 
 def look_up(

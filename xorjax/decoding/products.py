@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from xorjax.decoding.planes import PackedPlanes, decode_planes, kept
@@ -26,7 +25,7 @@ def multiply(
     planes: PackedPlanes,
     scales: Float[Array, "planes 1 _"],
 ) -> Float[Array, "*batch outputs"]:
-    """`jnp.matmul(x, W)` but for the order of its sums, with gradients with respect to x and scales.
+    """`jnp.matmul(x, W)` but for the order of its sums, with derivatives with respect to x and scales.
 
     An output differs from the exact one by at most (K + q + 1) 2^-24 times the sum of |x| |scale| over inputs and
     planes, K the inputs and q the planes. Narrow floats are summed in float32 and the result is rounded; a GPU's
@@ -44,26 +43,24 @@ def wide(dtype: Any) -> Any:
     return dtype if jnp.dtype(dtype).itemsize > 4 else jnp.float32
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def _signed(x: Float[Array, "batch inputs"], planes: PackedPlanes, signed: SignedProduct, p: int) -> Array:
     return signed(x, planes, p) if len(x) else jnp.zeros((0, planes.shape[1]), wide(x.dtype))
 
 
-def _forward(x: Array, planes: PackedPlanes, signed: SignedProduct, p: int) -> tuple[Array, tuple]:
-    # An empty array has the dtype, which is no array itself.
-    return _signed(x, planes, signed, p), (planes, x[:0])
+@_signed.defjvp
+def _tangent(signed: SignedProduct, p: int, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """The product is linear in x, and integers have no tangent."""
+    (x, planes), (dx, _) = primals, tangents
+    # A backward pass holds the words and decodes them where it needs the signs, which take much more memory.
+    decoded = jax.checkpoint(partial(_decoded, p=p), prevent_cse=False)
+    return _signed(x, planes, signed, p), decoded(dx, planes)
 
 
-def _backward(signed: SignedProduct, p: int, held: tuple, g: Array) -> tuple[Array, PackedPlanes]:
-    planes, like = held
-    mask = kept(planes)
-    signs = jnp.where(decode_planes(planes, mask)[p], jnp.ones((), g.dtype), -jnp.ones((), g.dtype))
+def _decoded(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Float[Array, "batch outputs"]:
+    """As `_signed`, by the decoded signs."""
+    mask, dtype = kept(planes), wide(x.dtype)
+    signs = jnp.where(decode_planes(planes, mask)[p], jnp.ones((), dtype), -jnp.ones((), dtype))
     if mask is not None:
-        signs = jnp.where(mask, signs, jnp.zeros((), g.dtype))
-    # Integers have no gradient.
-    return (g @ signs.T).astype(like.dtype), jax.tree.map(
-        lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), planes
-    )
-
-
-_signed.defvjp(_forward, _backward)
+        signs = jnp.where(mask, signs, jnp.zeros((), dtype))
+    return x.astype(dtype) @ signs

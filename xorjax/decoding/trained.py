@@ -14,11 +14,12 @@ from math import prod
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.backend import backends
 from jaxtyping import Array, Bool, Float, Shaped, UInt
 
 from xorjax.codec.code import EncodedPlanes, Mask
 from xorjax.codec.trained import TrainedCode, is_turned, outputs_last
-from xorjax.decoding.look_up import is_available, look_up
+from xorjax.decoding.look_up import has_kernel, look_up
 from xorjax.decoding.masks import PackedMask
 from xorjax.decoding.planes import DECODERS, PackedPlanes, Words
 from xorjax.decoding.products import BLOCK, UNROLLED, multiply, wide
@@ -75,14 +76,16 @@ class TrainedDecoder:
         """Whether look-ups multiply, and faster than by decoding: `benchmarks/product.py` measures it.
 
         On a CPU, in multiplications of the dense product for a weight and example: partial sums take 2^n_in for each
-        output, a look-up as long as 12; decoding takes 4 a weight more than the multiplication.
+        output, a look-up as long as 12; decoding takes 4 a weight more than the multiplication. On a GPU, up to 16
+        examples where the kernel multiplies and the vectors are not more than the outputs: this is not measured.
         """
         matrix = len(planes.shape) == 2 and planes.format.slicing == "inputs"
         if mask is not None or not matrix or scales.shape[1] != 1:
             return False
         batch, format = max(1, prod(x_shape[:-1])), planes.format
         if jax.default_backend() != "cpu":
-            return batch <= 16
+            by_kernel = "cuda" in backends() and has_kernel(scales.dtype)
+            return by_kernel and batch <= 16 and 2**format.n_in <= planes.shape[1]
         return 2**format.n_in / planes.shape[1] + 12 / format.n_out <= 0.8 + 4 / batch
 
     @staticmethod
@@ -97,7 +100,7 @@ class TrainedDecoder:
 
 
 def _look_up(x: Float[Array, "batch inputs"], planes: PackedPlanes, p: int) -> Float[Array, "batch outputs"]:
-    kernels = {"cuda": _by_kernel} if is_available() else {}
+    kernels = {"cuda": _by_kernel} if has_kernel(x.dtype) else {}
     codes, vectors = planes.words["codes"][p], planes.words["vectors"]
     return jax.lax.platform_dependent(x, codes, vectors, **kernels, default=_by_gathers)
 

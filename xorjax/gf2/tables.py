@@ -22,7 +22,7 @@ def xor_tables(
     n_chunks = -(-len(columns) // chunk_bits)
     padded = np.zeros((n_chunks * chunk_bits, *columns.shape[1:]), columns.dtype)
     padded[: len(columns)] = columns
-    tables = np.zeros((n_chunks, 1, *columns.shape[1:]), columns.dtype)
-    for column in padded.reshape(n_chunks, chunk_bits, *columns.shape[1:]).swapaxes(0, 1):
-        tables = np.concatenate([tables, tables ^ column[:, None]], axis=1)
+    tables = np.zeros((n_chunks, 1 << chunk_bits, *columns.shape[1:]), columns.dtype)
+    for j, column in enumerate(padded.reshape(n_chunks, chunk_bits, *columns.shape[1:]).swapaxes(0, 1)):
+        np.bitwise_xor(tables[:, : 1 << j], column[:, None], out=tables[:, 1 << j : 2 << j])
     return tables

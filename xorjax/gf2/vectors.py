@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from xorjax.gf2.network import NetworkError
+from xorjax.gf2.tables import xor_tables
 
 MAX_BITS = 12
 """The longest code word whose vectors are held: 4,096 of them."""
@@ -20,7 +21,7 @@ def draw_rows(n_in: int, n_out: int, seed: int, taps: int | None = None) -> UInt
     candidates have, the next is drawn from where the stream stands.
 
     Raises:
-        NetworkError: a size is out of range, or n_out rows cannot have the rank.
+        NetworkError: a size is out of range.
     """
     if not 1 <= n_in <= MAX_BITS or n_out < n_in:
         raise NetworkError(
@@ -40,7 +41,8 @@ def draw_rows(n_in: int, n_out: int, seed: int, taps: int | None = None) -> UInt
             return (rows[:n_out, None] >> np.arange(n_in, dtype=np.uint64) & np.uint64(1)).astype(np.uint8)
 
 
-@lru_cache(maxsize=64)
+# The largest table takes 16 MiB.
+@lru_cache(maxsize=4)
 def sign_vectors(
     n_in: int, n_out: int, seed: int, taps: int | None = None
 ) -> Bool[np.ndarray, "code_words n_out"]:
@@ -49,9 +51,7 @@ def sign_vectors(
     Raises:
         NetworkError: as `draw_rows`.
     """
-    matrix = draw_rows(n_in, n_out, seed, taps)
-    codes = np.arange(1 << n_in)[:, None] >> np.arange(n_in) & 1
-    vectors = (codes @ matrix.T % 2).astype(np.bool_)
+    vectors = xor_tables(draw_rows(n_in, n_out, seed, taps).T.astype(np.bool_), n_in)[0]
     vectors.setflags(write=False)
     return vectors
 
