@@ -111,6 +111,8 @@ def test_what_variables_do_not_allow_is_no_fault_of_the_file(tmp_path, variable,
 
 SENT = """
 import signal, sys
+# Whoever runs the tests may ignore it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from xorjax import cli
 from xorjax.container import tensors
 

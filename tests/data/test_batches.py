@@ -28,7 +28,7 @@ def test_the_order_is_fixed_for_ever():
 @given(n=sizes, batch_size=st.integers(1, 60), data=st.data())
 def test_training_batches_continue_from_any_position(n, batch_size, data):
     if n < batch_size:
-        with pytest.raises(ValueError, match=f"batch_size {batch_size} .* {n} examples"):
+        with pytest.raises(ValueError, match=f"batch of {batch_size} .* {n} examples"):
             steps_per_epoch(n, batch_size)
         return
     split, steps = numbered(n), steps_per_epoch(n, batch_size)
