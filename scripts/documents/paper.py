@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
 
 import polars as pl
 
@@ -12,6 +11,7 @@ from xorjax.results.collect import CollectError
 from xorjax.results.losses import Loss, loss_of
 from xorjax.results.names import mask_name
 
+from .figures import Rows
 from .measured import SETTINGS, Measured, of_points
 from .published import GPU, HOURS, TABLES, Row, number
 
@@ -140,24 +140,23 @@ def measured(row: Row, name: str, reports: Path | None) -> Ours | None:
 
 def mean_over_seeds(source: str, points: pl.DataFrame, metric: Metric) -> Ours:
     """Of the setting among the points that takes the fewest bits."""
-    settings = [
-        by_seed(alike) for alike in points.partition_by([name for name in ALIKE if name in points.columns])
-    ]
-    best = min(settings, key=lambda alike: fmean(alike["bits_per_weight"]))
-    means = {name: fmean(best[name]) for name in best.columns if best[name].dtype.is_numeric()}
+    alike = [name for name in ALIKE if name in points.columns]
+    best = min(map(Rows, points.partition_by(alike)), key=lambda rows: rows.mean("bits_per_weight"))
+    of_seeds = {name: best.by_seed(name) for name in ("test_metric", "reference_metric")}
+    tested, dense = best.mean("test_metric"), best.mean("dense_metric")
     quality = Quality(
-        tested=means["test_metric"],
-        spread=stdev(best["test_metric"]) if len(best) > 1 else None,
-        dense=means["dense_metric"],
-        reference=means["reference_metric"],
-        loss=loss_of(best, metric),
-        against_dense=metric.loss(means["test_metric"], means["dense_metric"]),
-        epochs=means["epochs"],
+        tested=tested,
+        spread=best.sd("test_metric") if len(of_seeds["test_metric"]) > 1 else None,
+        dense=dense,
+        reference=best.mean("reference_metric"),
+        loss=loss_of(pl.DataFrame(of_seeds), metric),
+        against_dense=metric.loss(tested, dense),
+        epochs=best.mean("epochs"),
     )
     value, index, scale, total = (
-        means[name] for name in ("value_bits", "index_bits", "scale_bits", "bits_per_weight")
+        best.mean(name) for name in ("value_bits", "index_bits", "scale_bits", "bits_per_weight")
     )
-    return Ours(source, method_of(best), value, index, scale, total, quality)
+    return Ours(source, method_of(best.frame), value, index, scale, total, quality)
 
 
 def kept_table(name: str) -> tuple[str, pl.DataFrame]:
@@ -167,14 +166,6 @@ def kept_table(name: str) -> tuple[str, pl.DataFrame]:
         return source, Measured.read(name).frame()
     except FileNotFoundError:
         return source, pl.DataFrame(schema={"mask": pl.String, "n_in": pl.Int64, "total": pl.Float64})
-
-
-def by_seed(points: pl.DataFrame) -> pl.DataFrame:
-    """A row a seed: bits are the mean of the layers by their weights, what else differs is the largest layer's."""
-    bits = ["value_bits", "index_bits", "scale_bits", "bits_per_weight"]
-    weighted = [(pl.col(name) * pl.col.n_weights).sum() / pl.col.n_weights.sum() for name in bits]
-    others = pl.exclude(*bits, "seed").sort_by("n_weights").last()
-    return points.group_by("seed", maintain_order=True).agg(*weighted, others)
 
 
 def method_of(points: pl.DataFrame) -> str:
