@@ -31,7 +31,9 @@ class Output(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(n_words, jnp.float32))
 
     def __call__(self, x: Float[Array, "batch length width"]) -> Float[Array, "batch length words"]:
-        return x @ self.kernel[...] + self.bias[...].reshape(1, 1, -1)
+        # One product of two matrices: XLA on a CPU is slower at one with more axes.
+        logits = x.reshape(-1, x.shape[-1]) @ self.kernel[...] + self.bias[...][None]
+        return logits.reshape(*x.shape[:-1], -1)
 
 
 class LSTM(nnx.Module):

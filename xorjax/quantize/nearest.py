@@ -7,8 +7,8 @@ from jaxtyping import Array, Float, Int32
 from xorjax.codec.trained import TrainedCode
 from xorjax.masks.base import matrix_shape
 
-_TILE = 1 << 24
-"""Slices times code words that are compared at once."""
+_TILE, _CPU_TILE = 1 << 24, 1 << 20
+"""Slices times code words that are compared at once; on a CPU so few that its cache holds their products."""
 
 
 def nearest_signs(weight: Float[Array, "*shape"], code: TrainedCode) -> Float[Array, "*shape"]:
@@ -29,7 +29,8 @@ def nearest_signs(weight: Float[Array, "*shape"], code: TrainedCode) -> Float[Ar
         return vectors[_argmax(met)].T
 
     groups = padded.reshape(n_groups, code.n_out, n_outputs)
-    at_once = max(1, _TILE // (n_outputs * len(vectors)))
+    tile = _CPU_TILE if jax.default_backend() == "cpu" else _TILE
+    at_once = max(1, tile // (n_outputs * len(vectors)))
     found = jax.lax.map(search, groups, batch_size=min(at_once, n_groups))
     return found.reshape(-1, n_outputs)[:n_inputs].reshape(weight.shape)
 
