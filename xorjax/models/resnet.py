@@ -7,6 +7,7 @@ where the width grows, every second pixel is taken and channels of zeros are add
 The 3x3 convolutions of the groups hold all but 1,072 of the weights: 267,264 of ResNet-20, 460,800 of ResNet-32.
 """
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
@@ -15,6 +16,11 @@ from xorjax.models.registry import MODELS
 from xorjax.weights import conv, matmul
 
 WIDTHS = (16, 32, 64)
+
+
+def rectified(x: Array) -> Array:
+    """Computed once: XLA on a CPU else sums up the shortcuts anew, from the stem on, for each gradient of a kernel."""
+    return jax.lax.optimization_barrier(nnx.relu(x))
 
 
 class Conv3x3(nnx.Module):
@@ -51,7 +57,7 @@ class Stem(nnx.Module):
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Array:
         shift, scale = (jnp.asarray(of, x.dtype).reshape(1, 1, 1, -1) for of in (self.shift, self.scale))
         x = (x - shift) / scale
-        return nnx.relu(self.norm(self.conv(x)))
+        return rectified(self.norm(self.conv(x)))
 
 
 class Block(nnx.Module):
@@ -67,10 +73,10 @@ class Block(nnx.Module):
     def __call__(
         self, x: Float[Array, "batch height width n_in"]
     ) -> Float[Array, "batch rows columns n_out"]:
-        y = nnx.relu(self.norm1(self.conv1(x)))
+        y = rectified(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         shortcut = x[:, :: self.stride, :: self.stride]
-        return nnx.relu(y + jnp.pad(shortcut, ((0, 0), (0, 0), (0, 0), (0, self.added))))
+        return rectified(y + jnp.pad(shortcut, ((0, 0), (0, 0), (0, 0), (0, self.added))))
 
 
 class Group(nnx.Module):
