@@ -29,6 +29,7 @@ SOURCES = {
     "lenet_sweep": _sweep("+experiment=lenet_sweep", 8, "lenet_sweep"),
     "lenet_masks": _sweep("+experiment=lenet_masks", 24, "lenet_masks"),
     "lenet300_sweep": _sweep("+experiment=lenet300_sweep", 4, "lenet300_sweep"),
+    "front": _sweep("+experiment=front", 300, "front"),
     "codec_limits": _benchmark(
         "benchmarks/codec_limits.py --threads 1", 25, "prune_rate n_in method patch_format"
     ),
