@@ -136,7 +136,8 @@ def measure(model: str, forms: dict[str, Form], xs: list[jax.Array], rounds: int
                 flush=True,
             )
             goal = TIME_GOAL if each.goals and len(x) == 1 else None
-            found.append(row(model, name, f"batch={len(x)}", ratios, goal))
+            taken = {"first_s": firsts[name], "median_ms": float(np.median(seconds[name]) * 1e3)}
+            found.append(row(model, name, f"batch={len(x)}", ratios, goal) | taken)
     return found
 
 

@@ -71,7 +71,7 @@ def test_a_table_says_where_it_is_from_is_used_and_is_read_as_it_is_written(name
     assert table.text() == (TABLES / f"{name}.csv").read_text()
 
 
-@pytest.mark.parametrize("name", [*SOURCES, "front_mnist", "flexor_lenet"])
+@pytest.mark.parametrize("name", [*SOURCES, "front", "front_mnist", "flexor_lenet"])
 def test_the_keys_of_a_source_tell_the_rows_of_its_table(name):
     table = Measured.read(name)
     keys = SOURCES[name].keys if name in SOURCES else SETTINGS

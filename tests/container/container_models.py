@@ -7,6 +7,7 @@ from xorjax.codec.code import CODES, EncodedPlanes
 from xorjax.codec.patches import PATCH_FORMATS, CareSlices
 from xorjax.codec.plane import METHODS, CodedPlane, write
 from xorjax.codec.slicing import SLICINGS, to_slices
+from xorjax.codec.trained import TrainedCode
 from xorjax.codec.xor import XorCode
 from xorjax.container import CompressedLayer, CompressedModel
 from xorjax.gf2.network import XorNetwork
@@ -43,15 +44,18 @@ def random_values(rng, shape, mask, net, n_planes, **settings):
 def random_layer(
     rng, name, shape, net, n_planes=1, mask_codec="ans", scale_dtype="float32", code="xor", **settings
 ):
-    """A layer in the XOR code with these settings, or of random planes in another code; mask_codec None: no mask."""
+    """A layer in the XOR code with these settings, or of random planes in another code, an id or the code itself;
+    mask_codec None: no mask.
+    """
     index = None if mask_codec is None else encode_mask(rng.random(shape) < 0.1, mask_codec)
     mask = None if index is None else index.mask
     if code == "xor":
         settings = {"patch_format": "paper", "slicing": "row_major", "method": "greedy", **settings}
         values = random_values(rng, shape, mask, net, n_planes, **settings)
     else:
-        held = [CODES[code]().project(rng.standard_normal(shape)) for _ in range(n_planes)]
-        values = CODES[code]().encode(np.stack(held), mask)
+        code = CODES[code]() if isinstance(code, str) else code
+        held = [code.project(rng.standard_normal(shape)) for _ in range(n_planes)]
+        values = code.encode(np.stack(held), mask)
     scales = rng.random((n_planes, *(1,) * (len(shape) - 1), shape[-1]), dtype=np.float32)
     return CompressedLayer(name, values, index, scales.astype(scale_dtype))
 
@@ -73,6 +77,7 @@ def random_model(seed=0):
         random_layer(rng, "open/kernel", (13, 7), nets[0], 1, None, "float16", "ans_signs"),
         random_layer(rng, "dense/kernel", (11, 9), nets[0], 1, "csr4", "float32", "dense"),
         random_layer(rng, "context/kernel", (17, 12), nets[0], 2, "csr6", "float32", "context_signs"),
+        random_layer(rng, "trained/kernel", (23, 5), nets[0], 2, None, "float32", TrainedCode(5, 9, seed=3)),
     ]
     params = {"fc1/bias": rng.random(37, dtype=np.float32), "fc2/bias": rng.random(10)}
     return CompressedModel({layer.name: layer for layer in layers}, params, {"model": "random"})

@@ -109,9 +109,17 @@ xor_codes = st.builds(
     slicing=st.sampled_from(SLICINGS),
     slicing_seed=st.integers(0, 2**64 - 1),
 )
-others = st.sampled_from(
-    [TrainedCode(slicing="inputs_last"), *(CODES[id]() for id in sorted(CODES.keys() - {"xor"}))]
+trained_codes = st.builds(
+    lambda n_in, more, taps, **settings: TrainedCode(
+        n_in, n_in + more, taps=taps and min(taps, n_in), **settings
+    ),
+    n_in=st.integers(1, 12),
+    more=st.integers(0, 20),
+    seed=st.integers(0, 2**64 - 1),
+    taps=st.none() | st.integers(1, 12),
+    slicing=st.sampled_from(["inputs", "inputs_last"]),
 )
+others = st.sampled_from([CODES[id]() for id in sorted(CODES.keys() - {"xor", "trained"})])
 
 
 @settings(max_examples=40)
@@ -120,7 +128,7 @@ others = st.sampled_from(
     shape=st.lists(st.integers(1, 13), min_size=1, max_size=4).map(tuple),
     threshold=st.integers(1, 256),
     codec=st.sampled_from([None, *sorted(EXACT_CODECS)]),
-    code=xor_codes | others,
+    code=xor_codes | trained_codes | others,
     dtype=st.sampled_from(DTYPES),
 )
 def test_a_stranger_reads_any_file(seed, shape, threshold, codec, code, dtype):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from xorjax.codec.trained import TrainedCode
+from xorjax.quantize import nearest
 from xorjax.quantize.binary import Binarizer
 from xorjax.quantize.nearest import nearest_signs
 
@@ -21,6 +22,15 @@ def test_the_signs_of_the_host(code, shape):
     signs = np.asarray(jax.jit(nearest_signs, static_argnums=1)(weights, code))
     np.testing.assert_array_equal(signs == 1, code.project(weights))
     assert set(np.unique(signs)) <= {-1, 1}
+
+
+def test_tile_by_tile(monkeypatch):
+    """Seven groups, two at a time."""
+    code, weights = TrainedCode(8, 20), RNG.standard_normal((7 * 20 - 3, 5)).astype(np.float32)
+    monkeypatch.setattr(nearest, "_CPU_TILE", 2 * 5 * 256)
+    monkeypatch.setattr(nearest, "_TILE", 2 * 5 * 256)
+    signs = np.asarray(jax.jit(nearest_signs, static_argnums=1)(weights, code))
+    np.testing.assert_array_equal(signs == 1, code.project(weights))
 
 
 @pytest.mark.parametrize("ste", ["clipped", "identity"])

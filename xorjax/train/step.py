@@ -61,7 +61,8 @@ class Forward:
         """The outputs of blocks `start` to `stop`.
 
         They are computed before anything reads them: XLA on a CPU else fuses parts of the readers with what they read,
-        and the step of a language model, whose losses and sums both read its logits, takes a fifth longer.
+        and the step of a language model, whose losses and sums both read its logits, takes longer. On a GPU this was
+        not measured.
         """
         outputs = run(module, inputs if self.start else self.task.transform(inputs), self.start, stop)
         return jax.lax.optimization_barrier(outputs)
