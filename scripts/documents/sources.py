@@ -27,6 +27,8 @@ RATIOS = {"ratio_median": 2, "ratio_min": inf, "ratio_max": inf}
 SOURCES = {
     "lenet_headline": _sweep("+experiment=lenet_headline", 30, "lenet_headline"),
     "lenet_sweep": _sweep("+experiment=lenet_sweep", 8, "lenet_sweep"),
+    "lenet_trained": _sweep("+experiment=lenet_trained quantize.words=search", 15, "lenet_trained"),
+    "wide_fc": _sweep("+experiment=wide_fc", 60, "wide_fc"),
     "lenet_masks": _sweep("+experiment=lenet_masks", 24, "lenet_masks"),
     "lenet300_sweep": _sweep("+experiment=lenet300_sweep", 4, "lenet300_sweep"),
     "codec_limits": _benchmark(
@@ -49,6 +51,7 @@ SOURCES = {
         "model weights what",
         loose=RATIOS | dict.fromkeys(("load_s", "first_s", "median_ms"), inf),
     ),
+    "train_code": _benchmark("benchmarks/train_code.py", 3, "n_out words", loose=RATIOS),
     "train_step": _benchmark("benchmarks/train_step.py", 2, "batch peer", loose=TIMES, module="torch"),
 }
 """By name. A table that is not among them was put together by hand, or of runs that are no longer there."""
