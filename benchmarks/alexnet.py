@@ -251,7 +251,7 @@ def plain(layer: str, bits: np.ndarray, name: str, index: EncodedMask, mask_seco
             if name != "exact" and (codec is None or codec != "ans_rc"):
                 continue
             codec = codec if name == "exact" else index.codec
-            if codec not in codecs:
+            if codec is not None and codec not in codecs:
                 started = time.perf_counter()
                 other = encode_mask(index.mask, codec)
                 codecs[codec] = sum(other.nbits.values()), time.perf_counter() - started
