@@ -235,19 +235,24 @@ def markdown(
 ) -> Iterator[str]:
     for name, table in rows.items():
         yield f"### {name}\n"
-        yield "| network | ours is | published | bits a weight | metric | reference | loss | what differs | command |"
-        yield "|---" * 9 + "|"
+        columns = (
+            "network, ours is, published, bits a weight, metric, reference, loss, against dense, what differs"
+        )
+        yield f"| {columns.replace(', ', ' | ')} | command |"
+        yield "|---" * 10 + "|"
         for row, measured in table:
             head, tail = (
                 f"| {row.network} | {row.setting} | {row.published}",
                 f"{row.differs} | `{row.how}` |",
             )
             if not measured:
-                yield f"{head} | not run | | | | {tail}"
+                yield f"{head} | not run | | | | | {tail}"
             for ours in measured:
-                tested, _, reference, loss, _ = ours.quality.told(row.unit) if ours.quality else ("",) * 5
+                tested, _, reference, loss, against_dense = (
+                    ours.quality.told(row.unit) if ours.quality else ("",) * 5
+                )
                 recipe = " (GPU recipe)" if ours.is_gpu else ""
-                yield f"{head} | {ours.bits}{recipe} | {tested} | {reference} | {loss} | {tail}"
+                yield f"{head} | {ours.bits}{recipe} | {tested} | {reference} | {loss} | {against_dense} | {tail}"
         yield ""
     for name, places in networks.items():
         yield f"### Front of {name}\n"

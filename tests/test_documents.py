@@ -80,6 +80,18 @@ def test_the_keys_of_a_source_tell_the_rows_of_its_table(name):
         replace(table, cells=table.cells.vstack(table.cells[:1])).by_key(keys)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "metrics", "lost"),
+    [("mnist", (0.99, 0.98, 0.975), (0.5, 1.5)), ("ptb", (86.0, 84.0, 88.5), (4.5, 2.5))],
+)
+def test_a_loss_goes_by_the_metric(dataset, metrics, lost):
+    """Of accuracies in percentage points, of perplexities the other way round and as they are."""
+    dense, reference, tested = metrics
+    columns = {"dense_metric": dense, "reference_metric": reference, "test_metric": tested}
+    rows = figures.Rows(pl.DataFrame({"dataset": dataset, "seed": 0, "n_weights": 10, **columns}))
+    assert (rows.loss(), rows.loss("dense")) == pytest.approx(lost)
+
+
 def test_no_document_has_a_number_without_its_zero():
     for text in SOURCE_FILES.values():
         prose = re.sub(r"`[^`]*`|\S+/\S+", "", re.sub(r"\{[{%].*?[%}]\}", "", text))

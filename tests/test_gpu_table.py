@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ ROWS = re.findall(r"^\+experiment=.*", SCRIPT.read_text(), re.MULTILINE)
 def run(tmp_path):
     """Runs the script with `body` in the place of Python: what it says, and the commands that were run."""
 
-    def run(body, *arguments):
+    def run(body, *arguments, fails=False):
         python, calls = tmp_path / "python", tmp_path / "calls"
         python.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n{body}\n')
         python.chmod(0o755)
@@ -28,9 +29,9 @@ def run(tmp_path):
             capture_output=True,
             text=True,
             env=environment,
-            timeout=60,
-            check=True,
+            timeout=90,
         )
+        assert (done.returncode != 0) == fails
         return done.stdout, calls.read_text().splitlines() if calls.exists() else []
 
     return run
@@ -49,8 +50,18 @@ def test_what_has_no_time_is_not_begun(run):
     assert sorted(said.splitlines()) == sorted(f"{name}: no time left" for name in names())
 
 
+@pytest.mark.slow
+def test_what_has_begun_is_stopped_in_time(run):
+    """A minute has 40 seconds for trainings."""
+    begin = time.monotonic()
+    said, calls = run("exec sleep 100", "1", str(len(ROWS)))
+    assert 35 <= time.monotonic() - begin < 60
+    assert len(calls) == len(ROWS)
+    assert all(line.endswith(": not done in time; the same command goes on") for line in said.splitlines())
+
+
 def test_a_row_that_fails_does_not_stop_the_others(run):
-    said, calls = run("exit 2", "1", "1")
+    said, calls = run("exit 2", "1", "1", fails=True)
     assert len(calls) == len(ROWS)
     assert all(": failed, see " in line for line in said.splitlines())
 

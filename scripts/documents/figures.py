@@ -9,6 +9,9 @@ from statistics import fmean, stdev
 import polars as pl
 from scipy.stats import t
 
+from xorjax.metric import Metric
+from xorjax.tasks.task import TASKS
+
 from .measured import SETTINGS, Measured
 
 RATES = (0.9, 0.95, 0.98)
@@ -54,9 +57,18 @@ class Rows:
         """The sample standard deviation over seeds."""
         return stdev(self.by_seed(column))
 
+    @property
+    def metric(self) -> Metric:
+        """What the networks of these rows are judged by."""
+        (metric,) = {
+            task.metric for data in self.values("dataset") for task in TASKS.values() if data in task.datasets
+        }
+        return metric
+
     def losses(self, than: str = "reference") -> list[float]:
-        """A seed's loss against its reference or its dense model, in percentage points."""
-        lost = 100 * (pl.col(f"{than}_metric") - pl.col.test_metric)
+        """A seed's loss against its reference or its dense model: percentage points, or perplexity."""
+        metric = self.metric
+        lost = metric.scale * metric.loss(pl.col.test_metric, pl.col(f"{than}_metric"))
         return Rows(self.frame.with_columns(lost=lost)).by_seed("lost")
 
     def loss(self, than: str = "reference") -> float:
@@ -67,8 +79,8 @@ class Rows:
         return _interval(self.losses())
 
     def tested(self) -> tuple[float, float]:
-        """The mean test metric in percent, and half its 95 % interval; NaN for one seed."""
-        return _interval([100 * value for value in self.by_seed("test_metric")])
+        """The mean test metric, accuracies in percent, and half its 95 % interval; NaN for one seed."""
+        return _interval([self.metric.scale * value for value in self.by_seed("test_metric")])
 
     def less_than(self, other: "Rows") -> tuple[float, float]:
         """How much less is lost than by other rows of the same seeds, paired by seed."""

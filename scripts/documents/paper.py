@@ -117,7 +117,8 @@ def sizes_alone(row: Row, reports: Path | None) -> list[Ours]:
         coded = table.filter(pl.col.mask == row.where["mask"], pl.col.n_in.is_not_null())
         if len(coded):
             best = coded.sort("total").row(0, named=True)
-            method = f"n_in={best['n_in']}, {best['method']}, {best['patch_format']}, n_out={best['n_out']}"
+            n_out = f", n_out={best['n_out']}" if best["n_out"] else ""
+            method = f"n_in={best['n_in']}, {best['method']}, {best['patch_format']}{n_out}"
             return [Ours(source, method, best["value_bits"], best["index_bits"], 0.0, best["total"])]
     return []
 

@@ -86,6 +86,29 @@ def test_alternation_never_makes_the_error_larger(seed, shape, n_planes, scale):
     assert all(later <= earlier * (1 + 1e-5) + 1e-9 for earlier, later in itertools.pairwise(errors))
 
 
+@settings(max_examples=50)
+@cases
+def test_it_is_the_slow_alternation(seed, shape, n_planes, scale):
+    """Group by group, each weight against all sums, the scales by a solver of least squares."""
+    weights, mask = made(seed, shape)
+    planes, scales = binarize(Weights.of("a", weights), mask, n_planes, scale)
+    axes, left = scale_axes(scale, len(shape)), 0.0
+    signs = np.array(list(itertools.product((-1, 1), repeat=n_planes)))
+    for index in np.ndindex(tuple(1 if axis in axes else size for axis, size in enumerate(shape))):
+        group = tuple(slice(None) if axis in axes else i for axis, i in enumerate(index))
+        values = weights[group][mask[group]].astype(np.float64)
+        fitted, rest = [], values
+        for _ in range(n_planes):
+            fitted.append(abs(rest).mean() if len(rest) else 0.0)
+            rest = rest - fitted[-1] * np.where(rest >= 0, 1, -1)
+        # A group may settle before the tensor does: further rounds do not change it.
+        for _ in range(module.ROUNDS if n_planes > 1 else 0):
+            chosen = signs[abs(values[:, None] - signs @ fitted).argmin(axis=1)]
+            fitted = np.linalg.lstsq(chosen, values, rcond=None)[0]
+        left += np.square(values[:, None] - signs @ fitted).min(axis=1, initial=np.inf).sum()
+    assert square(weights, planes, scales, mask) == pytest.approx(left, rel=2e-3, abs=1e-6)
+
+
 def test_alternation_helps_and_more_planes_help(monkeypatch):
     monkeypatch.setattr(tiles, "TILE", 4096)
     weights, mask = made(0, (200, 300))

@@ -1,4 +1,5 @@
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +45,45 @@ def test_the_forward_weight_is_what_a_file_holds(seed, scale, n_planes):
     forward = np.asarray(_forward(binarizer, jnp.asarray(weight), jnp.asarray(mask)))
     assert (forward[~mask] == 0).all()
     np.testing.assert_allclose(forward, rebuilt, atol=2e-4)
+
+
+@pytest.mark.parametrize("scale_bits", [8, 32])
+@pytest.mark.parametrize("n_planes", [1, 2, 3])
+def test_weights_alone_in_their_groups(n_planes, scale_bits):
+    """The fit of least norm has scales below 0, which fixed point does not hold."""
+    weight = np.array([[-0.5, 0.3, 0.7], [0.4, -0.2, -0.1]], np.float32)
+    mask = np.array([[True, False, False], [False, True, True]])
+    binarizer = Binarizer(n_planes, "channel", scale_bits=scale_bits)
+    planes, scales = binarizer.encode(jnp.asarray(weight), jnp.asarray(mask))
+    assert (scales >= 0).all()
+    rebuilt = (scales * np.where(planes, 1, -1)).sum(0) * mask
+    np.testing.assert_allclose(rebuilt, weight * mask, atol=0.005)
+    forward = _forward(binarizer, jnp.asarray(weight), jnp.asarray(mask))
+    np.testing.assert_allclose(forward, rebuilt, rtol=1e-6)
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(SCALES),
+    st.integers(2, 3),
+    st.sampled_from([4, 8, 32]),
+    st.sampled_from([0.15, 0.8]),
+)
+def test_each_weight_takes_the_nearest_sum_of_the_scales_in_the_file(
+    seed, scale, n_planes, scale_bits, density
+):
+    rng = np.random.default_rng(seed)
+    weight, mask = rng.normal(size=(12, 7)).astype(np.float32), rng.random((12, 7)) < density
+    planes, scales = Binarizer(n_planes, scale, scale_bits=scale_bits).encode(
+        jnp.asarray(weight), jnp.asarray(mask)
+    )
+    assert (scales >= 0).all()
+    signs = np.array(list(product((-1, 1), repeat=n_planes)))
+    sums = np.tensordot(signs, np.broadcast_to(scales, planes.shape).astype(np.float64), axes=1)
+    rebuilt = (scales * np.where(planes, 1, -1)).sum(0)
+    nearest = abs(weight - sums).min(0)
+    np.testing.assert_allclose(abs(weight - rebuilt)[mask], nearest[mask], rtol=1e-6, atol=1e-6)
 
 
 @settings(max_examples=60)

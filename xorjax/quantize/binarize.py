@@ -30,8 +30,16 @@ def binarize(
 ) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
     """Bit planes (True = +1, False wherever the mask is) and scales, broadcastable over the planes.
 
-    A group of weights that are all pruned has scales of 0. Weights are read a tile at a time, several times over.
+    Weights are read a tile at a time, several times over.
     """
+    scales = least_squares(weights, mask, n_planes, scale)
+    return nearest(weights, mask, scales, scale), scales
+
+
+def least_squares(
+    weights: Weights, mask: Bool[np.ndarray, "*shape"], n_planes: int, scale: str
+) -> Float32[np.ndarray, "planes ..."]:
+    """The scales of `binarize`, none below 0. A group of weights that are all pruned has scales of 0."""
     n_groups, bcast = _groups(weights.shape, scale)
     scales = np.zeros((n_groups, 0))
     for _ in range(n_planes):
@@ -40,11 +48,23 @@ def binarize(
         before, scales = scales, _fit(weights, mask, scales, scale)
         if np.abs(scales - before).max() <= TOLERANCE * np.abs(before).max():
             break
-    stored = scales.astype(np.float32)
-    planes = np.zeros((n_planes, weights.size), np.bool_)
+    # Few weights may have a fit below 0, at which the sums are those of its magnitude with the other sign.
+    stored = np.abs(scales).astype(np.float32)
+    return np.ascontiguousarray(stored.T).reshape(n_planes, *bcast)
+
+
+def nearest(
+    weights: Weights,
+    mask: Bool[np.ndarray, "*shape"],
+    scales: Float32[np.ndarray, "planes ..."],
+    scale: str,
+) -> Bool[np.ndarray, "planes *shape"]:
+    """The bit planes of `binarize`: of each kept weight those whose sum of scales is nearest."""
+    planes = np.zeros((len(scales), weights.size), np.bool_)
+    of_groups = scales.reshape(len(scales), -1).T.astype(np.float64)
     for where, values, group in _kept(weights, mask, scale):
-        planes[:, where] = _nearest(values, group, stored.astype(np.float64)).T
-    return planes.reshape(n_planes, *weights.shape), np.ascontiguousarray(stored.T).reshape(n_planes, *bcast)
+        planes[:, where] = _nearest(values, group, of_groups).T
+    return planes.reshape(len(scales), *weights.shape)
 
 
 def project(

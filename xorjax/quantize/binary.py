@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from xorjax.codec.trained import TrainedCode
 from xorjax.params import Masks, Params
-from xorjax.quantize.binarize import ROUNDS, TOLERANCE, binarize, scale_axes
+from xorjax.quantize.binarize import ROUNDS, TOLERANCE, least_squares, nearest, scale_axes
 from xorjax.quantize.fixed_point import FLOAT_BITS, fixed_point
 from xorjax.quantize.nearest import nearest_signs
 from xorjax.quantize.ste import SIGNS
@@ -43,22 +43,19 @@ class Binarizer:
     def weight(self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The forward weight; gradient straight-through in the signs, exact in the scales."""
         signs, scales = self._signs(weight, mask)
-        return mask.astype(weight.dtype) * (fixed_point(scales, self.scale_bits) * signs).sum(0)
+        return mask.astype(weight.dtype) * (scales * signs).sum(0)
 
     def encode(
         self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]
     ) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
         """Bit planes (True = +1, False wherever the mask is) and scales, broadcastable over the planes."""
-        if self.code is not None:
-            signs, scales = self._projected(weight, mask, self.code)
-            planes = np.asarray(signs > 0) & np.asarray(mask)
-        else:
-            planes, scales = binarize(
-                Weights.of("", np.asarray(weight)), np.asarray(mask), self.n_planes, self.scale
-            )
-            # The mean of float64 may differ in the last bit from the one that the network was trained with.
-            scales = self._one(weight, mask)[1] if self.n_planes == 1 else jnp.asarray(scales)
-        return planes, np.asarray(fixed_point(scales, self.scale_bits))
+        if self.code is not None or self.n_planes == 1:
+            signs, scales = self._signs(weight, mask)
+            return np.asarray(signs > 0) & np.asarray(mask), np.asarray(scales)
+        read, kept = Weights.of("", np.asarray(weight)), np.asarray(mask)
+        scales = least_squares(read, kept, self.n_planes, self.scale)
+        scales = np.asarray(self._rounded(jnp.asarray(scales)))
+        return nearest(read, kept, scales, self.scale), scales
 
     def _signs(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Planes of +1 and -1, and scales."""
@@ -66,6 +63,9 @@ class Binarizer:
             return self._projected(weight, mask, self.code)
         fits = {1: self._one, 2: self._two}
         return fits.get(self.n_planes, self._more)(weight, mask)
+
+    def _rounded(self, scales: jax.Array) -> jax.Array:
+        return fixed_point(scales, self.scale_bits)
 
     def _projected(
         self, weight: jax.Array, mask: jax.Array, code: TrainedCode
@@ -79,19 +79,19 @@ class Binarizer:
         signs, scales, left = [], [], weight
         for _ in range(self.n_planes):
             counts = self._mean(jnp.abs(left), kept) if self.scale == "row" else 1.0
-            nearest = jax.lax.stop_gradient(nearest_signs(left * kept * counts, code))
+            found = jax.lax.stop_gradient(nearest_signs(left * kept * counts, code))
             passed = SIGNS[self.ste](left)
-            signs.append(nearest + (passed - jax.lax.stop_gradient(passed)))
-            scales.append(self._mean(left * nearest, kept))
-            left = left - jax.lax.stop_gradient(scales[-1] * nearest)
-        return jnp.stack(signs), jnp.stack(scales)
+            signs.append(found + (passed - jax.lax.stop_gradient(passed)))
+            scales.append(self._mean(left * found, kept))
+            left = left - jax.lax.stop_gradient(scales[-1] * found)
+        return jnp.stack(signs), self._rounded(jnp.stack(scales))
 
     def _one(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The signs, and the mean magnitude."""
         sign, kept = SIGNS[self.ste](weight), mask.astype(weight.dtype)
         # |weight|, written so that its gradient at 0 is the sign's, whatever the library takes for |x|'s.
         magnitude = weight * jax.lax.stop_gradient(sign)
-        return jnp.stack([sign]), jnp.stack([self._mean(magnitude, kept)])
+        return jnp.stack([sign]), self._rounded(jnp.stack([self._mean(magnitude, kept)]))
 
     def _mean(self, values: jax.Array, kept: jax.Array) -> jax.Array:
         axes = scale_axes(self.scale, values.ndim)
@@ -124,7 +124,7 @@ class Binarizer:
         begin = jnp.stack([jnp.maximum(greedy, second), jnp.minimum(greedy, second)])
         _, before, _ = jax.lax.while_loop(_is_moving, go_on, (jnp.int32(0), begin, begin))
         # The last round's fit once more, for its gradient.
-        scales = fit(weight, is_above(before[0]))
+        scales = self._rounded(fit(weight, is_above(before[0])))
         above = is_above(jax.lax.stop_gradient(scales[0]))
         return self._passed(weight, jnp.stack([sign, jnp.where(above, sign, -sign)]), scales), scales
 
@@ -154,6 +154,8 @@ class Binarizer:
         _, before, _ = jax.lax.while_loop(_is_moving, fit, (jnp.int32(0), scales, scales))
         # The last round's fit once more, for its gradient.
         scales = self._fit(weight, _nearest(constant, before), kept)
+        # As `least_squares`: none below 0.
+        scales = self._rounded(jnp.where(scales < 0, -scales, scales))
         signs = _nearest(constant, jax.lax.stop_gradient(scales))
         return self._passed(weight, signs, scales), scales
 
