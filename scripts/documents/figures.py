@@ -67,9 +67,8 @@ class Rows:
 
     def losses(self, than: str = "reference") -> list[float]:
         """A seed's loss against its reference or its dense model: percentage points, or perplexity."""
-        metric = self.metric
-        lost = metric.scale * metric.loss(pl.col.test_metric, pl.col(f"{than}_metric"))
-        return Rows(self.frame.with_columns(lost=lost)).by_seed("lost")
+        metric, compared = self.metric, (self.by_seed(name) for name in ("test_metric", f"{than}_metric"))
+        return [metric.scale * metric.loss(tested, other) for tested, other in zip(*compared, strict=True)]
 
     def loss(self, than: str = "reference") -> float:
         return fmean(self.losses(than))
