@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
-from documents import figures, paper
+from documents import figures, fronts, paper
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xorjax.files import write_text
@@ -34,7 +34,7 @@ def render(name: str) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= vars(figures) | {"average": fmean, "papers": paper}
+    environment.globals |= vars(figures) | {"average": fmean, "papers": paper, "fronts": fronts.fronts}
     environment.filters |= {"n": figures.number, "pm": figures.plus_minus}
     return environment.get_template(name).render()
 
