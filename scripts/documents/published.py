@@ -114,17 +114,18 @@ def searched(rate: float, n_planes: int, mask: str) -> tuple[str, dict[str, Any]
     return f"S={rate:g}, {n_bits(n_planes)}, {mask}", where
 
 
-def trained(n_in: int, n_out: int) -> tuple[str, dict[str, Any]]:
+def trained(n_in: int, n_out: int, n_planes: int = 1) -> tuple[str, dict[str, Any]]:
     """The label of a network in trained code words and the columns that it names."""
     where = {
         "code": "trained",
         "n_in": n_in,
         "n_out": n_out,
-        "n_planes": 1,
+        "n_planes": n_planes,
         "words": "search",
         "prune_rate": 0,
     }
-    return f"{n_bits(n_in / n_out)}, {n_in} for {n_out} weights", where
+    planes = f" in each of {n_planes} planes" if n_planes > 1 else ""
+    return f"{n_bits(n_planes * n_in / n_out)}, {n_in} for {n_out} weights{planes}", where
 
 
 ALEXNET = "python benchmarks/alexnet.py --masks exact lowrank xor --json runs/reports/alexnet.json"
@@ -224,6 +225,9 @@ RESNETS = {
 }
 SHAPES = {1.0: (10, 10), 0.8: (8, 10), 0.6: (6, 10), 0.4: (8, 20)}
 """The n_in and n_out of ours by bits; the experiments have n_in = 8, the others are asked for."""
+REPRODUCED = {1.0: 89.07, 0.8: 89.31, 0.6: 88.18, 0.4: 87.27}
+"""Of ResNet-32 by a public reproduction in 200 epochs, from 91.65; as recalled."""
+THEIRS = "searched in every step, theirs for 20 by trained latent bits; another schedule; distilled"
 FOLLOWER = (
     *(
         Row(
@@ -243,8 +247,12 @@ FOLLOWER = (
             f"ResNet-{model[6:]}, CIFAR-10",
             *trained(*SHAPES[bits]),
             f"{model}_trained",
-            f"{FLOATS}code words for {SHAPES[bits][1]} weights, searched in every step, theirs for 20 by trained "
-            "latent bits; another schedule; distilled",
+            f"{FLOATS}code words for {SHAPES[bits][1]} weights, {THEIRS}"
+            + (
+                f"; a reproduction has {REPRODUCED[bits]} of 91.65 % (as recalled)"
+                if model == "resnet32"
+                else ""
+            ),
             total=r(bits),
             metric=r(metric),
             dense=r(dense),
@@ -255,6 +263,16 @@ FOLLOWER = (
         )
         for model, (dense, metrics) in RESNETS.items()
         for bits, metric in metrics.items()
+    ),
+    Row(
+        "ResNet-32, CIFAR-10",
+        *trained(10, 10, 2),
+        "resnet32_trained",
+        f"{FLOATS}code words for 10 weights, {THEIRS}",
+        total=r(2.0),
+        metric=r(0.9225),
+        dense=r(0.9233),
+        command="python scripts/train.py +experiment=resnet32_trained code.n_in=10 code.n_out=10 quantize.n_planes=2",
     ),
 )
 
@@ -295,6 +313,9 @@ HOURS = {
         "lstm_trained": 3,
         "transformer_paper": 7,
         "transformer_trained": 6,
+        **{f"resnet20_trained code.n_in={n} code.n_out=10": 4 for n in (6, 10)},
+        **{f"resnet32_trained code.n_in={n} code.n_out=10": 6 for n in (6, 10)},
+        "resnet32_trained code.n_in=10 code.n_out=10 quantize.n_planes=2": 6,
     }.items()
 }
 """What a command takes on two cores, dense training included: the time of some steps times the number of all."""
