@@ -51,7 +51,10 @@ rows | xargs -P "$jobs" -I ROW sh -c '
     # At its end a command stops after the step under way; the checkpoint of its last epoch is there.
     # shellcheck disable=SC2086
     timeout --kill-after=20 "$left" "$python" scripts/train.py $1 > "$logs/$name.log" 2>&1
-    case $? in
+    status=$?
+    # 137 is also what the system says of a process that it has killed, for its memory.
+    [ "$status" -eq 137 ] && [ "$(date +%s)" -lt $((end - 20)) ] && status=1
+    case $status in
         0) echo "$name: done" ;;
         124 | 137) echo "$name: not done in time; the same command goes on" ;;
         *)

@@ -25,6 +25,7 @@ from statistics import fmean
 from typing import Any
 
 import polars as pl
+from documents.fronts import listed, winners
 from documents.paper import Ours, found
 from documents.published import GPU, MARKS, TABLES, Figure, Row, number
 
@@ -46,6 +47,12 @@ MORE = (
     "front_mnist",
 )
 """Experiments that no row names and that the fronts have too."""
+
+COLUMNS = (
+    "network", "ours is", "published", "bits a weight", "metric", "reference", "loss", "against dense", "what differs",
+    "command",
+)  # fmt: skip
+"""Of the Markdown table."""
 
 
 @dataclass(frozen=True)
@@ -175,18 +182,14 @@ def ways(point: Mapping[str, Any], group: pl.DataFrame) -> Iterator[tuple[str, s
 
 
 def of_network(model: str, dataset: str, layers: Sequence[str], metric: Metric) -> str:
-    listed = ", ".join(layers) if len(layers) < 4 else f"{len(layers)} layers"
-    return f"{model}, {dataset}, {listed}; loss in {'pp' if metric.unit == '%' else metric.name}"
+    return f"{model}, {dataset}, {listed(layers)}; loss in {'pp' if metric.unit == '%' else metric.name}"
 
 
 def with_winners(places: Sequence[Place]) -> list[Place]:
     """By bits; a method wins where none takes as few bits and loses as little."""
-    marked, least = [], float("inf")
-    for place in sorted(places, key=lambda place: (place.total, place.loss)):
-        wins = place.loss < least
-        least = min(least, place.loss)
-        marked.append(replace(place, wins=wins))
-    return marked
+    won = {id(place) for place in winners(places)}
+    ordered = sorted(places, key=lambda place: (place.total, place.loss))
+    return [replace(place, wins=id(place) in won) for place in ordered]
 
 
 def shown(places: Sequence[Place]) -> Iterator[Place]:

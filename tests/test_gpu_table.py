@@ -60,8 +60,9 @@ def test_what_has_begun_is_stopped_in_time(run):
     assert all(line.endswith(": not done in time; the same command goes on") for line in said.splitlines())
 
 
-def test_a_row_that_fails_does_not_stop_the_others(run):
-    said, calls = run("exit 2", "1", "1", fails=True)
+@pytest.mark.parametrize("failure", ["exit 2", "kill -9 $$"])
+def test_a_row_that_fails_does_not_stop_the_others(run, failure):
+    said, calls = run(failure, "1", "1", fails=True)
     assert len(calls) == len(ROWS)
     assert all(": failed, see " in line for line in said.splitlines())
 

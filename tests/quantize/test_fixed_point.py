@@ -80,7 +80,7 @@ def assert_integers(values, bits):
     assert integers.max() < 1 << bits
 
 
-@pytest.mark.parametrize("n_planes", [1, 2])
+@pytest.mark.parametrize("n_planes", [1, 2, 3])
 @pytest.mark.parametrize("code", [None, TrainedCode(8, 20)])
 def test_what_is_encoded_is_what_was_trained(n_planes, code):
     rng = np.random.default_rng(0)

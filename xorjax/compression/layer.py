@@ -17,7 +17,7 @@ from xorjax.errors import about
 from xorjax.masks import EXACT_CODECS, EncodedMask, encode_mask, fit_mask
 from xorjax.masks.base import n_kept
 from xorjax.prune.largest import keep_largest
-from xorjax.quantize.binarize import binarize, project
+from xorjax.quantize.binarize import least_squares, nearest, project
 from xorjax.tiles import TILE, Weights
 
 
@@ -36,9 +36,13 @@ def compress_layer(weights: Weights, spec: CompressSpec, tell: Tell = lambda don
     tell(0.2)
     mask = np.ones(weights.shape, np.bool_) if index is None else index.mask
     settings = (weights, mask, spec.n_planes, spec.scale)
-    planes, scales = project(*settings, spec.code) if spec.code.trained else binarize(*settings)
+    if spec.code.trained:
+        planes, scales = project(*settings, spec.code)
+        stored = as_stored(weights.name, scales, spec.scale_dtype)
+    else:
+        stored = as_stored(weights.name, least_squares(*settings), spec.scale_dtype)
+        planes = nearest(weights, mask, stored.astype(np.float32), spec.scale)
     tell(0.4)
-    stored = as_stored(weights.name, scales, spec.scale_dtype)
     return encode_planes(weights.name, planes, index, stored, spec.code, lambda done: tell(0.4 + 0.6 * done))
 
 

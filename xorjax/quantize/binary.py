@@ -13,11 +13,10 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from xorjax.codec.trained import TrainedCode
 from xorjax.params import Masks, Params
-from xorjax.quantize.binarize import ROUNDS, TOLERANCE, least_squares, nearest, scale_axes
+from xorjax.quantize.binarize import ROUNDS, TOLERANCE, scale_axes
 from xorjax.quantize.fixed_point import FLOAT_BITS, fixed_point
 from xorjax.quantize.nearest import nearest_signs
 from xorjax.quantize.ste import SIGNS
-from xorjax.tiles import Weights
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,9 @@ class Binarizer:
         self, weight: Float[Array, "*shape"], mask: Bool[Array, "*shape"]
     ) -> tuple[Bool[np.ndarray, "planes *shape"], Float32[np.ndarray, "planes ..."]]:
         """Bit planes (True = +1, False wherever the mask is) and scales, broadcastable over the planes."""
-        if self.code is not None or self.n_planes == 1:
-            signs, scales = self._signs(weight, mask)
-            return np.asarray(signs > 0) & np.asarray(mask), np.asarray(scales)
-        read, kept = Weights.of("", np.asarray(weight)), np.asarray(mask)
-        scales = least_squares(read, kept, self.n_planes, self.scale)
-        scales = np.asarray(self._rounded(jnp.asarray(scales)))
-        return nearest(read, kept, scales, self.scale), scales
+        # In jit, as in the forward pass: near half a step of fixed point another order of sums rounds apart.
+        signs, scales = jax.jit(self._signs)(weight, mask)
+        return np.asarray(signs > 0) & np.asarray(mask), np.asarray(scales)
 
     def _signs(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Planes of +1 and -1, and scales."""
@@ -64,8 +59,13 @@ class Binarizer:
         fits = {1: self._one, 2: self._two}
         return fits.get(self.n_planes, self._more)(weight, mask)
 
-    def _rounded(self, scales: jax.Array) -> jax.Array:
-        return fixed_point(scales, self.scale_bits)
+    def _stored(self, scales: jax.Array) -> jax.Array:
+        """Scales of a fit as a file holds them.
+
+        Few weights may have a fit below 0, at which the sums are those of its magnitude with the other sign.
+        """
+        # Not `abs`, whose gradient at 0 is 0.
+        return fixed_point(jnp.where(scales < 0, -scales, scales), self.scale_bits)
 
     def _projected(
         self, weight: jax.Array, mask: jax.Array, code: TrainedCode
@@ -79,19 +79,20 @@ class Binarizer:
         signs, scales, left = [], [], weight
         for _ in range(self.n_planes):
             counts = self._mean(jnp.abs(left), kept) if self.scale == "row" else 1.0
-            found = jax.lax.stop_gradient(nearest_signs(left * kept * counts, code))
+            nearest = jax.lax.stop_gradient(nearest_signs(left * kept * counts, code))
             passed = SIGNS[self.ste](left)
-            signs.append(found + (passed - jax.lax.stop_gradient(passed)))
-            scales.append(self._mean(left * found, kept))
-            left = left - jax.lax.stop_gradient(scales[-1] * found)
-        return jnp.stack(signs), self._rounded(jnp.stack(scales))
+            signs.append(nearest + (passed - jax.lax.stop_gradient(passed)))
+            scales.append(self._mean(left * nearest, kept))
+            left = left - jax.lax.stop_gradient(scales[-1] * nearest)
+        # Below 0 is the scale of an input whose signs were chosen for others of its slices: in fixed point it is 0.
+        return jnp.stack(signs), fixed_point(jnp.stack(scales), self.scale_bits)
 
     def _one(self, weight: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The signs, and the mean magnitude."""
         sign, kept = SIGNS[self.ste](weight), mask.astype(weight.dtype)
         # |weight|, written so that its gradient at 0 is the sign's, whatever the library takes for |x|'s.
         magnitude = weight * jax.lax.stop_gradient(sign)
-        return jnp.stack([sign]), self._rounded(jnp.stack([self._mean(magnitude, kept)]))
+        return jnp.stack([sign]), self._stored(jnp.stack([self._mean(magnitude, kept)]))
 
     def _mean(self, values: jax.Array, kept: jax.Array) -> jax.Array:
         axes = scale_axes(self.scale, values.ndim)
@@ -124,7 +125,7 @@ class Binarizer:
         begin = jnp.stack([jnp.maximum(greedy, second), jnp.minimum(greedy, second)])
         _, before, _ = jax.lax.while_loop(_is_moving, go_on, (jnp.int32(0), begin, begin))
         # The last round's fit once more, for its gradient.
-        scales = self._rounded(fit(weight, is_above(before[0])))
+        scales = self._stored(fit(weight, is_above(before[0])))
         above = is_above(jax.lax.stop_gradient(scales[0]))
         return self._passed(weight, jnp.stack([sign, jnp.where(above, sign, -sign)]), scales), scales
 
@@ -153,9 +154,7 @@ class Binarizer:
         scales = jnp.stack(greedy)
         _, before, _ = jax.lax.while_loop(_is_moving, fit, (jnp.int32(0), scales, scales))
         # The last round's fit once more, for its gradient.
-        scales = self._fit(weight, _nearest(constant, before), kept)
-        # As `least_squares`: none below 0.
-        scales = self._rounded(jnp.where(scales < 0, -scales, scales))
+        scales = self._stored(self._fit(weight, _nearest(constant, before), kept))
         signs = _nearest(constant, jax.lax.stop_gradient(scales))
         return self._passed(weight, signs, scales), scales
 
@@ -166,7 +165,9 @@ class Binarizer:
         sums = (signed * weight[None]).sum(axes, keepdims=True)
         products = jnp.stack([(signed * sign[None]).sum(axes, keepdims=True) for sign in signs])
         inverse = jnp.linalg.pinv(jnp.moveaxis(products, (0, 1), (-2, -1)), hermitian=True)
-        return jnp.moveaxis((inverse @ jnp.moveaxis(sums, 0, -1)[..., None])[..., 0], -1, 0)
+        # Else a GPU multiplies with 10 bits of mantissa.
+        fitted = jnp.matmul(inverse, jnp.moveaxis(sums, 0, -1)[..., None], precision="highest")
+        return jnp.moveaxis(fitted[..., 0], -1, 0)
 
 
 def _is_moving(rounds: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
@@ -182,7 +183,7 @@ def _nearest(
     """The signs whose sum of scales is nearest to each value; the larger sum of two equally near."""
     n_planes = len(scales)
     signs = 2.0 * (np.arange(1 << n_planes)[:, None] >> np.arange(n_planes) & 1) - 1
-    levels = jnp.tensordot(jnp.asarray(signs, scales.dtype), scales, axes=1)
+    levels = jnp.tensordot(jnp.asarray(signs, scales.dtype), scales, axes=1, precision="highest")
     order = jnp.argsort(levels, axis=0, stable=True)
     ascending = jnp.take_along_axis(levels, order, axis=0)
     middles = (ascending[1:] + ascending[:-1]) / 2
