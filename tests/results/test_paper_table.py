@@ -213,7 +213,10 @@ def test_labels_are_what_the_columns_say():
         if row.where.get("prune_rate"):
             assert row.setting.startswith(f"S={row.where['prune_rate']:g}, {row.where['n_planes']} bit")
         elif not row.experiment.endswith(".json"):
-            assert row.setting.endswith(f"{row.where['n_in']} for {row.where['n_out']} weights")
+            n_in, n_out, n_planes = (row.where[key] for key in ("n_in", "n_out", "n_planes"))
+            assert row.setting.startswith(f"{n_planes * n_in / n_out:g} bit")
+            assert f", {n_in} for {n_out} weights" in row.setting
+            assert ("in each of 2 planes" in row.setting) == (n_planes == 2)
 
 
 def test_a_report_without_the_row_does_not_hide_what_is_kept(run, tmp_path):
