@@ -212,6 +212,8 @@ def text(
             yield f"  published  {row.published}"
             for ours in measured:
                 yield f"  ours       {ours.bits} bits; {ours.method} ({ours.source})"
+                if ours.command:
+                    yield f"             made by {ours.command}"
                 if ours.quality is not None:
                     tested, dense, reference, loss, against_dense = ours.quality.told(row.unit)
                     yield f"             {tested}; dense {dense}, reference {reference}"
@@ -238,24 +240,21 @@ def markdown(
 ) -> Iterator[str]:
     for name, table in rows.items():
         yield f"### {name}\n"
-        columns = (
-            "network, ours is, published, bits a weight, metric, reference, loss, against dense, what differs"
-        )
-        yield f"| {columns.replace(', ', ' | ')} | command |"
-        yield "|---" * 10 + "|"
+        yield f"| {' | '.join(COLUMNS)} |"
+        yield "|---" * len(COLUMNS) + "|"
         for row, measured in table:
-            head, tail = (
-                f"| {row.network} | {row.setting} | {row.published}",
-                f"{row.differs} | `{row.how}` |",
-            )
+            head = f"| {row.network} | {row.setting} | {row.published}"
             if not measured:
-                yield f"{head} | not run | | | | | {tail}"
+                yield f"{head} | not run | | | | | {row.differs} | `{row.how}` |"
             for ours in measured:
                 tested, _, reference, loss, against_dense = (
                     ours.quality.told(row.unit) if ours.quality else ("",) * 5
                 )
                 recipe = " (GPU recipe)" if ours.is_gpu else ""
-                yield f"{head} | {ours.bits}{recipe} | {tested} | {reference} | {loss} | {against_dense} | {tail}"
+                yield (
+                    f"{head} | {ours.bits}{recipe} | {tested} | {reference} | {loss} | {against_dense} | {row.differs} "
+                    f"| `{ours.command or row.how}` |"
+                )
         yield ""
     for name, places in networks.items():
         yield f"### Front of {name}\n"

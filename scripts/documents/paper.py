@@ -1,7 +1,7 @@
 """What was measured for a published row: in a report of these runs, or in the table that docs/tables keeps of it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -54,7 +54,8 @@ class Quality:
 class Ours:
     """Bits a weight of the compressed layers, means over seeds; of sizes alone there is no quality.
 
-    `source` is the report, or the kept table, that it is from, and `method` the code for readers.
+    `source` is the report, or the kept table, that it is from, `method` the code for readers, and `command` what made
+    the kept table if that is not what the row says: a shorter training.
     """
 
     source: str
@@ -64,6 +65,7 @@ class Ours:
     scale_bits: float
     total: float
     quality: Quality | None = None
+    command: str = ""
 
     @property
     def bits(self) -> str:
@@ -102,7 +104,14 @@ def found(row: Row, reports: Path | None) -> list[Ours]:
     if row.experiment.endswith(".json"):
         return sizes_alone(row, reports)
     runs = [measured(row, name, reports) for name in (row.experiment, row.experiment + GPU)]
-    return [ours for ours in runs if ours is not None]
+    return [replace(ours, command=other_command(row, ours.source)) for ours in runs if ours is not None]
+
+
+def other_command(row: Row, source: str) -> str:
+    """What made a kept table, if that is not the row's command; of reports nothing is said."""
+    path = Path(source)
+    made = Measured.read(path.stem).origin["command"] if path.suffix == ".csv" else row.how
+    return made if made != row.how else ""
 
 
 def sizes_alone(row: Row, reports: Path | None) -> list[Ours]:
