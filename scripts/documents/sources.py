@@ -29,6 +29,9 @@ SOURCES = {
     "lenet_sweep": _sweep("+experiment=lenet_sweep", 8, "lenet_sweep"),
     "lenet_trained": _sweep("+experiment=lenet_trained quantize.words=search", 15, "lenet_trained"),
     "wide_fc": _sweep("+experiment=wide_fc", 60, "wide_fc"),
+    "lstm_trained": _sweep(
+        "+experiment=lstm_trained optim.epochs=20 quantize.optim.epochs=6 code.n_out=10", 150, "lstm_trained"
+    ),
     "lenet_masks": _sweep("+experiment=lenet_masks", 24, "lenet_masks"),
     "lenet300_sweep": _sweep("+experiment=lenet300_sweep", 4, "lenet300_sweep"),
     "codec_limits": _benchmark(
