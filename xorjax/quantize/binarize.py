@@ -5,9 +5,9 @@ what is left over (Guo et al. 2017), then alternating (Xu et al. 2018): the scal
 signs, then each weight takes the nearest of the 2^q sums of the scales, until no scale moves. Neither half-step can
 make the squared error larger.
 
-This is what a file holds; `binary` has the same in jax for the training step. Scales are shared by the whole tensor,
-by the weights of one index of the last axis ("channel") or of one index of the first ("row"). A layer's outputs are its
-last axis in flax (in, out) and its first in torch (out, in).
+For weights that are not trained on (`xorjax compress`); `binary` has the same in jax, for training and what it stores.
+Scales are shared by the whole tensor, by the weights of one index of the last axis ("channel") or of one index of the
+first ("row"). A layer's outputs are its last axis in flax (in, out) and its first in torch (out, in).
 """
 
 from collections.abc import Iterator
